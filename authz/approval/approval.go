@@ -1,0 +1,71 @@
+// Package approval makes and checks signed approvals (审批). An approval is a
+// signature by a person who, on that day, held the post that may approve, over
+// the exact digest of what is approved; it never is a mere flag.
+//
+// It refuses an approver who asked for the thing himself (separation of duty),
+// who holds no fitting post at that time, whose key is not in his certificate,
+// and a signature over anything else (西政办发〔2011〕8号 art. 24,
+// GB/T 22239 8.1.7.3).
+package approval
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+)
+
+// Kind is what is approved; it is part of what is signed.
+type Kind string
+
+// Kinds of approvals.
+const (
+	KindSealUse     Kind = "seal_use"    // 用印审批
+	KindCertificate Kind = "certificate" // 证书注册审核
+	KindGrant       Kind = "grant"       // 权限审定 (X11 art. 24)
+	KindAgreement   Kind = "agreement"   // 共享协议
+	KindRelabel     Kind = "relabel"     // the provider's act that lowers a label
+	KindRegrade     Kind = "regrade"     // 等级变更
+)
+
+// Subject is what an approver is asked to sign.
+type Subject struct {
+	Kind      Kind          `json:"kind"`
+	ID        string        `json:"id"`
+	Digest    string        `json:"digest_sm3"` // SM3 of the thing itself, lower-case hex
+	Unit      identity.USCC `json:"unit"`       // the approver must hold the post in this unit
+	Requester string        `json:"requester"`  // person id; may not be the approver
+}
+
+// Approval is a signed answer.
+type Approval struct {
+	ID        string        `json:"id"`
+	Subject   Subject       `json:"subject"`
+	Approved  bool          `json:"approved"` // false: refused, Reason is required
+	Reason    string        `json:"reason,omitempty"`
+	Approver  string        `json:"approver"` // person id
+	Role      identity.Role `json:"role"`     // the post used
+	At        time.Time     `json:"at"`
+	CertDER   []byte        `json:"certificate"`
+	Signature []byte        `json:"signature"` // SM2 (DER r,s) over Payload
+}
+
+// Outcomes that callers branch on.
+var (
+	ErrNotFound   = errors.New("approval: not found")
+	ErrNotAllowed = errors.New("approval: the person may not approve this")
+	ErrSelf       = errors.New("approval: requester and approver are one person")
+	ErrSignature  = errors.New("approval: signature does not fit")
+	ErrDecided    = errors.New("approval: already decided")
+	ErrReason     = errors.New("approval: a refusal needs a reason")
+)
+
+// Store is the store of this room; see identity.Register for the promises.
+type Store interface {
+	// AddApproval returns ErrDecided when the subject already has one.
+	AddApproval(ctx context.Context, a Approval, ev ledger.Event) (ledger.Receipt, error)
+	// ApprovalOf returns the approval of a subject, or ErrNotFound.
+	ApprovalOf(ctx context.Context, kind Kind, subjectID string) (Approval, error)
+}

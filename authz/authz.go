@@ -1,0 +1,138 @@
+// Package authz decides who may use a shared resource. A decision is the AND
+// of three guards: the sealed Go guard (authz/level and the rules it rests
+// on), the core Rego of policies/core, and the officers' Rego in a compiler of
+// its own. No guard can raise what another refused. Error, timeout, undefined
+// and a wrong type are a denial. Every decision is recorded before it is
+// answered.
+package authz
+
+import (
+	"context"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/authz/grading"
+	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/authz/level"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
+)
+
+// Action is what a subject wants to do.
+type Action string
+
+// Actions. An unknown action is denied (E02).
+const (
+	ActionRead    Action = "read"
+	ActionCopy    Action = "copy"    // keep a copy on Target
+	ActionDerive  Action = "derive"  // make a new set out of one source
+	ActionMerge   Action = "merge"   // make a new set out of several sources
+	ActionRelabel Action = "relabel" // change the label of a copy
+	ActionForward Action = "forward" // hand on to Target, of the same or another agency
+	ActionStore   Action = "store"   // move a copy to another system of the same agency
+	ActionPublish Action = "publish" // to the public
+	ActionCarry   Action = "carry"   // be a hop of a transfer
+	ActionRegrade Action = "regrade" // change the grade of a system
+)
+
+// Request is a typed question. What is not a known level, system or resource
+// never reaches Rego. Properties that a caller sends may only narrow; facts
+// come from the store.
+type Request struct {
+	ID          string       `json:"id"` // X-Request-ID or made by the PDP
+	SubjectType string       `json:"subject_type"`
+	SubjectID   string       `json:"subject_id"` // system id, person id or USCC
+	Action      Action       `json:"action"`
+	Resource    string       `json:"resource"`         // resource id or holding id
+	Target      string       `json:"target,omitempty"` // system where the result will live
+	TargetLabel *level.Label `json:"target_label,omitempty"`
+	Sources     []string     `json:"sources,omitempty"`  // further resources or holdings (derive, merge)
+	Carriers    []string     `json:"carriers,omitempty"` // systems on the way
+	Purpose     string       `json:"purpose,omitempty"`
+	Fields      []string     `json:"fields,omitempty"`
+	NewGrade    *level.Grade `json:"new_grade,omitempty"` // regrade
+}
+
+// Party is a system with its agency and grade in force.
+type Party struct {
+	System  identity.System `json:"system"`
+	Agency  identity.Agency `json:"agency"`
+	Grading *grading.Record `json:"grading,omitempty"` // nil: ungraded
+}
+
+// Item is a resource, or a holding with the resource it came from.
+type Item struct {
+	Resource sharing.Resource `json:"resource"`
+	Holding  *sharing.Holding `json:"holding,omitempty"`
+}
+
+// Label is the holding's label, else the resource's.
+func (i Item) Label() level.Label {
+	if i.Holding != nil {
+		return i.Holding.Label
+	}
+	return i.Resource.Label
+}
+
+// Snapshot is all that a decision read: small, copied, canonical. Its digest
+// stands in the decision record, and a replay evaluates it again.
+type Snapshot struct {
+	Revision   int64               `json:"revision"`
+	Subject    *Party              `json:"subject,omitempty"`
+	Item       *Item               `json:"item,omitempty"`
+	Sources    []Item              `json:"sources,omitempty"`
+	Target     *Party              `json:"target,omitempty"`
+	Carriers   []Party             `json:"carriers,omitempty"`
+	Agreements []sharing.Agreement `json:"agreements,omitempty"` // of the consumer concerned and, on forward, of the receiver
+	Holdings   []Item              `json:"holdings,omitempty"`   // what a system to be re-graded holds
+	Missing    []string            `json:"missing,omitempty"`    // ids that the request named and the store does not know
+}
+
+// Facts loads what a request needs, from a snapshot or from an open
+// transaction. It returns an error only for a failure of the store; an unknown
+// id is listed in Snapshot.Missing.
+type Facts interface {
+	Load(ctx context.Context, r Request) (Snapshot, error)
+}
+
+// Recorder writes a decision to the ledger before it is answered.
+type Recorder interface {
+	Record(ctx context.Context, ev ledger.Event) (ledger.Receipt, error)
+}
+
+// Reason is one ground of a denial, from the table in policies.
+type Reason struct {
+	Code    string   `json:"code"`             // "E10_label_lowered"
+	Clauses []string `json:"clauses"`          // row ids of the requirements: "X11-30"
+	Field   string   `json:"field"`            // request or fact field that would have to change
+	Detail  string   `json:"detail,omitempty"` // the values compared: "L2/S2A2 < L3/S3A3"
+	Zh      string   `json:"zh"`
+	En      string   `json:"en"`
+	FixZh   string   `json:"fix_zh"` // what would have to change
+	FixEn   string   `json:"fix_en"`
+	Guard   string   `json:"guard"` // "level", "core" or "site"
+}
+
+// Obligation binds a permit: what the enforcement point must do.
+type Obligation struct {
+	Kind  string `json:"kind"` // "label", "watermark", "expiry", "fields", "citation"
+	Value string `json:"value"`
+}
+
+// Digests name the exact rules and facts behind a decision, SM3 in lower-case hex.
+type Digests struct {
+	Engine string `json:"engine"` // OPA module version and capability set
+	Core   string `json:"core"`
+	Site   string `json:"site"`
+	Facts  string `json:"facts"`
+}
+
+// Decision is the answer. Allow is true only when all three guards permit.
+type Decision struct {
+	ID          string         `json:"id"` // UUIDv7; also the ledger entry id
+	Allow       bool           `json:"allow"`
+	Reasons     []Reason       `json:"reasons,omitempty"`
+	Obligations []Obligation   `json:"obligations,omitempty"`
+	Digests     Digests        `json:"digests"`
+	At          time.Time      `json:"at"`
+	Receipt     ledger.Receipt `json:"receipt"`
+}

@@ -1,0 +1,130 @@
+// Package identity is the register of who exists: agencies (行政机关), persons,
+// posts (岗位) with terms of office, and information systems.
+//
+// It refuses a unified social credit code (统一社会信用代码, GB 32100-2015)
+// with a wrong check digit, a kind outside art. 2 of 西政办发〔2011〕8号, a
+// post whose term ends before it begins, and the three administrators
+// (三员分立, GB/T 22239 8.1.5) held by one person at the same time.
+package identity
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+)
+
+// USCC is an 18-character unified social credit code, upper case.
+type USCC string
+
+// Kind is the kind of an agency (西政办发〔2011〕8号 art. 2, 7).
+type Kind string
+
+// Kinds of agencies.
+const (
+	KindOrgan      Kind = "organ"      // 行政机关
+	KindDispatched Kind = "dispatched" // 派出机关
+	KindAuthorised Kind = "authorised" // 法律法规授权组织
+	KindEntrusted  Kind = "entrusted"  // 受委托组织
+	KindVertical   Kind = "vertical"   // 垂直管理机关
+)
+
+// Role is what a post lets its holder do (reference glossary).
+type Role string
+
+// Roles. A person may hold several, but see Incompatible.
+const (
+	RoleAgencySysadmin    Role = "agency_sysadmin"    // 机关系统管理员
+	RoleClerk             Role = "clerk"              // 经办人
+	RoleUnitLeader        Role = "unit_leader"        // 单位主管领导
+	RoleRAOfficer         Role = "ra_officer"         // 注册审核员
+	RoleSealAdministrator Role = "seal_administrator" // 印章管理员
+	RoleSecurityOfficer   Role = "security_officer"   // 安全管理员
+	RoleAuditor           Role = "auditor"            // 审计员
+	RoleSystemAdmin       Role = "system_admin"       // 系统管理员
+	RoleInformationOffice Role = "information_office" // 信息办
+	RoleSecrecyBureau     Role = "secrecy_bureau"     // 保密局
+	RoleRecordsOfficer    Role = "records_officer"    // 档案人员
+)
+
+// Agency is a government unit.
+type Agency struct {
+	USCC      USCC      `json:"uscc"`
+	Name      string    `json:"name"`
+	Kind      Kind      `json:"kind"`
+	Parent    USCC      `json:"parent,omitempty"`
+	District  string    `json:"district"` // 6-digit division code, GB/T 2260
+	Duties    []string  `json:"duties"`   // purpose codes that its duties (职权) cover
+	Sample    bool      `json:"sample"`   // 样例: made by the demo
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// Person is a member of an agency. It never holds an ID number.
+type Person struct {
+	ID        string    `json:"id"` // UUIDv7
+	Name      string    `json:"name"`
+	Agency    USCC      `json:"agency"`
+	KeyID     string    `json:"key_id,omitempty"`      // signing key in custody
+	CertDER   []byte    `json:"certificate,omitempty"` // SM2 signing certificate
+	LeftAt    time.Time `json:"left_at,omitzero"`      // a leaver's grants and keys end that day
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// Post is a role held by a person in a unit for a term of office.
+type Post struct {
+	ID     string    `json:"id"`
+	Person string    `json:"person"`
+	Agency USCC      `json:"agency"`
+	Role   Role      `json:"role"`
+	Title  string    `json:"title"`
+	From   time.Time `json:"from"`
+	Until  time.Time `json:"until,omitzero"` // zero: open
+}
+
+// HeldAt reports whether the term covers t: From <= t < Until.
+func (p Post) HeldAt(t time.Time) bool {
+	return !t.Before(p.From) && (p.Until.IsZero() || t.Before(p.Until))
+}
+
+// System is an information system (业务系统) that may hold certificates, ask
+// for decisions and keep copies.
+type System struct {
+	ID        string    `json:"id"` // short stable name: "civil-a"; [a-z0-9-]{1,63}
+	Name      string    `json:"name"`
+	Agency    USCC      `json:"agency"`
+	Hosts     []string  `json:"hosts"` // DNS names it may have in certificates
+	Sample    bool      `json:"sample"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// Outcomes that callers branch on.
+var (
+	ErrUSCC         = errors.New("identity: not a unified social credit code")
+	ErrNotFound     = errors.New("identity: not found")
+	ErrExists       = errors.New("identity: already registered")
+	ErrInvalid      = errors.New("identity: invalid record")
+	ErrIncompatible = errors.New("identity: roles may not be held by one person")
+)
+
+// Register is the store of this room. Each mutating method commits the row and
+// its event in one transaction and returns once the event is durable. Methods
+// return ErrNotFound or ErrExists where a caller branches on it.
+type Register interface {
+	AddAgency(ctx context.Context, a Agency, ev ledger.Event) (ledger.Receipt, error)
+	AddPerson(ctx context.Context, p Person, ev ledger.Event) (ledger.Receipt, error)
+	AddPost(ctx context.Context, p Post, ev ledger.Event) (ledger.Receipt, error)
+	AddSystem(ctx context.Context, s System, ev ledger.Event) (ledger.Receipt, error)
+	SetPersonKey(ctx context.Context, person, keyID string, certDER []byte, ev ledger.Event) (ledger.Receipt, error)
+	Reader
+}
+
+// Reader is the read side of a Register.
+type Reader interface {
+	Agency(ctx context.Context, id USCC) (Agency, error)
+	Person(ctx context.Context, id string) (Person, error)
+	System(ctx context.Context, id string) (System, error)
+	PostsOf(ctx context.Context, person string) ([]Post, error)
+	Agencies(ctx context.Context) ([]Agency, error)
+	Systems(ctx context.Context) ([]System, error)
+}

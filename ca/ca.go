@@ -1,0 +1,153 @@
+// Package ca is the agency certificate authority (机关证书认证): enrol →
+// approve → lint → record → sign → record, for two trust tracks in one
+// registry: ECDSA for mTLS through the embedded smallstep authority
+// (ca/stepca), SM2 dual certificates (双证书, GM/T 0015, GM/T 0034) here.
+//
+// It refuses to sign what was not approved by a second person, what a lint
+// rejects, a CSR whose signature or named curve is wrong, a name outside the
+// system's registered hosts, and anything that it could not record first. A
+// signing key never enters it; the encryption key comes from ca/kmc.
+package ca
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+)
+
+// Kind tells the certificates of the registry apart.
+type Kind string
+
+// Kinds.
+const (
+	KindECDSA   Kind = "ecdsa"    // mTLS leaf
+	KindSM2Sign Kind = "sm2-sign" // signing certificate of a pair
+	KindSM2Enc  Kind = "sm2-enc"  // encryption certificate of a pair
+	KindSeal    Kind = "sm2-seal" // signing certificate of an electronic seal
+	KindMaker   Kind = "sm2-maker"
+	KindPerson  Kind = "sm2-person"
+	KindService Kind = "service" // the house itself: ledger, exchange, TLS
+	KindCA      Kind = "ca"
+)
+
+// State of a certificate. Changes are guarded updates: pending → good ⇄ hold →
+// revoked.
+type State string
+
+// States.
+const (
+	StatePending State = "pending" // recorded, not yet signed
+	StateGood    State = "good"
+	StateHold    State = "hold"
+	StateRevoked State = "revoked"
+)
+
+// RequestState of an enrolment.
+type RequestState string
+
+// Request states: submitted → approved → issued, or refused.
+const (
+	RequestSubmitted RequestState = "submitted"
+	RequestApproved  RequestState = "approved"
+	RequestRefused   RequestState = "refused"
+	RequestIssued    RequestState = "issued"
+)
+
+// Request asks for the certificates of one system: both tracks by one
+// enrolment token.
+type Request struct {
+	ID           string       `json:"id"`
+	Agency       string       `json:"agency"` // unified social credit code
+	System       string       `json:"system"`
+	CommonName   string       `json:"common_name"`
+	Organization string       `json:"organization"`
+	Hosts        []string     `json:"hosts"`
+	SubmittedBy  string       `json:"submitted_by"` // person id
+	State        RequestState `json:"state"`
+	DecidedBy    string       `json:"decided_by,omitempty"`
+	Approval     string       `json:"approval,omitempty"` // approval id
+	Reason       string       `json:"reason,omitempty"`
+	TokenHash    string       `json:"-"` // SM3 of the enrolment token, hex; the token itself is never kept
+	TokenExpires time.Time    `json:"token_expires,omitzero"`
+	TokenUsed    time.Time    `json:"token_used,omitzero"`
+	CreatedAt    time.Time    `json:"created_at"`
+}
+
+// Certificate is a row of the registry; (Issuer, Serial) is unique.
+type Certificate struct {
+	Issuer    string    `json:"issuer"` // SM3 of the issuer's subject DER and key, hex
+	Serial    string    `json:"serial"` // lower-case hex without leading zeros
+	Kind      Kind      `json:"kind"`
+	Pair      string    `json:"pair,omitempty"` // joins sm2-sign and sm2-enc
+	Agency    string    `json:"agency"`
+	System    string    `json:"system,omitempty"`
+	Person    string    `json:"person,omitempty"`
+	Request   string    `json:"request,omitempty"`
+	Subject   string    `json:"subject"`
+	TBSSM3    string    `json:"tbs_sm3"`       // SM3 of the to-be-signed bytes, recorded before signing
+	TBS       []byte    `json:"-"`             // those bytes
+	DER       []byte    `json:"der,omitempty"` // nil while pending
+	State     State     `json:"state"`
+	Reason    int       `json:"reason,omitempty"` // RFC 5280 5.3.1
+	NotBefore time.Time `json:"not_before"`
+	NotAfter  time.Time `json:"not_after"`
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// EscrowedKey is an encryption key as the KMC keeps it: wrapped, never clear.
+type EscrowedKey struct {
+	Pair      string    `json:"pair"`
+	Wrapped   []byte    `json:"-"`
+	KEK       string    `json:"kek"` // id of the key-encryption key
+	PublicSM3 string    `json:"public_sm3"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// Outcomes that callers branch on.
+var (
+	ErrNotFound    = errors.New("ca: not found")
+	ErrExists      = errors.New("ca: already registered")
+	ErrNotApproved = errors.New("ca: not approved")
+	ErrDecided     = errors.New("ca: request already decided")
+	ErrToken       = errors.New("ca: enrolment token unknown, expired or used")
+	ErrCSR         = errors.New("ca: certificate request refused")
+	ErrLint        = errors.New("ca: lint refused the certificate")
+	ErrState       = errors.New("ca: certificate is not in a state for this")
+	ErrRevoked     = errors.New("ca: certificate already revoked")
+)
+
+// Registry is the store of this room. Each mutating method commits rows and
+// event in one transaction; row counts decide races, so that exactly one of
+// many concurrent callers wins.
+type Registry interface {
+	AddRequest(ctx context.Context, r Request, ev ledger.Event) (ledger.Receipt, error)
+	// DecideRequest moves submitted → approved or refused (r.State) and stores
+	// DecidedBy, Approval, Reason, TokenHash, TokenExpires; ErrDecided when it
+	// is not submitted any more.
+	DecideRequest(ctx context.Context, r Request, ev ledger.Event) (ledger.Receipt, error)
+	Request(ctx context.Context, id string) (Request, error)
+	// ClaimToken marks the token used and the request issued, exactly once;
+	// ErrToken when the hash is unknown, used, or expired at now.
+	ClaimToken(ctx context.Context, tokenHash string, now time.Time, ev ledger.Event) (Request, ledger.Receipt, error)
+	// RequestByToken looks without claiming; ErrToken as above.
+	RequestByToken(ctx context.Context, tokenHash string, now time.Time) (Request, error)
+
+	// Reserve inserts certificates in StatePending, and the escrowed key of
+	// their pair, all or nothing; ErrExists on a serial collision.
+	Reserve(ctx context.Context, certs []Certificate, key *EscrowedKey, ev ledger.Event) (ledger.Receipt, error)
+	// Activate moves pending → good and stores the DER of each; ErrState when
+	// one of them is not pending.
+	Activate(ctx context.Context, certs []Certificate, ev ledger.Event) (ledger.Receipt, error)
+	// SetState moves good ⇄ hold → revoked with reason; ErrRevoked when it
+	// already is revoked, ErrState otherwise.
+	SetState(ctx context.Context, issuer, serial string, s State, reason int, at time.Time, ev ledger.Event) (ledger.Receipt, error)
+	Certificate(ctx context.Context, issuer, serial string) (Certificate, error)
+	CertificatesOf(ctx context.Context, system string) ([]Certificate, error)
+
+	// UseOnce consumes a one-time token id of the ECDSA track: true for exactly
+	// one caller per id, ever.
+	UseOnce(ctx context.Context, id string, expires time.Time) (bool, error)
+}

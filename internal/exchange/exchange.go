@@ -1,0 +1,69 @@
+// Package exchange is a document's way between agencies: seal → decide →
+// encrypt → deliver → receipt → record. The sender's side refuses what the
+// decision point denies; the envelope is encrypted to the receiving system's
+// SM2 encryption certificate and opened by nobody else; each fetch is decided
+// again; a receipt is the receiver's signature over transfer id and document
+// SM3 (电子签名法 art. 10-11; 西政办发〔2011〕8号 art. 19, 28, 31).
+package exchange
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/authz/level"
+)
+
+// State of a transfer.
+type State string
+
+// States: sent → fetched → received.
+const (
+	StateSent     State = "sent"
+	StateFetched  State = "fetched"
+	StateReceived State = "received"
+)
+
+// Transfer is one document on its way.
+type Transfer struct {
+	ID          string      `json:"id"`
+	FromSystem  string      `json:"from_system"`
+	ToSystem    string      `json:"to_system"`
+	Sender      string      `json:"sender"`   // unified social credit code
+	Receiver    string      `json:"receiver"` // unified social credit code
+	Resource    string      `json:"resource"`
+	Agreement   string      `json:"agreement,omitempty"`
+	Purpose     string      `json:"purpose"`
+	Label       level.Label `json:"label"`
+	Name        string      `json:"name"`         // file name
+	Document    string      `json:"document_sm3"` // of the sealed document
+	EnvelopeSM3 string      `json:"envelope_sm3"`
+	Blob        string      `json:"-"` // where the envelope is kept
+	Decision    string      `json:"decision"`
+	Holding     string      `json:"holding,omitempty"` // registered at receipt
+	State       State       `json:"state"`
+	SentAt      time.Time   `json:"sent_at"`
+	FetchedAt   time.Time   `json:"fetched_at,omitzero"`
+	ReceivedAt  time.Time   `json:"received_at,omitzero"`
+	ReceiptSig  []byte      `json:"receipt_signature,omitempty"`
+}
+
+// Outcomes that callers branch on.
+var (
+	ErrNotFound = errors.New("exchange: no such transfer")
+	ErrDenied   = errors.New("exchange: refused by the decision point")
+	ErrReceipt  = errors.New("exchange: receipt does not verify")
+	ErrState    = errors.New("exchange: transfer is not in a state for this")
+	ErrDocument = errors.New("exchange: document refused")
+)
+
+// Store is the store of this room: row and event in one transaction.
+type Store interface {
+	AddTransfer(ctx context.Context, t Transfer, ev ledger.Event) (ledger.Receipt, error)
+	// MoveTransfer is a guarded update from one of from to t.State; ErrState
+	// when the row is in none of them.
+	MoveTransfer(ctx context.Context, t Transfer, from []State, ev ledger.Event) (ledger.Receipt, error)
+	Transfer(ctx context.Context, id string) (Transfer, error)
+	Inbox(ctx context.Context, system string) ([]Transfer, error)
+}
