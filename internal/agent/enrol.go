@@ -36,13 +36,15 @@ func Enrol(ctx context.Context, cfg Config, token string) (*Agent, error) {
 	if _, err := os.Stat(filepath.Join(cfg.Dir, FileSignKey)); err == nil {
 		return nil, fmt.Errorf("%w: %s", ErrEnrolled, cfg.Dir)
 	}
+	if err := writable(cfg.Dir); err != nil { // before the token is spent
+		return nil, err
+	}
 	signKey, err := sm2.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("agent: make signing key: %w", err)
 	}
-	csr, err := smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{
-		Subject: pkix.Name{Country: []string{"CN"}, CommonName: "enrolment"}, SignatureAlgorithm: smx509.SM2WithSM3,
-	}, signKey)
+	// The subject is what was approved, not what the request says: it stays empty.
+	csr, err := smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{SignatureAlgorithm: smx509.SM2WithSM3}, signKey)
 	if err != nil {
 		return nil, fmt.Errorf("agent: make request: %w", err)
 	}
@@ -119,11 +121,20 @@ func enrolTLS(ctx context.Context, c *http.Client, ans wire.EnrolAnswer) (*ecdsa
 	return key, chain, nil
 }
 
+// writable makes the folder and proves that a private file can be written.
+func writable(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("%w: %w", ErrFiles, err)
+	}
+	probe := filepath.Join(dir, ".probe")
+	if err := writeFile(probe, nil, 0o600); err != nil {
+		return fmt.Errorf("%w: %w", ErrFiles, err)
+	}
+	return os.Remove(probe)
+}
+
 // writeFolder writes everything or removes what it wrote.
 func writeFolder(dir string, sign, enc *sm2.PrivateKey, tlsKey *ecdsa.PrivateKey, ans wire.EnrolAnswer, chain [][]byte) (err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("agent: make folder: %w", err)
-	}
 	var done []string
 	defer func() {
 		if err != nil {

@@ -10,6 +10,7 @@ package api
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -59,7 +60,7 @@ type Ledger interface {
 // Peers finds who stands behind a verified client certificate. It returns
 // ErrPeer for one that is not (any more) good.
 type Peers interface {
-	Peer(ctx context.Context, certDER []byte) (ledger.Actor, error)
+	Peer(ctx context.Context, leaf, issuer *x509.Certificate) (ledger.Actor, error)
 }
 
 // Config holds what the API shows. Every field is required.
@@ -212,11 +213,11 @@ func (h *handlers) receipt(ctx context.Context, in *struct {
 
 // caller is the system behind the connection.
 func (h *handlers) caller(ctx context.Context) (ledger.Actor, error) {
-	der, ok := peerDER(ctx)
-	if !ok {
+	chain := PeerChain(ctx)
+	if chain == nil {
 		return ledger.Actor{}, ErrNoPeer
 	}
-	a, err := h.cfg.Peers.Peer(ctx, der)
+	a, err := h.cfg.Peers.Peer(ctx, chain[0], chain[1])
 	if err != nil {
 		return ledger.Actor{}, errors.Join(ErrPeer, err)
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/x509"
 	"net/http"
 )
 
@@ -28,8 +29,8 @@ func Identify(newID func() string) func(http.Handler) http.Handler {
 				id = newID()
 			}
 			ctx := context.WithValue(r.Context(), keyRequestID, id)
-			if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
-				ctx = context.WithValue(ctx, keyPeer, r.TLS.PeerCertificates[0].Raw)
+			if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 && len(r.TLS.VerifiedChains[0]) > 1 {
+				ctx = context.WithValue(ctx, keyPeer, r.TLS.VerifiedChains[0])
 			}
 			next.ServeHTTP(w, r.WithContext(ctx))
 		})
@@ -53,10 +54,9 @@ func requestID(ctx context.Context) string {
 	return id
 }
 
-// PeerDER returns the client certificate of a request that Identify saw.
-func PeerDER(r *http.Request) ([]byte, bool) { return peerDER(r.Context()) }
-
-func peerDER(ctx context.Context) ([]byte, bool) {
-	der, ok := ctx.Value(keyPeer).([]byte)
-	return der, ok
+// PeerChain returns the verified chain (leaf, issuer, …) of a request that
+// Identify saw, or nil.
+func PeerChain(ctx context.Context) []*x509.Certificate {
+	chain, _ := ctx.Value(keyPeer).([]*x509.Certificate)
+	return chain
 }

@@ -8,6 +8,7 @@
 package app
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -133,6 +134,20 @@ func (s Settings) save(dir string) error {
 	}
 	head := "# 印信 / Yinxin. Settings; secrets do not belong here. See docs/zh/operate.md\n"
 	return os.WriteFile(filepath.Join(dir, fileConfig), append([]byte(head), raw...), 0o600)
+}
+
+// withDefaults fills what the zero value stands for.
+func (c Config) withDefaults() Config {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
 }
 
 // store is the URL of the database.
