@@ -60,6 +60,8 @@ var (
 	ErrSignature  = errors.New("approval: signature does not fit")
 	ErrDecided    = errors.New("approval: already decided")
 	ErrReason     = errors.New("approval: a refusal needs a reason")
+	ErrRefused    = errors.New("approval: the approver refused")
+	ErrInvalid    = errors.New("approval: invalid subject or time")
 )
 
 // Store is the store of this room; see identity.Register for the promises.

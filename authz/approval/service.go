@@ -1,0 +1,240 @@
+package approval
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/emmansun/gmsm/sm2"
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+)
+
+// maxSkew is how far an approval's own time may be from ours when it comes in:
+// without a bound, who held a post last year could still approve, backdated.
+const maxSkew = 5 * time.Minute
+
+// Config of a Service. Every field is required.
+type Config struct {
+	Store  Store
+	People identity.PostReader
+	// Trust says whether a certificate was good at that time: chain, period,
+	// revocation.
+	Trust func(certDER []byte, at time.Time) error
+	// CAUnit is the unit that runs the certificate authority. Certificates are
+	// approved by its registration officers and by no other unit's.
+	CAUnit identity.USCC
+	Now    func() time.Time
+	NewID  func() string // UUIDv7
+}
+
+// Service makes, keeps and checks approvals.
+type Service struct{ cfg Config }
+
+// New refuses an incomplete Config.
+func New(c Config) (*Service, error) {
+	if c.Store == nil || c.People == nil || c.Trust == nil || c.Now == nil || c.NewID == nil {
+		return nil, errors.New("approval: Config lacks Store, People, Trust, Now or NewID")
+	}
+	if err := c.CAUnit.Validate(); err != nil {
+		return nil, fmt.Errorf("approval: Config.CAUnit: %w", err)
+	}
+	return &Service{c}, nil
+}
+
+// approverRole is the table of who may approve what, always in the unit of the
+// subject (西政办发〔2011〕8号 art. 24; 电子印章管理办法 art. 21).
+func approverRole(k Kind) (identity.Role, bool) {
+	switch k {
+	case KindSealUse, KindGrant, KindAgreement, KindRelabel, KindRegrade:
+		return identity.RoleUnitLeader, true
+	case KindCertificate:
+		return identity.RoleRAOfficer, true
+	}
+	return "", false
+}
+
+// Decide answers a subject: it checks everything that can be checked, signs
+// with the approver's key, checks the signature, and stores. Of a it reads
+// Subject, Approved, Reason and Approver; the rest is filled in. The actor must
+// be the approver. The key is the approver's own, opened for this one act.
+func (s *Service) Decide(ctx context.Context, a Approval, key crypto.Signer, actor ledger.Actor) (Approval, ledger.Receipt, error) {
+	none := ledger.Receipt{}
+	a.ID, a.Signature = "", nil
+	a.At = s.cfg.Now().UTC().Truncate(time.Millisecond)
+	a.Role, _ = approverRole(a.Subject.Kind)
+	person, err := s.authorise(ctx, a)
+	if err != nil {
+		return Approval{}, none, err
+	}
+	a.CertDER = person.CertDER
+	pub, err := s.certKey(a)
+	if err != nil {
+		return Approval{}, none, err
+	}
+	if key == nil || !pub.Equal(key.Public()) {
+		return Approval{}, none, fmt.Errorf("%w: the key is not the approver's", ErrSignature)
+	}
+	if err := s.undecided(ctx, a.Subject); err != nil {
+		return Approval{}, none, err
+	}
+	msg, err := Payload(a.Subject, a.Approved, a.Reason, a.Approver, a.At)
+	if err != nil {
+		return Approval{}, none, err
+	}
+	if a.Signature, err = key.Sign(rand.Reader, msg, sm2.DefaultSM2SignerOpts); err != nil {
+		return Approval{}, none, fmt.Errorf("signing the approval: %w", err)
+	}
+	return s.Submit(ctx, a, actor)
+}
+
+// Submit stores an approval that was signed elsewhere, by the person's own
+// token: it verifies it in full, and refuses one whose time is not now.
+func (s *Service) Submit(ctx context.Context, a Approval, actor ledger.Actor) (Approval, ledger.Receipt, error) {
+	none := ledger.Receipt{}
+	if actor.Kind != "person" || actor.ID != a.Approver {
+		return Approval{}, none, fmt.Errorf("%w: somebody else acts", ErrNotAllowed)
+	}
+	now := s.cfg.Now().UTC()
+	if d := now.Sub(a.At); d > maxSkew || d < -maxSkew {
+		return Approval{}, none, fmt.Errorf("%w: signed at another time", ErrInvalid)
+	}
+	if err := s.Verify(ctx, a); err != nil {
+		return Approval{}, none, err
+	}
+	a.ID = s.cfg.NewID()
+	ev := ledger.Event{
+		ID: s.cfg.NewID(), Type: "approval.subject.decided", Class: class(a.Subject.Kind), Time: now.Truncate(time.Millisecond),
+		Actor: actor, Object: ledger.Object{Kind: string(a.Subject.Kind), ID: a.Subject.ID}, Action: "approve",
+		Outcome: ledger.Success, Payload: a.Subject.Digest,
+		Details: map[string]string{"approval": a.ID, "unit": string(a.Subject.Unit), "requester": a.Subject.Requester, "answer": "approved"},
+	}
+	if !a.Approved {
+		ev.Details["answer"] = "refused"
+	}
+	rc, err := s.cfg.Store.AddApproval(ctx, a, ev)
+	if err != nil {
+		return Approval{}, none, err
+	}
+	return a, rc, nil
+}
+
+// Verify checks an approval or a refusal from its first claim to its last:
+// roles, terms and separation at the time it was signed, the certificate that
+// the register names for the approver, and the signature.
+func (s *Service) Verify(ctx context.Context, a Approval) error {
+	person, err := s.authorise(ctx, a)
+	if err != nil {
+		return err
+	}
+	if subtle.ConstantTimeCompare(person.CertDER, a.CertDER) != 1 {
+		return fmt.Errorf("%w: not the approver's registered certificate", ErrSignature)
+	}
+	pub, err := s.certKey(a)
+	if err != nil {
+		return err
+	}
+	msg, err := Payload(a.Subject, a.Approved, a.Reason, a.Approver, a.At)
+	if err != nil {
+		return err
+	}
+	if !sm2.VerifyASN1WithSM2(pub, nil, msg, a.Signature) {
+		return ErrSignature
+	}
+	return nil
+}
+
+// Verified returns the approval of a subject when it stands: it exists, is
+// over this very digest, says yes, and verifies now as it did then. ErrRefused
+// means the approver said no. Callers that act on an approval call this and
+// never trust a stored flag.
+func (s *Service) Verified(ctx context.Context, kind Kind, subjectID, digest string) (Approval, error) {
+	a, err := s.cfg.Store.ApprovalOf(ctx, kind, subjectID)
+	if err != nil {
+		return Approval{}, err
+	}
+	if a.Subject.Kind != kind || a.Subject.ID != subjectID || a.Subject.Digest != digest {
+		return Approval{}, fmt.Errorf("%w: the approval is over something else", ErrSignature)
+	}
+	if err := s.Verify(ctx, a); err != nil {
+		return Approval{}, err
+	}
+	if !a.Approved {
+		return Approval{}, ErrRefused
+	}
+	return a, nil
+}
+
+// authorise checks who approves what, before any cryptography.
+func (s *Service) authorise(ctx context.Context, a Approval) (identity.Person, error) {
+	none := identity.Person{}
+	if err := a.Subject.validate(); err != nil {
+		return none, err
+	}
+	if a.Approver == a.Subject.Requester {
+		return none, ErrSelf
+	}
+	if !a.Approved && a.Reason == "" {
+		return none, ErrReason
+	}
+	role, _ := approverRole(a.Subject.Kind)
+	if a.Role != role {
+		return none, fmt.Errorf("%w: %s does not approve %s", ErrNotAllowed, a.Role, a.Subject.Kind)
+	}
+	if a.Subject.Kind == KindCertificate && a.Subject.Unit != s.cfg.CAUnit {
+		return none, fmt.Errorf("%w: another unit's registration officer", ErrNotAllowed)
+	}
+	holds, err := identity.HoldsPost(ctx, s.cfg.People, a.Approver, a.Subject.Unit, role, a.At)
+	if err != nil {
+		return none, err
+	}
+	if !holds {
+		return none, fmt.Errorf("%w: no post as %s of the unit at that time", ErrNotAllowed, role)
+	}
+	return s.cfg.People.Person(ctx, a.Approver)
+}
+
+// certKey returns the SM2 key of a trusted certificate.
+func (s *Service) certKey(a Approval) (*ecdsa.PublicKey, error) {
+	cert, err := smx509.ParseCertificate(a.CertDER)
+	if err != nil {
+		return nil, fmt.Errorf("%w: certificate does not parse", ErrSignature)
+	}
+	pub, ok := cert.PublicKey.(*ecdsa.PublicKey)
+	if !ok || !sm2.IsSM2PublicKey(pub) {
+		return nil, fmt.Errorf("%w: not an SM2 certificate", ErrSignature)
+	}
+	if err := s.cfg.Trust(a.CertDER, a.At); err != nil {
+		return nil, fmt.Errorf("%w: certificate: %w", ErrSignature, err)
+	}
+	return pub, nil
+}
+
+func (s *Service) undecided(ctx context.Context, subject Subject) error {
+	switch _, err := s.cfg.Store.ApprovalOf(ctx, subject.Kind, subject.ID); {
+	case err == nil:
+		return ErrDecided
+	case errors.Is(err, ErrNotFound):
+		return nil
+	default:
+		return fmt.Errorf("looking for an earlier approval: %w", err)
+	}
+}
+
+// class keeps an approval on the ledger as long as what it approves.
+func class(k Kind) ledger.Class {
+	switch k {
+	case KindCertificate:
+		return ledger.ClassCertificate
+	case KindSealUse:
+		return ledger.ClassSeal
+	}
+	return ledger.ClassAdmin
+}
