@@ -63,6 +63,8 @@ const (
 	ProblemXML     = "ofd.xml"     // a structural file does not parse
 	ProblemMissing = "ofd.missing" // a referenced file is not in the package
 	ProblemEscape  = "ofd.escape"  // a reference leaves the package
+	ProblemList    = "ofd.list"    // OFD.xml names a signature list that is not there
+	ProblemLimit   = "ofd.limit"   // an XML file is larger than we read
 
 	NotePrefix    = "zip.prefix"    // bytes before the first entry
 	NoteTrailing  = "zip.trailing"  // bytes after the directory
@@ -90,7 +92,7 @@ type Limits struct {
 	EntrySize int64 // one inflated entry, default 512 MiB
 	Total     int64 // all inflated entries, default 1 GiB
 	Ratio     int64 // inflated : stored, for what exceeds 4 MiB, default 200
-	XMLSize   int64 // one XML file that is parsed, default 16 MiB
+	XMLSize   int64 // one XML file that is parsed, default 64 MiB
 }
 
 // ratioFloor is the inflated size below which the ratio says nothing: a blank
@@ -111,7 +113,7 @@ func (l Limits) withDefaults() Limits {
 		l.Ratio = 200
 	}
 	if l.XMLSize == 0 {
-		l.XMLSize = 16 << 20
+		l.XMLSize = 64 << 20
 	}
 	return l
 }

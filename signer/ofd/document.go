@@ -1,6 +1,9 @@
 package ofd
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
 
 // Body is one document of the package (GB/T 33190, DocBody).
 type Body struct {
@@ -68,6 +71,9 @@ func (p *Package) readBodies() {
 			b.List, _ = p.follow("/OFD.xml", loc, RoleSignature)
 			p.readSignatures(&b)
 		}
+		if b.Listed && b.List == "" {
+			p.problem(ProblemList, "/OFD.xml")
+		}
 		p.Bodies = append(p.Bodies, b)
 	}
 	if len(p.Bodies) == 0 {
@@ -94,14 +100,18 @@ func (p *Package) follow(base, ref string, role Role) (abs string, first bool) {
 
 // parse reads one structural file; a failure is a problem and nil.
 func (p *Package) parse(abs, prune string) *node {
+	var n *node
 	b, err := p.Read(abs)
 	if err == nil {
-		var n *node
 		if n, err = parseXML(b, prune); err == nil {
 			return n
 		}
 	}
-	p.problem(ProblemXML, abs)
+	code := ProblemXML
+	if errors.Is(err, ErrLimit) {
+		code = ProblemLimit
+	}
+	p.problem(code, abs)
 	return nil
 }
 
@@ -164,7 +174,7 @@ func (p *Package) readPage(abs string, box Box) Box {
 }
 
 // readResource follows fonts, colour profiles and media of a resource file;
-// their places are relative to its BaseLoc (GB/T 33190, 7.9).
+// their places are relative to its BaseLoc (GB/T 33190).
 func (p *Package) readResource(base, ref string) {
 	abs, first := p.follow(base, ref, RoleResource)
 	if !first {

@@ -18,6 +18,7 @@ type Signature struct {
 	ID, Type string
 	Path     string // of Signature.xml
 	Relative string // id of the signature this one builds on (OFD 2.0)
+	Body     int    // index of its document in the package
 
 	Provider    string
 	Method      string
@@ -66,7 +67,7 @@ func (p *Package) readSignatures(b *Body) {
 		case "MaxSignId":
 			b.use(k.text) // two of them in real files: the largest counts
 		case "Signature":
-			s := Signature{ID: k.get("ID"), Type: k.get("Type"), Relative: k.get("Relative")}
+			s := Signature{ID: k.get("ID"), Type: k.get("Type"), Relative: k.get("Relative"), Body: len(p.Bodies)}
 			if s.Type == "" {
 				s.Type = TypeSeal
 			}

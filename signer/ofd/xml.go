@@ -57,11 +57,14 @@ func parseXML(b []byte, prune string) (*node, error) {
 				return nil, fmt.Errorf("%w: two root elements", ErrXML)
 			}
 			names = append(names, t.Name)
-			if count++; len(names) > maxDepth || count > maxNodes {
-				return nil, fmt.Errorf("%w: too deep or too many elements", ErrXML)
+			if len(names) > maxDepth {
+				return nil, fmt.Errorf("%w: too deep", ErrXML)
 			}
 			if skip > 0 {
 				continue
+			}
+			if count++; count > maxNodes {
+				return nil, fmt.Errorf("%w: too many elements", ErrLimit)
 			}
 			n := &node{name: t.Name.Local, attr: t.Attr}
 			if root == nil {

@@ -1,7 +1,6 @@
 package seal
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 	"time"
@@ -128,15 +127,6 @@ func (r *reader) value(el tlv, what string) ([]byte, error) {
 	}
 	r.warn(WarnRawSignature)
 	return wrap(idSequence, derUint(b[:32]), derUint(b[32:])), nil
-}
-
-// derUint writes an unsigned big-endian number as INTEGER.
-func derUint(b []byte) []byte {
-	b = bytes.TrimLeft(b, "\x00")
-	if len(b) == 0 || b[0] >= 0x80 {
-		return wrap(idInteger, []byte{0}, b)
-	}
-	return wrap(idInteger, b)
 }
 
 // timestamp reads [0] EXPLICIT BIT STRING.

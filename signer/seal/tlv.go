@@ -203,29 +203,3 @@ func headLen(n int) int {
 	}
 	return 6
 }
-
-// wrap writes an element around parts, with the shortest length (DER).
-func wrap(id byte, parts ...[]byte) []byte {
-	n := 0
-	for _, p := range parts {
-		n += len(p)
-	}
-	out := make([]byte, 0, n+6)
-	out = append(out, id)
-	switch {
-	case n < 0x80:
-		out = append(out, byte(n))
-	case n < 1<<8:
-		out = append(out, 0x81, byte(n))
-	case n < 1<<16:
-		out = append(out, 0x82, byte(n>>8), byte(n))
-	case n < 1<<24:
-		out = append(out, 0x83, byte(n>>16), byte(n>>8), byte(n))
-	default:
-		out = append(out, 0x84, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
-	}
-	for _, p := range parts {
-		out = append(out, p...)
-	}
-	return out
-}
