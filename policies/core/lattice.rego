@@ -1,0 +1,106 @@
+# 不得降低安全等级：信息（2011 年规则第三十条）和系统（2014 年规则第三十条）。
+# The same law as the sealed Go guard, in readable form; a differential test
+# holds the two together.
+package yinxin.core
+
+# METADATA
+# title: 使用方不得擅自降低该信息的安全等级
+# custom: {clause: X11-30, code: E10_label_lowered}
+deny contains {"code": "E10_label_lowered", "detail": src.id} if {
+	input.result.stated
+	input.action != "regrade"
+	some src in input.sources
+	not dominates(input.result, src)
+}
+
+# METADATA
+# title: 变更标识须写明新标识
+# custom: {clause: X11-30, code: E10_label_lowered}
+deny contains {"code": "E10_label_lowered", "detail": ""} if {
+	input.action == "relabel"
+	not input.result.stated
+}
+
+# METADATA
+# title: 使用系统的等级须满足信息的要求
+# custom: {clause: X14-30, code: E04_system_mlps}
+deny contains {"code": "E04_system_mlps", "detail": input.subject.system} if {
+	uses_content
+	input.subject.system != ""
+	not carries_sources(input.subject)
+}
+
+# METADATA
+# title: 接收系统的等级须满足信息的要求
+# custom: {clause: X11-30, code: E12_target_system}
+deny contains {"code": "E12_target_system", "detail": input.target.id} if {
+	not input.action in {"publish", "regrade"}
+	input.target.id != ""
+	not carries_all(input.target)
+}
+
+# METADATA
+# title: 须写明接收系统
+# custom: {clause: X11-30, code: E12_target_system}
+deny contains {"code": "E12_target_system", "detail": ""} if {
+	needs_target
+	input.target.id == ""
+}
+
+# METADATA
+# title: 传输方系统的等级须满足信息的要求
+# custom: {clause: X14-30, code: E13_carrier}
+deny contains {"code": "E13_carrier", "detail": hop.id} if {
+	input.action != "regrade"
+	some hop in input.carriers
+	not carries_all(hop)
+}
+
+# METADATA
+# title: 承担传输的系统自身等级须满足信息的要求
+# custom: {clause: X14-30, code: E13_carrier}
+deny contains {"code": "E13_carrier", "detail": input.subject.system} if {
+	input.action == "carry"
+	not carries_sources(input.subject)
+}
+
+# METADATA
+# title: 系统等级不得降到所存信息的要求以下
+# custom: {clause: X14-30, code: E14_regrade_below_holdings}
+deny contains {"code": "E14_regrade_below_holdings", "detail": held.id} if {
+	input.action == "regrade"
+	some held in input.holdings
+	not carries(input.new_grade, held)
+}
+
+# METADATA
+# title: 变更等级须写明新等级
+# custom: {clause: X14-30, code: E14_regrade_below_holdings}
+deny contains {"code": "E14_regrade_below_holdings", "detail": ""} if {
+	input.action == "regrade"
+	not carries(input.new_grade, {"s": 1, "a": 1})
+}
+
+# dominates: 每一项都不低，且不丢失任何限制性标签
+dominates(high, low) if {
+	high.level >= low.level
+	high.s >= low.s
+	high.a >= low.a
+	count(low.tags - high.tags) == 0
+}
+
+carries(place, need) if {
+	place.s >= need.s
+	place.a >= need.a
+}
+
+carries_sources(place) if {
+	every src in input.sources {
+		carries(place, src)
+	}
+}
+
+carries_all(place) if {
+	carries_sources(place)
+	carries(place, input.result)
+}
