@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"github.com/smallstep/certificates/authority/provisioner"
@@ -73,6 +74,9 @@ func (d *database) Revoke(rci *db.RevokedCertificateInfo) error {
 	if row.Kind != ca.KindECDSA {
 		return answer(ErrPeer)
 	}
+	if !slices.Contains(holderReasons(), rci.ReasonCode) {
+		return errs.BadRequest("reason code %d is not for the holder to give", rci.ReasonCode)
+	}
 	actor := ledger.Actor{Kind: "system", ID: row.System, Unit: row.Agency, Certificate: row.Serial}
 	ev, err := newEvent(d.a.rand, d.a.now(), "ca.certificate.revoked", actor, ledger.Object{Kind: "certificate", ID: row.Serial})
 	if err != nil {
@@ -87,6 +91,13 @@ func (d *database) Revoke(rci *db.RevokedCertificateInfo) error {
 		return db.ErrAlreadyExists
 	}
 	return answer(err)
+}
+
+// holderReasons are the reasons of RFC 5280 5.3.1 that a holder may give: none
+// about the authority, no hold (an officer's act), no removal from a list.
+func holderReasons() []int {
+	const unspecified, keyCompromise, affiliation, superseded, cessation, withdrawn = 0, 1, 3, 4, 5, 9
+	return []int{unspecified, keyCompromise, affiliation, superseded, cessation, withdrawn}
 }
 
 // GetCertificate returns a signed certificate.

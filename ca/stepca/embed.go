@@ -43,7 +43,10 @@ func (a *Authority) embed(cfg Config) error {
 	a.step, err = authority.NewEmbedded(
 		authority.WithConfig(&config.Config{
 			Address: cfg.Address, DNSNames: cfg.DNSNames, SkipValidation: true,
-			AuthorityConfig: &config.AuthConfig{Provisioners: provisioner.List{ra}},
+			AuthorityConfig: &config.AuthConfig{
+				Provisioners: provisioner.List{ra},
+				Backdate:     &provisioner.Duration{Duration: backdate},
+			},
 		}),
 		authority.WithX509RootCerts(cfg.Root),
 		authority.WithX509IntermediateCerts(cfg.Issuing),

@@ -32,11 +32,11 @@ func (i *issuer) event(kind string, o order, row ca.Certificate) (ledger.Event, 
 	if err != nil {
 		return ev, err
 	}
-	ev.Payload, ev.Request = row.TBSSM3, o.request.ID
+	ev.Payload = row.TBSSM3
 	ev.Details["issuer"], ev.Details["profile"] = row.Issuer, string(o.profile)
 	ev.Details["not_after"] = row.NotAfter.UTC().Format(time.RFC3339)
-	if o.request.Approval != "" {
-		ev.Details["approval"] = o.request.Approval
+	if o.request.ID != "" {
+		ev.Details["certificate_request"], ev.Details["approval"] = o.request.ID, o.request.Approval
 	}
 	if o.renews != "" {
 		ev.Details["renews"] = o.renews

@@ -142,6 +142,7 @@ func TestSignRefuses(t *testing.T) {
 		{name: "RSA key", csr: csr(t, rsaKey, system, host), want: 400, says: "key"},
 		{name: "P-384 key", csr: csr(t, p384, system, host), want: 400, says: "key"},
 		{name: "longer than the profile", csr: csr(t, key, system, host), extra: map[string]any{"notAfter": "87600h"}, want: 403, says: "forbidden"},
+		{name: "begins tomorrow", csr: csr(t, key, system, host), extra: map[string]any{"notBefore": "24h", "notAfter": "48h"}, want: 400, says: "fields"},
 		{name: "forged token", csr: csr(t, key, system, host), token: forged(func(jwt.MapClaims) {}), want: 401},
 		{name: "forged token with new id", csr: csr(t, key, system, host), token: forged(func(c jwt.MapClaims) { c["jti"] = "x" }), want: 401},
 		{name: "no token", csr: csr(t, key, system, host), token: func(string) string { return "" }, want: 400},
@@ -240,7 +241,11 @@ func TestRenewRefuses(t *testing.T) {
 	if a := h.post(t, h.client(other), "/1.0/revoke", body); a.Status != 403 {
 		t.Errorf("revoking another's certificate: %d %s", a.Status, a.Message)
 	}
-	body["ott"] = tok
+	body["serial"], body["reasonCode"] = otherLeaf.SerialNumber.String(), 6
+	if a := h.post(t, h.client(other), "/1.0/revoke", body); a.Status != 400 || !strings.Contains(a.Message, "reason") {
+		t.Errorf("holder puts itself on hold by revoking: %d %s", a.Status, a.Message)
+	}
+	body["ott"], body["reasonCode"] = tok, 0
 	if a := h.post(t, h.client(other), "/1.0/revoke", body); a.Status != 401 && a.Status != 403 {
 		t.Errorf("revoking by token: %d %s", a.Status, a.Message)
 	}
@@ -249,7 +254,6 @@ func TestRenewRefuses(t *testing.T) {
 			t.Errorf("row %s is %s", r.Serial, r.State)
 		}
 	}
-	_ = otherLeaf
 }
 
 func TestTokenNeedsAnApproval(t *testing.T) {

@@ -18,9 +18,14 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/profile"
 )
 
-// minLifetime is the shortest certificate that a client may ask for: it must
-// outlive the backdating of the profile.
-const minLifetime = 10 * time.Minute
+const (
+	// minLifetime is the shortest certificate that a client may ask for: it
+	// must outlive the backdating.
+	minLifetime = 10 * time.Minute
+	// backdate is that of ca/profile: with the same one in smallstep a shorter
+	// period ends when the client asked for.
+	backdate = 5 * time.Minute
+)
 
 // service is the CertificateAuthorityService behind smallstep: the only place
 // from which its API gets a certificate.
@@ -34,6 +39,9 @@ type service struct {
 func (s *service) CreateCertificate(req *casapi.CreateCertificateRequest) (*casapi.CreateCertificateResponse, error) {
 	if req.IsCAServerCert || req.Provisioner == nil {
 		return nil, casapi.NotImplementedError{Message: "certificates are issued on an approved request only"}
+	}
+	if req.Template.NotBefore.After(s.a.now()) {
+		return nil, answer(fmt.Errorf("%w: a certificate begins when it is issued", ca.ErrCSR))
 	}
 	hosts, err := hostsOf(req.Template)
 	if err != nil {

@@ -20,6 +20,10 @@
 // itself; Config.Now rules everything else.
 //
 // Two replicas may share one registry, but each accepts only its own tokens.
+//
+// Linking smallstep has side effects that a program must not fall for: glog
+// flags in the standard flag set, /debug/vars and /debug/requests in
+// http.DefaultServeMux. Parse and serve neither.
 package stepca
 
 import (

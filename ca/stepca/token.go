@@ -62,7 +62,7 @@ func (a *Authority) MintToken(ctx context.Context, r ca.Request) (string, error)
 	if err != nil {
 		return "", err
 	}
-	ev.Request, ev.Details["approval"] = r.ID, r.Approval
+	ev.Details["certificate_request"], ev.Details["approval"] = r.ID, r.Approval
 	if _, err := a.recorder.Record(ctx, ev); err != nil {
 		return "", fmt.Errorf("stepca: record token: %w", err)
 	}
