@@ -26,7 +26,7 @@ import (
 )
 
 const (
-	agency = "11110102MB1234567X"
+	agency = "11110102MB1234567M"
 	distID = "distid:1234567812345678"
 )
 
