@@ -38,11 +38,11 @@ func (a *Authority) admit(ctx context.Context, r ca.Request, hosts []string) ([]
 		return nil, fmt.Errorf("stepca: read hosts of system: %w", err)
 	}
 	if len(hosts) == 0 {
-		return nil, fmt.Errorf("%w: no host named", ErrHost)
+		return nil, fmt.Errorf("%w: no host named", ca.ErrHost)
 	}
 	for _, h := range hosts {
 		if !slices.Contains(r.Hosts, h) || !slices.Contains(registered, h) {
-			return nil, fmt.Errorf("%w: %q", ErrHost, h)
+			return nil, fmt.Errorf("%w: %q", ca.ErrHost, h)
 		}
 	}
 	return registered, nil

@@ -25,8 +25,8 @@ type Config struct {
 	Signer   crypto.Signer     // of Issuing, from custody
 	Address  string            // host:port that clients dial; stands in tokens
 	DNSNames []string          // further names of the same service; empty: the host of Address only
-	Hosts    Hosts
-	Gate     Gate
+	Hosts    ca.Hosts
+	Gate     ca.Gate // required here: who has nothing to ask says so in an implementation
 	Recorder Recorder
 	Site     profile.Site // CRL, OCSP, issuer and policy addresses of every certificate
 

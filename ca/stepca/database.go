@@ -96,8 +96,10 @@ func (d *database) Revoke(rci *db.RevokedCertificateInfo) error {
 // holderReasons are the reasons of RFC 5280 5.3.1 that a holder may give: none
 // about the authority, no hold (an officer's act), no removal from a list.
 func holderReasons() []int {
-	const unspecified, keyCompromise, affiliation, superseded, cessation, withdrawn = 0, 1, 3, 4, 5, 9
-	return []int{unspecified, keyCompromise, affiliation, superseded, cessation, withdrawn}
+	return []int{
+		ca.ReasonUnspecified, ca.ReasonKeyCompromise, ca.ReasonAffiliationChanged,
+		ca.ReasonSuperseded, ca.ReasonCessationOfOperation, ca.ReasonPrivilegeWithdrawn,
+	}
 }
 
 // GetCertificate returns a signed certificate.

@@ -275,10 +275,10 @@ func TestTokenNeedsAnApproval(t *testing.T) {
 		}, nil, ca.ErrNotApproved},
 		{"host not registered", func() ca.Request {
 			return h.request(t, ca.RequestApproved, func(r *ca.Request) { r.Hosts = []string{host, "evil.example"} })
-		}, nil, stepca.ErrHost},
+		}, nil, ca.ErrHost},
 		{"no host", func() ca.Request {
 			return h.request(t, ca.RequestApproved, func(r *ca.Request) { r.Hosts = nil })
-		}, nil, stepca.ErrHost},
+		}, nil, ca.ErrHost},
 		{"gate closed", func() ca.Request { return h.request(t, ca.RequestApproved) }, func(p *people) { p.stop = closed }, stepca.ErrStopped},
 		{"ledger down", func() ca.Request { return h.request(t, ca.RequestApproved) }, func(p *people) { p.fail = closed }, closed},
 	} {

@@ -34,7 +34,7 @@ type ServerCertificate struct {
 // path as every other: lint → record → sign → record.
 func (a *Authority) ServerCertificate(ctx context.Context, names []string) (*ServerCertificate, error) {
 	if len(names) == 0 {
-		return nil, fmt.Errorf("%w: no name", ErrHost)
+		return nil, fmt.Errorf("%w: no name", ca.ErrHost)
 	}
 	s := &ServerCertificate{a: a, names: slices.Clone(names)}
 	cert, err := s.issue(ctx)

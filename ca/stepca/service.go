@@ -126,7 +126,7 @@ func (s *service) system(request string, hosts []string, tmpl *x509.Certificate,
 // have no place in the certificate of a system.
 func hostsOf(t *x509.Certificate) ([]string, error) {
 	if len(t.IPAddresses) > 0 || len(t.EmailAddresses) > 0 || len(t.URIs) > 0 {
-		return nil, fmt.Errorf("%w: only DNS names", ErrHost)
+		return nil, fmt.Errorf("%w: only DNS names", ca.ErrHost)
 	}
 	return t.DNSNames, nil
 }
@@ -160,7 +160,7 @@ func answer(err error) error {
 		status  int
 		text    string
 	}{
-		{ErrHost, http.StatusForbidden, "host name is not registered for this system"},
+		{ca.ErrHost, http.StatusForbidden, "host name is not registered for this system"},
 		{ErrStopped, http.StatusForbidden, "this system may not be issued certificates"},
 		{ErrPeer, http.StatusForbidden, "client certificate is not of this authority"},
 		{ca.ErrNotApproved, http.StatusForbidden, "the request is not approved"},
@@ -180,7 +180,7 @@ func answer(err error) error {
 // outcome names the sentinel behind an error for the ledger: texts may hold
 // what a client sent.
 func outcome(err error) string {
-	for _, s := range []error{ErrHost, ErrStopped, ErrPeer, ca.ErrNotApproved, ca.ErrLint, ca.ErrState, ca.ErrRevoked, ca.ErrCSR, ca.ErrNotFound, ca.ErrExists, errReplay} {
+	for _, s := range []error{ca.ErrHost, ErrStopped, ErrPeer, ca.ErrNotApproved, ca.ErrLint, ca.ErrState, ca.ErrRevoked, ca.ErrCSR, ca.ErrNotFound, ca.ErrExists, errReplay} {
 		if errors.Is(err, s) {
 			return s.Error()
 		}

@@ -46,24 +46,11 @@ import (
 var (
 	// ErrConfig: a configuration that cannot issue ECDSA certificates.
 	ErrConfig = errors.New("stepca: configuration refused")
-	// ErrHost: a name outside the registered hosts of the system.
-	ErrHost = errors.New("stepca: host is not registered for the system")
 	// ErrStopped: the Gate does not let this system have certificates now.
 	ErrStopped = errors.New("stepca: system may not be issued to")
 	// ErrPeer: a client certificate that this authority did not issue.
 	ErrPeer = errors.New("stepca: client certificate is not of this authority")
 )
-
-// Hosts tells which names an information system runs under, as registered.
-type Hosts interface {
-	HostsOf(ctx context.Context, system string) ([]string, error)
-}
-
-// Gate says whether a system may get certificates now: graded, not stopped, not
-// retired. An error is a refusal.
-type Gate interface {
-	MayIssue(ctx context.Context, system string) error
-}
 
 // Recorder takes events that change no row: tokens minted, refusals.
 type Recorder interface {
@@ -74,8 +61,8 @@ type Recorder interface {
 // use.
 type Authority struct {
 	registry       ca.Registry
-	hosts          Hosts
-	gate           Gate
+	hosts          ca.Hosts
+	gate           ca.Gate
 	recorder       Recorder
 	issuer         *issuer
 	root           *x509.Certificate

@@ -28,7 +28,7 @@ type claims struct {
 // MintToken makes the one-time token that lets the holder send one CSR for the
 // hosts of the request. Only the id of r is used: state, approval and hosts are
 // read from the registry. It refuses with ca.ErrNotApproved, ErrStopped or
-// ErrHost.
+// ca.ErrHost.
 func (a *Authority) MintToken(ctx context.Context, r ca.Request) (string, error) {
 	if err := a.life.Err(); err != nil {
 		return "", fmt.Errorf("stepca: closed: %w", err)
