@@ -123,3 +123,12 @@ func race(t testing.TB, loser error, do func() error) (won int) {
 	}
 	return int(wins.Load())
 }
+
+func isAny(err error, targets []error) bool {
+	for _, target := range targets {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
+}
