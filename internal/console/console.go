@@ -52,6 +52,7 @@ var (
 
 // Person is who sits before the page.
 type Person struct {
+	ID    string
 	Name  string
 	Unit  string
 	Roles []string // Chinese names of the posts held
