@@ -110,12 +110,17 @@ func certificate(t testing.TB, name string) (*sm2.PrivateKey, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return key, selfSigned(t, key, name)
+}
+
+func selfSigned(t testing.TB, key *sm2.PrivateKey, name string) []byte {
+	t.Helper()
 	tmpl := &smx509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: start.AddDate(-1, 0, 0), NotAfter: start.AddDate(1, 0, 0)}
 	der, err := smx509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return key, der
+	return der
 }
 
 func (w *world) subject(kind approval.Kind, id string) approval.Subject {
@@ -308,6 +313,18 @@ func TestVerified_AnyChangeIsNoticed(t *testing.T) {
 				t.Errorf("%s of approved=%t: %v", name, yes, err)
 			}
 		}
+	}
+}
+
+// A certificate that the register does not name is none, even over the same key.
+func TestVerified_OnlyTheRegisteredCertificate(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.decide(w.subject(approval.KindSealUse, "s"), "leader", true, "")
+	w.must(err)
+	twin := selfSigned(t, w.keys["leader"], "leader, again")
+	w.store.Tamper(approval.KindSealUse, "s", func(a *approval.Approval) { a.CertDER = twin })
+	if _, err := w.svc.Verified(t.Context(), approval.KindSealUse, "s", digest); !errors.Is(err, approval.ErrSignature) {
+		t.Errorf("got %v", err)
 	}
 }
 

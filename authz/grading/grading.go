@@ -54,6 +54,12 @@ var (
 	ErrInvalid  = errors.New("grading: invalid record")
 	// ErrBelowHoldings: the new grade is lower than something the system holds or carries.
 	ErrBelowHoldings = errors.New("grading: below what the system holds")
+	// ErrUnit: somebody else than the building unit decided.
+	ErrUnit = errors.New("grading: not decided by the building unit")
+	// ErrGraded: the system has a grade in force; a change goes through Regrade.
+	ErrGraded = errors.New("grading: the system is graded already")
+	// ErrNotOperating: the procedure is not far enough, or its proof is out of date.
+	ErrNotOperating = errors.New("grading: not confirmed or filed for operation")
 )
 
 // Registry is the store of this room; see identity.Register for the promises.

@@ -107,6 +107,10 @@ var (
 	ErrInvalid  = errors.New("sharing: invalid record")
 	ErrUnsealed = errors.New("sharing: the agreement lacks a seal")
 	ErrLowered  = errors.New("sharing: the label would be lower than its sources")
+	// ErrNotInForce: before or after its period, or terminated.
+	ErrNotInForce = errors.New("sharing: the agreement is not in force")
+	// ErrBasis: the rules ask for a legal basis or a secrecy review, and none is named.
+	ErrBasis = errors.New("sharing: legal basis or secrecy review is missing")
 )
 
 // Catalogue is the store of this room; see identity.Register for the promises.
