@@ -174,7 +174,7 @@ func (p *Package) readPage(abs string, box Box) Box {
 }
 
 // readResource follows fonts, colour profiles and media of a resource file;
-// their places are relative to its BaseLoc (GB/T 33190, 7.9).
+// their places are relative to its BaseLoc (GB/T 33190).
 func (p *Package) readResource(base, ref string) {
 	abs, first := p.follow(base, ref, RoleResource)
 	if !first {

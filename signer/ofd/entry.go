@@ -27,7 +27,7 @@ type Package struct {
 	notes    []Note
 	seen     map[Note]bool
 
-	// Bodies are the documents of the package, in order (GB/T 33190, 7.4).
+	// Bodies are the documents of the package, in order (GB/T 33190, DocBody).
 	Bodies []Body
 	reach  *reach
 }

@@ -21,7 +21,7 @@ func checkValue(s *subject) outcome {
 // checkCertForm: the signer's certificate reads. One with bytes that strict
 // parsers refuse is judged by its front fields only and never passes.
 func checkCertForm(s *subject) outcome {
-	const clause = "GB/T 20518-2018, 5.2"
+	const clause = "GB/T 20518-2018"
 	switch {
 	case !s.judged():
 		return skip(CheckCertForm, clause, ReasonNotJudged)
@@ -63,7 +63,7 @@ func (s *subject) chain(id, clause string, c *certificate, at time.Time) outcome
 
 // checkUsage: the signer's certificate is for signing.
 func checkUsage(s *subject) outcome {
-	const clause = "GM/T 0031-2014, 6.2.3 c; GB/T 20518-2018, 5.2.4.2.3"
+	const clause = "GM/T 0031-2014, 6.2.3 c; GB/T 20518-2018"
 	if !s.judged() || s.signer == nil || s.signer.full == nil {
 		return skip(CheckUsage, clause, ReasonNotJudged)
 	}
