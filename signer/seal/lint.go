@@ -83,10 +83,10 @@ func (p Picture) lint() error {
 	return nil
 }
 
-// Lint checks a use of a seal before it is recorded and signed: the seal is a
+// lint checks a use of a seal before it is recorded and signed: the seal is a
 // genuine V4 seal that names the certificate, the time lies in both periods,
 // and the key is the certificate's.
-func (s SignSpec) Lint(signer crypto.PublicKey) error {
+func (s SignSpec) lint(signer crypto.PublicKey) error {
 	e, err := ParseSeal(s.SealDER)
 	if err != nil {
 		return err

@@ -1,10 +1,12 @@
 package seal
 
 import (
-	"bytes"
 	"crypto"
+	"crypto/ecdsa"
 	"fmt"
 	"time"
+
+	"github.com/emmansun/gmsm/sm2"
 )
 
 // headerVersion is GB/T 38540, the one form that is written.
@@ -75,13 +77,30 @@ type SignSpec struct {
 	Property string // absolute path of Signature.xml
 }
 
-// Sign writes and signs an SES_Signature (GB/T 38540, 7.2): the signature over
-// DER(TBS_Sign), which holds the whole seal as it was made. It lints first and
-// verifies what it made.
-func Sign(spec SignSpec, signer crypto.Signer) ([]byte, error) {
-	if err := spec.Lint(signer.Public()); err != nil {
+// Draft is a use of a seal that passed the lint and is not signed yet: what is
+// recorded before the signature exists.
+type Draft struct {
+	spec SignSpec
+	key  *ecdsa.PublicKey
+}
+
+// Prepare lints a use of a seal; pub is the key that shall sign.
+func Prepare(spec SignSpec, pub crypto.PublicKey) (*Draft, error) {
+	if err := spec.lint(pub); err != nil {
 		return nil, err
 	}
+	key, err := publicKey(spec.CertDER)
+	if err != nil {
+		return nil, err
+	}
+	return &Draft{spec: spec, key: key}, nil
+}
+
+// Sign writes and signs an SES_Signature (GB/T 38540, 7.2): the signature over
+// DER(TBS_Sign), which holds the whole seal as it was made. It verifies what it
+// made, because a key in foreign custody may do anything.
+func (d *Draft) Sign(signer crypto.Signer) ([]byte, error) {
+	spec := d.spec
 	tbs := wrap(idSequence,
 		derInt(headerVersion),
 		spec.SealDER,
@@ -92,16 +111,17 @@ func Sign(spec SignSpec, signer crypto.Signer) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal: sign: %w", err)
 	}
-	der := wrap(idSequence, tbs, wrap(idOctetString, spec.CertDER), algorithm(), wrap(idBitString, []byte{0}, value))
-	made, err := ParseSignature(der)
+	if !sm2.VerifyASN1WithSM2(d.key, nil, tbs, value) {
+		return nil, fmt.Errorf("%w: verifying what was signed", ErrSignature)
+	}
+	return wrap(idSequence, tbs, wrap(idOctetString, spec.CertDER), algorithm(), wrap(idBitString, []byte{0}, value)), nil
+}
+
+// Sign is Prepare and Draft.Sign in one step.
+func Sign(spec SignSpec, signer crypto.Signer) ([]byte, error) {
+	d, err := Prepare(spec, signer.Public())
 	if err != nil {
-		return nil, fmt.Errorf("seal: reading back what was signed: %w", err)
+		return nil, err
 	}
-	if err := made.Verify(); err != nil {
-		return nil, fmt.Errorf("seal: verifying what was signed: %w", err)
-	}
-	if !bytes.Equal(made.DataHash, spec.DataHash) || made.Property != spec.Property || !bytes.Equal(made.Seal.Raw, spec.SealDER) {
-		return nil, fmt.Errorf("%w: what was signed differs from what was asked", ErrSignature)
-	}
-	return der, nil
+	return d.Sign(signer)
 }
