@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
@@ -50,6 +51,9 @@ type PDP struct {
 	site     rego.PreparedEvalQuery
 	digests  Digests // Facts is empty
 	policy   string  // SM3 of the core and site digests
+	// slots lets one evaluation a core run at a time, so that the time limit
+	// measures the policy and not the queue.
+	slots chan struct{}
 }
 
 // New compiles the core and the site rules, each in a compiler of its own. It
@@ -62,7 +66,7 @@ func New(ctx context.Context, c Config) (*PDP, error) {
 	}
 	p := &PDP{
 		facts: c.Facts, recorder: c.Recorder, now: c.Now, newID: c.NewID,
-		timeout: cmp.Or(c.Timeout, time.Second), input: newInputBuilder(),
+		timeout: cmp.Or(c.Timeout, time.Second), input: newInputBuilder(), slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 	if p.newID == nil {
 		p.newID = func() string { return uuid.Must(uuid.NewV7()).String() }
@@ -154,6 +158,12 @@ func (p *PDP) judge(ctx context.Context, v view) []finding {
 	if err != nil {
 		return append(out, finding{codeError, "input", guardPDP})
 	}
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+	case <-ctx.Done():
+		return append(out, finding{codeError, "core: the caller went away", guardCore}, finding{codeSiteError, "not evaluated", guardSite})
+	}
 	out = append(out, readCore(evaluate(ctx, p.core, in, p.timeout))...)
 	return append(out, readSite(evaluate(ctx, p.site, in, p.timeout))...)
 }
@@ -214,21 +224,22 @@ const (
 
 // oversized names the first part of r that is out of bounds.
 func oversized(r Request) string {
-	for name, s := range map[string]string{
-		"id": r.ID, "subject_type": r.SubjectType, "subject_id": r.SubjectID, "action": string(r.Action),
-		"resource": r.Resource, "target": r.Target, "purpose": r.Purpose,
+	for _, part := range [][2]string{
+		{"id", r.ID}, {"subject_type", r.SubjectType}, {"subject_id", r.SubjectID}, {"action", string(r.Action)},
+		{"resource", r.Resource}, {"target", r.Target}, {"purpose", r.Purpose},
 	} {
-		if len(s) > maxText {
-			return name
+		if tooLong(part[1]) {
+			return part[0]
 		}
 	}
 	if r.TargetLabel != nil && len(r.TargetLabel.Tags) > maxList {
 		return "target_label"
 	}
-	for name, l := range map[string][]string{"sources": r.Sources, "carriers": r.Carriers} {
-		if len(l) > maxList || slices.ContainsFunc(l, tooLong) {
-			return name
-		}
+	if len(r.Sources) > maxList || slices.ContainsFunc(r.Sources, tooLong) {
+		return "sources"
+	}
+	if len(r.Carriers) > maxList || slices.ContainsFunc(r.Carriers, tooLong) {
+		return "carriers"
 	}
 	if len(r.Fields) > maxItems || slices.ContainsFunc(r.Fields, tooLong) {
 		return "fields"

@@ -76,6 +76,10 @@ func (l *loading) agreements(r Request) error {
 		for _, a := range list {
 			if !seen[a.ID] {
 				seen[a.ID] = true
+				a.Seals = slices.Clone(a.Seals)
+				for i := range a.Seals { // who sealed is a fact; by which certificate was checked at registration
+					a.Seals[i].CertDER = nil
+				}
 				l.snap.Agreements = append(l.snap.Agreements, a)
 			}
 		}

@@ -37,22 +37,17 @@ func (b inputBuilder) kv(key string, v *ast.Term) pair   { return pair{b.keys[ke
 func (b inputBuilder) str(key, v string) pair            { return pair{b.keys[key], ast.StringTerm(v)} }
 func (b inputBuilder) num(key string, v int) pair        { return pair{b.keys[key], ast.InternedTerm(v)} }
 func (b inputBuilder) bool(key string, v bool) pair      { return pair{b.keys[key], ast.InternedTerm(v)} }
-func (b inputBuilder) time(key string, t time.Time) pair { return b.num(key, millis(t)) }
+func (b inputBuilder) time(key string, t time.Time) pair { return b.num(key, int(t.UnixMilli())) }
 
-// millis is 0 for the zero time, which every rule reads as "none".
-func millis(t time.Time) int {
+// open is the end of what has no end: 9999-12-31.
+const open = 253402214400000
+
+// end is a time after which something no longer holds.
+func (b inputBuilder) end(key string, t time.Time) pair {
 	if t.IsZero() {
-		return 0
+		return b.num(key, open)
 	}
-	return int(t.UnixMilli())
-}
-
-func list[T ~string](vs []T) *ast.Term {
-	ts := make([]*ast.Term, len(vs))
-	for i, v := range vs {
-		ts[i] = ast.StringTerm(string(v))
-	}
-	return ast.ArrayTerm(ts...)
+	return b.time(key, t)
 }
 
 func set[T ~string](vs []T) *ast.Term {
@@ -87,7 +82,7 @@ func (b inputBuilder) build(v view) ast.Value {
 	}
 	return ast.NewObject(
 		b.str("action", string(v.req.Action)), b.str("purpose", v.req.Purpose), b.time("now", v.now),
-		b.kv("fields", list(v.req.Fields)), b.kv("subject", b.subject(v)), b.kv("target", b.target(v)),
+		b.kv("fields", set(v.req.Fields)), b.kv("subject", b.subject(v)), b.kv("target", b.target(v)),
 		b.kv("carriers", ast.ArrayTerm(carriers...)), b.kv("sources", ast.ArrayTerm(sources...)),
 		b.kv("agreements", ast.ArrayTerm(terms...)), b.kv("result", b.result(v.req.TargetLabel)),
 		b.kv("new_grade", ast.ObjectTerm(b.num("s", int(grade.S)), b.num("a", int(grade.A)))),
@@ -160,7 +155,7 @@ func (b inputBuilder) source(s source) *ast.Term {
 		b.bool("reviewed", r.SecrecyReview != ""), b.kv("items", set(r.Items)), b.str("defect", r.DefectNotice),
 		b.num("level", int(l.Level)), b.num("s", int(l.RequiredS)), b.num("a", int(l.RequiredA)),
 		b.kv("tags", set(tags)), b.bool("public", len(tags) < len(l.Tags)),
-		b.str("holder", string(holder)), b.str("agreement", agreement), b.time("ended", ended),
+		b.str("holder", string(holder)), b.str("agreement", agreement), b.end("ended", ended),
 	)
 }
 
@@ -178,7 +173,7 @@ func (b inputBuilder) agreement(a *sharing.Agreement) *ast.Term {
 		b.str("consumer", string(a.Consumer)), b.str("office", string(a.Office)), b.kv("onward", set(a.Onward)),
 		b.kv("purposes", set(a.Purposes)), b.kv("fields", set(a.Fields)), b.bool("confidential", a.Confidentiality != ""),
 		b.str("defect_ack", a.DefectAck), b.time("not_before", a.NotBefore), b.time("not_after", a.NotAfter),
-		b.time("terminated", a.Terminated), b.kv("seals", set(sealedBy(a))),
+		b.end("terminated", a.Terminated), b.kv("seals", set(sealedBy(a))),
 	)
 }
 

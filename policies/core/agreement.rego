@@ -22,38 +22,18 @@ between(a, src, agency) if {
 	party(a, src, agency)
 }
 
-sealed(a) if {
-	every who in [a.provider, a.consumer, a.office] {
-		who in a.seals
-	}
-}
-
-terminated(a) if {
-	a.terminated > 0
-	input.now >= a.terminated
-}
-
-fields_agreed(a, src) if {
-	every field in input.fields {
-		field_agreed(field, a, src)
-	}
-}
-
-field_agreed(field, a, _) if field in a.fields
-
-field_agreed(field, _, src) if not field in src.items
-
 # in_force: [第几个来源, 使用单位, 第几个协议]
 in_force contains [i, agency, k] if {
 	some [i, agency] in uses
 	src := input.sources[i]
 	some k, a in input.agreements
 	a.resource == src.resource
-	between(a, src, agency)
+	a.provider == src.provider
+	party(a, src, agency)
 	input.now >= a.not_before
 	input.now < a.not_after
-	not terminated(a)
-	sealed(a)
+	input.now < a.terminated
+	count({a.provider, a.consumer, a.office} - a.seals) == 0
 }
 
 # usable: 有效，并且约定了本次的用途和信息项
@@ -61,7 +41,7 @@ usable contains [i, agency, k] if {
 	some [i, agency, k] in in_force
 	a := input.agreements[k]
 	input.purpose in a.purposes
-	fields_agreed(a, input.sources[i])
+	count((input.fields & input.sources[i].items) - a.fields) == 0
 }
 
 # uncovered: 需要协议而没有可用协议的使用
@@ -123,7 +103,7 @@ deny contains {"code": "E06_agreement.expired", "detail": a.id} if {
 deny contains {"code": "E06_agreement.terminated", "detail": a.id} if {
 	some [_, _, k] in offered
 	a := input.agreements[k]
-	terminated(a)
+	input.now >= a.terminated
 }
 
 # METADATA
@@ -132,7 +112,7 @@ deny contains {"code": "E06_agreement.terminated", "detail": a.id} if {
 deny contains {"code": "E06_agreement.seal_missing", "detail": a.id} if {
 	some [_, _, k] in offered
 	a := input.agreements[k]
-	not sealed(a)
+	count({a.provider, a.consumer, a.office} - a.seals) > 0
 }
 
 # METADATA
@@ -150,8 +130,7 @@ deny contains {"code": "E06_agreement.purpose", "detail": concat(" / ", [a.id, i
 deny contains {"code": "E06_agreement.fields", "detail": concat(" / ", [a.id, field])} if {
 	some [i, _, k] in offered
 	a := input.agreements[k]
-	some field in input.fields
-	not field_agreed(field, a, input.sources[i])
+	some field in (input.fields & input.sources[i].items) - a.fields
 }
 
 # METADATA

@@ -20,15 +20,17 @@ deny contains {"code": "E01_unknown_resource", "detail": ""} if {
 # METADATA
 # title: 未登记的主体没有权限
 # custom: {clause: X11-24b, code: E20_unknown_subject}
-deny contains {"code": "E20_unknown_subject", "detail": input.subject.id} if not input.subject.known
+deny contains {"code": "E20_unknown_subject", "detail": input.subject.id} if {
+	input.subject.known == false
+}
 
 # METADATA
 # title: 人员须有可以接触信息内容的在任岗位
 # custom: {clause: X11-24a, code: E03_clearance}
 deny contains {"code": "E03_clearance", "detail": input.subject.id} if {
-	uses_content
 	input.subject.type == "person"
-	input.subject.known
+	input.subject.known == true
+	uses_content
 	not may_see_content
 }
 
@@ -42,8 +44,8 @@ may_see_content if {
 # title: 接收系统须已登记
 # custom: {clause: X14-30, code: E21_unknown_system}
 deny contains {"code": "E21_unknown_system", "detail": input.target.id} if {
+	input.target.known == false
 	input.target.id != ""
-	not input.target.known
 }
 
 # METADATA
@@ -54,9 +56,7 @@ deny contains {"code": "E21_unknown_system", "detail": ""} if {
 	must_name_system
 }
 
-must_name_system if needs_target
-
-must_name_system if input.action == "regrade"
+must_name_system if input.action in {"copy", "derive", "merge", "forward", "store", "regrade"}
 
 must_name_system if {
 	input.action in {"read", "relabel"}
@@ -72,37 +72,62 @@ deny contains {"code": "E21_unknown_system", "detail": hop.id} if {
 	not hop.known
 }
 
+# 变更等级不在以下各条之内：那正是补救的办法。
+
 # METADATA
-# title: 未定级的系统不得使用、接收或者传输
+# title: 未定级的系统不得使用、接收或者传输（使用系统）
 # custom: {clause: X11-23, code: E22_ungraded}
-deny contains {"code": "E22_ungraded", "detail": place.id} if {
-	some place in places
-	not place.graded
+deny contains {"code": "E22_ungraded", "detail": input.subject.system} if {
+	input.subject.type == "system"
+	input.subject.graded == false
+	input.action != "regrade"
 }
 
 # METADATA
-# title: 备案过期的系统不得使用、接收或者传输
-# custom: {clause: X11-23, code: E23_grading_expired}
-deny contains {"code": "E23_grading_expired", "detail": place.id} if {
-	some place in places
-	place.expired
+# title: 未定级的系统不得使用、接收或者传输（接收系统）
+# custom: {clause: X11-23, code: E22_ungraded}
+deny contains {"code": "E22_ungraded", "detail": input.target.id} if {
+	input.target.known == true
+	input.target.graded == false
+	input.action != "regrade"
 }
 
-# places: 参与本次使用的系统（变更等级除外，那正是补救的办法）
-places contains {"id": input.subject.system, "graded": input.subject.graded, "expired": input.subject.expired} if {
-	input.action != "regrade"
-	input.subject.system != ""
-}
-
-places contains {"id": input.target.id, "graded": input.target.graded, "expired": input.target.expired} if {
-	input.action != "regrade"
-	input.target.known
-}
-
-places contains {"id": hop.id, "graded": hop.graded, "expired": hop.expired} if {
-	input.action != "regrade"
+# METADATA
+# title: 未定级的系统不得使用、接收或者传输（传输系统）
+# custom: {clause: X11-23, code: E22_ungraded}
+deny contains {"code": "E22_ungraded", "detail": hop.id} if {
 	some hop in input.carriers
 	hop.known
+	hop.graded == false
+	input.action != "regrade"
+}
+
+# METADATA
+# title: 备案过期的系统不得使用、接收或者传输（使用系统）
+# custom: {clause: X11-23, code: E23_grading_expired}
+deny contains {"code": "E23_grading_expired", "detail": input.subject.system} if {
+	input.subject.type == "system"
+	input.subject.expired == true
+	input.action != "regrade"
+}
+
+# METADATA
+# title: 备案过期的系统不得使用、接收或者传输（接收系统）
+# custom: {clause: X11-23, code: E23_grading_expired}
+deny contains {"code": "E23_grading_expired", "detail": input.target.id} if {
+	input.target.known == true
+	input.target.expired == true
+	input.action != "regrade"
+}
+
+# METADATA
+# title: 备案过期的系统不得使用、接收或者传输（传输系统）
+# custom: {clause: X11-23, code: E23_grading_expired}
+deny contains {"code": "E23_grading_expired", "detail": hop.id} if {
+	some hop in input.carriers
+	hop.known
+	hop.expired == true
+	input.action != "regrade"
 }
 
 # METADATA
@@ -131,8 +156,8 @@ catalogued(field) if {
 # title: 留存信息只由保管单位使用，其他单位应向提供方申请
 # custom: {clause: X14-23b, code: E19_not_holder}
 deny contains {"code": "E19_not_holder", "detail": src.id} if {
+	input.subject.known == true
 	uses_content
-	input.subject.known
 	some src in input.sources
 	src.holder != ""
 	src.holder != input.subject.agency
@@ -144,6 +169,5 @@ deny contains {"code": "E19_not_holder", "detail": src.id} if {
 deny contains {"code": "E24_holding_ended", "detail": src.id} if {
 	uses_content
 	some src in input.sources
-	src.ended > 0
 	input.now >= src.ended
 }

@@ -1,10 +1,13 @@
 # 输入与公用概念。The input is built in Go from facts of the store: every key is
 # always there and has its type; a number is never a string, `now` and all other
-# times are whole milliseconds since 1970 (0: none), and an unknown label
-# arrives as the strictest.
+# times are whole milliseconds since 1970 (an end that is not set is the year 9999), and an unknown label
+# arrives as the strictest. A test holds every path that a rule reads against
+# the input that Go builds: a key that is missing would make a rule silent.
+# Conditions of the form `input.x == value` stand first: the engine finds the
+# rules that matter by them.
 #
 #   action purpose now          what is asked, for which purpose code, when
-#   fields                      information items asked for ([]: all)
+#   fields                      set of the information items asked for (empty: all)
 #   subject {type id known agency system graded expired s a roles left duties}
 #   target {id known agency graded expired s a duties}          id "": none named
 #   carriers [{id known graded expired s a}]
@@ -16,57 +19,26 @@
 package yinxin.core
 
 # METADATA
-# title: 输入不完整即拒绝
-# description: A key that is missing would make a rule silent; silence must not permit.
-# custom: {clause: X14-29, code: E90_error}
-deny contains {"code": "E90_error", "detail": "input"} if not well_formed
-
-well_formed if {
-	is_string(input.action)
-	is_string(input.purpose)
-	is_number(input.now)
-	is_array(input.fields)
-	is_boolean(input.subject.known)
-	is_boolean(input.target.known)
-	is_array(input.carriers)
-	is_array(input.sources)
-	is_array(input.agreements)
-	is_array(input.holdings)
-	is_boolean(input.result.stated)
-	is_number(input.new_grade.s)
-	every src in input.sources {
-		is_number(src.level)
-		is_number(src.s)
-		is_number(src.a)
-		is_set(src.tags)
-	}
-}
-
-# METADATA
 # title: 不认识的操作
 # custom: {clause: X11-30, code: E02_unknown_action}
 deny contains {"code": "E02_unknown_action", "detail": input.action} if {
 	not input.action in {"read", "copy", "derive", "merge", "relabel", "forward", "store", "publish", "carry", "regrade"}
 }
 
-# 需要写明接收系统的操作
-needs_target if input.action in {"copy", "derive", "merge", "forward", "store"}
-
 # 使用信息内容的操作（传输环节和系统定级不使用内容）
-uses_content if not input.action in {"carry", "regrade"}
+uses_content if input.action in {"read", "copy", "derive", "merge", "relabel", "forward", "store", "publish"}
 
 # 结果落到另一单位的系统上，就是提供给该单位
 handover if {
-	input.target.known
-	uses_content
-	input.action != "publish"
+	input.action in {"read", "copy", "derive", "merge", "relabel", "forward", "store"}
+	input.target.known == true
 	input.target.agency != input.subject.agency
 }
 
 # uses: [第几个来源, 使用单位]。提供方使用自己的信息不在其中。
 uses contains [i, input.subject.agency] if {
+	input.subject.known == true
 	uses_content
-	input.subject.known
 	some i, src in input.sources
 	src.known
 	src.provider != input.subject.agency

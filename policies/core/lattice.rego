@@ -7,7 +7,7 @@ package yinxin.core
 # title: 使用方不得擅自降低该信息的安全等级
 # custom: {clause: X11-30, code: E10_label_lowered}
 deny contains {"code": "E10_label_lowered", "detail": src.id} if {
-	input.result.stated
+	input.result.stated == true
 	input.action != "regrade"
 	some src in input.sources
 	not dominates(input.result, src)
@@ -18,33 +18,33 @@ deny contains {"code": "E10_label_lowered", "detail": src.id} if {
 # custom: {clause: X11-30, code: E10_label_lowered}
 deny contains {"code": "E10_label_lowered", "detail": ""} if {
 	input.action == "relabel"
-	not input.result.stated
+	input.result.stated == false
 }
 
 # METADATA
 # title: 使用系统的等级须满足信息的要求
 # custom: {clause: X14-30, code: E04_system_mlps}
 deny contains {"code": "E04_system_mlps", "detail": input.subject.system} if {
+	input.subject.type == "system"
 	uses_content
-	input.subject.system != ""
-	not carries_sources(input.subject)
+	weaker(input.subject, need)
 }
 
 # METADATA
 # title: 接收系统的等级须满足信息的要求
 # custom: {clause: X11-30, code: E12_target_system}
 deny contains {"code": "E12_target_system", "detail": input.target.id} if {
-	not input.action in {"publish", "regrade"}
+	input.action in {"read", "copy", "derive", "merge", "relabel", "forward", "store", "carry"}
 	input.target.id != ""
-	not carries_all(input.target)
+	weaker(input.target, living)
 }
 
 # METADATA
 # title: 须写明接收系统
 # custom: {clause: X11-30, code: E12_target_system}
 deny contains {"code": "E12_target_system", "detail": ""} if {
-	needs_target
 	input.target.id == ""
+	input.action in {"copy", "derive", "merge", "forward", "store"}
 }
 
 # METADATA
@@ -53,7 +53,7 @@ deny contains {"code": "E12_target_system", "detail": ""} if {
 deny contains {"code": "E13_carrier", "detail": hop.id} if {
 	input.action != "regrade"
 	some hop in input.carriers
-	not carries_all(hop)
+	weaker(hop, living)
 }
 
 # METADATA
@@ -61,7 +61,7 @@ deny contains {"code": "E13_carrier", "detail": hop.id} if {
 # custom: {clause: X14-30, code: E13_carrier}
 deny contains {"code": "E13_carrier", "detail": input.subject.system} if {
 	input.action == "carry"
-	not carries_sources(input.subject)
+	weaker(input.subject, need)
 }
 
 # METADATA
@@ -70,7 +70,7 @@ deny contains {"code": "E13_carrier", "detail": input.subject.system} if {
 deny contains {"code": "E14_regrade_below_holdings", "detail": held.id} if {
 	input.action == "regrade"
 	some held in input.holdings
-	not carries(input.new_grade, held)
+	weaker(input.new_grade, held)
 }
 
 # METADATA
@@ -78,7 +78,7 @@ deny contains {"code": "E14_regrade_below_holdings", "detail": held.id} if {
 # custom: {clause: X14-30, code: E14_regrade_below_holdings}
 deny contains {"code": "E14_regrade_below_holdings", "detail": ""} if {
 	input.action == "regrade"
-	not carries(input.new_grade, {"s": 1, "a": 1})
+	weaker(input.new_grade, {"s": 1, "a": 1})
 }
 
 # dominates: 每一项都不低，且不丢失任何限制性标签
@@ -89,18 +89,19 @@ dominates(high, low) if {
 	count(low.tags - high.tags) == 0
 }
 
-carries(place, need) if {
-	place.s >= need.s
-	place.a >= need.a
+# weaker: 任何一项不够，就是不够
+weaker(place, wanted) if place.s < wanted.s
+
+weaker(place, wanted) if place.a < wanted.a
+
+# need: 全部来源的最高要求
+need := {
+	"s": max([src.s | some src in input.sources]),
+	"a": max([src.a | some src in input.sources]),
 }
 
-carries_sources(place) if {
-	every src in input.sources {
-		carries(place, src)
-	}
-}
-
-carries_all(place) if {
-	carries_sources(place)
-	carries(place, input.result)
+# living: 结果所在之处的要求；使用方自愿调高的标识也算在内
+living := {
+	"s": max([need.s, input.result.s]),
+	"a": max([need.a, input.result.a]),
 }
