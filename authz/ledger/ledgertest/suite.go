@@ -39,6 +39,9 @@ func Run(t *testing.T, open func(tb testing.TB) Store) {
 		{"a cancelled call writes nothing", cancelled},
 		{"everything survives a reopening", reopen},
 		{"compare-and-set is exact with 8 writers", concurrent},
+		{"a sequencer integrates direct and outbox entries once", sequenced},
+		{"a second sequencer fences the first", fenced},
+		{"failed and failed-but-persisted commits", faults},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
 	}
