@@ -25,6 +25,7 @@ type Config struct {
 	Signer   crypto.Signer     // of Issuing, from custody
 	Address  string            // host:port that clients dial; stands in tokens
 	DNSNames []string          // further names of the same service; empty: the host of Address only
+	Agency   string            // unified social credit code of the unit that runs the house
 	Hosts    ca.Hosts
 	Gate     ca.Gate // required here: who has nothing to ask says so in an implementation
 	Recorder Recorder
@@ -43,7 +44,7 @@ const defaultServerLifetime = 7 * 24 * time.Hour
 func (c Config) complete() (Config, error) {
 	for name, missing := range map[string]bool{
 		"registry": c.Registry == nil, "signer": c.Signer == nil, "hosts": c.Hosts == nil,
-		"gate": c.Gate == nil, "recorder": c.Recorder == nil,
+		"gate": c.Gate == nil, "recorder": c.Recorder == nil, "agency": c.Agency == "",
 	} {
 		if missing {
 			return c, fmt.Errorf("%w: no %s", ErrConfig, name)

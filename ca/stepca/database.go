@@ -51,15 +51,12 @@ func (d *database) UseToken(_, token string) (bool, error) {
 	return won, nil
 }
 
-// IsRevoked answers whether a certificate may not be renewed. A serial that is
-// not in the registry, or is not good, is an error: smallstep would renew.
+// IsRevoked is asked before a renewal; a serial that is not in the registry is
+// an error, because smallstep would renew it. A hold is for the service to see.
 func (d *database) IsRevoked(serial string) (bool, error) {
 	row, err := d.row(serial)
 	if err != nil {
 		return false, err
-	}
-	if err := usable(row); err != nil && !errors.Is(err, ca.ErrRevoked) {
-		return false, answer(err)
 	}
 	return row.State == ca.StateRevoked, nil
 }

@@ -73,7 +73,7 @@ func newHouse(t testing.TB, change ...func(*stepca.Config)) *house {
 	h.custody = &custody{Signer: signer}
 	h.cfg = stepca.Config{
 		Registry: h.registry, Root: root, Issuing: issuing, Signer: h.custody,
-		Address: "localhost:" + port, Hosts: h.people, Gate: h.people, Recorder: h.people, Site: site,
+		Address: "localhost:" + port, Agency: uscc, Hosts: h.people, Gate: h.people, Recorder: h.people, Site: site,
 		Log: slog.New(slog.NewTextHandler(&lockedWriter{w: h.log}, nil)),
 	}
 	for _, f := range change {

@@ -49,7 +49,7 @@ type order struct {
 	registered []string // what the lint holds hosts against
 	public     crypto.PublicKey
 	validity   time.Duration
-	request    ca.Request // zero for the house's own certificates
+	request    ca.Request // for the house's own certificates: agency and service only
 	renews     string     // serial of the certificate that this one follows, or ""
 	actor      ledger.Actor
 }

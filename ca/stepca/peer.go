@@ -20,8 +20,8 @@ func (a *Authority) ClientPool() *x509.CertPool {
 	return pool
 }
 
-// Peer returns the registry row of a certificate that this authority issued
-// and that is good now: its System is the caller's identity. It refuses with
+// Peer returns the registry row of a certificate that this authority issued to
+// a system and that is good now: its System is the caller's identity. It refuses with
 // ErrPeer, ca.ErrRevoked or ca.ErrState. The chain and the period are the TLS
 // handshake's to check.
 func (a *Authority) Peer(ctx context.Context, crt *x509.Certificate) (ca.Certificate, error) {
@@ -32,7 +32,7 @@ func (a *Authority) Peer(ctx context.Context, crt *x509.Certificate) (ca.Certifi
 	if err != nil {
 		return ca.Certificate{}, fmt.Errorf("stepca: read certificate: %w", err)
 	}
-	if row.State != ca.StatePending && !bytes.Equal(row.DER, crt.Raw) {
+	if row.Kind != ca.KindECDSA || row.State != ca.StatePending && !bytes.Equal(row.DER, crt.Raw) {
 		return ca.Certificate{}, ErrPeer
 	}
 	return row, usable(row)

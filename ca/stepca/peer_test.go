@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/yinxin-gov/yinxin/ca"
@@ -66,6 +68,14 @@ func TestRoutesCheckThePeerThemselves(t *testing.T) {
 	if h.custody.used() != before {
 		t.Error("signed")
 	}
+	body := fmt.Sprintf(`{"serial":"%s","passive":true}`, own.Leaf.SerialNumber)
+	r := httptest.NewRequest(http.MethodPost, "/revoke", strings.NewReader(body))
+	r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{own.Leaf}, VerifiedChains: chain(own.Leaf)}
+	w := httptest.NewRecorder()
+	h.Routes().ServeHTTP(w, r)
+	if w.Code != http.StatusForbidden {
+		t.Errorf("revoking the house's own certificate: %d %s", w.Code, w.Body)
+	}
 }
 
 func TestPeer(t *testing.T) {
@@ -75,6 +85,14 @@ func TestPeer(t *testing.T) {
 	if err != nil || row.System != system || row.Agency != uscc {
 		t.Errorf("%v %v", row, err)
 	}
+	house, err := h.ServerCertificate(t.Context(), []string{"localhost"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := house.GetCertificate(&tls.ClientHelloInfo{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	other := newHouse(t)
 	for _, c := range []struct {
 		name string
@@ -83,6 +101,7 @@ func TestPeer(t *testing.T) {
 	}{
 		{"none", nil, stepca.ErrPeer},
 		{"same issuer and serial, other key", forge(t, h, leaf), stepca.ErrPeer},
+		{"the house's own", own.Leaf, stepca.ErrPeer},
 		{"of the root", h.cfg.Issuing, stepca.ErrPeer},
 	} {
 		if _, err := h.Peer(t.Context(), c.crt); !errors.Is(err, c.want) {

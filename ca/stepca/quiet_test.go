@@ -2,8 +2,12 @@ package stepca_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"log"
+	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"runtime"
 	"strings"
@@ -71,5 +75,31 @@ func TestNothingLeaks(t *testing.T) {
 	}
 	if n := runtime.NumGoroutine(); n > before {
 		t.Errorf("%d goroutines, were %d", n, before)
+	}
+}
+
+// eager is an outer response writer that collects log fields, as smallstep's
+// own does; tokens would land in them.
+type eager struct {
+	*httptest.ResponseRecorder
+	fields map[string]any
+}
+
+func (e *eager) WithFields(m map[string]any) { maps.Copy(e.fields, m) }
+func (e *eager) Fields() map[string]any      { return e.fields }
+func (e *eager) Size() int                   { return 0 }
+func (e *eager) StatusCode() int             { return e.Code }
+
+func TestNoTokenForTheOuterWriter(t *testing.T) {
+	h := newHouse(t)
+	tok := h.token(t, h.request(t, ca.RequestApproved))
+	body, err := json.Marshal(map[string]string{"csr": csr(t, newKey(t), system, host), "ott": tok})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &eager{ResponseRecorder: httptest.NewRecorder(), fields: map[string]any{}}
+	h.Routes().ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/1.0/sign", bytes.NewReader(body)))
+	if w.Code != http.StatusCreated || len(w.fields) > 0 {
+		t.Errorf("%d %v", w.Code, w.fields)
 	}
 }

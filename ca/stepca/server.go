@@ -14,8 +14,11 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/profile"
 )
 
-// retryAfter spaces attempts to renew that failed.
+// retryAfter spaces attempts to renew; it is longer than one may take.
 const retryAfter = time.Minute
+
+// serverSystem is the service that the registry names for these certificates.
+const serverSystem = "https"
 
 // ServerCertificate is the house's own HTTPS certificate. It renews itself,
 // with a new key, once two thirds of its life are over; while a renewal fails
@@ -45,26 +48,37 @@ func (a *Authority) ServerCertificate(ctx context.Context, names []string) (*Ser
 	return s, nil
 }
 
-// GetCertificate fits tls.Config.
+// GetCertificate fits tls.Config. One handshake renews; others meanwhile get
+// the certificate that is still good.
 func (s *ServerCertificate) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.a.now()
-	leaf := s.cert.Leaf
-	due := leaf.NotBefore.Add(leaf.NotAfter.Sub(leaf.NotBefore) * 2 / 3)
-	if now.Before(due) || now.Before(s.retry) {
-		return s.cert, nil
+	cert, due := s.current()
+	if !due {
+		return cert, nil
 	}
 	ctx, cancel := s.a.call()
 	defer cancel()
-	cert, err := s.issue(ctx)
+	next, err := s.issue(ctx)
 	if err != nil {
-		s.retry = now.Add(retryAfter)
-		s.a.log.ErrorContext(ctx, "renewing the server certificate failed", "serves_until", leaf.NotAfter, "error", err)
-		return s.cert, nil
+		s.a.log.ErrorContext(ctx, "renewing the server certificate failed", "serves_until", cert.Leaf.NotAfter, "error", err)
+		return cert, nil
 	}
-	s.cert = cert
-	return s.cert, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cert = next
+	return next, nil
+}
+
+// current returns the certificate, and whether the caller is to renew it.
+func (s *ServerCertificate) current() (*tls.Certificate, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, leaf := s.a.now(), s.cert.Leaf
+	due := leaf.NotBefore.Add(leaf.NotAfter.Sub(leaf.NotBefore) * 2 / 3)
+	if now.Before(due) || now.Before(s.retry) {
+		return s.cert, false
+	}
+	s.retry = now.Add(retryAfter)
+	return s.cert, true
 }
 
 func (s *ServerCertificate) issue(ctx context.Context) (*tls.Certificate, error) {
@@ -76,7 +90,8 @@ func (s *ServerCertificate) issue(ctx context.Context) (*tls.Certificate, error)
 		profile: profile.ECDSAServer, kind: ca.KindService,
 		subject: profile.Subject{CommonName: s.names[0], Organization: s.a.organization()},
 		hosts:   s.names, registered: s.names, public: key.Public(), validity: s.a.serverLifetime,
-		actor: houseActor(),
+		request: ca.Request{Agency: s.a.agency, System: serverSystem},
+		actor:   houseActor(),
 	}
 	leaf, err := s.a.issuer.issue(ctx, o)
 	if err != nil {

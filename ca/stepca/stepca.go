@@ -69,6 +69,7 @@ type Authority struct {
 	issuing        *x509.Certificate
 	lifetime       time.Duration
 	serverLifetime time.Duration
+	agency         string
 	audience       string
 	now            func() time.Time
 	rand           io.Reader
@@ -98,6 +99,7 @@ func New(ctx context.Context, cfg Config) (*Authority, error) {
 		registry: cfg.Registry, hosts: cfg.Hosts, gate: cfg.Gate, recorder: cfg.Recorder,
 		issuer: is, root: cfg.Root, issuing: cfg.Issuing,
 		lifetime: cfg.Lifetime, serverLifetime: cfg.ServerLifetime,
+		agency:   cfg.Agency,
 		audience: "https://" + cfg.Address + "/1.0/sign",
 		now:      cfg.Now, rand: cfg.Rand, log: cfg.Log,
 	}

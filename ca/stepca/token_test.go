@@ -1,6 +1,8 @@
 package stepca_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -10,6 +12,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/catest"
+	"github.com/yinxin-gov/yinxin/ca/stepca"
 )
 
 // RFC 7519 and the step-ca API: what stands in a token.
@@ -77,5 +81,81 @@ func TestTokenIsUsedOnce(t *testing.T) {
 	}
 	if log := h.log.String(); !strings.Contains(log, "token already used") || strings.Contains(log, "eyJ") {
 		t.Errorf("log: %.400s", log)
+	}
+}
+
+func TestTokenNeedsAnApproval(t *testing.T) {
+	h := newHouse(t)
+	closed := errors.New("suspended")
+	for _, c := range []struct {
+		name string
+		req  func() ca.Request
+		set  func(*people)
+		want error
+	}{
+		{"submitted only", func() ca.Request { return h.request(t, ca.RequestSubmitted) }, nil, ca.ErrNotApproved},
+		{"refused", func() ca.Request { return h.request(t, ca.RequestRefused) }, nil, ca.ErrNotApproved},
+		{"unknown", func() ca.Request { return ca.Request{ID: "none", State: ca.RequestApproved, Approval: "a"} }, nil, ca.ErrNotFound},
+		{"submitted, caller claims approved", func() ca.Request {
+			r := h.request(t, ca.RequestSubmitted)
+			r.State, r.Approval, r.DecidedBy = ca.RequestApproved, "appr-9", "p-ra"
+			return r
+		}, nil, ca.ErrNotApproved},
+		{"host not registered", func() ca.Request {
+			return h.request(t, ca.RequestApproved, func(r *ca.Request) { r.Hosts = []string{host, "evil.example"} })
+		}, nil, ca.ErrHost},
+		{"no host", func() ca.Request {
+			return h.request(t, ca.RequestApproved, func(r *ca.Request) { r.Hosts = nil })
+		}, nil, ca.ErrHost},
+		{"gate closed", func() ca.Request { return h.request(t, ca.RequestApproved) }, func(p *people) { p.stop = closed }, stepca.ErrStopped},
+		{"ledger down", func() ca.Request { return h.request(t, ca.RequestApproved) }, func(p *people) { p.fail = closed }, closed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := c.req()
+			if c.set != nil {
+				h.people.set(c.set)
+				defer h.people.set(func(p *people) { p.stop, p.fail = nil, nil })
+			}
+			tok, err := h.MintToken(t.Context(), r)
+			if !errors.Is(err, c.want) || tok != "" {
+				t.Errorf("token %q, error %v, want %v", tok, err, c.want)
+			}
+		})
+	}
+	if n := len(h.people.recorded("ca.token.minted")); n != 0 {
+		t.Errorf("%d tokens recorded", n)
+	}
+	if _, err := h.MintToken(t.Context(), h.request(t, ca.RequestIssued)); err != nil {
+		t.Errorf("issued request: %v", err)
+	}
+}
+
+// altered is a registry whose requests were written past the rules of package
+// ca: the track looks for itself.
+type altered struct {
+	*catest.Registry
+	change func(*ca.Request)
+}
+
+func (a altered) Request(ctx context.Context, id string) (ca.Request, error) {
+	r, err := a.Registry.Request(ctx, id)
+	a.change(&r)
+	return r, err
+}
+
+func TestApprovalIsJudgedHereToo(t *testing.T) {
+	h := newHouse(t)
+	r := h.request(t, ca.RequestApproved)
+	for name, change := range map[string]func(*ca.Request){
+		"decided by the submitter":   func(r *ca.Request) { r.DecidedBy = r.SubmittedBy },
+		"nobody decided":             func(r *ca.Request) { r.DecidedBy = "" },
+		"no approval":                func(r *ca.Request) { r.Approval = "" },
+		"refused after the approval": func(r *ca.Request) { r.State = ca.RequestRefused },
+	} {
+		cfg := h.cfg
+		cfg.Registry = altered{h.registry, change}
+		if _, err := mustNew(t, cfg).MintToken(t.Context(), r); !errors.Is(err, ca.ErrNotApproved) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
