@@ -120,11 +120,8 @@ func newRoot(u *ui) *cobra.Command {
 	}
 	root.PersistentFlags().BoolVar(&u.json, "json", false, u.words.Get("cli.flag.json").Both())
 	root.CompletionOptions.DisableDefaultCmd = true
-<<<<<<< HEAD
 	root.AddCommand(newVersionCommand(u))
 	root.AddCommand(newVerifyCommand(u))
-=======
-	root.AddCommand(newVersionCommand(u), newCertCommand(u))
->>>>>>> ca
+	root.AddCommand(newCertCommand(u))
 	return root
 }
