@@ -24,7 +24,6 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/ca/profile"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
-	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/signer/cms"
 )
 
@@ -228,7 +227,7 @@ func certPEM(der []byte) string {
 }
 
 // sealed is an envelope by the signer for an encryption certificate.
-func (h *house) sealed(by issued, hd exchange.Header, document, encCert []byte) []byte {
+func (h *house) sealed(by issued, hd wire.Header, document, encCert []byte) []byte {
 	h.t.Helper()
 	inner, err := cms.Encrypt(document, encCert)
 	h.must(err)
@@ -239,10 +238,10 @@ func (h *house) sealed(by issued, hd exchange.Header, document, encCert []byte) 
 	return out
 }
 
-func header(document []byte) exchange.Header {
-	return exchange.Header{
+func header(document []byte) wire.Header {
+	return wire.Header{
 		Transfer: "t-1", System: "civil-a", Receiver: "11110102MB0000000X", Label: level.Label{Level: 3, RequiredS: 3, RequiredA: 3},
-		Decision: "d-1", Document: exchange.SM3Hex(document), Name: "通知.ofd", Resource: "population", SentAt: time.Now().UTC(),
+		Decision: "d-1", Document: sm3Hex(document), Name: "通知.ofd", Resource: "population", SentAt: time.Now().UTC(),
 	}
 }
 

@@ -4,18 +4,20 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/url"
 
+	"github.com/emmansun/gmsm/sm3"
+
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
-	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/signer/cms"
 )
 
 // Delivery is an opened envelope.
 type Delivery struct {
-	Header   exchange.Header
+	Header   wire.Header
 	Document []byte
 }
 
@@ -41,7 +43,7 @@ func (a *Agent) open(raw []byte, transfer string) (Delivery, error) {
 	if err := a.vouched(signerDER); err != nil {
 		return Delivery{}, fmt.Errorf("%w: signer: %w", ErrEnvelope, err)
 	}
-	h, err := exchange.ParseHeader(headerRaw)
+	h, err := wire.ParseHeader(headerRaw)
 	if err != nil {
 		return Delivery{}, fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
@@ -52,7 +54,7 @@ func (a *Agent) open(raw []byte, transfer string) (Delivery, error) {
 	if err != nil {
 		return Delivery{}, fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
-	if subtle.ConstantTimeCompare([]byte(exchange.SM3Hex(doc)), []byte(h.Document)) != 1 {
+	if subtle.ConstantTimeCompare([]byte(sm3Hex(doc)), []byte(h.Document)) != 1 {
 		return Delivery{}, fmt.Errorf("%w: the document is not the one in the header", ErrEnvelope)
 	}
 	return Delivery{Header: h, Document: doc}, nil
@@ -60,10 +62,15 @@ func (a *Agent) open(raw []byte, transfer string) (Delivery, error) {
 
 // Confirm signs the receipt of a delivery and hands it in (收讫确认, 电子签名法 art. 10).
 func (a *Agent) Confirm(ctx context.Context, d Delivery) (wire.Transfer, error) {
-	sig, err := a.signKey.SignWithSM2(rand.Reader, nil, exchange.ReceiptPayload(d.Header.Transfer, d.Header.Document))
+	sig, err := a.signKey.SignWithSM2(rand.Reader, nil, wire.ReceiptPayload(d.Header.Transfer, d.Header.Document))
 	if err != nil {
 		return wire.Transfer{}, fmt.Errorf("agent: sign receipt: %w", err)
 	}
 	var t wire.Transfer
 	return t, call(ctx, a.http, http.MethodPost, a.base.JoinPath(wire.PathTransfers, url.PathEscape(d.Header.Transfer), "receipt").String(), wire.ReceiptRequest{Signature: sig}, &t)
+}
+
+func sm3Hex(b []byte) string {
+	sum := sm3.Sum(b)
+	return hex.EncodeToString(sum[:])
 }

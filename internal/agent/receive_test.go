@@ -10,7 +10,6 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
-	"github.com/yinxin-gov/yinxin/internal/exchange"
 )
 
 var document = []byte("样例：加盖电子印章的通知")
@@ -26,7 +25,7 @@ func TestFetchAndConfirm(t *testing.T) {
 		t.Fatalf("%+v, %v, %d peer certificates", d.Header, err, h.peers)
 	}
 	got, err := a.Confirm(t.Context(), d)
-	if err != nil || got.State != "received" || !sm2.VerifyASN1WithSM2(h.enrolled, nil, exchange.ReceiptPayload("t-1", d.Header.Document), h.receipt) {
+	if err != nil || got.State != "received" || !sm2.VerifyASN1WithSM2(h.enrolled, nil, wire.ReceiptPayload("t-1", d.Header.Document), h.receipt) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	in, err := a.Inbox(t.Context())
@@ -45,7 +44,7 @@ func TestFetch_Refuses(t *testing.T) {
 	h, other := newHouse(t), newHouse(t)
 	a, _ := enrolled(t, h)
 	enc := a.encCert.Raw
-	change := func(f func(*exchange.Header)) exchange.Header {
+	change := func(f func(*wire.Header)) wire.Header {
 		hd := header(document)
 		f(&hd)
 		return hd
@@ -66,9 +65,9 @@ func TestFetch_Refuses(t *testing.T) {
 		"signed by a host":              h.sealed(hosted, header(document), document, enc),
 		"signed by the authority":       h.sealed(h.sm2Mid, header(document), document, enc),
 		"signed by an encryption key":   h.sealed(encipher, header(document), document, enc),
-		"for another transfer":          h.sealed(h.exchange, change(func(x *exchange.Header) { x.Transfer = "t-9" }), document, enc),
-		"for another system":            h.sealed(h.exchange, change(func(x *exchange.Header) { x.System = "civil-b" }), document, enc),
-		"without a label":               h.sealed(h.exchange, change(func(x *exchange.Header) { x.Label.Level = 0 }), document, enc),
+		"for another transfer":          h.sealed(h.exchange, change(func(x *wire.Header) { x.Transfer = "t-9" }), document, enc),
+		"for another system":            h.sealed(h.exchange, change(func(x *wire.Header) { x.System = "civil-b" }), document, enc),
+		"without a label":               h.sealed(h.exchange, change(func(x *wire.Header) { x.Label.Level = 0 }), document, enc),
 		"another document":              h.sealed(h.exchange, header([]byte("other")), document, enc),
 		"encrypted to somebody else":    h.sealed(h.exchange, header(document), document, h.sm2(&h.sm2Mid, unitName("civil-b"), smx509.KeyUsageKeyEncipherment, nil, nil).der),
 		"cut short":                     good[:len(good)-1],
@@ -77,7 +76,7 @@ func TestFetch_Refuses(t *testing.T) {
 		"the last byte changed":         append(bytes.Clone(good[:len(good)-1]), good[len(good)-1]^1),
 		"a byte in the middle changed":  append(append(bytes.Clone(good[:900]), good[900]^1), good[901:]...),
 		"larger than any envelope":      make([]byte, maxEnvelope+1),
-		"another envelope in its place": h.sealed(h.exchange, change(func(x *exchange.Header) { x.Transfer, x.Document = "t-8", exchange.SM3Hex(nil) }), document, enc),
+		"another envelope in its place": h.sealed(h.exchange, change(func(x *wire.Header) { x.Transfer, x.Document = "t-8", sm3Hex(nil) }), document, enc),
 	} {
 		h.envelope = envelope
 		d, err := a.Fetch(t.Context(), "t-1")
