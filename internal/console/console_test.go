@@ -119,7 +119,7 @@ func TestVerify_Report(t *testing.T) {
 		t.Fatalf("%d, verified %q", w.Code, h.got)
 	}
 	page := w.Body.String()
-	contains(t, page, `<h2 class="verdict invalid">✗ 无效`, "通知.ofd", "✗ 已被改动", "样例区民政局", "GB/T 38540-2020",
+	contains(t, page, `<h2 class="verdict invalid">✗ 无效`, "通知.ofd", "✗ 已被改动", "样例区民政局", "GB/T 38540-2020", "2026-07-01 17:00:00",
 		`<tr class="fail"><th scope="row">受保护文件的摘要<small>sig.references</small></th><td>✗ 不通过</td>`, "/Doc_0/Pages/Page_0/Content.xml",
 		`<tr class="indeterminate">`, "– 未检查", "没有撤销信息", "/Doc_0/Attach/added.xml", "签章时间为签章方自报", "/extra.txt", "压缩包结构", "不是司法鉴定意见")
 	for _, raw := range []string{"{time.claimed", "verify.reason.", "verify.warning.", "verify.check.", "&lt;nil&gt;"} {

@@ -37,10 +37,11 @@ type view struct {
 
 func (c *console) parse() error {
 	funcs := template.FuncMap{
-		"t":     func(parts ...any) text.Text { return c.cfg.Words.Get(fmt.Sprint(parts...)) },
-		"clock": clock,
-		"mark":  mark,
-		"plain": plain,
+		"t":      func(parts ...any) text.Text { return c.cfg.Words.Get(fmt.Sprint(parts...)) },
+		"clock":  clock,
+		"moment": moment,
+		"mark":   mark,
+		"plain":  plain,
 	}
 	c.pages = map[string]*template.Template{}
 	for _, name := range []string{pageStatus, pageVerify, pageLedger, pageEnter} {
@@ -60,6 +61,15 @@ func clock(t time.Time) string {
 		return "—"
 	}
 	return t.In(time.FixedZone("UTC+8", 8*3600)).Format("2006-01-02 15:04:05")
+}
+
+// moment is clock for a time that a document states as text.
+func moment(s string) string {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return plain(s)
+	}
+	return clock(t)
 }
 
 // mark is the sign beside a result: colour never stands alone.
