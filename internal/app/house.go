@@ -149,10 +149,13 @@ func (h *House) openPeople() (err error) {
 	if err != nil {
 		return err
 	}
-	if h.Grading, err = grading.New(grading.Config{Registry: h.rooms.Grading, Now: now, NewID: newID}); err != nil {
+	h.Grading, err = grading.New(grading.Config{Registry: h.rooms.Grading, Directory: h.rooms.Identity, Now: now, NewID: newID})
+	if err != nil {
 		return err
 	}
-	h.Sharing, err = sharing.New(sharing.Config{Catalogue: h.rooms.Sharing, Trust: good, Now: now, NewID: newID})
+	h.Sharing, err = sharing.New(sharing.Config{
+		Catalogue: h.rooms.Sharing, Directory: h.rooms.Identity, Trust: partySeal{h.rooms.Seals, good}.trust, Now: now, NewID: newID,
+	})
 	if err != nil {
 		return err
 	}
@@ -189,7 +192,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	h.StepCA, err = stepca.New(ctx, stepca.Config{
 		Registry: h.rooms.CA, Root: h.anchors.ecdsaRoot, Issuing: h.anchors.ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing),
 		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Identity}, Gate: gate{h.rooms.Grading, h.cfg.Now},
-		Recorder: h.Ledger, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
+		Recorder: h.Ledger, Agency: h.cfg.USCC, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
 	})
 	return err
 }

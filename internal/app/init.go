@@ -33,6 +33,7 @@ type Founded struct {
 
 // Link lets one person in, once.
 type Link struct {
+	Person  string
 	Role    identity.Role
 	Name    string
 	URL     string
@@ -222,7 +223,7 @@ func foundPeople(ctx context.Context, cfg Config, admins []Administrator) (_ Fou
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
 	out := Founded{SM2RootSM3: SM3Hex(h.anchors.sm2Root.Raw), ECDSARootSM3: SM3Hex(h.anchors.ecdsaRoot.Raw)}
-	unit := identity.Agency{USCC: identity.USCC(cfg.USCC), Name: cfg.Organization, Kind: identity.KindOrgan, District: cfg.Division, Sample: cfg.Sample}
+	unit := identity.Agency{USCC: identity.USCC(cfg.USCC), Name: cfg.Organization, Kind: identity.KindOrgan, District: cfg.Division, Duties: cfg.Duties, Sample: cfg.Sample}
 	if _, _, err := h.Identity.RegisterAgency(ctx, unit, h.service()); err != nil {
 		return Founded{}, err
 	}

@@ -62,7 +62,7 @@ func (w *walk) sampleUnits() []*agency {
 
 // found makes the house and its founders: the operating unit and three
 // administrators by one-time links.
-func (w *walk) found(ctx context.Context, listen string) error {
+func (w *walk) found(ctx context.Context) error {
 	units := w.sampleUnits()
 	for i, a := range units {
 		a.unit.USCC = identity.SampleUSCC(division, i+1)
@@ -77,7 +77,7 @@ func (w *walk) found(ctx context.Context, listen string) error {
 	cfg := app.Config{
 		Settings: app.Settings{
 			Name: "yangli", Organization: op.unit.Name, USCC: string(op.unit.USCC), Division: division, Duties: op.unit.Duties,
-			Listen: listen, Public: w.public, Names: []string{"localhost"}, Sample: true,
+			Listen: w.listen, Public: w.public, Names: []string{"localhost"}, Sample: true,
 		},
 		Dir: w.path("server"), Now: w.cfg.Now, Log: w.cfg.Log,
 	}
@@ -96,7 +96,7 @@ func (w *walk) found(ctx context.Context, listen string) error {
 	w.tell.plain(true, "demo.house.admins", "n", fmt.Sprint(len(made.Links)))
 	for _, l := range made.Links {
 		if l.Role == identity.RoleAuditor {
-			w.console = l.URL
+			w.auditor = l.Person
 		}
 	}
 	return nil
