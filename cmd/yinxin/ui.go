@@ -123,5 +123,6 @@ func newRoot(u *ui) *cobra.Command {
 	root.AddCommand(newVersionCommand(u))
 	root.AddCommand(newVerifyCommand(u))
 	root.AddCommand(newCertCommand(u))
+	root.AddCommand(newLedgerCommand(u))
 	return root
 }
