@@ -127,7 +127,7 @@ func (s *Service) LoginLink(ctx context.Context, secret string) (cookie string, 
 
 // Login starts a session for a person who opens his own key with his PIN.
 func (s *Service) Login(ctx context.Context, person, pin string) (cookie string, _ Session, err error) {
-	p, key, err := s.open(ctx, person, pin)
+	key, p, err := s.Open(ctx, person, pin)
 	if err != nil {
 		return "", Session{}, err
 	}
@@ -144,35 +144,36 @@ func (s *Service) Unlock(ctx context.Context, cookie, pin string) (PersonKey, id
 	if err != nil {
 		return nil, identity.Person{}, err
 	}
-	p, key, err := s.open(ctx, p.ID, pin)
-	return key, p, err
+	return s.Open(ctx, p.ID, pin)
 }
 
-// open opens a person's key under the throttle. Nobody, a leaver and a wrong
-// PIN are one answer.
-func (s *Service) open(ctx context.Context, person, pin string) (identity.Person, PersonKey, error) {
+// Open opens a person's key with the PIN, for one act, where another way than
+// a session told who asks (a person's certificate over mTLS). Nobody, a leaver
+// and a wrong PIN are one answer, ErrPIN; every way to a key goes through here,
+// because here the tries are counted. The caller closes the key.
+func (s *Service) Open(ctx context.Context, person, pin string) (PersonKey, identity.Person, error) {
 	p, err := s.present(ctx, person)
 	if errors.Is(err, ErrInvalid) {
-		return identity.Person{}, nil, ErrPIN
+		return nil, identity.Person{}, ErrPIN
 	}
 	if err != nil {
-		return identity.Person{}, nil, err
+		return nil, identity.Person{}, err
 	}
 	try, err := s.persons.begin(p.ID)
 	if err != nil {
-		return identity.Person{}, nil, err
+		return nil, identity.Person{}, err
 	}
 	key, err := s.cfg.Keyring.OpenKey(ctx, p.ID, pin)
 	switch {
 	case err == nil:
 		s.persons.good(p.ID)
-		return p, key, nil
+		return key, p, nil
 	case errors.Is(err, ErrPIN):
-		return identity.Person{}, nil, s.wrong(ctx, p, try)
+		return nil, identity.Person{}, s.wrong(ctx, p, try)
 	case ctx.Err() == nil:
 		s.persons.undo(p.ID) // a fault of ours; hanging up does not win a try back
 	}
-	return identity.Person{}, nil, fmt.Errorf("opening the key of %s: %w", p.ID, err)
+	return nil, identity.Person{}, fmt.Errorf("opening the key of %s: %w", p.ID, err)
 }
 
 // wrong answers a wrong PIN, and writes it down when it was the last try.
