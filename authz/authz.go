@@ -43,7 +43,7 @@ type Request struct {
 	SubjectID   string       `json:"subject_id"` // system id, person id or USCC
 	Action      Action       `json:"action"`
 	Resource    string       `json:"resource"`         // resource id or holding id
-	Target      string       `json:"target,omitempty"` // system where the result will live
+	Target      string       `json:"target,omitempty"` // system where the result will live; regrade: the system
 	TargetLabel *level.Label `json:"target_label,omitempty"`
 	Sources     []string     `json:"sources,omitempty"`  // further resources or holdings (derive, merge)
 	Carriers    []string     `json:"carriers,omitempty"` // systems on the way
@@ -52,11 +52,21 @@ type Request struct {
 	NewGrade    *level.Grade `json:"new_grade,omitempty"` // regrade
 }
 
-// Party is a system with its agency and grade in force.
+// Kinds of subjects. A person or an agency has no system of its own.
+const (
+	SubjectSystem = "system"
+	SubjectPerson = "person"
+	SubjectAgency = "agency"
+)
+
+// Party is a system with its agency and grade in force; for a person, the
+// person with agency and posts; for an agency, only that.
 type Party struct {
-	System  identity.System `json:"system"`
-	Agency  identity.Agency `json:"agency"`
-	Grading *grading.Record `json:"grading,omitempty"` // nil: ungraded
+	System  identity.System  `json:"system,omitzero"`
+	Agency  identity.Agency  `json:"agency"`
+	Grading *grading.Record  `json:"grading,omitempty"` // nil: ungraded
+	Person  *identity.Person `json:"person,omitempty"`
+	Posts   []identity.Post  `json:"posts,omitempty"`
 }
 
 // Item is a resource, or a holding with the resource it came from.
@@ -65,12 +75,13 @@ type Item struct {
 	Holding  *sharing.Holding `json:"holding,omitempty"`
 }
 
-// Label is the holding's label, else the resource's.
+// Label is the resource's label and, for a holding, the join with its own: a
+// copy is never lower than what it came from, also after the provider raised it.
 func (i Item) Label() level.Label {
 	if i.Holding != nil {
-		return i.Holding.Label
+		return level.Join(i.Resource.Label, i.Holding.Label)
 	}
-	return i.Resource.Label
+	return level.Join(i.Resource.Label)
 }
 
 // Snapshot is all that a decision read: small, copied, canonical. Its digest

@@ -117,6 +117,9 @@ var (
 	ErrLint        = errors.New("ca: lint refused the certificate")
 	ErrState       = errors.New("ca: certificate is not in a state for this")
 	ErrRevoked     = errors.New("ca: certificate already revoked")
+	ErrHost        = errors.New("ca: host is not registered for the system")
+	ErrSelf        = errors.New("ca: requester and approver are one person")
+	ErrInvalid     = errors.New("ca: request is not complete")
 )
 
 // Registry is the store of this room. Each mutating method commits rows and

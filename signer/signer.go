@@ -44,11 +44,14 @@ type Seal struct {
 // UseState is where a use of seal stands.
 type UseState string
 
-// Use states: requested → approved → sealed, or refused.
+// Use states: requested → approved → sealing → sealed, or refused. A use is
+// sealing from the record that precedes the signature until the record that
+// follows it; one that stays there was interrupted: see Service.Reopen.
 const (
 	UseRequested UseState = "requested"
 	UseApproved  UseState = "approved"
 	UseRefused   UseState = "refused"
+	UseSealing   UseState = "sealing"
 	UseSealed    UseState = "sealed"
 )
 
@@ -74,6 +77,8 @@ var (
 	ErrSealState   = errors.New("signer: seal not active")
 	ErrChanged     = errors.New("signer: document differs from the approved one")
 	ErrDocument    = errors.New("signer: not a document that can be sealed")
+	ErrUnit        = errors.New("signer: the seal belongs to another unit")
+	ErrSelfCheck   = errors.New("signer: the sealed document does not verify")
 )
 
 // Register is the store of this room: row and event in one transaction.

@@ -45,7 +45,7 @@ type Object struct {
 // Event is one fact for the ledger: the smallest set of
 // reference/regulations §13. It never holds a payload, a secret or a personal
 // number, only digests. ID is made by the caller (UUIDv7) and is the
-// idempotency key: recording the same ID twice returns the first Receipt.
+// idempotency key: recording the same Event twice returns the first Receipt.
 type Event struct {
 	ID        string            `json:"id"`
 	Type      string            `json:"type"` // "room.object.verb_ed": "ca.certificate.issued"
@@ -102,6 +102,9 @@ var (
 	ErrClosed = errors.New("ledger: closed")
 	// ErrInvalidEvent: an event that may not be written (no id, bad outcome, too large).
 	ErrInvalidEvent = errors.New("ledger: invalid event")
+	// ErrIDReused: the id stands in the ledger with another body. The event was
+	// not recorded: answering with the first receipt would be a lie.
+	ErrIDReused = errors.New("ledger: entry id was used for another event")
 	// ErrNotFound: no such entry or head.
 	ErrNotFound = errors.New("ledger: not found")
 )
@@ -146,16 +149,31 @@ type Batch struct {
 	OutboxIDs []string
 }
 
-// Backend is the store behind a Sequencer. Methods are safe for concurrent
-// use.
+// Store is everything a Sequencer needs from a database. Methods are safe for
+// concurrent use and never keep or change a slice that they were given.
+type Store interface {
+	Backend
+	Reader
+	CheckpointStore
+}
+
+// Backend is the write side of a store.
 type Backend interface {
 	// Head returns the head of a shard, creating it at size 0, epoch 1 when it
-	// does not exist.
+	// does not exist (zero LastLeaf, Root of the empty tree, no Checkpoint).
 	Head(ctx context.Context, shard uint32) (Head, error)
-	// AppendBatch commits head and entries durably, all or nothing, if the
-	// stored head equals b.Old in Size and Epoch; else it returns ErrFenced and
-	// changes nothing. Any other error means "unknown": the caller must look
-	// before it retries. A duplicate entry id is an error wrapping ErrDuplicate.
+	// AppendBatch commits head, entries and the deletion of the outbox rows
+	// durably, all or nothing, if the stored head equals b.Old in Size and
+	// Epoch; else it returns ErrFenced and changes nothing (this is looked at
+	// first). A duplicate entry id is an error wrapping ErrDuplicate and changes
+	// nothing. Any other error means "unknown": the caller looks before it
+	// retries.
+	//
+	// The stored head becomes b.New in Epoch, Size, LastLeaf, Root and Time; its
+	// Checkpoint stays as stored, b.New.Checkpoint is not read. b.Entries may be
+	// empty: a leader takes a shard over by New.Epoch = Old.Epoch+1 at the same
+	// Size. b.OutboxIDs may name rows without an entry in this batch (their
+	// entry is in the ledger already) and rows that are gone.
 	AppendBatch(ctx context.Context, b Batch) error
 	// Outbox returns up to limit pending events, oldest first.
 	Outbox(ctx context.Context, limit int) ([]Pending, error)
@@ -171,11 +189,17 @@ type Reader interface {
 	Entries(ctx context.Context, shard uint32, from, to uint64) ([]Entry, error)
 	// EntryByID returns ErrNotFound when the id is not (yet) integrated.
 	EntryByID(ctx context.Context, id string) (Entry, error)
+	// Leaves returns the leaf hashes of from <= Seq < to, 32 bytes each, joined
+	// in order; fewer when the shard is shorter. Every start reads all of them
+	// (1 M entries, 2 s in all), so a store keeps them where a scan does not
+	// drag the bodies along.
+	Leaves(ctx context.Context, shard uint32, from, to uint64) ([]byte, error)
 }
 
 // CheckpointStore keeps signed heads.
 type CheckpointStore interface {
-	// SetCheckpoint stores note for (shard, size) if it is newer than the
-	// stored one; else ErrFenced.
+	// SetCheckpoint stores note as the newest checkpoint of the shard if the
+	// stored head has this epoch, holds at least size entries, and the stored
+	// checkpoint (if any) is for fewer than size entries; else ErrFenced.
 	SetCheckpoint(ctx context.Context, shard uint32, epoch, size uint64, note []byte) error
 }

@@ -121,5 +121,7 @@ func newRoot(u *ui) *cobra.Command {
 	root.PersistentFlags().BoolVar(&u.json, "json", false, u.words.Get("cli.flag.json").Both())
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(newVersionCommand(u))
+	root.AddCommand(newVerifyCommand(u))
+	root.AddCommand(newCertCommand(u))
 	return root
 }

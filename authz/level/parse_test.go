@@ -1,0 +1,39 @@
+package level
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+)
+
+func ExampleParse() {
+	l, err := Parse("L3/S3A3[personal]")
+	fmt.Println(l, err)
+	// Output: L3/S3A3[personal] <nil>
+}
+
+func TestParseRefuses(t *testing.T) {
+	for s, want := range map[string]error{
+		"": ErrInvalid, "L5/S3A3": ErrInvalid, "L3/S0A3": ErrInvalid, "L3/S3A3[]": ErrInvalid,
+		"L3/S3A3[x]": ErrInvalid, "L3/S3A3[secret]": ErrStateSecret, " L3/S3A3": ErrInvalid, "3": ErrInvalid,
+	} {
+		if _, err := Parse(s); !errors.Is(err, want) {
+			t.Errorf("%q: %v, want %v", s, err, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("L3/S3A3[personal,sensitive]")
+	f.Add("L1/S1A1[public_disclosure]")
+	f.Fuzz(func(t *testing.T, s string) {
+		l, err := Parse(s)
+		if err != nil {
+			return
+		}
+		again, err := Parse(l.String())
+		if err != nil || again.String() != l.String() {
+			t.Fatalf("%q: %v, %v", s, again, err)
+		}
+	})
+}

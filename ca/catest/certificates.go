@@ -1,0 +1,169 @@
+package catest
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/emmansun/gmsm/sm3"
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/ca"
+)
+
+// Reserve implements ca.Registry: pending rows with their bytes and without a
+// signature; a pair comes whole, with its escrowed key.
+func (r *Registry) Reserve(_ context.Context, certs []ca.Certificate, key *ca.EscrowedKey, ev ledger.Event) (ledger.Receipt, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.enter("Reserve"); err != nil {
+		return ledger.Receipt{}, err
+	}
+	fresh := map[[2]string]bool{}
+	for _, c := range certs {
+		k := [2]string{c.Issuer, c.Serial}
+		if _, dup := r.certs[k]; dup || fresh[k] {
+			return ledger.Receipt{}, ca.ErrExists
+		}
+		fresh[k] = true
+		if err := reservable(c); err != nil {
+			return ledger.Receipt{}, err
+		}
+	}
+	if len(certs) == 0 {
+		return ledger.Receipt{}, fmt.Errorf("%w: nothing to reserve", ErrInvariant)
+	}
+	if key != nil {
+		if _, dup := r.keys[key.Pair]; dup {
+			return ledger.Receipt{}, ca.ErrExists
+		}
+		if len(certs) != 2 || certs[0].Pair != key.Pair || certs[1].Pair != key.Pair || len(key.Wrapped) == 0 || key.KEK == "" {
+			return ledger.Receipt{}, fmt.Errorf("%w: escrowed key without its pair", ErrInvariant)
+		}
+	}
+	rc, err := r.record(ev)
+	if err != nil {
+		return rc, err
+	}
+	for _, c := range certs {
+		k := [2]string{c.Issuer, c.Serial}
+		r.certs[k] = c
+		r.order = append(r.order, k)
+	}
+	if key != nil {
+		r.keys[key.Pair] = *key
+	}
+	return rc, nil
+}
+
+func reservable(c ca.Certificate) error {
+	sum := sm3.Sum(c.TBS)
+	serial := regexp.MustCompile(`^[1-9a-f][0-9a-f]*$`)
+	switch {
+	case c.State != ca.StatePending || c.DER != nil:
+		return fmt.Errorf("%w: a reserved certificate is pending and unsigned", ErrInvariant)
+	case len(c.TBS) == 0 || c.TBSSM3 != hex.EncodeToString(sum[:]):
+		return fmt.Errorf("%w: to-be-signed bytes and their SM3 differ", ErrInvariant)
+	case len(c.Issuer) != 64 || !serial.MatchString(c.Serial):
+		return fmt.Errorf("%w: issuer or serial", ErrInvariant)
+	case (c.Kind == ca.KindSM2Sign || c.Kind == ca.KindSM2Enc) != (c.Pair != ""):
+		return fmt.Errorf("%w: pair", ErrInvariant)
+	}
+	return nil
+}
+
+// Activate implements ca.Registry. The signed bytes must be the recorded ones.
+func (r *Registry) Activate(_ context.Context, certs []ca.Certificate, ev ledger.Event) (ledger.Receipt, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.enter("Activate"); err != nil {
+		return ledger.Receipt{}, err
+	}
+	for _, c := range certs {
+		old, ok := r.certs[[2]string{c.Issuer, c.Serial}]
+		if !ok {
+			return ledger.Receipt{}, ca.ErrNotFound
+		}
+		if old.State != ca.StatePending {
+			return ledger.Receipt{}, ca.ErrState
+		}
+		cert, err := smx509.ParseCertificate(c.DER)
+		if err != nil {
+			return ledger.Receipt{}, fmt.Errorf("%w: %w", ErrInvariant, err)
+		}
+		if !bytes.Equal(cert.RawTBSCertificate, old.TBS) {
+			return ledger.Receipt{}, fmt.Errorf("%w: signed other bytes than recorded", ErrInvariant)
+		}
+	}
+	rc, err := r.record(ev)
+	if err != nil {
+		return rc, err
+	}
+	for _, c := range certs {
+		k := [2]string{c.Issuer, c.Serial}
+		old := r.certs[k]
+		old.State, old.DER = ca.StateGood, bytes.Clone(c.DER)
+		r.certs[k] = old
+	}
+	return rc, nil
+}
+
+// SetState implements ca.Registry.
+func (r *Registry) SetState(_ context.Context, issuer, serial string, s ca.State, reason int, at time.Time, ev ledger.Event) (ledger.Receipt, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.enter("SetState"); err != nil {
+		return ledger.Receipt{}, err
+	}
+	k := [2]string{issuer, serial}
+	c, ok := r.certs[k]
+	if !ok {
+		return ledger.Receipt{}, ca.ErrNotFound
+	}
+	if c.State == ca.StateRevoked {
+		return ledger.Receipt{}, ca.ErrRevoked
+	}
+	legal := c.State == ca.StateGood && (s == ca.StateHold || s == ca.StateRevoked) ||
+		c.State == ca.StateHold && (s == ca.StateGood || s == ca.StateRevoked)
+	if !legal {
+		return ledger.Receipt{}, ca.ErrState
+	}
+	rc, err := r.record(ev)
+	if err != nil {
+		return rc, err
+	}
+	c.State, c.Reason = s, reason
+	if s == ca.StateRevoked {
+		c.RevokedAt = at
+	}
+	r.certs[k] = c
+	return rc, nil
+}
+
+// Certificate implements ca.Registry.
+func (r *Registry) Certificate(_ context.Context, issuer, serial string) (ca.Certificate, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c, ok := r.certs[[2]string{issuer, serial}]
+	if !ok {
+		return ca.Certificate{}, ca.ErrNotFound
+	}
+	return c, nil
+}
+
+// CertificatesOf implements ca.Registry.
+func (r *Registry) CertificatesOf(_ context.Context, system string) ([]ca.Certificate, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []ca.Certificate
+	for _, k := range r.order {
+		if c := r.certs[k]; c.System == system {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,209 @@
+// Package catest is for tests of the agency CA and of whatever stands on it: a
+// registry in memory that refuses every broken promise of ca.Registry, and the
+// conformance suite that any other registry has to pass too.
+package catest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/ca"
+)
+
+// ErrInvariant: the caller broke an order of the house, such as activating
+// bytes other than those recorded. No real registry needs to tell this apart.
+var ErrInvariant = errors.New("catest: invariant broken")
+
+// Registry keeps everything in memory. All fields are guarded by mu.
+type Registry struct {
+	mu       sync.Mutex
+	requests map[string]ca.Request
+	certs    map[[2]string]ca.Certificate
+	order    [][2]string
+	keys     map[string]ca.EscrowedKey
+	once     map[string]time.Time
+	events   []ledger.Event
+	seen     map[string]ledger.Receipt
+	failNext map[string]error
+}
+
+var _ ca.Registry = (*Registry)(nil)
+
+// New returns an empty registry.
+func New() *Registry {
+	return &Registry{
+		requests: map[string]ca.Request{}, certs: map[[2]string]ca.Certificate{}, keys: map[string]ca.EscrowedKey{},
+		once: map[string]time.Time{}, seen: map[string]ledger.Receipt{}, failNext: map[string]error{},
+	}
+}
+
+// FailNext makes the next call of a method fail before it does anything.
+func (r *Registry) FailNext(method string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failNext[method] = err
+}
+
+// Events returns a copy of what would stand on the ledger.
+func (r *Registry) Events() []ledger.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.events)
+}
+
+// Certificates returns every row in order of recording.
+func (r *Registry) Certificates() []ca.Certificate {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make([]ca.Certificate, 0, len(r.order))
+	for _, k := range r.order {
+		out = append(out, r.certs[k])
+	}
+	return out
+}
+
+// Escrowed returns the wrapped key of a pair.
+func (r *Registry) Escrowed(pair string) (ca.EscrowedKey, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k, ok := r.keys[pair]
+	return k, ok
+}
+
+// enter takes the planned failure of a method. It runs under mu.
+func (r *Registry) enter(method string) error {
+	err := r.failNext[method]
+	delete(r.failNext, method)
+	return err
+}
+
+// record appends an event, which has to be one that the ledger would take. It
+// runs under mu, after the rows were checked and before they are written.
+func (r *Registry) record(ev ledger.Event) (ledger.Receipt, error) {
+	if ev.ID == "" || ev.Type == "" || ev.Class == 0 || ev.Time.IsZero() || ev.Actor.ID == "" ||
+		(ev.Outcome != ledger.Success && ev.Outcome != ledger.Failure) {
+		return ledger.Receipt{}, fmt.Errorf("%w: event %q is not complete", ErrInvariant, ev.Type)
+	}
+	if !ev.Time.Equal(ev.Time.Truncate(time.Millisecond)) || ev.Time.Location() != time.UTC {
+		return ledger.Receipt{}, fmt.Errorf("%w: time of event %q", ErrInvariant, ev.Type)
+	}
+	if rc, dup := r.seen[ev.ID]; dup {
+		return rc, nil
+	}
+	rc := ledger.Receipt{EntryID: ev.ID, Seq: uint64(len(r.events)), Promise: ledger.Integrated}
+	r.events = append(r.events, ev)
+	r.seen[ev.ID] = rc
+	return rc, nil
+}
+
+// AddRequest implements ca.Registry.
+func (r *Registry) AddRequest(_ context.Context, q ca.Request, ev ledger.Event) (ledger.Receipt, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.enter("AddRequest"); err != nil {
+		return ledger.Receipt{}, err
+	}
+	if _, dup := r.requests[q.ID]; dup {
+		return ledger.Receipt{}, ca.ErrExists
+	}
+	if q.ID == "" || q.State != ca.RequestSubmitted || q.SubmittedBy == "" || q.TokenHash != "" {
+		return ledger.Receipt{}, fmt.Errorf("%w: new request", ErrInvariant)
+	}
+	rc, err := r.record(ev)
+	if err == nil {
+		r.requests[q.ID] = q
+	}
+	return rc, err
+}
+
+// DecideRequest implements ca.Registry.
+func (r *Registry) DecideRequest(_ context.Context, q ca.Request, ev ledger.Event) (ledger.Receipt, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.enter("DecideRequest"); err != nil {
+		return ledger.Receipt{}, err
+	}
+	old, ok := r.requests[q.ID]
+	switch {
+	case !ok:
+		return ledger.Receipt{}, ca.ErrNotFound
+	case old.State != ca.RequestSubmitted:
+		return ledger.Receipt{}, ca.ErrDecided
+	case q.State != ca.RequestApproved && q.State != ca.RequestRefused, q.DecidedBy == "", q.DecidedBy == old.SubmittedBy:
+		return ledger.Receipt{}, fmt.Errorf("%w: decision", ErrInvariant)
+	case q.State == ca.RequestApproved && (q.Approval == "" || len(q.TokenHash) != 64 || q.TokenExpires.IsZero()),
+		q.State == ca.RequestRefused && (q.Reason == "" || q.TokenHash != ""):
+		return ledger.Receipt{}, fmt.Errorf("%w: decision is not complete", ErrInvariant)
+	}
+	rc, err := r.record(ev)
+	if err != nil {
+		return rc, err
+	}
+	old.State, old.DecidedBy, old.Approval, old.Reason = q.State, q.DecidedBy, q.Approval, q.Reason
+	old.TokenHash, old.TokenExpires = q.TokenHash, q.TokenExpires
+	r.requests[q.ID] = old
+	return rc, nil
+}
+
+// Request implements ca.Registry.
+func (r *Registry) Request(_ context.Context, id string) (ca.Request, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	q, ok := r.requests[id]
+	if !ok {
+		return ca.Request{}, ca.ErrNotFound
+	}
+	return q, nil
+}
+
+// ClaimToken implements ca.Registry.
+func (r *Registry) ClaimToken(_ context.Context, hash string, now time.Time, ev ledger.Event) (ca.Request, ledger.Receipt, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.enter("ClaimToken"); err != nil {
+		return ca.Request{}, ledger.Receipt{}, err
+	}
+	q, err := r.byToken(hash, now)
+	if err != nil {
+		return ca.Request{}, ledger.Receipt{}, err
+	}
+	rc, err := r.record(ev)
+	if err != nil {
+		return ca.Request{}, rc, err
+	}
+	q.TokenUsed, q.State = now, ca.RequestIssued
+	r.requests[q.ID] = q
+	return q, rc, nil
+}
+
+// RequestByToken implements ca.Registry.
+func (r *Registry) RequestByToken(_ context.Context, hash string, now time.Time) (ca.Request, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.byToken(hash, now)
+}
+
+func (r *Registry) byToken(hash string, now time.Time) (ca.Request, error) {
+	for _, q := range r.requests {
+		if hash != "" && q.TokenHash == hash && q.State == ca.RequestApproved && q.TokenUsed.IsZero() && now.Before(q.TokenExpires) {
+			return q, nil
+		}
+	}
+	return ca.Request{}, ca.ErrToken
+}
+
+// UseOnce implements ca.Registry.
+func (r *Registry) UseOnce(_ context.Context, id string, expires time.Time) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, used := r.once[id]; used {
+		return false, nil
+	}
+	r.once[id] = expires
+	return true, nil
+}

@@ -1,0 +1,107 @@
+package ca
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"fmt"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/ca/profile"
+)
+
+// DualResult is an enrolled pair (双证书). Envelope holds the private
+// encryption key; only the signing key of the CSR opens it
+// (sm2.ParseEnvelopedPrivateKey, GB/T 35276).
+type DualResult struct {
+	Request  Request
+	Pair     string
+	SignCert []byte   // DER
+	EncCert  []byte   // DER
+	Envelope []byte   // SM2EnvelopedKey, DER
+	Chain    [][]byte // issuing, root
+	Receipt  ledger.Receipt
+}
+
+// EnrolSM2 turns a token and the CSR of a signing key into a pair.
+//
+// Everything that can be refused is refused before the token is claimed: CSR,
+// names, the gate, lint. The claim decides races, so that one of many callers
+// with one token passes. From then on the token is gone, also when the store or
+// the key fails: fail closed, the officer approves again.
+func (s *Service) EnrolSM2(ctx context.Context, token string, csrDER []byte) (DualResult, error) {
+	r, err := s.Authorize(ctx, token)
+	if err != nil {
+		return DualResult{}, err
+	}
+	csr, err := ParseCSR(csrDER)
+	if err != nil {
+		return DualResult{}, err
+	}
+	if err := fits(csr, r); err != nil {
+		return DualResult{}, err
+	}
+	if s.cfg.Gate != nil {
+		if err := s.cfg.Gate.MayIssue(ctx, r.System); err != nil {
+			return DualResult{}, fmt.Errorf("ca: system may not have certificates: %w", err)
+		}
+	}
+	// A host may have been taken off the register since the approval.
+	if err := s.admitHosts(ctx, r.System, r.Hosts); err != nil {
+		return DualResult{}, err
+	}
+	pair := s.cfg.NewID()
+	halves, key, err := s.draftPair(ctx, pair, r, csr.PublicKey.(*ecdsa.PublicKey))
+	if err != nil {
+		return DualResult{}, err
+	}
+	actor := ledger.Actor{Kind: "system", ID: r.System, Unit: r.Agency}
+	claim := s.event("ca.token.claimed", actor, ledger.Object{Kind: "certificate_request", ID: r.ID}, nil)
+	if r, _, err = s.cfg.Registry.ClaimToken(ctx, tokenHash(token), s.cfg.Now().UTC(), claim); err != nil {
+		return DualResult{}, fmt.Errorf("ca: claim token: %w", err)
+	}
+	receipt, err := s.issue(ctx, halves, &key.Escrow,
+		s.pairEvent("ca.pair.reserved", actor, r, pair, halves), s.pairEvent("ca.certificate.issued", actor, r, pair, halves))
+	if err != nil {
+		return DualResult{}, err
+	}
+	return DualResult{
+		Request: r, Pair: pair, SignCert: halves[0].row.DER, EncCert: halves[1].row.DER,
+		Envelope: key.Envelope, Chain: s.Chain(), Receipt: receipt,
+	}, nil
+}
+
+// draftPair drafts both certificates for one subject; the encryption key comes
+// from the key centre.
+func (s *Service) draftPair(ctx context.Context, pair string, r Request, signing *ecdsa.PublicKey) ([]half, EncryptionKey, error) {
+	key, err := s.cfg.KMC.NewPair(ctx, pair, signing)
+	if err != nil {
+		return nil, EncryptionKey{}, fmt.Errorf("ca: encryption key: %w", err)
+	}
+	subject := profile.Subject{CommonName: r.CommonName, Organization: r.Organization, USCC: r.Agency}
+	halves := make([]half, 2)
+	for i, want := range []struct {
+		name   profile.Name
+		kind   Kind
+		public *ecdsa.PublicKey
+	}{
+		{profile.SM2Sign, KindSM2Sign, signing},
+		{profile.SM2Enc, KindSM2Enc, key.Public},
+	} {
+		h, err := s.draft(want.name, want.kind, profile.Fields{Subject: subject, Public: want.public, Hosts: r.Hosts}, r.Hosts)
+		if err != nil {
+			return nil, EncryptionKey{}, err
+		}
+		h.row.Pair, h.row.Agency, h.row.System, h.row.Request = pair, r.Agency, r.System, r.ID
+		halves[i] = h
+	}
+	return halves, key, nil
+}
+
+func (s *Service) pairEvent(kind string, actor ledger.Actor, r Request, pair string, halves []half) ledger.Event {
+	ev := s.event(kind, actor, certificateObject(halves[0].row), map[string]string{
+		"pair": pair, "certificate_request": r.ID, "approval": r.Approval,
+		"sign_serial": halves[0].row.Serial, "enc_serial": halves[1].row.Serial, "enc_tbs_sm3": halves[1].row.TBSSM3,
+	})
+	ev.Payload = halves[0].row.TBSSM3
+	return ev
+}

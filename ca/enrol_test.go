@@ -1,0 +1,237 @@
+package ca_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/emmansun/gmsm/sm2"
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/yinxin-gov/yinxin/ca"
+)
+
+func TestEnrolmentIssuesAPairGMT0034(t *testing.T) {
+	h, ctx := newHouse(t), context.Background()
+	key := sm2Key(t)
+	got, err := h.svc.EnrolSM2(ctx, h.token(), csr(t, key, host))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sign, enc, issuing := parse(t, got.SignCert), parse(t, got.EncCert), parse(t, h.boot.SM2Issuing)
+	for _, c := range []*smx509.Certificate{sign, enc} {
+		if err := c.CheckSignatureFrom(issuing); err != nil {
+			t.Error(err)
+		}
+		if !slices.Equal(c.DNSNames, []string{host}) || c.IsCA || c.KeyUsage&smx509.KeyUsageCertSign != 0 {
+			t.Errorf("certificate %v", c.DNSNames)
+		}
+	}
+	if !key.PublicKey.Equal(sign.PublicKey) {
+		t.Error("signing certificate is not over the key of the CSR")
+	}
+	if enc.KeyUsage&(smx509.KeyUsageDigitalSignature|smx509.KeyUsageContentCommitment) != 0 {
+		t.Error("the escrowed key may sign")
+	}
+	opened, err := sm2.ParseEnvelopedPrivateKey(key, got.Envelope)
+	if err != nil || !opened.PublicKey.Equal(enc.PublicKey) {
+		t.Errorf("envelope: %v", err)
+	}
+	if e, ok := h.reg.Escrowed(got.Pair); !ok || len(e.Wrapped) == 0 {
+		t.Error("encryption key is not escrowed")
+	}
+	if got.Request.State != ca.RequestIssued || got.Receipt.EntryID == "" {
+		t.Errorf("request %s, receipt %+v", got.Request.State, got.Receipt)
+	}
+	want := "ca.request.submitted ca.request.approved ca.token.claimed ca.pair.reserved ca.certificate.issued"
+	if types := strings.Join(h.eventTypes(2), " "); types != want {
+		t.Errorf("events: %s", types)
+	}
+}
+
+func TestNothingIsSignedThatCouldNotBeRecorded(t *testing.T) {
+	h := newHouse(t)
+	broken := errors.New("disk full")
+	token := h.token()
+	h.reg.FailNext("Reserve", broken)
+	_, err := h.svc.EnrolSM2(context.Background(), token, csr(t, sm2Key(t)))
+	if !errors.Is(err, broken) {
+		t.Fatalf("err = %v", err)
+	}
+	if pending, good := h.states(); h.key.calls != 0 || pending+good != 0 {
+		t.Errorf("%d signatures, %d pending, %d good", h.key.calls, pending, good)
+	}
+}
+
+func TestAFailedSignatureLeavesItsRecordPending(t *testing.T) {
+	for name, spoil := range map[string]func(*house){
+		"the key fails":                func(h *house) { h.key.err = errors.New("device gone") },
+		"the second record fails":      func(h *house) { h.reg.FailNext("Activate", errors.New("disk full")) },
+		"the key signs for another CA": func(h *house) { h.key.Signer = lyingKey{h.key.Signer, sm2Key(h.t)} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			token := h.token()
+			spoil(h)
+			got, err := h.svc.EnrolSM2(context.Background(), token, csr(t, sm2Key(t)))
+			if err == nil || got.SignCert != nil || got.Envelope != nil {
+				t.Fatalf("err = %v", err)
+			}
+			if pending, good := h.states(); pending != 2 || good != 0 {
+				t.Errorf("%d pending, %d good", pending, good)
+			}
+			if _, err := h.svc.Authorize(context.Background(), token); !errors.Is(err, ca.ErrToken) {
+				t.Errorf("token still lives: %v", err)
+			}
+		})
+	}
+}
+
+func TestARefusedEnrolmentKeepsItsToken(t *testing.T) {
+	key := sm2Key(t)
+	flipped := csr(t, key)
+	flipped[len(flipped)-3] ^= 1
+	elsewhere := csr(t, key, "other.gov.internal")
+	for name, c := range map[string]struct {
+		csr   []byte
+		spoil func(*house)
+		want  error
+	}{
+		"flipped signature byte":            {csr: flipped, want: ca.ErrCSR},
+		"host that was not approved":        {csr: elsewhere, want: ca.ErrCSR},
+		"host registered, but not approved": {csr: csr(t, key, "b.gov.internal"), want: ca.ErrCSR},
+		"empty":                             {csr: nil, want: ca.ErrCSR},
+		"too large":                         {csr: make([]byte, 20<<10), want: ca.ErrCSR},
+		"host taken off the register":       {csr: csr(t, key), want: ca.ErrHost, spoil: func(h *house) { h.hosts["civil-a"] = nil }},
+		"system not graded (gate)":          {csr: csr(t, key), want: errGate, spoil: func(h *house) { h.gated = errGate }},
+		"key centre cannot wrap":            {csr: csr(t, key), want: errGate, spoil: func(h *house) { h.cfg.KMC = brokenCentre{}; h.svc = must(ca.New(h.cfg)) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			token := h.token()
+			if c.spoil != nil {
+				c.spoil(h)
+			}
+			before := len(h.reg.Events())
+			if _, err := h.svc.EnrolSM2(context.Background(), token, c.csr); !errors.Is(err, c.want) {
+				t.Fatalf("err = %v, want %v", err, c.want)
+			}
+			if h.key.calls != 0 || len(h.reg.Events()) != before {
+				t.Errorf("%d signatures, %d events", h.key.calls, len(h.reg.Events())-before)
+			}
+			if _, err := h.svc.Authorize(context.Background(), token); err != nil {
+				t.Errorf("token is gone: %v", err)
+			}
+		})
+	}
+}
+
+func TestATokenServesExactlyOneOfEightCallers(t *testing.T) {
+	h := newHouse(t)
+	h.key.Signer = lockedKey{Signer: h.key.Signer, mu: &sync.Mutex{}}
+	token, request := h.token(), csr(t, sm2Key(t))
+	var won atomic.Int32
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			switch _, err := h.svc.EnrolSM2(context.Background(), token, request); {
+			case err == nil:
+				won.Add(1)
+			case !errors.Is(err, ca.ErrToken):
+				t.Errorf("err = %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if pending, good := h.states(); won.Load() != 1 || pending != 0 || good != 2 {
+		t.Errorf("%d won, %d pending, %d good", won.Load(), pending, good)
+	}
+}
+
+func TestTokensThatDoNotOpen(t *testing.T) {
+	h := newHouse(t)
+	token := h.token()
+	for name, bad := range map[string]string{"empty": "", "short": token[:42], "other": strings.Repeat("A", 43), "long": token + "A"} {
+		if _, err := h.svc.EnrolSM2(context.Background(), bad, csr(t, sm2Key(t))); !errors.Is(err, ca.ErrToken) {
+			t.Errorf("%s: err = %v", name, err)
+		}
+	}
+	h.clock.advance(72*time.Hour + time.Second)
+	if _, err := h.svc.EnrolSM2(context.Background(), token, csr(t, sm2Key(t))); !errors.Is(err, ca.ErrToken) {
+		t.Errorf("after 72 hours: err = %v", err)
+	}
+	for _, ev := range h.reg.Events() {
+		for _, v := range ev.Details {
+			if strings.Contains(v, token) {
+				t.Error("the ledger holds the token")
+			}
+		}
+	}
+}
+
+func TestCertificatesNeverOutliveTheirIssuer(t *testing.T) {
+	h := newHouse(t)
+	h.clock.advance(10*365*24*time.Hour - 30*24*time.Hour)
+	got, err := h.svc.EnrolSM2(context.Background(), h.token(), csr(t, sm2Key(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end := parse(t, h.boot.SM2Issuing).NotAfter; !parse(t, got.SignCert).NotAfter.Equal(end) {
+		t.Error("leaf outlives its issuer")
+	}
+}
+
+func TestOpenSSLIsServedAndAgrees(t *testing.T) {
+	needOpenSSL(t)
+	h, dir := newHouse(t), t.TempDir()
+	keyFile, csrFile := dir+"/sign.key", dir+"/sign.csr"
+	openssl(t, "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:SM2", "-out", keyFile)
+	openssl(t, "req", "-new", "-sm3", "-sigopt", distID, "-key", keyFile, "-subj", "/C=CN/CN="+host,
+		"-addext", "subjectAltName=DNS:"+host, "-outform", "DER", "-out", csrFile)
+	got, err := h.svc.EnrolSM2(context.Background(), h.token(), read(t, csrFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, issuing := write(t, dir, "root.pem", ca.PEM(got.Chain[1])), write(t, dir, "issuing.pem", ca.PEM(got.Chain[0]))
+	openssl(t, "verify", "-vfyopt", distID, "-CAfile", root, issuing)
+	enc := write(t, dir, "enc.pem", ca.PEM(got.EncCert))
+	for _, leaf := range []string{enc, write(t, dir, "sign.pem", ca.PEM(got.SignCert))} {
+		openssl(t, "verify", "-partial_chain", "-trusted", issuing, "-vfyopt", distID, leaf)
+	}
+	if text := openssl(t, "x509", "-in", enc, "-noout", "-text"); !strings.Contains(text, "Key Encipherment, Data Encipherment, Key Agreement") ||
+		!strings.Contains(text, "http://ca.gov.internal/cps") {
+		t.Errorf("openssl reads:\n%s", text)
+	}
+
+	// What is encrypted to the certificate opens, in OpenSSL, with the key that
+	// was delivered to the signing key.
+	signing, err := smx509.ParsePKCS8PrivateKey(pemBody(t, read(t, keyFile)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	delivered, err := sm2.ParseEnvelopedPrivateKey(signing.(*sm2.PrivateKey), got.Envelope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := smx509.MarshalPKCS8PrivateKey(delivered)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encKey := write(t, dir, "enc.key", pkcs8)
+	text := []byte("关于样例事项的通知")
+	cipher, err := sm2.EncryptASN1(h.cfg.Rand, &delivered.PublicKey, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := dir + "/out"
+	openssl(t, "pkeyutl", "-decrypt", "-keyform", "DER", "-inkey", encKey, "-in", write(t, dir, "in", cipher), "-out", out)
+	if !bytes.Equal(read(t, out), text) {
+		t.Error("openssl decrypted something else")
+	}
+}

@@ -1,0 +1,96 @@
+package profile
+
+import (
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/emmansun/gmsm/smx509"
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// DefaultPolicyOID names the rules under which a house without a registered arc
+// of its own issues: an arc of a UUID, which needs no registration (X.667).
+const DefaultPolicyOID = "2.25.323762517537244491409842807732852112755"
+
+// Site is what a house puts into every certificate. Each URL may hold the word
+// {issuer}, which becomes the id of the issuing certificate.
+type Site struct {
+	PolicyOID string // dotted; empty: DefaultPolicyOID
+	CPS       string // where the certification practice rules stand (电子认证业务规则); required
+	CRL       string // distribution point; required
+	OCSP      string // empty: certificates name no responder
+	Issuers   string // where the issuing certificate is fetched; required
+}
+
+// ErrSite: a Site that cannot make certificates.
+var ErrSite = errors.New("profile: site not complete")
+
+// Validate refuses a missing or relative URL and a policy that is no OID.
+func (s Site) Validate() error {
+	for name, u := range map[string]string{"cps": s.CPS, "crl": s.CRL, "issuers": s.Issuers, "ocsp": s.OCSP} {
+		if u == "" && name == "ocsp" {
+			continue
+		}
+		// Relying parties fetch these before they trust anything: plain http is
+		// usual and right (RFC 5280 4.2.1.13), other schemes are not fetched.
+		p, err := url.Parse(strings.ReplaceAll(u, "{issuer}", "0"))
+		if err != nil || p.Host == "" || (p.Scheme != "http" && p.Scheme != "https") {
+			return fmt.Errorf("%w: %s is not an http address", ErrSite, name)
+		}
+	}
+	if _, err := smx509.ParseOID(s.policy()); err != nil {
+		return fmt.Errorf("%w: policy oid: %w", ErrSite, err)
+	}
+	return nil
+}
+
+func (s Site) policy() string {
+	if s.PolicyOID == "" {
+		return DefaultPolicyOID
+	}
+	return s.PolicyOID
+}
+
+// policies is the certificatePolicies extension with its CPS pointer (RFC 5280
+// 4.2.1.4, 电子签名法 art. 19). The library writes no qualifiers, and its OID
+// type is the only one that holds arcs over 31 bits.
+func (s Site) policies() (pkix.Extension, error) {
+	oid, err := smx509.ParseOID(s.policy())
+	if err != nil {
+		return pkix.Extension{}, fmt.Errorf("%w: policy oid: %w", ErrSite, err)
+	}
+	raw, err := oid.MarshalBinary()
+	if err != nil {
+		return pkix.Extension{}, fmt.Errorf("%w: policy oid: %w", ErrSite, err)
+	}
+	var b cryptobyte.Builder
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1(cbasn1.OBJECT_IDENTIFIER, func(b *cryptobyte.Builder) { b.AddBytes(raw) })
+			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					b.AddASN1ObjectIdentifier(asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 2, 1})
+					b.AddASN1(cbasn1.IA5String, func(b *cryptobyte.Builder) { b.AddBytes([]byte(s.CPS)) })
+				})
+			})
+		})
+	})
+	der, err := b.Bytes()
+	if err != nil {
+		return pkix.Extension{}, fmt.Errorf("profile: encode policies: %w", err)
+	}
+	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 32}, Value: der}, nil
+}
+
+// fill puts the id of the issuer into a URL template.
+func fill(template, issuerID string) []string {
+	if template == "" {
+		return nil
+	}
+	return []string{strings.ReplaceAll(template, "{issuer}", issuerID)}
+}

@@ -1,0 +1,159 @@
+package ca
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"time"
+
+	"github.com/emmansun/gmsm/sm2"
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/ca/lint"
+	"github.com/yinxin-gov/yinxin/ca/profile"
+)
+
+// Config of a Service. Fields without another word are required.
+type Config struct {
+	Registry Registry
+	Approver Approver // nil only when Founding
+	Gate     Gate     // nil: every system may have certificates
+	Hosts    Hosts
+	KMC      KeyCentre
+
+	SM2Issuing *smx509.Certificate
+	SM2Root    *smx509.Certificate
+	SM2Signer  crypto.Signer // key of SM2Issuing, from custody; signs messages
+
+	Site profile.Site
+	Now  func() time.Time
+	Rand io.Reader
+	// NewID makes ids of requests, pairs and events: UUIDv7.
+	NewID func() string
+	// TokenValidity of an enrolment token; 0: 72 hours.
+	TokenValidity time.Duration
+	// Founding is true while a house is set up, and never afterwards: there is
+	// no RA officer yet who could approve the first certificates. IssueSM2 then
+	// asks nobody and says so in each event. Enrolment is not open meanwhile.
+	Founding bool
+}
+
+// Service issues and withdraws. It is safe for concurrent use.
+type Service struct {
+	cfg    Config
+	linter *lint.Linter
+	chain  [][]byte
+	dns    *regexp.Regexp // a lower-case host name without wildcard
+}
+
+const defaultTokenValidity = 72 * time.Hour
+
+// New refuses to start on an authority that does not fit: other key, other
+// root, out of its period, or not on the SM2 track.
+func New(cfg Config) (*Service, error) {
+	switch {
+	case cfg.Registry == nil, cfg.Hosts == nil, cfg.KMC == nil, cfg.Now == nil, cfg.Rand == nil, cfg.NewID == nil:
+		return nil, errors.New("ca: needs registry, hosts, key centre, clock, randomness and ids")
+	case cfg.Approver == nil && !cfg.Founding:
+		return nil, errors.New("ca: needs an approver")
+	case cfg.SM2Issuing == nil, cfg.SM2Root == nil, cfg.SM2Signer == nil:
+		return nil, errors.New("ca: needs the SM2 authority")
+	case cfg.TokenValidity < 0:
+		return nil, errors.New("ca: validity of tokens is negative")
+	}
+	if err := cfg.Site.Validate(); err != nil {
+		return nil, err
+	}
+	public, ok := cfg.SM2Signer.Public().(*ecdsa.PublicKey)
+	if !ok || public.Curve != sm2.P256() || !public.Equal(cfg.SM2Issuing.PublicKey) {
+		return nil, errors.New("ca: the signer does not hold the key of the SM2 issuing certificate")
+	}
+	if err := cfg.SM2Issuing.CheckSignatureFrom(cfg.SM2Root); err != nil {
+		return nil, fmt.Errorf("ca: SM2 issuing certificate does not hang on the root: %w", err)
+	}
+	if now := cfg.Now(); now.Before(cfg.SM2Issuing.NotBefore) || now.After(cfg.SM2Issuing.NotAfter) {
+		return nil, errors.New("ca: SM2 issuing certificate is out of its period")
+	}
+	if cfg.TokenValidity == 0 {
+		cfg.TokenValidity = defaultTokenValidity
+	}
+	return &Service{
+		cfg: cfg, linter: lint.New(), chain: [][]byte{cfg.SM2Issuing.Raw, cfg.SM2Root.Raw},
+		dns: regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`),
+	}, nil
+}
+
+// Chain is what stands above every SM2 certificate: issuing, root (DER).
+func (s *Service) Chain() [][]byte { return [][]byte{s.chain[0], s.chain[1]} }
+
+// half is one certificate on its way through record → sign → record.
+type half struct {
+	draft *Draft
+	row   Certificate
+}
+
+// draft builds and lints one certificate under the SM2 issuing authority.
+func (s *Service) draft(name profile.Name, kind Kind, f profile.Fields, hosts []string) (half, error) {
+	p, err := profile.Get(name)
+	if err != nil {
+		return half{}, err
+	}
+	if f.Serial, err = NewSerial(s.cfg.Rand); err != nil {
+		return half{}, err
+	}
+	f.Issuer, f.Now = s.cfg.SM2Issuing, s.cfg.Now()
+	d, err := NewDraft(p, s.cfg.Site, f)
+	if err != nil {
+		return half{}, fmt.Errorf("ca: draft %s: %w", name, err)
+	}
+	if err := d.Lint(s.linter, hosts); err != nil {
+		return half{}, err
+	}
+	row := d.Row(kind)
+	row.CreatedAt = s.cfg.Now().UTC().Truncate(time.Microsecond)
+	return half{draft: d, row: row}, nil
+}
+
+// issue records what will be signed, signs it, and records the result (design
+// law 4). When the first record fails nothing was signed; when signing or the
+// second record fails the rows stay pending, and no certificate is handed out.
+func (s *Service) issue(ctx context.Context, halves []half, key *EscrowedKey, reserved, issued ledger.Event) (ledger.Receipt, error) {
+	rows := make([]Certificate, len(halves))
+	for i, h := range halves {
+		rows[i] = h.row
+	}
+	if _, err := s.cfg.Registry.Reserve(ctx, rows, key, reserved); err != nil {
+		return ledger.Receipt{}, fmt.Errorf("ca: record before signing: %w", err)
+	}
+	for i := range halves {
+		der, err := halves[i].draft.Sign(s.cfg.Rand, s.cfg.SM2Signer)
+		if err != nil {
+			return ledger.Receipt{}, err
+		}
+		rows[i].DER, rows[i].State = der, StateGood
+		halves[i].row = rows[i]
+	}
+	receipt, err := s.cfg.Registry.Activate(ctx, rows, issued)
+	if err != nil {
+		return ledger.Receipt{}, fmt.Errorf("ca: record after signing: %w", err)
+	}
+	return receipt, nil
+}
+
+// event fills what all events of this room share.
+func (s *Service) event(kind string, actor ledger.Actor, object ledger.Object, details map[string]string) ledger.Event {
+	return ledger.Event{
+		ID: s.cfg.NewID(), Type: kind, Class: ledger.ClassCertificate, Time: s.cfg.Now().UTC().Truncate(time.Millisecond),
+		Actor: actor, Object: object, Outcome: ledger.Success, Details: details,
+	}
+}
+
+// certificateObject is how events name a certificate.
+func certificateObject(c Certificate) ledger.Object {
+	return ledger.Object{Kind: "certificate", ID: c.Issuer + ":" + c.Serial}
+}

@@ -1,0 +1,129 @@
+package ca_test
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/ca"
+)
+
+func (h *house) pair() (sign, enc ca.Certificate) {
+	h.t.Helper()
+	if _, err := h.svc.EnrolSM2(context.Background(), h.token(), csr(h.t, sm2Key(h.t))); err != nil {
+		h.t.Fatal(err)
+	}
+	all, err := h.reg.CertificatesOf(context.Background(), "civil-a")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return all[len(all)-2], all[len(all)-1]
+}
+
+func (h *house) expect(want ca.State, certs ...ca.Certificate) {
+	h.t.Helper()
+	for _, c := range certs {
+		if now, err := h.svc.Status(context.Background(), c.Issuer, c.Serial); err != nil || now.State != want {
+			h.t.Errorf("%s is %s, want %s (%v)", c.Kind, now.State, want, err)
+		}
+	}
+}
+
+func TestStatesMoveThePairAsOneGMT0034(t *testing.T) {
+	h, ctx := newHouse(t), context.Background()
+	otherSign, otherEnc := h.pair()
+	sign, enc := h.pair()
+	if err := h.svc.Hold(ctx, h.office, enc.Issuer, enc.Serial); err != nil {
+		t.Fatal(err)
+	}
+	h.expect(ca.StateHold, sign, enc)
+	if err := h.svc.Resume(ctx, h.office, sign.Issuer, sign.Serial); err != nil {
+		t.Fatal(err)
+	}
+	h.expect(ca.StateGood, sign, enc)
+	if err := h.svc.Resume(ctx, h.office, sign.Issuer, sign.Serial); !errors.Is(err, ca.ErrState) {
+		t.Errorf("resume of a good one: %v", err)
+	}
+	if err := h.svc.Revoke(ctx, h.office, sign.Issuer, sign.Serial, ca.ReasonKeyCompromise); err != nil {
+		t.Fatal(err)
+	}
+	h.expect(ca.StateRevoked, sign, enc)
+	h.expect(ca.StateGood, otherSign, otherEnc)
+	for name, again := range map[string]func() error{
+		"revoke": func() error { return h.svc.Revoke(ctx, h.office, enc.Issuer, enc.Serial, ca.ReasonUnspecified) },
+		"hold":   func() error { return h.svc.Hold(ctx, h.office, enc.Issuer, enc.Serial) },
+		"resume": func() error { return h.svc.Resume(ctx, h.office, enc.Issuer, enc.Serial) },
+	} {
+		if err := again(); !errors.Is(err, ca.ErrRevoked) {
+			t.Errorf("%s after revocation: %v", name, err)
+		}
+	}
+	if err := h.svc.Revoke(ctx, h.office, otherSign.Issuer, otherSign.Serial, 6); !errors.Is(err, ca.ErrInvalid) {
+		t.Errorf("hold given as a reason of revocation: %v", err)
+	}
+	if err := h.svc.Revoke(ctx, h.office, sign.Issuer, "abc", ca.ReasonUnspecified); !errors.Is(err, ca.ErrNotFound) {
+		t.Errorf("unknown serial: %v", err)
+	}
+}
+
+// A store that stops between the halves leaves one revoked; the same call again
+// finishes the pair, and nothing can bring the other half back.
+func TestAHalfRevocationIsFinishedNeverUndone(t *testing.T) {
+	h, ctx := newHouse(t), context.Background()
+	sign, enc := h.pair()
+	if err := h.svc.Hold(ctx, h.office, sign.Issuer, sign.Serial); err != nil {
+		t.Fatal(err)
+	}
+	ev := h.reg.Events()[0]
+	ev.ID = newID()
+	if _, err := h.reg.SetState(ctx, sign.Issuer, sign.Serial, ca.StateRevoked, 1, time.Now(), ev); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.svc.Resume(ctx, h.office, enc.Issuer, enc.Serial); !errors.Is(err, ca.ErrRevoked) {
+		t.Errorf("resume: %v", err)
+	}
+	h.expect(ca.StateHold, enc)
+	if err := h.svc.Revoke(ctx, h.office, sign.Issuer, sign.Serial, ca.ReasonKeyCompromise); err != nil {
+		t.Errorf("finish: %v", err)
+	}
+	h.expect(ca.StateRevoked, sign, enc)
+}
+
+func TestVerifyClientAsksTheRegistry(t *testing.T) {
+	h, ctx := newHouse(t), context.Background()
+	root, err := x509.ParseCertificate(h.boot.ECDSARoot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(h.boot.ECDSAIssuing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row, err := h.svc.VerifyClient(ctx, leaf, root)
+	if err != nil || row.Kind != ca.KindCA {
+		t.Fatalf("%+v, %v", row, err)
+	}
+	other := *leaf
+	other.Raw = append([]byte{}, leaf.Raw...)
+	other.Raw[len(other.Raw)-1] ^= 1
+	if _, err := h.svc.VerifyClient(ctx, &other, root); !errors.Is(err, ca.ErrNotFound) {
+		t.Errorf("same serial, other bytes: %v", err)
+	}
+	if _, err := h.svc.VerifyClient(ctx, leaf, leaf); !errors.Is(err, ca.ErrNotFound) {
+		t.Errorf("other issuer: %v", err)
+	}
+	if err := h.svc.Hold(ctx, h.office, row.Issuer, row.Serial); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.svc.VerifyClient(ctx, leaf, root); !errors.Is(err, ca.ErrState) {
+		t.Errorf("on hold: %v", err)
+	}
+	if err := h.svc.Revoke(ctx, h.office, row.Issuer, row.Serial, ca.ReasonKeyCompromise); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.svc.VerifyClient(ctx, leaf, root); !errors.Is(err, ca.ErrRevoked) {
+		t.Errorf("revoked: %v", err)
+	}
+}

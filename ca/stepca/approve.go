@@ -1,0 +1,49 @@
+package stepca
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/yinxin-gov/yinxin/ca"
+)
+
+// approved reads a request and refuses it unless a second person approved it.
+// The stored row counts, never what a caller brought.
+func (a *Authority) approved(ctx context.Context, id string) (ca.Request, error) {
+	r, err := a.registry.Request(ctx, id)
+	if err != nil {
+		return ca.Request{}, fmt.Errorf("stepca: read request: %w", err)
+	}
+	switch {
+	case r.State != ca.RequestApproved && r.State != ca.RequestIssued:
+		return ca.Request{}, fmt.Errorf("%w: request is %s", ca.ErrNotApproved, r.State)
+	case r.Approval == "" || r.DecidedBy == "":
+		return ca.Request{}, fmt.Errorf("%w: request names no approval", ca.ErrNotApproved)
+	case r.DecidedBy == r.SubmittedBy:
+		return ca.Request{}, fmt.Errorf("%w: decided by who submitted it", ca.ErrNotApproved)
+	}
+	return r, nil
+}
+
+// admit asks the Gate, then checks that each host was approved with the
+// request and is still registered for the system, spelled the same. It returns
+// the registered hosts.
+func (a *Authority) admit(ctx context.Context, r ca.Request, hosts []string) ([]string, error) {
+	if err := a.gate.MayIssue(ctx, r.System); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrStopped, err)
+	}
+	registered, err := a.hosts.HostsOf(ctx, r.System)
+	if err != nil {
+		return nil, fmt.Errorf("stepca: read hosts of system: %w", err)
+	}
+	if len(hosts) == 0 {
+		return nil, fmt.Errorf("%w: no host named", ca.ErrHost)
+	}
+	for _, h := range hosts {
+		if !slices.Contains(r.Hosts, h) || !slices.Contains(registered, h) {
+			return nil, fmt.Errorf("%w: %q", ca.ErrHost, h)
+		}
+	}
+	return registered, nil
+}

@@ -1,0 +1,113 @@
+package stepca
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/profile"
+)
+
+// Config of an Authority. Fields without a stated zero value are required.
+type Config struct {
+	Registry ca.Registry
+	Root     *x509.Certificate // P-256
+	Issuing  *x509.Certificate // P-256, signed by Root
+	Signer   crypto.Signer     // of Issuing, from custody
+	Address  string            // host:port that clients dial; stands in tokens
+	DNSNames []string          // further names of the same service; empty: the host of Address only
+	Agency   string            // unified social credit code of the unit that runs the house
+	Hosts    ca.Hosts
+	Gate     ca.Gate // required here: who has nothing to ask says so in an implementation
+	Recorder Recorder
+	Site     profile.Site // CRL, OCSP, issuer and policy addresses of every certificate
+
+	Lifetime       time.Duration // of a system's certificate; 0: the profile's, never longer
+	ServerLifetime time.Duration // of the house's HTTPS certificate; 0: seven days
+
+	Now  func() time.Time // nil: time.Now
+	Rand io.Reader        // nil: crypto/rand
+	Log  *slog.Logger     // nil: discarded
+}
+
+const defaultServerLifetime = 7 * 24 * time.Hour
+
+func (c Config) complete() (Config, error) {
+	for name, missing := range map[string]bool{
+		"registry": c.Registry == nil, "signer": c.Signer == nil, "hosts": c.Hosts == nil,
+		"gate": c.Gate == nil, "recorder": c.Recorder == nil, "agency": c.Agency == "",
+	} {
+		if missing {
+			return c, fmt.Errorf("%w: no %s", ErrConfig, name)
+		}
+	}
+	host, port, err := net.SplitHostPort(c.Address)
+	if err != nil || host == "" || port == "" {
+		return c, fmt.Errorf("%w: address %q is not host:port", ErrConfig, c.Address)
+	}
+	if err := c.Site.Validate(); err != nil {
+		return c, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	if err := c.checkChain(); err != nil {
+		return c, err
+	}
+	leaf, err := profile.Get(profile.ECDSALeaf)
+	if err != nil {
+		return c, err
+	}
+	if c.Lifetime == 0 {
+		c.Lifetime = leaf.Validity
+	}
+	if c.ServerLifetime == 0 {
+		c.ServerLifetime = defaultServerLifetime
+	}
+	if c.Lifetime < minLifetime || c.Lifetime > leaf.Validity || c.ServerLifetime < minLifetime {
+		return c, fmt.Errorf("%w: lifetime must be between %s and %s", ErrConfig, minLifetime, leaf.Validity)
+	}
+	if !slices.Contains(c.DNSNames, host) {
+		c.DNSNames = append([]string{host}, c.DNSNames...)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c, nil
+}
+
+// checkChain refuses what smallstep would accept and then fail on: an SM2
+// issuer, a signer of another key, a chain that does not hold.
+func (c Config) checkChain() error {
+	for name, crt := range map[string]*x509.Certificate{"root": c.Root, "issuing certificate": c.Issuing} {
+		if crt == nil {
+			return fmt.Errorf("%w: no %s", ErrConfig, name)
+		}
+		pub, ok := crt.PublicKey.(*ecdsa.PublicKey)
+		if !ok || pub.Curve != elliptic.P256() {
+			return fmt.Errorf("%w: the key of the %s is not on P-256; SM2 certificates are issued by package ca", ErrConfig, name)
+		}
+		if !crt.IsCA || crt.KeyUsage&x509.KeyUsageCertSign == 0 {
+			return fmt.Errorf("%w: the %s may not sign certificates", ErrConfig, name)
+		}
+	}
+	if err := c.Issuing.CheckSignatureFrom(c.Root); err != nil {
+		return fmt.Errorf("%w: issuing certificate is not signed by the root: %w", ErrConfig, err)
+	}
+	if pub, ok := c.Signer.Public().(*ecdsa.PublicKey); !ok || !pub.Equal(c.Issuing.PublicKey) {
+		return fmt.Errorf("%w: the signer is not the key of the issuing certificate", ErrConfig)
+	}
+	return nil
+}

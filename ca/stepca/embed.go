@@ -1,0 +1,112 @@
+package stepca
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"fmt"
+
+	"github.com/smallstep/certificates/authority"
+	"github.com/smallstep/certificates/authority/config"
+	"github.com/smallstep/certificates/authority/provisioner"
+	"github.com/smallstep/certificates/errs"
+	"go.step.sm/crypto/jose"
+)
+
+// embed builds the smallstep authority around our certificate service and our
+// database: no file, no listener, no CRL and no store of its own.
+func (a *Authority) embed(cfg Config) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), a.rand)
+	if err != nil {
+		return fmt.Errorf("make token key: %w", err)
+	}
+	jwk := jose.JSONWebKey{Key: key.Public(), Algorithm: jose.ES256, Use: "sig"}
+	sum, err := jwk.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return fmt.Errorf("name token key: %w", err)
+	}
+	jwk.KeyID = fmt.Sprintf("%x", sum)
+	a.key, a.kid = key, jwk.KeyID
+
+	off := true
+	life := provisioner.Duration{Duration: a.lifetime}
+	least := provisioner.Duration{Duration: minLifetime}
+	ra := &registrar{JWK: &provisioner.JWK{
+		// A fixed id: the key is new at each start, the certificates are not.
+		ID: provisionerName, Type: "JWK", Name: provisionerName, Key: &jwk,
+		Claims: &provisioner.Claims{
+			MinTLSDur: &least, DefaultTLSDur: &life, MaxTLSDur: &life,
+			DisableSmallstepExtensions: &off,
+		},
+	}}
+	a.step, err = authority.NewEmbedded(
+		authority.WithConfig(&config.Config{
+			Address: cfg.Address, DNSNames: cfg.DNSNames, SkipValidation: true,
+			AuthorityConfig: &config.AuthConfig{
+				Provisioners: provisioner.List{ra},
+				Backdate:     &provisioner.Duration{Duration: backdate},
+			},
+		}),
+		authority.WithX509RootCerts(cfg.Root),
+		authority.WithX509IntermediateCerts(cfg.Issuing),
+		authority.WithX509CAService(&service{a: a}),
+		authority.WithDatabase(&database{a: a}),
+		authority.WithQuietInit(),
+	)
+	if err != nil {
+		return err
+	}
+	// smallstep logs a provisioner that does not start and goes on without it.
+	p, err := a.step.LoadProvisionerByName(provisionerName)
+	if err != nil {
+		return fmt.Errorf("start provisioner: %w", err)
+	}
+	if u, ok := p.(provisioner.Uninitialized); ok {
+		return fmt.Errorf("start provisioner: %w", u.Reason)
+	}
+	return nil
+}
+
+// registrar is the JWK provisioner of our registration authority (注册机构).
+type registrar struct {
+	*provisioner.JWK
+}
+
+// AuthorizeSign adds to what JWK checks the approved request of the token,
+// which the certificate service needs and could not see otherwise.
+func (p *registrar) AuthorizeSign(ctx context.Context, token string) ([]provisioner.SignOption, error) {
+	opts, err := p.JWK.AuthorizeSign(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	// The signature was checked in the line above; the claims are read again
+	// because smallstep keeps them to itself.
+	t, err := jose.ParseSigned(token)
+	if err != nil {
+		return nil, errs.UnauthorizedErr(err)
+	}
+	var c struct {
+		Request string `json:"request"`
+	}
+	if err := t.UnsafeClaimsWithoutVerification(&c); err != nil {
+		return nil, errs.UnauthorizedErr(err)
+	}
+	return append(opts, enrolment{JWK: p.JWK, request: c.Request}), nil
+}
+
+// AuthorizeRevoke always refuses: a system revokes its certificate over mTLS
+// with that certificate, an officer in the console. No token does.
+func (p *registrar) AuthorizeRevoke(context.Context, string) error {
+	return errs.Forbidden("revocation by token is not offered")
+}
+
+// enrolment is the registrar acting on one request. smallstep hands the id of
+// the last provisioner among the options to the certificate service.
+type enrolment struct {
+	*provisioner.JWK
+	request string
+}
+
+// GetID returns the id of the approved request.
+func (e enrolment) GetID() string { return e.request }

@@ -1,0 +1,83 @@
+package stepca
+
+import (
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/smallstep/certificates/api"
+	apilog "github.com/smallstep/certificates/api/log"
+	"github.com/smallstep/certificates/api/render"
+	"github.com/smallstep/certificates/authority"
+	"github.com/smallstep/certificates/db"
+)
+
+// maxBody is far above a CSR and a token, and far below what hurts.
+const maxBody = 64 << 10
+
+// Paths lists the patterns under which the outer router must mount Routes.
+// What is not listed is not served: SSH, federation, CRL and ACME are not part
+// of this handler.
+func (a *Authority) Paths() []string {
+	return []string{
+		"/1.0/*", "/health", "/version", "/sign", "/renew", "/rekey", "/revoke",
+		"/root/{sha}", "/roots", "/provisioners", "/provisioners/{kid}/encrypted-key",
+	}
+}
+
+// Routes is the step-ca API, for the listener of the house. The server behind
+// it must verify client certificates against ClientPool when they are given.
+func (a *Authority) Routes() http.Handler {
+	r := chi.NewRouter()
+	r.Use(a.prepare)
+	routes := func(r chi.Router) {
+		r.Get("/health", api.Health)
+		r.Get("/version", api.Version)
+		r.Get("/root/{sha}", api.Root)
+		r.Get("/roots", api.Roots)
+		r.Get("/provisioners", api.Provisioners)
+		r.Get("/provisioners/{kid}/encrypted-key", api.ProvisionerKey)
+		r.Post("/sign", api.Sign)
+		r.Post("/renew", a.withPeer(api.Renew))
+		r.Post("/rekey", a.withPeer(api.Rekey))
+		r.Post("/revoke", a.withPeer(api.Revoke))
+	}
+	r.Group(routes)
+	r.Route("/1.0", routes)
+	return r
+}
+
+// prepare puts the authority into the context, bounds the body, and hides the
+// outer response writer: smallstep looks there for a logger to hand tokens to.
+func (a *Authority) prepare(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := authority.NewContext(r.Context(), a.step)
+		ctx = db.NewContext(ctx, a.step.GetDatabase())
+		ctx = apilog.WithErrorLogger(ctx, a.logError)
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		w.Header().Set("Cache-Control", "no-store")
+		next.ServeHTTP(plainWriter{w}, r.WithContext(ctx))
+	})
+}
+
+type plainWriter struct{ http.ResponseWriter }
+
+func (a *Authority) logError(_ http.ResponseWriter, r *http.Request, err error) {
+	a.log.WarnContext(r.Context(), "step-ca api refused", "method", r.Method, "path", r.URL.Path, "error", err.Error())
+}
+
+// withPeer demands a client certificate of ours and marks it as the one being
+// renewed. Renewal by token, which smallstep offers too, never gets here.
+func (a *Authority) withPeer(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		leaf, err := a.verifiedPeer(r.TLS)
+		if err != nil {
+			render.Error(w, r, answer(err))
+			return
+		}
+		state := *r.TLS
+		state.PeerCertificates = append(state.PeerCertificates[:0:0], withRenewed(leaf))
+		marked := r.WithContext(r.Context())
+		marked.TLS = &state
+		next(w, marked)
+	}
+}

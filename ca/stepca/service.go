@@ -1,0 +1,189 @@
+package stepca
+
+import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/http"
+	"time"
+
+	casapi "github.com/smallstep/certificates/cas/apiv1"
+	"github.com/smallstep/certificates/errs"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/profile"
+)
+
+const (
+	// minLifetime is the shortest certificate that a client may ask for: it
+	// must outlive the backdating.
+	minLifetime = 10 * time.Minute
+	// backdate is that of ca/profile: with the same one in smallstep a shorter
+	// period ends when the client asked for.
+	backdate = 5 * time.Minute
+)
+
+// service is the CertificateAuthorityService behind smallstep: the only place
+// from which its API gets a certificate.
+type service struct {
+	a *Authority
+}
+
+// CreateCertificate issues on an approved request. From smallstep's template
+// it takes the key, the names (already equal to those of the token) and the
+// length of the period; everything else comes from the request.
+func (s *service) CreateCertificate(req *casapi.CreateCertificateRequest) (*casapi.CreateCertificateResponse, error) {
+	if req.IsCAServerCert || req.Provisioner == nil {
+		return nil, casapi.NotImplementedError{Message: "certificates are issued on an approved request only"}
+	}
+	if req.Template.NotBefore.After(s.a.now()) {
+		return nil, answer(fmt.Errorf("%w: a certificate begins when it is issued", ca.ErrCSR))
+	}
+	hosts, err := hostsOf(req.Template)
+	if err != nil {
+		return nil, answer(err)
+	}
+	length := req.Template.NotAfter.Sub(req.Template.NotBefore)
+	cert, err := s.system(req.Provisioner.ID, hosts, req.Template, length, "")
+	if err != nil {
+		return nil, answer(err)
+	}
+	return &casapi.CreateCertificateResponse{Certificate: cert, CertificateChain: []*x509.Certificate{s.a.issuing}}, nil
+}
+
+// RenewCertificate issues the follower of a good certificate: same request and
+// names, everything else as the profile and the request say today. A host that
+// was struck off the register since then stops the renewal.
+func (s *service) RenewCertificate(req *casapi.RenewCertificateRequest) (*casapi.RenewCertificateResponse, error) {
+	serial, ok := renewed(req.Template)
+	if !ok {
+		return nil, answer(ErrPeer)
+	}
+	ctx, cancel := s.a.call()
+	defer cancel()
+	old, err := s.a.registry.Certificate(ctx, s.a.issuer.id, serial)
+	if err != nil {
+		return nil, answer(fmt.Errorf("stepca: read certificate to renew: %w", err))
+	}
+	if old.Kind != ca.KindECDSA {
+		return nil, answer(ErrPeer)
+	}
+	if err := usable(old); err != nil {
+		return nil, answer(err)
+	}
+	hosts, err := hostsOf(req.Template)
+	if err != nil {
+		return nil, answer(err)
+	}
+	// Both ends of a period belong to it (RFC 5280 4.1.2.5): without the second
+	// each renewal would be shorter than the one before.
+	length := req.Lifetime + req.Backdate + time.Second
+	cert, err := s.system(old.Request, hosts, req.Template, length, serial)
+	if err != nil {
+		return nil, answer(err)
+	}
+	return &casapi.RenewCertificateResponse{Certificate: cert, CertificateChain: []*x509.Certificate{s.a.issuing}}, nil
+}
+
+// RevokeCertificate does nothing: the revocation is the row change that the
+// database makes next.
+func (s *service) RevokeCertificate(req *casapi.RevokeCertificateRequest) (*casapi.RevokeCertificateResponse, error) {
+	return &casapi.RevokeCertificateResponse{Certificate: req.Certificate}, nil
+}
+
+// system issues the certificate of a system on the request that was approved
+// for it, or records why not.
+func (s *service) system(request string, hosts []string, tmpl *x509.Certificate, length time.Duration, renews string) (*x509.Certificate, error) {
+	ctx, cancel := s.a.call()
+	defer cancel()
+	actor := houseActor()
+	var registered []string
+	r, err := s.a.approved(ctx, request)
+	if err == nil {
+		actor = systemActor(r)
+		registered, err = s.a.admit(ctx, r, hosts)
+	}
+	if err != nil {
+		return nil, s.a.refused(ctx, "ca.certificate.refused", actor, ledger.Object{Kind: "certificate_request", ID: request}, err)
+	}
+	cert, err := s.a.issuer.issue(ctx, order{
+		profile: profile.ECDSALeaf, kind: ca.KindECDSA,
+		subject: profile.Subject{CommonName: r.System, Organization: r.Organization, USCC: r.Agency},
+		hosts:   hosts, registered: registered, public: tmpl.PublicKey, validity: min(length, s.a.lifetime),
+		request: r, renews: renews, actor: actor,
+	})
+	if err != nil {
+		return nil, s.a.refused(ctx, "ca.certificate.refused", actor, ledger.Object{Kind: "certificate_request", ID: request}, err)
+	}
+	return cert, nil
+}
+
+// hostsOf lists the names of a template; addresses, mail addresses and URIs
+// have no place in the certificate of a system.
+func hostsOf(t *x509.Certificate) ([]string, error) {
+	if len(t.IPAddresses) > 0 || len(t.EmailAddresses) > 0 || len(t.URIs) > 0 {
+		return nil, fmt.Errorf("%w: only DNS names", ca.ErrHost)
+	}
+	return t.DNSNames, nil
+}
+
+// smallstep does not tell its service which certificate is being renewed, but
+// copies the extensions of the old one into the template. The renew route adds
+// this one to a copy of the client's certificate; it lives in memory only.
+func renewedOID() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{2, 25, 0} }
+
+func withRenewed(crt *x509.Certificate) *x509.Certificate {
+	c := *crt
+	c.Extensions = append([]pkix.Extension{{Id: renewedOID(), Value: crt.SerialNumber.Bytes()}}, crt.Extensions...)
+	return &c
+}
+
+// renewed takes the first mark: ours stands before all that came over the wire.
+func renewed(t *x509.Certificate) (serial string, ok bool) {
+	for _, e := range t.ExtraExtensions {
+		if e.Id.Equal(renewedOID()) {
+			return new(big.Int).SetBytes(e.Value).Text(16), true
+		}
+	}
+	return "", false
+}
+
+// answer maps an outcome to what the client of the API sees. What has no row
+// here stays an internal error with no detail.
+func answer(err error) error {
+	for _, m := range []struct {
+		outcome error
+		status  int
+		text    string
+	}{
+		{ca.ErrHost, http.StatusForbidden, "host name is not registered for this system"},
+		{ErrStopped, http.StatusForbidden, "this system may not be issued certificates"},
+		{ErrPeer, http.StatusForbidden, "client certificate is not of this authority"},
+		{ca.ErrNotApproved, http.StatusForbidden, "the request is not approved"},
+		{ca.ErrLint, http.StatusForbidden, "the certificate does not fit its profile"},
+		{ca.ErrState, http.StatusForbidden, "the certificate is on hold or not yet issued"},
+		{ca.ErrRevoked, http.StatusForbidden, "the certificate is revoked"},
+		{ca.ErrCSR, http.StatusBadRequest, "the key or the fields of the certificate request do not fit"},
+		{ca.ErrNotFound, http.StatusNotFound, "no such certificate or request"},
+	} {
+		if errors.Is(err, m.outcome) {
+			return errs.NewError(m.status, err, "%s", m.text)
+		}
+	}
+	return err
+}
+
+// outcome names the sentinel behind an error for the ledger: texts may hold
+// what a client sent.
+func outcome(err error) string {
+	for _, s := range []error{ca.ErrHost, ErrStopped, ErrPeer, ca.ErrNotApproved, ca.ErrLint, ca.ErrState, ca.ErrRevoked, ca.ErrCSR, ca.ErrNotFound, ca.ErrExists, errReplay} {
+		if errors.Is(err, s) {
+			return s.Error()
+		}
+	}
+	return "internal"
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/yinxin-gov/yinxin/signer/verify"
+)
+
+// newVerifyCommand judges one document offline (design §9).
+func newVerifyCommand(u *ui) *cobra.Command {
+	var trust string
+	cmd := &cobra.Command{
+		Use:   "verify FILE",
+		Short: u.words.Get("verify.command").Both(),
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			rep, err := verifyFile(cmd.Context(), args[0], trust)
+			if err != nil {
+				return err
+			}
+			if u.json {
+				if err := u.printJSON(rep); err != nil {
+					return err
+				}
+			} else {
+				u.printReport(rep)
+			}
+			return result(verifyCode(rep))
+		},
+	}
+	cmd.Flags().StringVar(&trust, "trust", "", u.words.Get("verify.flag.trust").Both())
+	return cmd
+}
+
+func verifyFile(ctx context.Context, name, trust string) (verify.Report, error) {
+	opt := verify.Options{File: name}
+	if trust != "" {
+		t, err := verify.ReadTrust(trust)
+		if err != nil {
+			return verify.Report{}, fail(err, "verify.hint.trust")
+		}
+		opt.Trust = t
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return verify.Report{}, fail(err, "verify.hint.file")
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return verify.Report{}, fail(err, "verify.hint.file")
+	}
+	if !info.Mode().IsRegular() {
+		return verify.Report{}, fail(fmt.Errorf("%s: not a regular file", name), "verify.hint.file")
+	}
+	rep, err := verify.Reader(ctx, f, info.Size(), opt)
+	switch {
+	case errors.Is(err, verify.ErrLimit):
+		return rep, fail(err, "verify.hint.limit")
+	case errors.Is(err, verify.ErrNotDocument):
+		return rep, fail(err, "verify.hint.document")
+	case err != nil:
+		return rep, fail(err, "verify.hint.file")
+	}
+	return rep, nil
+}
+
+// verifyCode maps a report to the exit codes of design §9.
+func verifyCode(rep verify.Report) int {
+	switch {
+	case rep.Verdict == verify.Invalid:
+		return exitInvalid
+	case rep.Integrity == verify.Unsigned:
+		return exitUnsigned
+	case rep.Verdict == verify.Valid:
+		return exitOK
+	}
+	return exitIndeterminate
+}
+
+// mark never shows green for what is not valid.
+func mark(v verify.Verdict) string {
+	switch v {
+	case verify.Valid:
+		return "✓"
+	case verify.Invalid:
+		return "✗"
+	}
+	return "?"
+}

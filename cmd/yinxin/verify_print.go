@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer/verify"
+)
+
+// printReport is the human form: verdict first, then every signature with its
+// checks, then what stays open.
+func (u *ui) printReport(rep verify.Report) {
+	u.line("", "verify.line.verdict", data("mark", mark(rep.Verdict)), data("file", rep.File), word("verdict", "verify.verdict."+string(rep.Verdict)))
+	u.line("", "verify.line.integrity", word("integrity", "verify.integrity."+string(rep.Integrity)))
+	u.line("\n", "verify.line.document")
+	u.printChecks(rep.Checks)
+	for _, s := range rep.Signatures {
+		standard := data("standard", s.Standard)
+		if s.Standard == "" {
+			standard = word("standard", "verify.standard.unknown")
+		}
+		u.line("\n", "verify.line.signature", data("mark", mark(s.Verdict)), word("kind", "verify.kind."+s.Kind),
+			data("id", s.ID), standard, word("verdict", "verify.verdict."+string(s.Verdict)))
+		for _, l := range [][2]string{{"signer", s.Signer}, {"seal", s.Seal}, {"time", s.SignedAt}} {
+			if l[1] != "" {
+				u.line("  ", "verify.line."+l[0], data("value", l[1]))
+			}
+		}
+		u.printChecks(s.Checks)
+		u.line("  ", "verify.line.covered", data("n", strconv.Itoa(len(s.Coverage.Covered))))
+		for _, f := range s.Coverage.Uncovered {
+			u.line("  ", "verify.line.uncovered", data("path", f))
+		}
+	}
+	if len(rep.Warnings) > 0 {
+		u.line("\n", "verify.line.warnings")
+		for _, w := range rep.Warnings {
+			fmt.Fprintln(u.out, "  !", u.words.Get("verify.warning."+w.Code).Both(), printable(w.Path))
+		}
+	}
+	if len(rep.Signatures) > 0 {
+		u.line("\n", "verify.line.legal")
+	}
+}
+
+func (u *ui) printChecks(checks []verify.Check) {
+	for _, c := range checks {
+		fmt.Fprintf(u.out, "  [%s] %s — %s\n", u.words.Get("verify.result."+string(c.Result)).Both(),
+			u.words.Get("verify.check."+c.ID).Both(), c.Clause)
+		if c.Result != verify.Pass && c.Reason != "" {
+			fmt.Fprintf(u.out, "      %s\n", u.words.Get("verify.reason."+c.Reason).Both())
+		}
+		if c.Detail != "" && c.Result != verify.Pass {
+			fmt.Fprintf(u.out, "      %s\n", printable(c.Detail))
+		}
+	}
+}
+
+// filling is one placeholder of a line: a word of the catalogue, or data of the
+// document, which is hostile until proven otherwise.
+type filling struct {
+	name, key, data string
+}
+
+func word(name, key string) filling   { return filling{name: name, key: key} }
+func data(name, value string) filling { return filling{name: name, data: value} }
+
+// line prints a catalogue line in both languages. All placeholders are replaced in
+// one pass, so that data which looks like a placeholder stays data.
+func (u *ui) line(indent, key string, fill ...filling) {
+	var zh, en []string
+	for _, f := range fill {
+		t := text.Text{Zh: printable(f.data), En: printable(f.data)}
+		if f.key != "" {
+			t = u.words.Get(f.key)
+		}
+		zh, en = append(zh, "{"+f.name+"}", t.Zh), append(en, "{"+f.name+"}", t.En)
+	}
+	t := u.words.Get(key)
+	t.Zh, t.En = strings.NewReplacer(zh...).Replace(t.Zh), strings.NewReplacer(en...).Replace(t.En)
+	fmt.Fprintln(u.out, indent+t.Both())
+}
+
+// printable keeps a document from writing control sequences or hidden direction
+// marks to the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer/verify"
+)
+
+func ofdCorpus(tb testing.TB) string {
+	tb.Helper()
+	if dir := os.Getenv("YINXIN_CORPUS"); dir != "" {
+		if _, err := os.Stat(filepath.Join(dir, "ofd", "CORPUS.tsv")); err != nil {
+			tb.Fatalf("YINXIN_CORPUS is set but: %v", err)
+		}
+		return filepath.Join(dir, "ofd")
+	}
+	dir := filepath.Join("..", "..", "..", "shared", "corpus", "ofd")
+	if _, err := os.Stat(filepath.Join(dir, "CORPUS.tsv")); err != nil {
+		tb.Skip("no OFD corpus beside the repository and YINXIN_CORPUS is not set")
+	}
+	return dir
+}
+
+// Every code that a report can hold has words in both languages (design §2 law 6).
+func TestVerifyWordsAreComplete(t *testing.T) {
+	words, err := text.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for prefix, codes := range map[string][]string{
+		"verify.check.": verify.Checks(), "verify.reason.": verify.Reasons(), "verify.warning.": verify.Warnings(),
+		"verify.verdict.":   {string(verify.Valid), string(verify.Invalid), string(verify.Indeterminate)},
+		"verify.integrity.": {string(verify.Intact), string(verify.Partial), string(verify.Altered), string(verify.Unsigned)},
+		"verify.result.":    {string(verify.Pass), string(verify.Fail), string(verify.CannotTell), string(verify.Skipped)},
+		"verify.kind.":      {"seal", "sign"},
+	} {
+		known := map[string]bool{}
+		for _, c := range codes {
+			known[prefix+c] = true
+			if !words.Has(prefix + c) {
+				t.Errorf("no words for %s%s", prefix, c)
+			}
+		}
+		for _, k := range words.Keys(prefix) {
+			if !known[k] {
+				t.Errorf("words for %s, which no report holds", k)
+			}
+		}
+	}
+}
+
+// Exit codes of design §9 on real files, in both forms of output; every code in
+// the report is one that the catalogue test knows.
+func TestVerifyExitCodes(t *testing.T) {
+	dir := ofdCorpus(t)
+	for file, want := range map[string]int{
+		"plain/helloworld.ofd": exitUnsigned, "negative/ofdrw_stripped.ofd": exitUnsigned,
+		"sealed/ride_right_v4.ofd": exitIndeterminate, "sealed/koal_test.ofd": exitIndeterminate,
+		"made/v1_whole.ofd": exitIndeterminate, "sealed/digitalsign_raw_rs.ofd": exitIndeterminate,
+		"sealed/gen14_v4.ofd": exitInvalid, "negative/koal_dup_first.ofd": exitInvalid,
+		"negative/ofdrw_content_flip.ofd": exitInvalid, "esl/user_v1.esl": exitUsage,
+	} {
+		t.Run(file, func(t *testing.T) {
+			for _, form := range [][]string{{"verify"}, {"verify", "--json"}} {
+				var out, errw bytes.Buffer
+				args := append(form, filepath.Join(dir, file))
+				if got := run(context.Background(), args, nil, &out, &errw); got != want {
+					t.Fatalf("%v: exit %d, want %d\n%s%s", form, got, want, &out, &errw)
+				}
+				switch {
+				case want == exitUsage:
+					if out.Len() > 0 || !strings.Contains(errw.String(), "提示 / hint") {
+						t.Fatalf("no hint, or output: %s%s", &out, &errw)
+					}
+				case errw.Len() > 0:
+					t.Fatalf("stderr: %s", &errw)
+				case len(form) == 2:
+					var rep verify.Report
+					dec := json.NewDecoder(&out)
+					dec.DisallowUnknownFields()
+					if err := dec.Decode(&rep); err != nil || dec.More() {
+						t.Fatalf("not one object: %v", err)
+					}
+					known(t, rep)
+				case strings.Contains(out.String(), "verify."):
+					t.Fatalf("a key without words:\n%s", &out)
+				}
+			}
+		})
+	}
+}
+
+// known checks that the report uses only listed codes.
+func known(t *testing.T, rep verify.Report) {
+	t.Helper()
+	checks, reasons, warnings := set(verify.Checks()), set(verify.Reasons()), set(verify.Warnings())
+	all := rep.Checks
+	for _, s := range rep.Signatures {
+		all = append(all, s.Checks...)
+	}
+	for _, c := range all {
+		if !checks[c.ID] || c.Reason != "" && !reasons[c.Reason] || c.Clause == "" || (c.Result == verify.Pass) != (c.Reason == "") {
+			t.Errorf("check %+v", c)
+		}
+	}
+	for _, w := range rep.Warnings {
+		if !warnings[w.Code] {
+			t.Errorf("warning %+v", w)
+		}
+	}
+}
+
+func set(list []string) map[string]bool {
+	m := make(map[string]bool, len(list))
+	for _, s := range list {
+		m[s] = true
+	}
+	return m
+}
+
+// A document chooses its names; it may not write to the terminal with them.
+func TestPrintableDisarmsControlSequences(t *testing.T) {
+	var out bytes.Buffer
+	words, err := text.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := &ui{out: &out, words: words}
+	u.line("", "verify.line.verdict", data("mark", "?"), data("file", "a\x1b[2J\u202e{verdict}\n"), word("verdict", "verify.verdict.invalid"))
+	if s := strings.TrimSuffix(out.String(), "\n"); strings.ContainsAny(s, "\x1b\u202e\n") || !strings.Contains(s, "{verdict}") {
+		t.Fatalf("%q", out.String())
+	}
+}

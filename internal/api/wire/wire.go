@@ -1,0 +1,110 @@
+// Package wire holds the JSON shapes of the house's own API, for the server
+// (internal/api) and its clients (internal/agent). Binary values are base64;
+// times are RFC 3339 in UTC; digests are SM3 in lower-case hex.
+package wire
+
+import (
+	"time"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/authz/level"
+)
+
+// Paths of the API.
+const (
+	PathStatus    = "/api/v1/status"
+	PathAnchors   = "/api/v1/anchors"
+	PathEnrol     = "/api/v1/enrolments"
+	PathVerify    = "/api/v1/verifications"
+	PathTransfers = "/api/v1/transfers"
+	PathHead      = "/api/v1/ledger/head"
+	PathExport    = "/api/v1/ledger/export"
+)
+
+// Status is what anybody may know.
+type Status struct {
+	Name       string    `json:"name"`
+	Version    string    `json:"version"`
+	Time       time.Time `json:"time"`
+	LedgerSize uint64    `json:"ledger_size" doc:"entries in the ledger of this node"`
+	Healthy    bool      `json:"healthy"`
+	Sample     bool      `json:"sample" doc:"true: demo keys, not for production"`
+}
+
+// Anchors are the trust anchors of the house, PEM.
+type Anchors struct {
+	SM2Root       string `json:"sm2_root"`
+	SM2Issuing    string `json:"sm2_issuing"`
+	ECDSARoot     string `json:"ecdsa_root"`
+	ECDSAIssuing  string `json:"ecdsa_issuing"`
+	LedgerKey     string `json:"ledger_key" doc:"certificate of the checkpoint signer"`
+	LedgerOrigin  string `json:"ledger_origin"`
+	SM2RootSM3    string `json:"sm2_root_sm3"`
+	ECDSARootSM3  string `json:"ecdsa_root_sm3"`
+	AccessWarning string `json:"notice" doc:"what these certificates do not prove"`
+}
+
+// EnrolRequest turns one enrolment token into both tracks.
+type EnrolRequest struct {
+	Token  string `json:"token" minLength:"20" maxLength:"128" doc:"one-time enrolment token"`
+	SM2CSR []byte `json:"sm2_csr" maxLength:"16384" doc:"PKCS#10 request of the SM2 signing key, DER"`
+}
+
+// EnrolAnswer holds the SM2 pair and what the ECDSA track needs next: POST
+// {csr, ott} to SignURL.
+type EnrolAnswer struct {
+	System       string         `json:"system"`
+	SignCert     []byte         `json:"sign_certificate"`
+	EncCert      []byte         `json:"encryption_certificate"`
+	EnvelopedKey []byte         `json:"enveloped_key" doc:"GB/T 35276 enveloped key pair, opened by the signing key"`
+	Chain        [][]byte       `json:"chain" doc:"issuing and root certificate of the SM2 track, DER"`
+	OneTimeToken string         `json:"one_time_token" doc:"for the ECDSA track, five minutes"`
+	SignURL      string         `json:"sign_url"`
+	Hosts        []string       `json:"hosts" doc:"names that the ECDSA certificate may carry"`
+	Receipt      ledger.Receipt `json:"receipt"`
+}
+
+// SendRequest hands in a sealed document for another system.
+type SendRequest struct {
+	To       string   `json:"to_system" minLength:"1" maxLength:"63"`
+	Resource string   `json:"resource" minLength:"1" maxLength:"128"`
+	Purpose  string   `json:"purpose" maxLength:"128"`
+	Fields   []string `json:"fields,omitempty" maxItems:"256"`
+	Carriers []string `json:"carriers,omitempty" maxItems:"16"`
+	Name     string   `json:"name" minLength:"1" maxLength:"255"`
+	Document []byte   `json:"document"`
+}
+
+// Transfer is what sender and receiver see of a transfer.
+type Transfer struct {
+	ID         string         `json:"id"`
+	From       string         `json:"from_system"`
+	To         string         `json:"to_system"`
+	Resource   string         `json:"resource"`
+	Purpose    string         `json:"purpose"`
+	Label      level.Label    `json:"label"`
+	Name       string         `json:"name"`
+	Document   string         `json:"document_sm3"`
+	Decision   string         `json:"decision"`
+	Agreement  string         `json:"agreement,omitempty"`
+	Holding    string         `json:"holding,omitempty"`
+	State      string         `json:"state"`
+	SentAt     time.Time      `json:"sent_at"`
+	FetchedAt  time.Time      `json:"fetched_at,omitzero"`
+	ReceivedAt time.Time      `json:"received_at,omitzero"`
+	Receipt    ledger.Receipt `json:"receipt,omitzero"`
+}
+
+// ReceiptRequest is the receiver's SM2 signature over
+// "yinxin/receipt/v1\n<transfer id>\n<document SM3 hex>\n".
+type ReceiptRequest struct {
+	Signature []byte `json:"signature" minLength:"8" maxLength:"256"`
+}
+
+// Head is the newest state of the ledger.
+type Head struct {
+	Shard      uint32 `json:"shard"`
+	Size       uint64 `json:"size"`
+	Root       string `json:"root_sm3"`
+	Checkpoint string `json:"checkpoint" doc:"signed note, C2SP form with SM3 and SM2"`
+}

@@ -1,0 +1,207 @@
+package app
+
+import (
+	"context"
+	"crypto"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/yinxin-gov/yinxin/authz/approval"
+	"github.com/yinxin-gov/yinxin/authz/grading"
+	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/internal/exchange"
+	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/verify"
+)
+
+// caApprover lets the CA ask for the RA officer's signed approval.
+type caApprover struct{ approvals *approval.Service }
+
+func (a caApprover) Approved(ctx context.Context, kind, id, digest string) (string, string, error) {
+	got, err := a.approvals.Verified(ctx, approval.Kind(kind), id, digest)
+	if err != nil {
+		return "", "", fmt.Errorf("%w: %w", ca.ErrNotApproved, err)
+	}
+	return got.ID, got.Approver, nil
+}
+
+// useApprover lets the signer ask for the unit leader's signed approval (用印审批).
+type useApprover struct{ approvals *approval.Service }
+
+func (a useApprover) ApprovedUse(ctx context.Context, u signer.Use) (string, error) {
+	got, err := a.approvals.Verified(ctx, approval.KindSealUse, u.ID, u.Document)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", signer.ErrNotApproved, err)
+	}
+	return got.ID, nil
+}
+
+// hosts answers from the register of systems.
+type hosts struct{ people identity.Reader }
+
+func (h hosts) HostsOf(ctx context.Context, system string) ([]string, error) {
+	s, err := h.people.System(ctx, system)
+	if err != nil {
+		return nil, err
+	}
+	return s.Hosts, nil
+}
+
+// gate lets a system have certificates when its grading lets it operate (X11-23, XA18-17).
+type gate struct {
+	registry grading.Registry
+	now      func() time.Time
+}
+
+func (g gate) MayIssue(ctx context.Context, system string) error {
+	rec, err := g.registry.Grading(ctx, system)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ca.ErrNotApproved, err)
+	}
+	if err := grading.Operating(rec, g.now()); err != nil {
+		return fmt.Errorf("%w: %w", ca.ErrNotApproved, err)
+	}
+	return nil
+}
+
+// certificates finds the SM2 pair in force of a system.
+type certificates struct {
+	registry ca.Registry
+	now      func() time.Time
+}
+
+func (c certificates) Encryption(ctx context.Context, system string) ([]byte, error) {
+	return c.newest(ctx, system, ca.KindSM2Enc)
+}
+
+func (c certificates) Signing(ctx context.Context, system string) ([]byte, error) {
+	return c.newest(ctx, system, ca.KindSM2Sign)
+}
+
+func (c certificates) newest(ctx context.Context, system string, kind ca.Kind) ([]byte, error) {
+	all, err := c.registry.CertificatesOf(ctx, system)
+	if err != nil {
+		return nil, err
+	}
+	now := c.now()
+	var best *ca.Certificate
+	for i, crt := range all {
+		if crt.Kind != kind || crt.State != ca.StateGood || now.Before(crt.NotBefore) || now.After(crt.NotAfter) {
+			continue
+		}
+		if best == nil || crt.NotBefore.After(best.NotBefore) {
+			best = &all[i]
+		}
+	}
+	if best == nil {
+		return nil, fmt.Errorf("%w: no %s certificate in force of %s", ca.ErrNotFound, kind, system)
+	}
+	return best.DER, nil
+}
+
+// peers knows a caller by its recorded, good mTLS certificate.
+type peers struct {
+	ca     *ca.Service
+	people identity.Reader
+}
+
+func (p peers) Peer(ctx context.Context, leaf, issuer *x509.Certificate) (ledger.Actor, error) {
+	crt, err := p.ca.VerifyClient(ctx, leaf, issuer)
+	if err != nil {
+		return ledger.Actor{}, err
+	}
+	if crt.Kind != ca.KindECDSA || crt.System == "" {
+		return ledger.Actor{}, fmt.Errorf("%w: not a system's certificate", ca.ErrNotFound)
+	}
+	sys, err := p.people.System(ctx, crt.System)
+	if err != nil {
+		return ledger.Actor{}, err
+	}
+	return ledger.Actor{Kind: "system", ID: sys.ID, Unit: string(sys.Agency), Certificate: crt.Serial}, nil
+}
+
+// sameAgency lets an enforcement point ask for its own agency's systems only.
+type sameAgency struct{ people identity.Reader }
+
+func (s sameAgency) MayAsk(ctx context.Context, caller, subjectType, subjectID string) error {
+	me, err := s.people.System(ctx, caller)
+	if err != nil {
+		return err
+	}
+	switch subjectType {
+	case "system":
+		if other, err := s.people.System(ctx, subjectID); err == nil && other.Agency == me.Agency {
+			return nil
+		}
+	case "person":
+		if p, err := s.people.Person(ctx, subjectID); err == nil && p.Agency == me.Agency {
+			return nil
+		}
+	case "agency":
+		if identity.USCC(subjectID) == me.Agency {
+			return nil
+		}
+	}
+	return errOtherAgency
+}
+
+var errOtherAgency = errors.New("app: the subject belongs to another agency")
+
+// sealed refuses to send what is not sealed or whose seal does not stand (X11-19a).
+type sealed struct {
+	verify func(ctx context.Context, document []byte) (verify.Report, error)
+}
+
+func (s sealed) CheckSealed(ctx context.Context, document []byte) error {
+	rep, err := s.verify(ctx, document)
+	if err != nil {
+		return fmt.Errorf("%w: %w", exchange.ErrDocument, err)
+	}
+	if rep.Verdict != verify.Valid {
+		return fmt.Errorf("%w: verdict %s, integrity %s", exchange.ErrDocument, rep.Verdict, rep.Integrity)
+	}
+	return nil
+}
+
+// sealKeys opens the key of a seal for one use.
+type sealKeys struct{ custody *custody }
+
+func (k sealKeys) Signer(ctx context.Context, keyID string) (crypto.Signer, error) {
+	return k.custody.dir.Open(ctx, keyID, nil)
+}
+
+// trust says whether a certificate of the SM2 track was good at a time: it
+// hangs on our root, is recorded, and was neither out of its period nor revoked
+// or held by then.
+type trust struct {
+	registry ca.Registry
+	root     *smx509.Certificate
+	issuing  *smx509.Certificate
+}
+
+func (t trust) good(certDER []byte, at time.Time) error {
+	crt, err := smx509.ParseCertificate(certDER)
+	if err != nil {
+		return fmt.Errorf("app: certificate: %w", err)
+	}
+	roots, mid := smx509.NewCertPool(), smx509.NewCertPool()
+	roots.AddCert(t.root)
+	mid.AddCert(t.issuing)
+	if _, err := crt.Verify(smx509.VerifyOptions{Roots: roots, Intermediates: mid, CurrentTime: at, KeyUsages: []smx509.ExtKeyUsage{smx509.ExtKeyUsageAny}}); err != nil {
+		return fmt.Errorf("app: certificate chain: %w", err)
+	}
+	row, err := t.registry.Certificate(context.Background(), ca.IssuerID(t.issuing), ca.FormatSerial(crt.SerialNumber))
+	if err != nil {
+		return fmt.Errorf("app: certificate is not in the registry: %w", err)
+	}
+	if row.State == ca.StateGood || (!row.RevokedAt.IsZero() && row.RevokedAt.After(at) && row.State != ca.StatePending) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ca.ErrState, row.State)
+}

@@ -1,0 +1,105 @@
+package app
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/emmansun/gmsm/sm3"
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/yinxin-gov/yinxin/ca"
+)
+
+// Names of certificates in the anchors folder; all are public.
+const (
+	fileSM2Root      = "sm2-root.crt"
+	fileSM2Issuing   = "sm2-issuing.crt"
+	fileECDSARoot    = "ecdsa-root.crt"
+	fileECDSAIssuing = "ecdsa-issuing.crt"
+	fileLedgerCert   = "ledger.crt"
+	fileExchangeCert = "exchange.crt"
+	fileMakerCert    = "seal-maker.crt"
+)
+
+// anchors are the certificates of the house. Roots and services are files, not
+// rows: an auditor copies the folder.
+type anchors struct {
+	dir                     string
+	sm2Root, sm2Issuing     *smx509.Certificate
+	ecdsaRoot, ecdsaIssuing *x509.Certificate
+	ledger, exchange, maker []byte // DER
+}
+
+func saveCert(dir, name string, der []byte) error {
+	return writeAtomic(filepath.Join(dir, dirAnchors, name), ca.PEM(der), 0o644)
+}
+
+func readDER(dir, name string) ([]byte, error) {
+	raw, err := os.ReadFile(filepath.Join(dir, dirAnchors, name))
+	if err != nil {
+		return nil, fmt.Errorf("app: certificate %s: %w", name, err)
+	}
+	block, _ := pem.Decode(raw)
+	if block == nil || block.Type != "CERTIFICATE" {
+		return nil, fmt.Errorf("app: certificate %s is not PEM", name)
+	}
+	return block.Bytes, nil
+}
+
+// loadAuthorities reads the four authorities.
+func loadAuthorities(dir string) (anchors, error) {
+	a := anchors{dir: filepath.Join(dir, dirAnchors)}
+	for _, f := range []struct {
+		name string
+		into **smx509.Certificate
+	}{{fileSM2Root, &a.sm2Root}, {fileSM2Issuing, &a.sm2Issuing}} {
+		der, err := readDER(dir, f.name)
+		if err != nil {
+			return anchors{}, err
+		}
+		if *f.into, err = smx509.ParseCertificate(der); err != nil {
+			return anchors{}, fmt.Errorf("app: certificate %s: %w", f.name, err)
+		}
+	}
+	for _, f := range []struct {
+		name string
+		into **x509.Certificate
+	}{{fileECDSARoot, &a.ecdsaRoot}, {fileECDSAIssuing, &a.ecdsaIssuing}} {
+		der, err := readDER(dir, f.name)
+		if err != nil {
+			return anchors{}, err
+		}
+		if *f.into, err = x509.ParseCertificate(der); err != nil {
+			return anchors{}, fmt.Errorf("app: certificate %s: %w", f.name, err)
+		}
+	}
+	return a, nil
+}
+
+// loadServices reads the certificates of the house's own keys.
+func (a *anchors) loadServices(dir string) (err error) {
+	if a.ledger, err = readDER(dir, fileLedgerCert); err != nil {
+		return err
+	}
+	if a.exchange, err = readDER(dir, fileExchangeCert); err != nil {
+		return err
+	}
+	a.maker, err = readDER(dir, fileMakerCert)
+	return err
+}
+
+// SM3Hex is the fingerprint of a certificate or file: SM3, lower-case hex.
+func SM3Hex(b []byte) string {
+	sum := sm3.Sum(b)
+	return hex.EncodeToString(sum[:])
+}
+
+func sha256Hex(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}

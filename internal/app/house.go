@@ -1,0 +1,279 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/yinxin-gov/yinxin/authz"
+	"github.com/yinxin-gov/yinxin/authz/approval"
+	"github.com/yinxin-gov/yinxin/authz/grading"
+	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
+	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/profile"
+	"github.com/yinxin-gov/yinxin/ca/stepca"
+	"github.com/yinxin-gov/yinxin/internal/exchange"
+	"github.com/yinxin-gov/yinxin/internal/signin"
+	"github.com/yinxin-gov/yinxin/internal/store"
+	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/verify"
+)
+
+// Version is shown by status and the API.
+const Version = "0.1.0"
+
+// checkpointEvery is how old the newest signed head may get.
+const checkpointEvery = 10 * time.Second
+
+// House is every room, built and joined. Fields are ready after Open; Close
+// ends it.
+type House struct {
+	cfg     Config
+	custody *custody
+	store   *store.Store
+	rooms   *store.Rooms
+	anchors anchors
+	words   *text.Catalogue
+
+	Ledger    *ledger.Sequencer
+	Identity  *identity.Service
+	Approvals *approval.Service
+	Grading   *grading.Service
+	Sharing   *sharing.Service
+	CA        *ca.Service
+	StepCA    *stepca.Authority
+	Signer    *signer.Service
+	PDP       *authz.PDP
+	Exchange  *exchange.Service
+	Signin    *signin.Service
+
+	founder   *ca.Service // issues without approval while founding() holds
+	founded   sync.Mutex
+	raOfficer bool // guarded by founded: once true, always true
+
+	server *stepca.ServerCertificate
+	trust  *verify.Trust
+}
+
+// newID makes ids of rows and events: UUIDv7, ordered by time.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// service is the actor of acts that the house does for itself.
+func (h *House) service() ledger.Actor {
+	return ledger.Actor{Kind: "service", ID: "yinxin", Unit: h.cfg.USCC}
+}
+
+// Open builds the house over a data folder that Init made.
+func Open(ctx context.Context, cfg Config) (_ *House, err error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if err := private(cfg.Dir); err != nil {
+		return nil, err
+	}
+	h := &House{cfg: cfg}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.Close())
+		}
+	}()
+	if h.words, err = text.Load(); err != nil {
+		return nil, err
+	}
+	if h.anchors, err = loadAuthorities(cfg.Dir); err != nil {
+		return nil, err
+	}
+	if err = h.anchors.loadServices(cfg.Dir); err != nil {
+		return nil, err
+	}
+	h.trust = verify.NewTrust(h.anchors.sm2Root.Raw, h.anchors.sm2Issuing.Raw)
+	if err = h.openBase(ctx); err != nil {
+		return nil, err
+	}
+	if err = h.openPeople(); err != nil {
+		return nil, err
+	}
+	if err = h.openCA(ctx); err != nil {
+		return nil, err
+	}
+	if err = h.openWork(ctx); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// openBase opens custody, store and ledger.
+func (h *House) openBase(ctx context.Context) (err error) {
+	if h.custody, err = openCustody(h.cfg); err != nil {
+		return err
+	}
+	if err = h.custody.open(ctx); err != nil {
+		return err
+	}
+	if h.store, err = store.Open(ctx, store.Config{URL: h.cfg.store(), Now: h.cfg.Now, Rand: h.cfg.Rand}); err != nil {
+		return fmt.Errorf("app: open store: %w", err)
+	}
+	h.Ledger, err = ledger.New(ctx, ledger.Config{
+		Store: h.store, Now: h.cfg.Now, Rand: h.cfg.Rand, Origin: h.cfg.origin(), Signer: h.custody.signer(keyLedger),
+		CheckpointEvery: checkpointEvery,
+	})
+	if err != nil {
+		return fmt.Errorf("app: ledger: %w", err)
+	}
+	h.rooms = h.store.Rooms(h.Ledger)
+	return nil
+}
+
+// openPeople builds the rooms of persons, approvals, grading and sharing.
+func (h *House) openPeople() (err error) {
+	now := h.cfg.Now
+	if h.Identity, err = identity.New(identity.Config{Register: h.rooms.Identity, Now: now, NewID: newID}); err != nil {
+		return err
+	}
+	good := trust{registry: h.rooms.CA, root: h.anchors.sm2Root, issuing: h.anchors.sm2Issuing}.good
+	h.Approvals, err = approval.New(approval.Config{
+		Store: h.rooms.Approvals, People: h.rooms.Identity, Trust: good, CAUnit: identity.USCC(h.cfg.USCC), Now: now, NewID: newID,
+	})
+	if err != nil {
+		return err
+	}
+	if h.Grading, err = grading.New(grading.Config{Registry: h.rooms.Grading, Now: now, NewID: newID}); err != nil {
+		return err
+	}
+	h.Sharing, err = sharing.New(sharing.Config{Catalogue: h.rooms.Sharing, Trust: good, Now: now, NewID: newID})
+	if err != nil {
+		return err
+	}
+	h.Signin, err = signin.New(signin.Config{Store: h.rooms.Signin, Keyring: keyring{h}, Now: now, Rand: h.cfg.Rand, NewID: newID})
+	return err
+}
+
+// openCA builds both trust tracks on one registry.
+func (h *House) openCA(ctx context.Context) (err error) {
+	kek, err := h.custody.kek(ctx, h.cfg)
+	if err != nil {
+		return err
+	}
+	wrapper, err := kmc.NewLocalKEK(kek, h.cfg.Rand)
+	if err != nil {
+		return err
+	}
+	centre, err := kmc.New(kmc.Config{KEK: wrapper, Rand: h.cfg.Rand, Now: h.cfg.Now})
+	if err != nil {
+		return err
+	}
+	cfg := ca.Config{
+		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: gate{h.rooms.Grading, h.cfg.Now}, Hosts: hosts{h.rooms.Identity},
+		KMC: centre, SM2Issuing: h.anchors.sm2Issuing, SM2Root: h.anchors.sm2Root, SM2Signer: h.custody.signer(keySM2Issuing),
+		Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID,
+	}
+	if h.CA, err = ca.New(cfg); err != nil {
+		return err
+	}
+	cfg.Founding = true
+	if h.founder, err = ca.New(cfg); err != nil {
+		return err
+	}
+	h.StepCA, err = stepca.New(ctx, stepca.Config{
+		Registry: h.rooms.CA, Root: h.anchors.ecdsaRoot, Issuing: h.anchors.ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing),
+		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Identity}, Gate: gate{h.rooms.Grading, h.cfg.Now},
+		Recorder: h.Ledger, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
+	})
+	return err
+}
+
+// openWork builds what does the main job.
+func (h *House) openWork(ctx context.Context) (err error) {
+	h.PDP, err = authz.New(ctx, authz.Config{
+		Facts:    authz.NewFacts(authz.FactsConfig{People: h.rooms.Identity, Grading: h.rooms.Grading, Sharing: h.rooms.Sharing, Revision: h.store}),
+		Recorder: h.Ledger, Now: h.cfg.Now, NewID: newID,
+	})
+	if err != nil {
+		return fmt.Errorf("app: decision point: %w", err)
+	}
+	h.Signer, err = signer.New(signer.Config{
+		Register: h.rooms.Seals, Approver: useApprover{h.Approvals}, Keys: sealKeys{h.custody}, Now: h.cfg.Now, NewID: newID,
+	})
+	if err != nil {
+		return err
+	}
+	h.Exchange, err = exchange.New(exchange.Config{
+		Store: h.rooms.Transfers, Decider: h.PDP, Seals: sealed{h.Verify}, Certificates: certificates{h.rooms.CA, h.cfg.Now},
+		Systems: h.rooms.Identity, Catalogue: h.rooms.Sharing, Blobs: blobs{filepath.Join(h.cfg.Dir, dirBlobs)},
+		Signer: h.custody.signer(keyExchange), CertDER: h.anchors.exchange, Now: h.cfg.Now, NewID: newID,
+	})
+	return err
+}
+
+// Verify checks a document against the house's own anchors and registry.
+func (h *House) Verify(ctx context.Context, document []byte) (verify.Report, error) {
+	return verify.Document(ctx, document, verify.Options{Trust: h.trust, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors.sm2Issuing}})
+}
+
+// site is what every certificate says about the house.
+func (c Config) site() profile.Site {
+	base := "https://" + c.Public
+	return profile.Site{CPS: base + "/pki/cps", CRL: base + "/pki/crl/{issuer}.crl", Issuers: base + "/pki/issuers/{issuer}.cer"}
+}
+
+// origin names the ledger in its checkpoints.
+func (c Config) origin() string { return c.Name + ledger.OriginSuffix }
+
+// private refuses a data folder that others may read.
+func private(dir string) error {
+	fi, err := os.Stat(dir)
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("%w: %s", ErrNotInitialised, dir)
+		}
+		return fmt.Errorf("%w: %w", ErrFolder, err)
+	}
+	if !fi.IsDir() {
+		return fmt.Errorf("%w: %s is not a folder", ErrFolder, dir)
+	}
+	if fi.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("%w: %s has mode %04o, want 0700", ErrFolder, dir, fi.Mode().Perm())
+	}
+	return nil
+}
+
+// TLSCertificate serves the house's own certificate, which renews itself.
+func (h *House) tlsConfig() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, GetCertificate: h.server.GetCertificate,
+		ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: h.StepCA.ClientPool(),
+	}
+}
+
+// Close ends the rooms in the order that loses nothing: no new work, then the
+// ledger's last checkpoint, then the store, then the keys.
+func (h *House) Close() error {
+	var errs []error
+	if h.StepCA != nil {
+		errs = append(errs, h.StepCA.Close())
+	}
+	if h.Ledger != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		errs = append(errs, h.Ledger.Close(ctx))
+		cancel()
+	}
+	if h.store != nil {
+		errs = append(errs, h.store.Close())
+	}
+	if h.custody != nil {
+		errs = append(errs, h.custody.Close())
+	}
+	return errors.Join(errs...)
+}

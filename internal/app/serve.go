@@ -1,0 +1,144 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/internal/api"
+	"github.com/yinxin-gov/yinxin/internal/api/authzen"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
+	"github.com/yinxin-gov/yinxin/internal/console"
+)
+
+// Limits of the listener.
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+	shutdownTimeout   = 10 * time.Second
+	maxHeader         = 64 << 10
+)
+
+// Serve answers HTTPS on ln until ctx ends, then finishes what is under way.
+// It owns ln.
+func (h *House) Serve(ctx context.Context, ln net.Listener) error {
+	handler, err := h.handler()
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	if h.server, err = h.StepCA.ServerCertificate(ctx, h.cfg.Names); err != nil {
+		return errors.Join(fmt.Errorf("app: server certificate: %w", err), ln.Close())
+	}
+	srv := &http.Server{
+		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		TLSConfig: h.tlsConfig(), ErrorLog: slog.NewLogLogger(h.cfg.Log.Handler(), slog.LevelDebug),
+	}
+	done := make(chan error, 1)
+	go func() { done <- srv.ServeTLS(ln, "", "") }()
+	select {
+	case err := <-done:
+		return fmt.Errorf("app: serve: %w", err)
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	err = srv.Shutdown(stop)
+	if serr := <-done; !errors.Is(serr, http.ErrServerClosed) {
+		err = errors.Join(err, serr)
+	}
+	return err
+}
+
+// handler joins the API, AuthZEN, the step-ca API, published certificates and
+// the console on one router.
+func (h *House) handler() (http.Handler, error) {
+	r := chi.NewRouter()
+	r.Use(api.Identify(newID), recoverer(h.cfg.Log))
+	api.Mount(r, api.Config{
+		Exchange: h.Exchange, Enroller: h, Ledger: h, Peers: h.peers(), Verify: h.Verify, Status: h.Status,
+		Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log, Version: Version,
+	})
+	zen, err := authzen.New(authzen.Config{
+		Decider: h.PDP, MayAsk: sameAgency{h.rooms.Identity}, Caller: h.caller, Public: "https://" + h.cfg.Public,
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.Mount("/access/v1", zen)
+	r.Handle("/.well-known/authzen-configuration", zen)
+	steps := h.StepCA.Routes()
+	for _, p := range h.StepCA.Paths() {
+		r.Handle(p, steps)
+	}
+	r.Get("/pki/issuers/{name}", h.issuers)
+	err = console.Mount(r, console.Config{
+		Door: door{h}, Status: h.Status, Head: h.ledgerPage, Verify: h.Verify, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log,
+	})
+	return r, err
+}
+
+func (h *House) peers() peers { return peers{h.CA, h.rooms.Identity} }
+
+// caller is the system behind a request, for AuthZEN.
+func (h *House) caller(r *http.Request) (string, bool) {
+	chain := api.PeerChain(r.Context())
+	if chain == nil {
+		return "", false
+	}
+	a, err := h.peers().Peer(r.Context(), chain[0], chain[1])
+	return a.ID, err == nil
+}
+
+// issuers serves the issuing certificates that certificates point to (AIA).
+func (h *House) issuers(w http.ResponseWriter, r *http.Request) {
+	for _, c := range []struct {
+		id  string
+		der []byte
+	}{
+		{ca.IssuerID(h.anchors.sm2Issuing), h.anchors.sm2Issuing.Raw}, {ca.IssuerID(h.anchors.sm2Root), h.anchors.sm2Root.Raw},
+		{h.anchors.ecdsaID(h.anchors.ecdsaIssuing), h.anchors.ecdsaIssuing.Raw}, {h.anchors.ecdsaID(h.anchors.ecdsaRoot), h.anchors.ecdsaRoot.Raw},
+	} {
+		if chi.URLParam(r, "name") == c.id+".cer" {
+			w.Header().Set("Content-Type", "application/pkix-cert")
+			w.Header().Set("Cache-Control", "public, max-age=3600")
+			if _, err := w.Write(c.der); err != nil {
+				h.cfg.Log.DebugContext(r.Context(), "certificate not delivered", "error", err)
+			}
+			return
+		}
+	}
+	http.NotFound(w, r)
+}
+
+// Status is what anybody may know.
+func (h *House) Status(context.Context) wire.Status {
+	return wire.Status{
+		Name: h.cfg.Organization, Version: Version, Time: h.cfg.Now().UTC(), LedgerSize: h.Ledger.Head().Size,
+		Healthy: h.Ledger.Healthy() == nil, Sample: h.cfg.Sample,
+	}
+}
+
+// recoverer answers 500 to a panic and logs it; the connection lives on.
+func recoverer(log *slog.Logger) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer func() {
+				if p := recover(); p != nil {
+					if p == http.ErrAbortHandler {
+						panic(p)
+					}
+					log.ErrorContext(r.Context(), "panic in a handler", "path", r.URL.Path, "panic", p)
+					http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+				}
+			}()
+			next.ServeHTTP(w, r)
+		})
+	}
+}

@@ -1,0 +1,82 @@
+package app
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"io"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
+	"github.com/yinxin-gov/yinxin/internal/console"
+)
+
+// Anchors are the public certificates of the house.
+func (h *House) Anchors() wire.Anchors {
+	p := func(der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	}
+	return wire.Anchors{
+		SM2Root: p(h.anchors.sm2Root.Raw), SM2Issuing: p(h.anchors.sm2Issuing.Raw), ECDSARoot: p(h.anchors.ecdsaRoot.Raw), ECDSAIssuing: p(h.anchors.ecdsaIssuing.Raw),
+		LedgerKey: p(h.anchors.ledger), LedgerOrigin: h.cfg.origin(),
+		SM2RootSM3: SM3Hex(h.anchors.sm2Root.Raw), ECDSARootSM3: SM3Hex(h.anchors.ecdsaRoot.Raw),
+		AccessWarning: h.words.Get("notice.internal_ca").Both(),
+	}
+}
+
+// LedgerHead is the newest head with its signed checkpoint.
+func (h *House) LedgerHead(context.Context) (wire.Head, error) {
+	hd := h.Ledger.Head()
+	return wire.Head{Shard: hd.Shard, Size: hd.Size, Root: hex.EncodeToString(hd.Root), Checkpoint: string(hd.Checkpoint)}, nil
+}
+
+// ExportLedger signs a checkpoint over everything and writes the export file.
+func (h *House) ExportLedger(ctx context.Context, w io.Writer) error {
+	if err := h.Ledger.Checkpoint(ctx); err != nil {
+		return fmt.Errorf("app: checkpoint: %w", err)
+	}
+	return ledger.Export(ctx, w, h.store, h.Ledger.Head(), h.anchors.ledger)
+}
+
+// recentLines is how many entries the ledger page shows.
+const recentLines = 20
+
+// ledgerPage is what an auditor sees; that he looked is on the ledger too.
+func (h *House) ledgerPage(ctx context.Context, p console.Person) (console.Head, error) {
+	ev := ledger.Event{
+		ID: newID(), Type: "console.ledger.read", Class: ledger.ClassAccess, Time: h.now(), Actor: h.PersonActor(p.ID, ""),
+		Object: ledger.Object{Kind: "ledger", ID: h.cfg.Name}, Action: "read", Outcome: ledger.Success,
+	}
+	if _, err := h.Ledger.Append(ctx, ev); err != nil {
+		return console.Head{}, err
+	}
+	hd, err := h.LedgerHead(ctx)
+	if err != nil {
+		return console.Head{}, err
+	}
+	from := uint64(0)
+	if hd.Size > recentLines {
+		from = hd.Size - recentLines
+	}
+	entries, err := h.store.Entries(ctx, hd.Shard, from, hd.Size)
+	if err != nil {
+		return console.Head{}, err
+	}
+	out := console.Head{Head: hd}
+	for i := len(entries) - 1; i >= 0; i-- {
+		l := console.Line{Seq: entries[i].Seq, Type: h.words.Get("console.ledger.redacted").Zh}
+		if entries[i].Body != nil {
+			e, err := ledger.Decode(entries[i].Body)
+			if err != nil {
+				return console.Head{}, err
+			}
+			l = console.Line{Seq: l.Seq, Time: e.Time, Type: e.Type, Object: e.Object.Kind + " " + e.Object.ID, Outcome: e.Outcome, Reasons: e.Reasons}
+			if e.Decision != "" {
+				l.Outcome = e.Decision
+			}
+		}
+		out.Recent = append(out.Recent, l)
+	}
+	return out, nil
+}

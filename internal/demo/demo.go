@@ -1,0 +1,181 @@
+// Package demo is the main job on sample data: three sample agencies (样例),
+// their people, systems and gradings; a sealed notice on its way; eight
+// refusals; two tampered copies that are found out. Every step is the real
+// act through the same rooms as in production, over real HTTPS and mTLS; only
+// the Config differs. It refuses a folder that is in use unless told to reset
+// one that it made itself.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/internal/agent"
+	"github.com/yinxin-gov/yinxin/internal/app"
+	"github.com/yinxin-gov/yinxin/internal/text"
+)
+
+// Config of a demo. Out, Words and Dir are required.
+type Config struct {
+	Dir    string // folder to make: server, clients, out, demo.json
+	Doc    string // document to seal, OFD without a seal; empty: a notice made here
+	Listen string // host:port of HTTPS; port 0 takes a free one
+	Reset  bool   // remove what an earlier demo left in Dir
+	Out    io.Writer
+	Words  *text.Catalogue
+	Now    func() time.Time // nil: time.Now
+	Log    *slog.Logger     // nil: discard
+}
+
+// Outcomes that callers branch on.
+var (
+	// ErrFolder: Dir is in use or cannot be made.
+	ErrFolder = errors.New("demo: folder not usable")
+	// ErrListen: the address cannot be listened on.
+	ErrListen = errors.New("demo: cannot listen")
+	// ErrDocument: Doc is not an unsealed OFD document.
+	ErrDocument = errors.New("demo: document cannot be sealed")
+	// ErrWalk: a step did not end as the rules ask; the transcript says which.
+	ErrWalk = errors.New("demo: a step went wrong")
+)
+
+// fileManifest marks a folder as made by the demo.
+const fileManifest = "demo.json"
+
+// Demo is a finished walk whose house still serves.
+type Demo struct {
+	Manifest Manifest
+	house    *app.House
+	stop     context.CancelFunc
+	served   chan error
+}
+
+// Wait serves until ctx ends.
+func (d *Demo) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-d.served:
+		d.served <- err // Close reads it too
+		return err
+	}
+}
+
+// Close stops the server and the house.
+func (d *Demo) Close() error {
+	d.stop()
+	return errors.Join(<-d.served, d.house.Close())
+}
+
+// walk is one run: what the steps made and share.
+type walk struct {
+	cfg    Config
+	tell   teller
+	now    func() time.Time
+	house  *app.House
+	url    string
+	public string
+
+	agencies map[string]*agency
+	agents   map[string]*agent.Agent
+	terms    map[string]Term
+	spare    []Enrolment
+
+	plain, sealed  []byte
+	title          string
+	transfer       Transfer
+	console        string
+	ra, sealAdmin  person
+	samples        Samples
+	shortLivedEnds time.Time
+}
+
+// Run walks the main job and leaves the house serving.
+func Run(ctx context.Context, cfg Config) (_ *Demo, err error) {
+	w := &walk{cfg: cfg, now: cfg.Now, tell: teller{out: cfg.Out, words: cfg.Words}, agencies: map[string]*agency{}, agents: map[string]*agent.Agent{}, terms: map[string]Term{}}
+	if w.now == nil {
+		w.now = time.Now
+	}
+	// What can be refused is refused before anything is made.
+	if err := w.loadDocument(); err != nil {
+		return nil, err
+	}
+	ln, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrListen, err)
+	}
+	if err := w.makeFolder(); err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
+	w.public = net.JoinHostPort("localhost", strconv.Itoa(ln.Addr().(*net.TCPAddr).Port))
+	w.url = "https://" + w.public
+	if err := w.found(ctx, ln.Addr().String()); err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
+	// The server outlives the walk: Close ends it.
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	d := &Demo{house: w.house, stop: stop, served: make(chan error, 1)}
+	go func() { d.served <- w.house.Serve(serving, ln) }()
+	defer func() {
+		for _, a := range w.agents {
+			a.Close()
+		}
+		if err != nil {
+			err = errors.Join(err, d.Close())
+		}
+	}()
+	for _, step := range []func(context.Context) error{
+		w.people, w.systems, w.catalogue, w.makeSeals, w.agreements, w.enrol, w.seal, w.send, w.refusals, w.tamperDocument, w.exportLedger, w.finish,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrWalk, err)
+		}
+	}
+	d.Manifest, err = w.manifest()
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// makeFolder makes Dir with its three parts, or says why not.
+func (w *walk) makeFolder() error {
+	entries, err := os.ReadDir(w.cfg.Dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrFolder, err)
+	case len(entries) == 0:
+	default:
+		if _, err := os.Stat(filepath.Join(w.cfg.Dir, fileManifest)); err != nil || !w.cfg.Reset {
+			return fmt.Errorf("%w: %s is not empty", ErrFolder, w.cfg.Dir)
+		}
+		for _, part := range []string{"server", "clients", "out", fileManifest} {
+			if err := os.RemoveAll(filepath.Join(w.cfg.Dir, part)); err != nil {
+				return fmt.Errorf("%w: %w", ErrFolder, err)
+			}
+		}
+	}
+	for _, part := range []string{"clients", "out"} {
+		if err := os.MkdirAll(filepath.Join(w.cfg.Dir, part), 0o700); err != nil {
+			return fmt.Errorf("%w: %w", ErrFolder, err)
+		}
+	}
+	// Claimed from here on: a walk that breaks off can be reset.
+	if err := os.WriteFile(filepath.Join(w.cfg.Dir, fileManifest), []byte("{}\n"), 0o600); err != nil {
+		return fmt.Errorf("%w: %w", ErrFolder, err)
+	}
+	return nil
+}
+
+func (w *walk) path(parts ...string) string {
+	return filepath.Join(append([]string{w.cfg.Dir}, parts...)...)
+}

@@ -1,0 +1,67 @@
+package exchange
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/emmansun/gmsm/sm2"
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/yinxin-gov/yinxin/authz/level"
+)
+
+// Header is what the house signs beside the encrypted document: who may open
+// it, under which label, by which decision.
+type Header struct {
+	Transfer string      `json:"transfer"`
+	Receiver string      `json:"receiver"` // unified social credit code
+	System   string      `json:"system"`
+	Label    level.Label `json:"label"`
+	Decision string      `json:"decision"`
+	Document string      `json:"document_sm3"`
+	Name     string      `json:"name"`
+	Resource string      `json:"resource"`
+	SentAt   time.Time   `json:"sent_at"`
+}
+
+func (h Header) encode() ([]byte, error) {
+	b, err := json.Marshal(h)
+	if err != nil {
+		return nil, fmt.Errorf("exchange: encode header: %w", err)
+	}
+	return b, nil
+}
+
+// ParseHeader reads the signed header of an envelope; unknown fields are refused.
+func ParseHeader(b []byte) (Header, error) {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	var h Header
+	if err := dec.Decode(&h); err != nil {
+		return Header{}, fmt.Errorf("exchange: header: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return Header{}, fmt.Errorf("exchange: header: data after the object")
+	}
+	if err := h.Label.Validate(); err != nil {
+		return Header{}, fmt.Errorf("exchange: header: %w", err)
+	}
+	return h, nil
+}
+
+// ReceiptPayload is what the receiver signs with its SM2 signing key (default
+// user id): "yinxin/receipt/v1", transfer id and SM3 of the document in hex,
+// each ended by a newline.
+func ReceiptPayload(transfer, documentSM3 string) []byte {
+	return []byte("yinxin/receipt/v1\n" + transfer + "\n" + documentSM3 + "\n")
+}
+
+// sm2Public returns the certificate's key when it is one on the SM2 curve.
+func sm2Public(cert *smx509.Certificate) (*ecdsa.PublicKey, bool) {
+	pub, ok := cert.PublicKey.(*ecdsa.PublicKey)
+	return pub, ok && pub.Curve == sm2.P256()
+}

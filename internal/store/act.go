@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+)
+
+// Integrator gives a committed outbox entry its place in the chain: the
+// ledger's sequencer.
+type Integrator interface {
+	// Integrate returns the Receipt of an entry that is in the outbox or
+	// already in the ledger, once it has a sequence number.
+	Integrate(ctx context.Context, entryID string) (ledger.Receipt, error)
+}
+
+// Rooms implements what the rooms of the house ask of a store.
+type Rooms struct {
+	Identity  *Identity
+	Grading   *Grading
+	Sharing   *Sharing
+	Approvals *Approvals
+	CA        *CA
+	Seals     *Seals
+	Transfers *Transfers
+	Signin    *Signin
+}
+
+// Rooms returns the rooms over this store. With a nil Integrator acts are
+// answered when durable (ledger.Durable); else once they have their sequence
+// number.
+//
+// Every act follows one contract. The row and its event are written together or
+// not at all. An event id that is already in the outbox or the ledger is
+// refused with ledger.ErrDuplicate and changes nothing, so that a caller whose
+// answer was lost can repeat the act and look the first one up by that id.
+// ErrUnintegrated beside a Durable receipt: committed, still on its way.
+func (s *Store) Rooms(in Integrator) *Rooms {
+	a := acts{s: s, in: in}
+	return &Rooms{
+		Identity: &Identity{a}, Grading: &Grading{a}, Sharing: &Sharing{a}, Approvals: &Approvals{a},
+		CA: &CA{a}, Seals: &Seals{a}, Transfers: &Transfers{a}, Signin: &Signin{a},
+	}
+}
+
+// acts is the one way from a room to a table.
+type acts struct {
+	s  *Store
+	in Integrator
+}
+
+// commit writes the event to the outbox and lets do write the rows, in one
+// transaction. do may run more than once and touches nothing but tx.
+func (a acts) commit(ctx context.Context, ev ledger.Event, do func(context.Context, bun.Tx) error) (ledger.Receipt, error) {
+	p, err := ledger.NewPending(ev, a.s.rand)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	err = a.s.act(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := a.s.enqueue(ctx, tx, p); err != nil {
+			return err
+		}
+		return do(ctx, tx)
+	})
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	durable := ledger.Receipt{EntryID: p.ID, Promise: ledger.Durable}
+	if a.in == nil {
+		return durable, nil
+	}
+	r, err := a.in.Integrate(ctx, p.ID)
+	if err != nil {
+		return durable, fmt.Errorf("%w: event %s: %w", ErrUnintegrated, p.ID, err)
+	}
+	return r, nil
+}
+
+// enqueue inserts first and looks for the entry afterwards: a sequencer that
+// moves the same id from the outbox to the ledger holds back the insert until
+// its entry can be seen.
+func (s *Store) enqueue(ctx context.Context, tx bun.Tx, p ledger.Pending) error {
+	row := outboxRow{ID: p.ID, CreatedUS: s.tick(), Body: p.Body, Salt: p.Salt}
+	if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
+		if isDuplicate(err) {
+			return fmt.Errorf("%w: %s is in the outbox", ledger.ErrDuplicate, p.ID)
+		}
+		return fmt.Errorf("writing the event: %w", err)
+	}
+	known, err := tx.NewSelect().Model((*entryRow)(nil)).Where("entry_id = ?", p.ID).Exists(ctx)
+	if err != nil {
+		return fmt.Errorf("looking for the event: %w", err)
+	}
+	if known {
+		return fmt.Errorf("%w: %s", ledger.ErrDuplicate, p.ID)
+	}
+	return nil
+}
+
+// commitFacts is commit for the rows that decisions rest on: identity, grading
+// and sharing. It moves the facts revision on, before anything is read: the
+// row lock makes such acts run one after the other, so that what do checks
+// still holds when do writes, at any isolation level.
+func (a acts) commitFacts(ctx context.Context, ev ledger.Event, do func(context.Context, bun.Tx) error) (ledger.Receipt, error) {
+	return a.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		n, err := changed(ctx, tx, "UPDATE facts_revision SET revision = revision + 1 WHERE id = 1")
+		if err != nil {
+			return fmt.Errorf("moving the facts revision: %w", err)
+		}
+		if n != 1 {
+			return fmt.Errorf("%w: the facts revision is missing", ErrSchema)
+		}
+		return do(ctx, tx)
+	})
+}
+
+// Revision counts the committed changes of identity, grading and sharing: two
+// reads with one revision saw the same facts.
+func (s *Store) Revision(ctx context.Context) (int64, error) {
+	var n int64
+	err := s.r.NewRaw("SELECT revision FROM facts_revision WHERE id = 1").Scan(ctx, &n)
+	if err != nil {
+		return 0, fmt.Errorf("reading the facts revision: %w", err)
+	}
+	return n, nil
+}

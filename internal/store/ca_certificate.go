@@ -1,0 +1,169 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/ca"
+)
+
+type certificateRow struct {
+	bun.BaseModel `bun:"table:ca_certificate"`
+
+	Issuer    string       `bun:"issuer,pk"`
+	Serial    string       `bun:"serial,pk"`
+	Kind      string       `bun:"kind"`
+	Pair      string       `bun:"pair"`
+	Agency    string       `bun:"agency"`
+	System    string       `bun:"system"`
+	Person    string       `bun:"person"`
+	Request   string       `bun:"request"`
+	Subject   string       `bun:"subject"`
+	TBSSM3    string       `bun:"tbs_sm3"`
+	TBS       []byte       `bun:"tbs"`
+	DER       []byte       `bun:"der"`
+	State     string       `bun:"state"`
+	Reason    int64        `bun:"reason"`
+	NotBefore bun.NullTime `bun:"not_before"`
+	NotAfter  bun.NullTime `bun:"not_after"`
+	RevokedAt bun.NullTime `bun:"revoked_at"`
+	CreatedAt bun.NullTime `bun:"created_at"`
+}
+
+func (r certificateRow) certificate() ca.Certificate {
+	return ca.Certificate{
+		Issuer: r.Issuer, Serial: r.Serial, Kind: ca.Kind(r.Kind), Pair: r.Pair, Agency: r.Agency, System: r.System,
+		Person: r.Person, Request: r.Request, Subject: r.Subject, TBSSM3: r.TBSSM3, TBS: r.TBS, DER: r.DER,
+		State: ca.State(r.State), Reason: int(r.Reason), NotBefore: utc(r.NotBefore), NotAfter: utc(r.NotAfter),
+		RevokedAt: utc(r.RevokedAt), CreatedAt: utc(r.CreatedAt),
+	}
+}
+
+type escrowRow struct {
+	bun.BaseModel `bun:"table:ca_escrowed_key"`
+
+	Pair      string       `bun:"pair,pk"`
+	Wrapped   []byte       `bun:"wrapped"`
+	KEK       string       `bun:"kek"`
+	PublicSM3 string       `bun:"public_sm3"`
+	CreatedAt bun.NullTime `bun:"created_at"`
+}
+
+type usedTokenRow struct {
+	bun.BaseModel `bun:"table:ca_used_token"`
+
+	ID      string       `bun:"id,pk"`
+	Expires bun.NullTime `bun:"expires_at"`
+}
+
+// Reserve implements ca.Registry. Whatever state a certificate claims, it is
+// recorded as pending and without its DER: only Activate makes it good.
+func (c *CA) Reserve(ctx context.Context, certs []ca.Certificate, key *ca.EscrowedKey, ev ledger.Event) (ledger.Receipt, error) {
+	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		for _, k := range certs {
+			if err := insert(ctx, tx, &certificateRow{
+				Issuer: k.Issuer, Serial: k.Serial, Kind: string(k.Kind), Pair: k.Pair, Agency: k.Agency, System: k.System,
+				Person: k.Person, Request: k.Request, Subject: k.Subject, TBSSM3: k.TBSSM3, TBS: k.TBS,
+				State: string(ca.StatePending), NotBefore: at(k.NotBefore), NotAfter: at(k.NotAfter), CreatedAt: at(k.CreatedAt),
+			}, ca.ErrExists, ca.ErrNotFound, "certificate", k.Serial); err != nil {
+				return err
+			}
+		}
+		if key == nil {
+			return nil
+		}
+		return insert(ctx, tx, &escrowRow{
+			Pair: key.Pair, Wrapped: key.Wrapped, KEK: key.KEK, PublicSM3: key.PublicSM3, CreatedAt: at(key.CreatedAt),
+		}, ca.ErrExists, ca.ErrNotFound, "escrowed key of pair", key.Pair)
+	})
+}
+
+// Activate implements ca.Registry.
+func (c *CA) Activate(ctx context.Context, certs []ca.Certificate, ev ledger.Event) (ledger.Receipt, error) {
+	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		for _, k := range certs {
+			if len(k.DER) == 0 {
+				return fmt.Errorf("%w: certificate %q has not been signed", ca.ErrState, k.Serial)
+			}
+			n, err := changed(ctx, tx, "UPDATE ca_certificate SET state = ?, der = ? WHERE issuer = ? AND serial = ? AND state = ?",
+				string(ca.StateGood), k.DER, k.Issuer, k.Serial, string(ca.StatePending))
+			if err != nil {
+				return fmt.Errorf("activating certificate %q: %w", k.Serial, err)
+			}
+			if n == 1 {
+				continue
+			}
+			now, err := one[certificateRow](ctx, tx, "issuer = ? AND serial = ?", k.Issuer, k.Serial)
+			if err != nil {
+				return found(err, ca.ErrNotFound, "certificate", k.Serial)
+			}
+			return fmt.Errorf("%w: certificate %q is %s", ca.ErrState, k.Serial, now.State)
+		}
+		return nil
+	})
+}
+
+// SetState implements ca.Registry. RevokedAt is when it was held or revoked,
+// and is taken away with its reason when a hold ends.
+func (c *CA) SetState(ctx context.Context, issuer, serial string, to ca.State, reason int, when time.Time, ev ledger.Event) (ledger.Receipt, error) {
+	from := []ca.State{ca.StateGood, ca.StateHold}
+	switch to {
+	case ca.StateRevoked:
+	case ca.StateHold:
+		from = from[:1]
+	case ca.StateGood:
+		from, reason, when = from[1:], 0, time.Time{}
+	default:
+		return ledger.Receipt{}, fmt.Errorf("%w: nothing becomes %q", ca.ErrState, to)
+	}
+	if to != ca.StateGood && when.IsZero() {
+		return ledger.Receipt{}, fmt.Errorf("%w: %q at no time", ca.ErrState, to)
+	}
+	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		n, err := changed(ctx, tx, `UPDATE ca_certificate SET state = ?, reason = ?, revoked_at = ?
+			WHERE issuer = ? AND serial = ? AND state IN (?)`,
+			string(to), reason, at(when), issuer, serial, bun.List(from))
+		if err != nil || n == 1 {
+			return err
+		}
+		now, err := one[certificateRow](ctx, tx, "issuer = ? AND serial = ?", issuer, serial)
+		switch {
+		case err != nil:
+			return found(err, ca.ErrNotFound, "certificate", serial)
+		case now.State == string(ca.StateRevoked):
+			return fmt.Errorf("%w: %q", ca.ErrRevoked, serial)
+		}
+		return fmt.Errorf("%w: %q is %s and cannot become %s", ca.ErrState, serial, now.State, to)
+	})
+}
+
+// Certificate implements ca.Registry.
+func (c *CA) Certificate(ctx context.Context, issuer, serial string) (ca.Certificate, error) {
+	r, err := one[certificateRow](ctx, c.s.r, "issuer = ? AND serial = ?", issuer, serial)
+	return r.certificate(), found(err, ca.ErrNotFound, "certificate", serial)
+}
+
+// CertificatesOf implements ca.Registry.
+func (c *CA) CertificatesOf(ctx context.Context, system string) ([]ca.Certificate, error) {
+	return list(ctx, c.s.r, certificateRow.certificate, "created_at, issuer, serial", "system = ?", system)
+}
+
+// UseOnce implements ca.Registry. Ids are kept for good: an id that could be
+// forgotten could be used again.
+func (c *CA) UseOnce(ctx context.Context, id string, expires time.Time) (bool, error) {
+	err := retried(ctx, func() error {
+		_, err := c.s.w.NewInsert().Model(&usedTokenRow{ID: id, Expires: at(expires)}).Exec(ctx)
+		return err
+	})
+	switch {
+	case err == nil:
+		return true, nil
+	case isDuplicate(err):
+		return false, nil
+	}
+	return false, fmt.Errorf("recording a one-time token: %w", err)
+}

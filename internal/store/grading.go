@@ -1,0 +1,92 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/yinxin-gov/yinxin/authz/grading"
+	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/authz/level"
+)
+
+// Grading is the graded-protection registry.
+type Grading struct{ acts }
+
+var _ grading.Registry = (*Grading)(nil)
+
+type gradingRow struct {
+	bun.BaseModel `bun:"table:grading_record"`
+
+	System       string       `bun:"system,pk"`
+	Version      int64        `bun:"version,pk"`
+	S            int64        `bun:"grade_s"`
+	A            int64        `bun:"grade_a"`
+	Reason       string       `bun:"reason"`
+	State        string       `bun:"state"`
+	BuildingUnit string       `bun:"building_unit"`
+	Filing       string       `bun:"filing"`
+	DecidedOn    bun.NullTime `bun:"decided_on"`
+	AssessedOn   bun.NullTime `bun:"assessed_on"`
+	ValidUntil   bun.NullTime `bun:"valid_until"`
+	Sample       bool         `bun:"sample"`
+}
+
+func (r gradingRow) record() grading.Record {
+	return grading.Record{
+		System: r.System, Version: int(r.Version), Grade: level.Grade{S: uint8(r.S), A: uint8(r.A)}, Reason: r.Reason,
+		State: grading.State(r.State), BuildingUnit: identity.USCC(r.BuildingUnit), Filing: r.Filing,
+		DecidedOn: utc(r.DecidedOn), AssessedOn: utc(r.AssessedOn), ValidUntil: utc(r.ValidUntil), Sample: r.Sample,
+	}
+}
+
+// AddGrading implements grading.Registry. History is append-only: the version
+// must be the next one.
+func (g *Grading) AddGrading(ctx context.Context, r grading.Record, ev ledger.Event) (ledger.Receipt, error) {
+	if !r.Grade.Valid() {
+		return ledger.Receipt{}, fmt.Errorf("%w: grade %s of %q", grading.ErrInvalid, r.Grade, r.System)
+	}
+	return g.commitFacts(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		var last int64
+		err := tx.NewRaw("SELECT COALESCE(MAX(version), 0) FROM grading_record WHERE system = ?", r.System).Scan(ctx, &last)
+		if err != nil {
+			return fmt.Errorf("reading the versions of %q: %w", r.System, err)
+		}
+		if int64(r.Version) != last+1 {
+			return fmt.Errorf("%w: version %d of %q, the next is %d", grading.ErrInvalid, r.Version, r.System, last+1)
+		}
+		above, err := one[holdingRow](ctx, tx,
+			"system = ? AND ended_at IS NULL AND (label_s > ? OR label_a > ?)", r.System, r.Grade.S, r.Grade.A)
+		switch {
+		case err == nil:
+			return fmt.Errorf("%w: %s does not carry holding %q (%s)",
+				grading.ErrBelowHoldings, r.Grade, above.ID, above.label())
+		case !errors.Is(err, sql.ErrNoRows):
+			return fmt.Errorf("reading the holdings of %q: %w", r.System, err)
+		}
+		return insert(ctx, tx, &gradingRow{
+			System: r.System, Version: int64(r.Version), S: int64(r.Grade.S), A: int64(r.Grade.A), Reason: r.Reason,
+			State: string(r.State), BuildingUnit: string(r.BuildingUnit), Filing: r.Filing, DecidedOn: at(r.DecidedOn),
+			AssessedOn: at(r.AssessedOn), ValidUntil: at(r.ValidUntil), Sample: r.Sample,
+		}, grading.ErrInvalid, grading.ErrNotFound, "grading of", r.System)
+	})
+}
+
+// Grading implements grading.Registry.
+func (g *Grading) Grading(ctx context.Context, system string) (grading.Record, error) {
+	r, err := inForce(ctx, g.s.r, system)
+	return r.record(), found(err, grading.ErrNotFound, "grading of", system)
+}
+
+// inForce is the newest version that is not a draft or a proposal.
+func inForce(ctx context.Context, db bun.IDB, system string) (gradingRow, error) {
+	var row gradingRow
+	err := db.NewSelect().Model(&row).
+		Where("system = ? AND state NOT IN (?, ?)", system, string(grading.StateDraft), string(grading.StateProposed)).
+		OrderExpr("version DESC").Limit(1).Scan(ctx)
+	return row, err
+}

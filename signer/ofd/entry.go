@@ -1,0 +1,184 @@
+package ofd
+
+import (
+	"bytes"
+	"compress/flate"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"io"
+
+	"github.com/emmansun/gmsm/sm3"
+)
+
+// Package is an opened OFD package.
+type Package struct {
+	r       io.ReaderAt
+	size    int64
+	lim     Limits
+	entries []entry
+	byName  map[string]int
+	byFold  map[string]int
+	digests map[string][sm3.Size]byte
+	inflate io.ReadCloser // reused from entry to entry
+
+	faults   []Note
+	problems []Note
+	notes    []Note
+	seen     map[Note]bool
+
+	// Bodies are the documents of the package, in order (GB/T 33190, DocBody).
+	Bodies []Body
+	reach  *reach
+}
+
+// Open reads a package that is in memory, with the default limits.
+func Open(data []byte) (*Package, error) {
+	return OpenReaderAt(bytes.NewReader(data), int64(len(data)), Limits{})
+}
+
+// OpenReaderAt reads a package without holding it in memory: files are inflated
+// one by one when they are asked for. Errors: ErrNotPackage, ErrLimit.
+func OpenReaderAt(r io.ReaderAt, size int64, lim Limits) (*Package, error) {
+	lim = lim.withDefaults()
+	d, err := readDirectory(r, size, lim)
+	if err != nil {
+		return nil, err
+	}
+	p := &Package{
+		r: r, size: size, lim: lim, entries: d.entries, faults: d.faults, notes: d.notes,
+		byName: make(map[string]int, len(d.entries)), byFold: make(map[string]int, len(d.entries)),
+		digests: make(map[string][sm3.Size]byte, len(d.entries)), seen: map[Note]bool{},
+	}
+	for i := range p.entries {
+		p.byName[p.entries[i].name] = i
+		p.byFold[fold(p.entries[i].name)] = i
+	}
+	if _, ok := p.byName["OFD.xml"]; !ok {
+		return nil, fmt.Errorf("%w: no OFD.xml", ErrNotPackage)
+	}
+	p.readBodies()
+	return p, nil
+}
+
+// Faults are the reasons why the container cannot be trusted; none in a sound
+// package.
+func (p *Package) Faults() []Note { return p.faults }
+
+// Problems are XML files that do not parse and references that lead nowhere.
+// The list grows until Reachable was called.
+func (p *Package) Problems() []Note { return p.problems }
+
+// Notes are remarks that change no verdict.
+func (p *Package) Notes() []Note { return p.notes }
+
+func (p *Package) problem(code, path string) { p.once(&p.problems, Note{code, path}) }
+func (p *Package) note(code, path string)    { p.once(&p.notes, Note{code, path}) }
+func (p *Package) once(list *[]Note, n Note) {
+	if !p.seen[n] {
+		p.seen[n] = true
+		*list = append(*list, n)
+	}
+}
+
+// Files lists the absolute paths of all files in directory order.
+func (p *Package) Files() []string {
+	out := make([]string, 0, len(p.entries))
+	for i := range p.entries {
+		if !p.entries[i].dir {
+			out = append(out, "/"+p.entries[i].name)
+		}
+	}
+	return out
+}
+
+// Has reports whether the file at the absolute path exists, exactly so named.
+func (p *Package) Has(abs string) bool {
+	i, ok := p.byName[abs[1:]]
+	return ok && !p.entries[i].dir
+}
+
+// Read inflates one file, at most the XML limit. Its digest is kept.
+func (p *Package) Read(abs string) ([]byte, error) {
+	e, err := p.find(abs)
+	if err != nil {
+		return nil, err
+	}
+	if e.usize > p.lim.XMLSize {
+		return nil, limitErr("size of " + abs)
+	}
+	b := make([]byte, 0, e.usize+bytes.MinRead)
+	buf := bytes.NewBuffer(b)
+	if err := p.copyEntry(buf, e); err != nil {
+		return nil, err
+	}
+	p.digests[e.name] = sm3.Sum(buf.Bytes())
+	return buf.Bytes(), nil
+}
+
+// Digest is the SM3 of one file's inflated bytes: no canonicalisation of any
+// kind (GB/T 33190, 18.2.1).
+func (p *Package) Digest(abs string) ([]byte, error) {
+	e, err := p.find(abs)
+	if err != nil {
+		return nil, err
+	}
+	if d, ok := p.digests[e.name]; ok {
+		return d[:], nil
+	}
+	h := sm3.New()
+	if err := p.copyEntry(h, e); err != nil {
+		return nil, err
+	}
+	var d [sm3.Size]byte
+	h.Sum(d[:0])
+	p.digests[e.name] = d
+	return d[:], nil
+}
+
+func (p *Package) find(abs string) (*entry, error) {
+	if len(abs) > 1 && abs[0] == '/' {
+		if i, ok := p.byName[abs[1:]]; ok && !p.entries[i].dir {
+			return &p.entries[i], nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %s", ErrNoEntry, abs)
+}
+
+// copyEntry inflates e into w and holds it to its declared size and checksum.
+func (p *Package) copyEntry(w io.Writer, e *entry) error {
+	var src io.Reader = io.NewSectionReader(p.r, e.data, e.csize)
+	switch e.method {
+	case 0:
+	case 8:
+		if p.inflate == nil {
+			p.inflate = flate.NewReader(src)
+		} else if err := p.inflate.(flate.Resetter).Reset(src, nil); err != nil {
+			return fmt.Errorf("ofd: inflating %s: %w", e.name, err)
+		}
+		src = p.inflate
+	default:
+		return fmt.Errorf("%w: %s: compression method", ErrDamaged, e.name)
+	}
+	sum := &summer{w: w, crc: crc32.NewIEEE()}
+	// One byte more than declared is enough to see that an entry lies.
+	n, err := io.Copy(sum, io.LimitReader(src, e.usize+1))
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrDamaged, e.name, err)
+	}
+	if n != e.usize || sum.crc.Sum32() != e.crc {
+		return fmt.Errorf("%w: %s: size or checksum", ErrDamaged, e.name)
+	}
+	return nil
+}
+
+// summer keeps the checksum of what passes.
+type summer struct {
+	w   io.Writer
+	crc hash.Hash32
+}
+
+func (s *summer) Write(b []byte) (int, error) {
+	s.crc.Write(b) // a hash never fails
+	return s.w.Write(b)
+}

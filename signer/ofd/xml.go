@@ -1,0 +1,180 @@
+package ofd
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"golang.org/x/text/encoding/simplifiedchinese"
+)
+
+// Limits of one XML file beside its size.
+const (
+	maxDepth = 64
+	maxNodes = 200_000
+)
+
+// node is an element of a structural file, known by its local name because
+// namespaces vary between producers (reference §3.1).
+type node struct {
+	name string
+	attr []xml.Attr
+	kids []*node
+	text string
+}
+
+// parseXML reads one file. The children of elements named prune are checked for
+// form but not kept: page content is large and holds no file reference.
+func parseXML(b []byte, prune string) (*node, error) {
+	dec := xml.NewDecoder(bytes.NewReader(b))
+	dec.CharsetReader = charset
+	var (
+		root  *node
+		stack []*node
+		names []xml.Name
+		skip  int // depth below which nothing is kept, 0 = keep
+		count int
+	)
+	for {
+		// RawToken spares the namespace work; nesting is checked here.
+		tok, err := dec.RawToken()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrXML, err)
+		}
+		switch t := tok.(type) {
+		case xml.Directive:
+			// A document type declaration, the door of entity attacks.
+			return nil, fmt.Errorf("%w: document type declaration", ErrXML)
+		case xml.StartElement:
+			if root != nil && len(names) == 0 {
+				return nil, fmt.Errorf("%w: two root elements", ErrXML)
+			}
+			names = append(names, t.Name)
+			if len(names) > maxDepth {
+				return nil, fmt.Errorf("%w: too deep", ErrXML)
+			}
+			if skip > 0 {
+				continue
+			}
+			if count++; count > maxNodes {
+				return nil, fmt.Errorf("%w: too many elements", ErrLimit)
+			}
+			n := &node{name: t.Name.Local, attr: t.Attr}
+			if root == nil {
+				root = n
+			} else {
+				up := stack[len(stack)-1]
+				up.kids = append(up.kids, n)
+			}
+			stack = append(stack, n)
+			if n.name == prune {
+				skip = len(names)
+			}
+		case xml.EndElement:
+			if len(names) == 0 || names[len(names)-1] != t.Name {
+				return nil, fmt.Errorf("%w: end tag %s", ErrXML, t.Name.Local)
+			}
+			if skip == len(names) {
+				skip = 0
+			}
+			if skip == 0 {
+				stack = stack[:len(stack)-1]
+			}
+			names = names[:len(names)-1]
+		case xml.CharData:
+			if skip == 0 && len(stack) > 0 {
+				stack[len(stack)-1].text += strings.TrimSpace(string(t))
+			} else if len(names) == 0 && len(bytes.TrimSpace(bytes.TrimPrefix(t, []byte("\ufeff")))) > 0 {
+				return nil, fmt.Errorf("%w: text outside the root element", ErrXML)
+			}
+		}
+	}
+	if root == nil || len(names) != 0 {
+		return nil, fmt.Errorf("%w: file ends inside an element", ErrXML)
+	}
+	return root, nil
+}
+
+// charset reads the two encodings beside UTF-8 that Chinese producers declare.
+func charset(label string, in io.Reader) (io.Reader, error) {
+	switch strings.ToLower(label) {
+	case "gbk", "gb2312":
+		return simplifiedchinese.GBK.NewDecoder().Reader(in), nil
+	case "gb18030":
+		return simplifiedchinese.GB18030.NewDecoder().Reader(in), nil
+	}
+	return nil, fmt.Errorf("encoding %q", label)
+}
+
+// find returns the first child of that name, or nil.
+func (n *node) find(name string) *node {
+	if n != nil {
+		for _, k := range n.kids {
+			if k.name == name {
+				return k
+			}
+		}
+	}
+	return nil
+}
+
+// value is the text of the first child of that name.
+func (n *node) value(name string) string {
+	if k := n.find(name); k != nil {
+		return k.text
+	}
+	return ""
+}
+
+// get is an attribute by local name.
+func (n *node) get(name string) string {
+	for i := range n.attr {
+		if n.attr[i].Name.Local == name {
+			return n.attr[i].Value
+		}
+	}
+	return ""
+}
+
+// Box is a rectangle in millimetres, origin at the top left.
+type Box struct{ X, Y, W, H float64 }
+
+// ParseBox reads "x y w h".
+func ParseBox(s string) (Box, bool) {
+	var v [4]float64
+	parts := strings.Fields(s)
+	if len(parts) != 4 {
+		return Box{}, false
+	}
+	for i, part := range parts {
+		f, err := strconv.ParseFloat(part, 64)
+		if err != nil || f != f || f > 1e6 || f < -1e6 {
+			return Box{}, false
+		}
+		v[i] = f
+	}
+	return Box{v[0], v[1], v[2], v[3]}, true
+}
+
+// Meets reports whether two rectangles share an area.
+func (b Box) Meets(o Box) bool {
+	return b.W > 0 && b.H > 0 && o.W > 0 && o.H > 0 &&
+		b.X < o.X+o.W && o.X < b.X+b.W && b.Y < o.Y+o.H && o.Y < b.Y+b.H
+}
+
+func (b Box) String() string {
+	return number(b.X) + " " + number(b.Y) + " " + number(b.W) + " " + number(b.H)
+}
+
+// number prints millimetres to four places, without trailing zeros.
+func number(f float64) string {
+	s := strconv.FormatFloat(f, 'f', 4, 64)
+	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
+}

@@ -1,0 +1,127 @@
+package seal
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"fmt"
+	"time"
+
+	"github.com/emmansun/gmsm/sm2"
+)
+
+// headerVersion is GB/T 38540, the one form that is written.
+const headerVersion = 4
+
+// Spec is a seal to be made. Times are written in whole seconds, UTC.
+type Spec struct {
+	ID         string   // 6-digit division code + 8 digits
+	Vendor     string   // ASCII
+	Type       int      // property.type, 1 or more
+	Name       string   // with the purpose in brackets where it has one
+	Certs      [][]byte // certificates that may sign with the seal, DER, one or more
+	Created    time.Time
+	ValidFrom  time.Time
+	ValidUntil time.Time
+	Picture    Picture // PNG
+}
+
+// Make writes and signs a seal (GB/T 38540, 6.2): certListType 1, the maker's
+// signature over DER(SES_SealInfo). It lints first and verifies what it made.
+func Make(spec Spec, maker crypto.Signer, makerCertDER []byte) ([]byte, error) {
+	if err := spec.Lint(maker.Public(), makerCertDER); err != nil {
+		return nil, err
+	}
+	info := spec.info()
+	value, err := signMessage(maker, info)
+	if err != nil {
+		return nil, fmt.Errorf("seal: maker signs: %w", err)
+	}
+	der := wrap(idSequence, info, wrap(idOctetString, makerCertDER), algorithm(), wrap(idBitString, []byte{0}, value))
+	made, err := ParseSeal(der)
+	if err != nil {
+		return nil, fmt.Errorf("seal: reading back what was made: %w", err)
+	}
+	if err := made.VerifyMaker(); err != nil {
+		return nil, fmt.Errorf("seal: verifying what was made: %w", err)
+	}
+	return der, nil
+}
+
+// info is DER(SES_SealInfo).
+func (s Spec) info() []byte {
+	certs := make([][]byte, len(s.Certs))
+	for i, c := range s.Certs {
+		certs[i] = wrap(idOctetString, c)
+	}
+	return wrap(idSequence,
+		wrap(idSequence, wrap(idIA5, []byte("ES")), derInt(headerVersion), wrap(idIA5, []byte(s.Vendor))),
+		wrap(idIA5, []byte(s.ID)),
+		wrap(idSequence,
+			derInt(s.Type),
+			wrap(idUTF8, []byte(s.Name)),
+			derInt(1), // certListType: certificates
+			wrap(idSequence, certs...),
+			derTime(s.Created), derTime(s.ValidFrom), derTime(s.ValidUntil)),
+		wrap(idSequence,
+			wrap(idIA5, []byte(s.Picture.Type)),
+			wrap(idOctetString, s.Picture.Data),
+			derInt(s.Picture.Width), derInt(s.Picture.Height)))
+}
+
+// SignSpec is a use of a seal on a document.
+type SignSpec struct {
+	SealDER  []byte
+	CertDER  []byte // of the signer; an entry of the seal's list
+	Time     time.Time
+	DataHash []byte // SM3 of Signature.xml, 32 bytes
+	Property string // absolute path of Signature.xml
+}
+
+// Draft is a use of a seal that passed the lint and is not signed yet: what is
+// recorded before the signature exists.
+type Draft struct {
+	spec SignSpec
+	key  *ecdsa.PublicKey
+}
+
+// Prepare lints a use of a seal; pub is the key that shall sign.
+func Prepare(spec SignSpec, pub crypto.PublicKey) (*Draft, error) {
+	if err := spec.lint(pub); err != nil {
+		return nil, err
+	}
+	key, err := publicKey(spec.CertDER)
+	if err != nil {
+		return nil, err
+	}
+	return &Draft{spec: spec, key: key}, nil
+}
+
+// Sign writes and signs an SES_Signature (GB/T 38540, 7.2): the signature over
+// DER(TBS_Sign), which holds the whole seal as it was made. It verifies what it
+// made, because a key in foreign custody may do anything.
+func (d *Draft) Sign(signer crypto.Signer) ([]byte, error) {
+	spec := d.spec
+	tbs := wrap(idSequence,
+		derInt(headerVersion),
+		spec.SealDER,
+		derTime(spec.Time),
+		wrap(idBitString, []byte{0}, spec.DataHash),
+		wrap(idIA5, []byte(spec.Property)))
+	value, err := signMessage(signer, tbs)
+	if err != nil {
+		return nil, fmt.Errorf("seal: sign: %w", err)
+	}
+	if !sm2.VerifyASN1WithSM2(d.key, nil, tbs, value) {
+		return nil, fmt.Errorf("%w: verifying what was signed", ErrSignature)
+	}
+	return wrap(idSequence, tbs, wrap(idOctetString, spec.CertDER), algorithm(), wrap(idBitString, []byte{0}, value)), nil
+}
+
+// Sign is Prepare and Draft.Sign in one step.
+func Sign(spec SignSpec, signer crypto.Signer) ([]byte, error) {
+	d, err := Prepare(spec, signer.Public())
+	if err != nil {
+		return nil, err
+	}
+	return d.Sign(signer)
+}

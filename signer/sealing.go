@@ -1,0 +1,76 @@
+package signer
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+)
+
+// Sealed is the result of a use of seal.
+type Sealed struct {
+	Document []byte
+	Use      Use
+	Sealing  ledger.Receipt // the record before the signature
+	Receipt  ledger.Receipt // the record of the sealed document
+}
+
+// Seal puts an approved seal on the document that was approved (GB/T 33481;
+// design §2 law 4): it checks and lints everything, records that it will sign,
+// signs, verifies the result as a receiver would, and records the result. When
+// the first record fails nothing is signed; when the last one fails the sealed
+// document is not returned.
+func (s *Service) Seal(ctx context.Context, actor ledger.Actor, useID string, doc []byte, place Placement) (Sealed, error) {
+	u, err := s.use(ctx, useID, UseApproved)
+	if err != nil {
+		return Sealed{}, err
+	}
+	if subtle.ConstantTimeCompare([]byte(Digest(doc)), []byte(u.Document)) != 1 {
+		return Sealed{}, ErrChanged
+	}
+	// The approval is verified again, here and now: the row says only that it
+	// was there once.
+	approval, err := s.cfg.Approver.ApprovedUse(ctx, u)
+	if err != nil {
+		return Sealed{}, fmt.Errorf("signer: approval of use %s: %w", useID, err)
+	}
+	if approval == "" || approval != u.Approval {
+		return Sealed{}, fmt.Errorf("%w: another approval than the recorded one", ErrNotApproved)
+	}
+	now := s.now()
+	e, err := s.usable(ctx, actor, u.Seal, now)
+	if err != nil {
+		return Sealed{}, err
+	}
+	key, err := s.cfg.Keys.Signer(ctx, e.KeyID)
+	if err != nil {
+		return Sealed{}, fmt.Errorf("signer: key of seal %s: %w", e.ID, err)
+	}
+	prepared, err := Prepare(doc, s.job(e, now, place, false), key.Public())
+	if err != nil {
+		return Sealed{}, err
+	}
+	details := map[string]string{"seal": e.ID, "approval": u.Approval, "requester": u.Requester}
+	u.State = UseSealing
+	before, err := s.cfg.Register.MoveUse(ctx, u, UseApproved,
+		s.event("signer.document.sealing", now, actor, useObject(u.ID), u.Document, details))
+	if err != nil {
+		return Sealed{}, fmt.Errorf("signer: record before signing: %w", err)
+	}
+	out, err := prepared.Sign(ctx, key)
+	if err != nil {
+		// The record must not stay open because the caller went away.
+		_, moveErr := s.reopen(context.WithoutCancel(ctx), actor, u, "signing failed")
+		return Sealed{}, errors.Join(err, moveErr)
+	}
+	u.State, u.Sealed, u.SealedAt = UseSealed, Digest(out), now
+	details["document_sm3"] = u.Document
+	after, err := s.cfg.Register.MoveUse(context.WithoutCancel(ctx), u, UseSealing,
+		s.event("signer.document.sealed", s.now(), actor, useObject(u.ID), u.Sealed, details))
+	if err != nil {
+		return Sealed{}, fmt.Errorf("signer: record the sealed document: %w", err)
+	}
+	return Sealed{Document: out, Use: u, Sealing: before, Receipt: after}, nil
+}

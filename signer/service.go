@@ -1,0 +1,65 @@
+package signer
+
+import (
+	"context"
+	"crypto"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"github.com/emmansun/gmsm/sm3"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/signer/ofd"
+)
+
+// Keys is the custody that signs; the private key never leaves it.
+type Keys interface {
+	// Signer returns the key for SM2 message signatures (sm2.DefaultSM2SignerOpts).
+	Signer(ctx context.Context, keyID string) (crypto.Signer, error)
+}
+
+// Config of the room. Every field but Provider is required.
+type Config struct {
+	Register Register
+	Approver Approver
+	Keys     Keys
+	Now      func() time.Time
+	NewID    func() string // UUIDv7
+	Provider ofd.Provider  // named in sealed documents; zero: yinxin without a version
+}
+
+// Service is the room. It is safe for concurrent use if its parts are.
+type Service struct{ cfg Config }
+
+// New checks the configuration.
+func New(cfg Config) (*Service, error) {
+	if cfg.Register == nil || cfg.Approver == nil || cfg.Keys == nil || cfg.Now == nil || cfg.NewID == nil {
+		return nil, errors.New("signer: register, approver, keys, clock and id source are required")
+	}
+	if cfg.Provider.Name == "" {
+		cfg.Provider.Name = "yinxin"
+	}
+	return &Service{cfg: cfg}, nil
+}
+
+// now is whole milliseconds, UTC, as the ledger writes times.
+func (s *Service) now() time.Time { return s.cfg.Now().UTC().Truncate(time.Millisecond) }
+
+// event is an entry of this room about a use or a seal.
+func (s *Service) event(kind string, at time.Time, actor ledger.Actor, object ledger.Object, payload string, details map[string]string) ledger.Event {
+	return ledger.Event{
+		ID: s.cfg.NewID(), Type: kind, Class: ledger.ClassSeal, Time: at, Actor: actor,
+		Object: object, Outcome: ledger.Success, Payload: payload, Details: details,
+	}
+}
+
+func useObject(id string) ledger.Object  { return ledger.Object{Kind: "seal_use", ID: id} }
+func sealObject(id string) ledger.Object { return ledger.Object{Kind: "seal", ID: id} }
+
+// Digest is SM3 in lower-case hex: how documents are named in uses, approvals
+// and the ledger.
+func Digest(doc []byte) string {
+	sum := sm3.Sum(doc)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,91 @@
+package verify
+
+import (
+	"encoding/asn1"
+	"errors"
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/emmansun/gmsm/smx509"
+)
+
+// certificate is what the checks need of one. Certificates of real authorities
+// exist that strict parsers refuse (GBK in an e-mail address): for those only the
+// fields in front are read, and full is nil.
+type certificate struct {
+	der       []byte
+	full      *smx509.Certificate
+	subject   string
+	notBefore time.Time
+	notAfter  time.Time
+}
+
+var errCertificate = errors.New("verify: certificate malformed")
+
+func readCertificate(der []byte) (*certificate, error) {
+	if c, err := smx509.ParseCertificate(der); err == nil {
+		return &certificate{der, c, c.Subject.String(), c.NotBefore, c.NotAfter}, nil
+	}
+	var raw struct {
+		TBS struct {
+			Version  int `asn1:"optional,explicit,default:0,tag:0"`
+			Serial   *big.Int
+			SigAlg   asn1.RawValue
+			Issuer   asn1.RawValue
+			Validity struct{ NotBefore, NotAfter time.Time }
+			Subject  asn1.RawValue
+		}
+		Alg   asn1.RawValue
+		Value asn1.BitString
+	}
+	if rest, err := asn1.Unmarshal(der, &raw); err != nil || len(rest) > 0 {
+		return nil, errCertificate
+	}
+	return &certificate{
+		der: der, subject: commonName(raw.TBS.Subject.FullBytes),
+		notBefore: raw.TBS.Validity.NotBefore, notAfter: raw.TBS.Validity.NotAfter,
+	}, nil
+}
+
+// commonName takes the CN out of a name whose strings may be of any encoding.
+func commonName(der []byte) string {
+	var name []asn1.RawValue // SETs
+	if _, err := asn1.Unmarshal(der, &name); err != nil {
+		return ""
+	}
+	for _, set := range name {
+		var attr struct {
+			Type  asn1.ObjectIdentifier
+			Value asn1.RawValue
+		}
+		if _, err := asn1.Unmarshal(set.Bytes, &attr); err == nil && attr.Type.Equal(asn1.ObjectIdentifier{2, 5, 4, 3}) {
+			return "CN=" + strings.ToValidUTF8(string(attr.Value.Bytes), "\ufffd")
+		}
+	}
+	return ""
+}
+
+func (c *certificate) validAt(t time.Time) bool {
+	return !t.Before(c.notBefore) && !t.After(c.notAfter)
+}
+
+// signs reports whether the key usage permits signing documents.
+func (c *certificate) signs() bool {
+	const want = smx509.KeyUsageDigitalSignature | smx509.KeyUsageContentCommitment
+	return c.full.KeyUsage&want != 0
+}
+
+// chains reports whether the certificate is an anchor or leads to one at time t.
+func (c *certificate) chains(trust *Trust, t time.Time) bool {
+	if trust.pinned(c.der) {
+		return true
+	}
+	if c.full == nil {
+		return false
+	}
+	_, err := c.full.Verify(smx509.VerifyOptions{
+		Roots: trust.roots, CurrentTime: t, KeyUsages: []smx509.ExtKeyUsage{smx509.ExtKeyUsageAny},
+	})
+	return err == nil
+}

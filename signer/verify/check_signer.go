@@ -1,0 +1,166 @@
+package verify
+
+import (
+	"time"
+
+	"github.com/emmansun/gmsm/smx509"
+)
+
+// skew is how far a signer's clock may run ahead of ours.
+const skew = 10 * time.Minute
+
+// checkValue: the signer's SM2 signature over the stored bytes.
+func checkValue(s *subject) outcome {
+	const clause = "GM/T 0031-2014, 6.2.3 b; GB/T 38540-2020, 7.3"
+	if !s.judged() {
+		return skip(CheckValue, clause, ReasonNotJudged)
+	}
+	return mathematics(CheckValue, clause, s.ses.Verify())
+}
+
+// checkCertForm: the signer's certificate reads. One with bytes that strict
+// parsers refuse is judged by its front fields only and never passes.
+func checkCertForm(s *subject) outcome {
+	const clause = "GB/T 20518-2018"
+	switch {
+	case !s.judged():
+		return skip(CheckCertForm, clause, ReasonNotJudged)
+	case s.signer == nil:
+		return fail(CheckCertForm, clause, ReasonCertBad, "", effInvalid)
+	case s.signer.full == nil:
+		return cannot(CheckCertForm, clause, ReasonCertBad, s.signer.subject)
+	}
+	return pass(CheckCertForm, clause, s.signer.subject)
+}
+
+// checkChain: the signer's certificate leads to an anchor, at signing time.
+func checkChain(s *subject) outcome {
+	const clause = "GM/T 0031-2014, 6.2.3 c; GB/T 38540-2020, 7.3"
+	if !s.judged() {
+		return skip(CheckChain, clause, ReasonNotJudged)
+	}
+	return s.chain(CheckChain, clause, s.signer, s.ses.Time)
+}
+
+// chain judges a chain at the time at which the certificate was used; whether the
+// certificate itself was in its period then is another check. Without an anchor
+// the mathematics may hold, but nobody vouches for the name.
+func (s *subject) chain(id, clause string, c *certificate, at time.Time) outcome {
+	switch {
+	case s.opt.Trust == nil:
+		return cannot(id, clause, ReasonNoAnchor, "")
+	case c == nil:
+		return cannot(id, clause, ReasonCertBad, "")
+	}
+	if !c.validAt(at) {
+		at = c.notAfter // the period is judged apart; the chain still tells who vouched
+	}
+	if !c.chains(s.opt.Trust, at) {
+		return cannot(id, clause, ReasonUntrusted, c.subject)
+	}
+	return pass(id, clause, c.subject)
+}
+
+// checkUsage: the signer's certificate is for signing.
+func checkUsage(s *subject) outcome {
+	const clause = "GM/T 0031-2014, 6.2.3 c; GB/T 20518-2018"
+	if !s.judged() || s.signer == nil || s.signer.full == nil {
+		return skip(CheckUsage, clause, ReasonNotJudged)
+	}
+	if o, bad := usage(CheckUsage, clause, s.signer); bad {
+		return o
+	}
+	if s.signer.full.KeyUsage&smx509.KeyUsageCertSign != 0 {
+		s.warn(WarnKeyCertSign, s.sig.ValuePath)
+	}
+	return pass(CheckUsage, clause, "")
+}
+
+// usage refuses authorities and certificates that are not for signing.
+func usage(id, clause string, c *certificate) (outcome, bool) {
+	switch {
+	case c.full.IsCA:
+		return fail(id, clause, ReasonCertIsCA, c.subject, effInvalid), true
+	case !c.signs():
+		return fail(id, clause, ReasonCertUsage, c.subject, effInvalid), true
+	}
+	return outcome{}, false
+}
+
+// checkCertPeriod: the signer's certificate was in its period at the claimed time.
+func checkCertPeriod(s *subject) outcome {
+	const clause = "GM/T 0031-2014, 6.2.3 d; GB/T 38540-2020, 7.3"
+	if !s.judged() || s.signer == nil {
+		return skip(CheckCertPeriod, clause, ReasonNotJudged)
+	}
+	if s.ses.Time.IsZero() {
+		return cannot(CheckCertPeriod, clause, ReasonNoTime, "")
+	}
+	detail := span(s.ses.Time, s.signer.notBefore, s.signer.notAfter)
+	if !s.signer.validAt(s.ses.Time) {
+		return fail(CheckCertPeriod, clause, ReasonPeriod, detail, effInvalid)
+	}
+	return pass(CheckCertPeriod, clause, detail)
+}
+
+// checkTime: the claimed time is there and not in the future. It stays the
+// signer's own claim until a time-stamp proves it.
+func checkTime(s *subject) outcome {
+	const clause = "GM/T 0031-2014, 6.2.3 d; GB/T 38540-2020, 7.3"
+	if !s.judged() {
+		return skip(CheckTime, clause, ReasonNotJudged)
+	}
+	if s.ses.Time.IsZero() {
+		return cannot(CheckTime, clause, ReasonNoTime, "")
+	}
+	if s.ses.Time.After(s.now.Add(skew)) {
+		return fail(CheckTime, clause, ReasonFuture, stamp(s.ses.Time)+" after "+stamp(s.now), effInvalid)
+	}
+	s.warn(WarnClaimedTime, "")
+	return pass(CheckTime, clause, stamp(s.ses.Time))
+}
+
+// checkToken: a GB/T 20520 token over the signature value. This version does not
+// judge tokens: one that is there is named and never counts as a trusted time.
+func checkToken(s *subject) outcome {
+	const clause = "GB/T 38540-2020, 7.3; GB/T 20520-2006"
+	if !s.judged() {
+		return skip(CheckToken, clause, ReasonNotJudged)
+	}
+	switch {
+	case s.ses.TimeStamp == nil:
+		return skip(CheckToken, clause, ReasonNoToken)
+	case formOf(s.ses.TimeStamp) != ReasonSign: // a token is a ContentInfo
+		return fail(CheckToken, clause, ReasonTokenBad, s.sig.ValuePath, effInvalid)
+	}
+	return cannot(CheckToken, clause, ReasonTokenUnknown, s.sig.ValuePath)
+}
+
+// checkRevocation: no known revocation before signing. A revocation after it
+// needs a trusted time to be harmless.
+func checkRevocation(s *subject) outcome {
+	const clause = "GM/T 0031-2014, 6.2.3 d; GB/T 38540-2020, 7.3"
+	if !s.judged() {
+		return skip(CheckRevocation, clause, ReasonNotJudged)
+	}
+	if s.opt.Revocation == nil {
+		s.warn(WarnNoRevocation, "")
+		return skip(CheckRevocation, clause, ReasonNoRevocation)
+	}
+	late := ""
+	for _, der := range [][]byte{s.ses.CertDER, s.ses.Seal.MakerCertDER} {
+		at, known, err := s.opt.Revocation.RevokedAt(s.ctx, der)
+		switch {
+		case err != nil || !known:
+			s.warn(WarnNoRevocation, "")
+		case !at.IsZero() && !at.After(s.ses.Time):
+			return fail(CheckRevocation, clause, ReasonRevoked, stamp(at), effInvalid)
+		case !at.IsZero():
+			late = stamp(at)
+		}
+	}
+	if late != "" {
+		return cannot(CheckRevocation, clause, ReasonRevokedLater, late)
+	}
+	return pass(CheckRevocation, clause, "")
+}

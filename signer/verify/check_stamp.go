@@ -1,0 +1,59 @@
+package verify
+
+import (
+	"math"
+
+	"github.com/yinxin-gov/yinxin/signer/ofd"
+)
+
+// checkStamp: every stamp stands on a page that exists and can be seen there; a
+// seal off its page is a signature that the reader of the paper does not know of.
+func checkStamp(s *subject) outcome {
+	const clause = "GB/T 33190-2016, 18.2.3"
+	if s.sig.Broken || s.sig.Type == ofd.TypeSign {
+		return skip(CheckStamp, clause, ReasonNotJudged)
+	}
+	if len(s.sig.Stamps) == 0 {
+		return skip(CheckStamp, clause, ReasonNoStamp)
+	}
+	pages := map[string]ofd.Box{}
+	for _, pg := range s.pkg.Bodies[s.sig.Body].Pages { // ids count within one document
+		pages[pg.ID] = ofd.Box{W: pg.Box.W, H: pg.Box.H} // page space starts at the box
+	}
+	var shown, whole float64
+	for i := range s.sig.Stamps {
+		st := &s.sig.Stamps[i]
+		page, ok := pages[st.PageRef]
+		if !ok {
+			return fail(CheckStamp, clause, ReasonStampPage, st.PageRef, effInvalid)
+		}
+		seen := st.Boundary
+		if st.Clip != nil {
+			seen = ofd.Box{X: st.Boundary.X + st.Clip.X, Y: st.Boundary.Y + st.Clip.Y, W: st.Clip.W, H: st.Clip.H}
+			shown, whole = shown+st.Clip.W*st.Clip.H, st.Boundary.W*st.Boundary.H
+		}
+		if st.Malformed || !seen.Meets(page) {
+			return fail(CheckStamp, clause, ReasonStampOff, st.PageRef+": "+st.Boundary.String(), effInvalid)
+		}
+	}
+	// The slices of a ride seal (骑缝章) make whole seals; two per cent are rounding.
+	if whole > 0 && math.Abs(shown/whole-math.Round(shown/whole)) > 0.02 {
+		s.warn(WarnSlices, s.sig.Path)
+	}
+	return pass(CheckStamp, clause, "")
+}
+
+// checkBase: a signature that builds on another one names one that is there
+// (OFD 2.0, Relative); whether that one holds is its own verdict.
+func checkBase(s *subject) outcome {
+	const clause = "GB/T 33190-2016, 18.1"
+	if s.sig.Relative == "" {
+		return skip(CheckBase, clause, ReasonNoBase)
+	}
+	for i := range s.all {
+		if o := &s.all[i]; o != s.sig && o.ID == s.sig.Relative {
+			return pass(CheckBase, clause, o.ID)
+		}
+	}
+	return fail(CheckBase, clause, ReasonBaseMissing, s.sig.Relative, effAltered)
+}

@@ -1,0 +1,133 @@
+package verify
+
+import (
+	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/seal"
+)
+
+// Ids of the checks, stable, in the order in which they run.
+const (
+	CheckContainer  = "zip.container"
+	CheckTree       = "ofd.structure"
+	CheckFormat     = "format.unsupported" // stands only where the form is not judged here
+	CheckSES        = "ses.structure"
+	CheckSealSig    = "seal.signature"
+	CheckMaker      = "seal.maker"
+	CheckMakerChain = "seal.maker.chain"
+	CheckSealPeriod = "seal.period"
+	CheckValue      = "sig.value"
+	CheckCertForm   = "sig.cert.structure"
+	CheckChain      = "sig.cert.chain"
+	CheckUsage      = "sig.cert.usage"
+	CheckCertPeriod = "sig.cert.period"
+	CheckTime       = "sig.time"
+	CheckDataHash   = "sig.datahash"
+	CheckReferences = "sig.references"
+	CheckCertList   = "seal.certlist"
+	CheckSealFile   = "seal.esl.equal"
+	CheckToken      = "timestamp.token"
+	CheckRevocation = "revocation.data"
+	CheckCoverage   = "sig.coverage"
+	CheckStamp      = "stamp.page"
+	CheckBase       = "sig.base"
+)
+
+// Reasons of results that are no plain pass. The faults of the container
+// (ofd.Fault…) and of the tree (ofd.Problem…) are reasons too.
+const (
+	ReasonPDF          = "format.pdf"
+	ReasonV1           = "format.v1"
+	ReasonV5           = "format.v5"
+	ReasonSign         = "format.signed_data"
+	ReasonRaw          = "format.raw"
+	ReasonAlgorithm    = "algorithm.unsupported"
+	ReasonDigest       = "digest.unsupported"
+	ReasonNotJudged    = "not.judged" // needs a part that another check refused
+	ReasonValueMissing = "value.missing"
+	ReasonSigXML       = "signature.xml"
+	ReasonMalformed    = "ses.malformed"
+	ReasonSignature    = "signature.mismatch"
+	ReasonCertBad      = "cert.malformed"
+	ReasonCertUsage    = "cert.usage"
+	ReasonCertIsCA     = "cert.ca"
+	ReasonNoAnchor     = "trust.none"
+	ReasonUntrusted    = "trust.chain"
+	ReasonPeriod       = "time.period"
+	ReasonNoTime       = "time.missing"
+	ReasonFuture       = "time.future"
+	ReasonSigXMLHash   = "signature.xml.changed"
+	ReasonFileChanged  = "file.changed"
+	ReasonFileMissing  = "file.missing"
+	ReasonFileDamaged  = "file.damaged"
+	ReasonNoReferences = "references.empty"
+	ReasonNotListed    = "cert.not_listed"
+	ReasonSealDiffers  = "seal.differs"
+	ReasonNoSealFile   = "seal.no_file"
+	ReasonNoToken      = "timestamp.none"
+	ReasonTokenBad     = "timestamp.unreadable"
+	ReasonTokenUnknown = "timestamp.not_judged"
+	ReasonNoRevocation = "revocation.none"
+	ReasonRevoked      = "revocation.revoked"
+	ReasonRevokedLater = "revocation.later"
+	ReasonUncovered    = "coverage.uncovered"
+	ReasonStampPage    = "stamp.no_page"
+	ReasonStampOff     = "stamp.off_page"
+	ReasonNoStamp      = "stamp.none"
+	ReasonNoBase       = "base.none"
+	ReasonBaseMissing  = "base.missing"
+)
+
+// Warnings of this room. Those of the container (ofd.Note…), ofd.ProblemMissing
+// and "ses." + the codes of signer/seal come beside them.
+const (
+	WarnOrphan       = "signature.orphan"   // what a stripped signature leaves behind
+	WarnUnreferenced = "file.unreferenced"  // extra file that nothing reaches or covers
+	WarnNoRevocation = "revocation.unknown" // no revocation data was at hand
+	WarnClaimedTime  = "time.claimed"       // no trusted time: the signer's own clock
+	WarnKeyCertSign  = "cert.keycertsign"   // a leaf that may sign certificates
+	WarnProperty     = "property.mismatch"  // propertyInfo names another file
+	WarnEarlySeal    = "seal.before_maker"  // seal valid before its maker's certificate was
+	WarnSlices       = "stamp.slices"       // ride seal slices do not add up
+)
+
+// Checks lists every check id in order of running.
+func Checks() []string {
+	return []string{
+		CheckContainer, CheckTree, CheckFormat, CheckSES, CheckSealSig, CheckMaker, CheckMakerChain,
+		CheckSealPeriod, CheckValue, CheckCertForm, CheckChain, CheckUsage, CheckCertPeriod, CheckTime,
+		CheckDataHash, CheckReferences, CheckCertList, CheckSealFile, CheckToken, CheckRevocation,
+		CheckCoverage, CheckStamp, CheckBase,
+	}
+}
+
+// Reasons lists every reason.
+func Reasons() []string {
+	return []string{
+		ReasonPDF, ReasonV1, ReasonV5, ReasonSign, ReasonRaw, ReasonAlgorithm, ReasonDigest, ReasonNotJudged,
+		ReasonValueMissing, ReasonSigXML, ReasonMalformed, ReasonSignature, ReasonCertBad, ReasonCertUsage,
+		ReasonCertIsCA, ReasonNoAnchor, ReasonUntrusted, ReasonPeriod, ReasonNoTime, ReasonFuture,
+		ReasonSigXMLHash, ReasonFileChanged, ReasonFileMissing, ReasonFileDamaged, ReasonNoReferences,
+		ReasonNotListed, ReasonSealDiffers, ReasonNoSealFile, ReasonNoToken, ReasonTokenBad,
+		ReasonTokenUnknown, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
+		ReasonStampPage, ReasonStampOff, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing,
+		ofd.FaultDuplicate, ofd.FaultTraversal, ofd.FaultAbsolute, ofd.FaultEncrypted, ofd.FaultSymlink,
+		ofd.FaultOverlap, ofd.FaultHidden, ofd.FaultHeader, ofd.FaultMethod, ofd.FaultDirectory,
+		ofd.ProblemXML, ofd.ProblemEscape, ofd.ProblemList, ofd.ProblemLimit,
+	}
+}
+
+// Warnings lists every warning code.
+func Warnings() []string {
+	out := []string{
+		WarnOrphan, WarnUnreferenced, WarnNoRevocation, WarnClaimedTime, WarnKeyCertSign, WarnProperty,
+		WarnEarlySeal, WarnSlices, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
+		ofd.NoteEncoding, ofd.NoteCase,
+	}
+	for _, w := range []string{
+		seal.WarnNotDER, seal.WarnUnusedBits, seal.WarnRawSignature, seal.WarnVersion, seal.WarnTime,
+		seal.WarnTimeToken, seal.WarnText, seal.WarnCertificate, seal.WarnExtra,
+	} {
+		out = append(out, "ses."+w)
+	}
+	return out
+}

@@ -1,0 +1,270 @@
+package verify
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/seal"
+)
+
+func corpus(tb testing.TB) string {
+	tb.Helper()
+	if dir := os.Getenv("YINXIN_CORPUS"); dir != "" {
+		if _, err := os.Stat(filepath.Join(dir, "ofd", "CORPUS.tsv")); err != nil {
+			tb.Fatalf("YINXIN_CORPUS is set but: %v", err)
+		}
+		return filepath.Join(dir, "ofd")
+	}
+	dir := filepath.Join("..", "..", "..", "shared", "corpus", "ofd")
+	if _, err := os.Stat(filepath.Join(dir, "CORPUS.tsv")); err != nil {
+		tb.Skip("no OFD corpus beside the repository and YINXIN_CORPUS is not set")
+	}
+	return dir
+}
+
+func sample(tb testing.TB, name string) []byte {
+	tb.Helper()
+	b, err := os.ReadFile(filepath.Join(corpus(tb), name))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
+// index reads CORPUS.tsv: file → expected column.
+func index(tb testing.TB) map[string]string {
+	tb.Helper()
+	f, err := os.Open(filepath.Join(corpus(tb), "CORPUS.tsv"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer f.Close()
+	out := map[string]string{}
+	sc := bufio.NewScanner(f)
+	for sc.Scan() {
+		cols := strings.Split(sc.Text(), "\t")
+		if len(cols) == 7 && strings.Contains(cols[0], ".") {
+			out[cols[0]] = cols[6]
+		}
+	}
+	if sc.Err() != nil || len(out) < 44 {
+		tb.Fatalf("corpus index has %d files (%v)", len(out), sc.Err())
+	}
+	return out
+}
+
+// pins are the signer and maker certificates found in the document: an anchor may
+// be the certificate itself.
+func pins(tb testing.TB, data []byte) *Trust {
+	tb.Helper()
+	p, err := ofd.Open(data)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var ders [][]byte
+	for _, s := range p.Signatures() {
+		b, err := p.Read(s.ValuePath)
+		if err != nil {
+			continue
+		}
+		if ses, err := seal.ParseSignature(b); err == nil {
+			ders = append(ders, ses.CertDER, ses.Seal.MakerCertDER)
+		}
+	}
+	return NewTrust(ders...)
+}
+
+func judge(tb testing.TB, data []byte, trust *Trust) Report {
+	tb.Helper()
+	rep, err := Document(context.Background(), data, Options{File: "x.ofd", Trust: trust})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return rep
+}
+
+// result is the result of one check, "" when it did not run.
+func result(s Signature, id string) Result {
+	for _, c := range s.Checks {
+		if c.ID == id {
+			return c.Result
+		}
+	}
+	return ""
+}
+
+func find(s Signature, id string) Check {
+	for _, c := range s.Checks {
+		if c.ID == id {
+			return c
+		}
+	}
+	return Check{}
+}
+
+func warned(r Report, code string) bool {
+	for _, w := range r.Warnings {
+		if w.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+// want is the exact verdict without and with the document's certificates pinned.
+type want struct {
+	verdict, pinned Verdict
+	integrity       Integrity
+	fails           string // check that must fail, or be indeterminate, with that evidence
+	detail          string
+}
+
+var v4 = map[string]want{
+	"sealed/gen13_ride_v4.ofd":                 {Invalid, Invalid, Intact, CheckCertPeriod, "2026-08-15"},
+	"sealed/gen14_v4.ofd":                      {Invalid, Invalid, Intact, CheckSealPeriod, "2022-04-22"},
+	"sealed/ride_right_v4.ofd":                 {Indeterminate, Valid, Intact, "", ""},
+	"sealed/sesv4_signdoc.ofd":                 {Invalid, Invalid, Intact, CheckCertPeriod, "2026-08-04"},
+	"sealed/two_seals_second_breaks_first.ofd": {Invalid, Invalid, Altered, CheckReferences, "/Doc_0/Signs/Signatures.xml"},
+	"sealed/koal_test.ofd":                     {Indeterminate, Indeterminate, Partial, CheckCoverage, "/OFD.xml"},
+	"sealed/koal_test1_edited.ofd":             {Invalid, Invalid, Altered, CheckReferences, "/Doc_0/Pages/Page_0/Content.xml"},
+	"made/v4_continue.ofd":                     {Invalid, Invalid, Intact, CheckCertPeriod, ""},
+	"made/v4_whole.ofd":                        {Invalid, Invalid, Intact, CheckCertPeriod, ""},
+	"negative/ofdrw_content_flip.ofd":          {Invalid, Invalid, Altered, CheckReferences, "/Doc_0/Pages/Page_0/Content.xml"},
+	"negative/ofdrw_dup_entry.ofd":             {Invalid, Invalid, Altered, CheckContainer, "zip.duplicate"},
+	"negative/ofdrw_extra_file.ofd":            {Indeterminate, Valid, Intact, "", ""},
+	"negative/ofdrw_ref_removed.ofd":           {Invalid, Invalid, Altered, CheckDataHash, "/Doc_0/Signs/Sign_0/Signature.xml"},
+	"negative/ofdrw_sealpic_flip.ofd":          {Invalid, Invalid, Altered, CheckValue, ""},
+	"negative/ofdrw_sigxml_space.ofd":          {Invalid, Invalid, Altered, CheckDataHash, "/Doc_0/Signs/Sign_0/Signature.xml"},
+	"negative/ofdrw_sv_flip.ofd":               {Invalid, Invalid, Altered, CheckValue, ""},
+	"negative/koal_docroot_swap.ofd":           {Indeterminate, Indeterminate, Partial, CheckCoverage, "/Doc_1/Document.xml"},
+	"negative/koal_dup_first.ofd":              {Invalid, Invalid, Altered, CheckContainer, "zip.duplicate"},
+	// Forms of a later version: digests, references and coverage are judged, the
+	// signed value is not.
+	"sealed/digitalsign_raw_rs.ofd": {Indeterminate, Indeterminate, Intact, CheckFormat, ""},
+	"made/sign35275_continue.ofd":   {Indeterminate, Indeterminate, Intact, CheckFormat, ""},
+	"made/sign35275_whole.ofd":      {Indeterminate, Indeterminate, Intact, CheckFormat, ""},
+	"made/v1_continue.ofd":          {Indeterminate, Indeterminate, Intact, CheckFormat, ""},
+	"made/v1_whole.ofd":             {Indeterminate, Indeterminate, Intact, CheckFormat, ""},
+	"made/v5_continue.ofd":          {Indeterminate, Indeterminate, Intact, CheckFormat, ""},
+	"made/v5_whole.ofd":             {Indeterminate, Indeterminate, Intact, CheckFormat, ""},
+}
+
+// Every document of the corpus has exactly the verdict of its index, with and
+// without anchors.
+func TestCorpus(t *testing.T) {
+	for name, expected := range index(t) {
+		if filepath.Ext(name) != ".ofd" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			data := sample(t, name)
+			bare, pinned := judge(t, data, nil), judge(t, data, pins(t, data))
+			w, listed := v4[name]
+			if strings.Contains(expected, "NOT_SIGNED") {
+				w, listed = want{Indeterminate, Indeterminate, Unsigned, "", ""}, true
+			}
+			if !listed {
+				t.Fatalf("no expectation for: %s", expected)
+			}
+			if bare.Verdict != w.verdict || pinned.Verdict != w.pinned || bare.Integrity != w.integrity || pinned.Integrity != w.integrity {
+				t.Errorf("got %s/%s %s/%s, want %s/%s %s\n%s", bare.Verdict, pinned.Verdict, bare.Integrity, pinned.Integrity,
+					w.verdict, w.pinned, w.integrity, dump(pinned))
+			}
+			if w.fails != "" {
+				c := find(pinned.Signatures[0], w.fails)
+				if c.Result == Pass || c.Result == "" || !strings.Contains(c.Detail, w.detail) {
+					t.Errorf("check %s: %+v, want evidence %q", w.fails, c, w.detail)
+				}
+			}
+			agree(t, expected, pinned)
+		})
+	}
+}
+
+// agree maps the words of the expected column that name single checks.
+func agree(t *testing.T, expected string, rep Report) {
+	t.Helper()
+	if len(rep.Signatures) != 1 || result(rep.Signatures[0], CheckFormat) != "" {
+		return // two seals have words for each; other forms are not judged
+	}
+	s := rep.Signatures[0]
+	for words, c := range map[string]struct {
+		id   string
+		want Result
+	}{
+		"signer_sig=OK": {CheckValue, Pass}, "signer_sig=FAIL": {CheckValue, Fail},
+		"maker_sig=OK": {CheckSealSig, Pass}, "maker_sig=FAIL": {CheckSealSig, Fail},
+		"in_cert_list=yes": {CheckCertList, Pass}, "time=OK": {CheckCertPeriod, Pass},
+		"time=FAIL": {CheckCertPeriod, Fail}, "dataHash=FAIL": {CheckDataHash, Fail},
+		"integrity=FAIL": {CheckReferences, Fail}, "integrity=OK": {CheckReferences, Pass},
+		"all refs OK": {CheckReferences, Pass}, "coverage=FULL": {CheckCoverage, Pass},
+		"coverage=INCOMPLETE": {CheckCoverage, Fail}, "zip=DUPLICATE_ENTRY": {CheckContainer, Fail},
+		"Seal.esl != embedded seal": {CheckSealFile, Fail},
+	} {
+		if strings.Contains(expected, words) && result(s, c.id) != c.want {
+			t.Errorf("index says %q, check %s is %q", words, c.id, result(s, c.id))
+		}
+	}
+	if strings.Contains(expected, "UNREFERENCED_FILE") && !warned(rep, WarnUnreferenced) {
+		t.Error("extra file is silent")
+	}
+}
+
+func TestStrippedSealLeavesAWarning(t *testing.T) {
+	rep := judge(t, sample(t, "negative/ofdrw_stripped.ofd"), nil)
+	if rep.Integrity != Unsigned || !warned(rep, WarnOrphan) {
+		t.Fatal(dump(rep))
+	}
+}
+
+// Each signature has its own verdict: the second seal of the two holds.
+func TestSecondSealBreaksOnlyTheFirst(t *testing.T) {
+	data := sample(t, "sealed/two_seals_second_breaks_first.ofd")
+	rep := judge(t, data, pins(t, data))
+	if len(rep.Signatures) != 2 || rep.Signatures[0].Verdict != Invalid || rep.Signatures[1].Verdict != Valid {
+		t.Fatal(dump(rep))
+	}
+}
+
+// Seal objects and other files are no documents.
+func TestNotADocument(t *testing.T) {
+	hello := sample(t, "plain/helloworld.ofd")
+	for name, data := range map[string][]byte{
+		"esl": sample(t, "esl/user_v4.esl"), "empty": {}, "text": []byte("hello"),
+		"truncated": hello[:len(hello)-40], "half": hello[:len(hello)/2],
+	} {
+		if _, err := Document(context.Background(), data, Options{}); !errors.Is(err, ErrNotDocument) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestPDFIsNotJudgedYet(t *testing.T) {
+	rep := judge(t, []byte("%PDF-1.7\n"), nil)
+	if rep.Format != "pdf" || rep.Verdict != Indeterminate || rep.Checks[0].ID != CheckFormat {
+		t.Fatal(dump(rep))
+	}
+}
+
+func dump(r Report) string {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s %s %v\n", r.Verdict, r.Integrity, r.Warnings)
+	for _, c := range r.Checks {
+		fmt.Fprintf(&b, "  %+v\n", c)
+	}
+	for _, s := range r.Signatures {
+		fmt.Fprintf(&b, " %s %s %s %s %s %v\n", s.ID, s.Verdict, s.Signer, s.Seal, s.SignedAt, s.Coverage)
+		for _, c := range s.Checks {
+			fmt.Fprintf(&b, "  %+v\n", c)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,130 @@
+// Package verify judges the seals and signatures of a document: container,
+// structure, mathematics, coverage, certificates, periods. It returns a Report
+// and never a sentence; internal/text has the words for every id, reason and
+// warning (Checks, Reasons, Warnings).
+//
+// The order of the checks is that of GM/T 0031-2014, 6.2.3 with the seal first,
+// as GB/T 38540-2020, 7.3 has it, and with checks of container, coverage and
+// stamps that the standards leave out. A check that fails never stops the ones
+// that do not need it, so that a report names everything that is wrong.
+//
+// It fails closed: what cannot be judged here (another seal version, a token, a
+// digest method, a certificate that does not parse) is indeterminate and never
+// valid. It refuses only what is no document at all (ErrNotDocument) or exceeds
+// the limits (ErrLimit).
+//
+// It claims no legal effect: valid means that the technical checks hold up to the
+// trust anchors that the caller gave.
+package verify
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/signer/ofd"
+)
+
+// Outcomes that callers branch on; a verdict is not an error.
+var (
+	ErrNotDocument = errors.New("verify: not an OFD or PDF document")
+	ErrLimit       = errors.New("verify: document exceeds a limit")
+)
+
+// Options of one verification. Zero values: no anchor, the time of the machine,
+// no revocation data.
+type Options struct {
+	File       string           // name for the report
+	Trust      *Trust           // nil: no anchors, nothing can be valid
+	Now        func() time.Time // nil: time.Now
+	Revocation Revocation       // nil: revocation unknown, a warning
+	Limits     ofd.Limits
+}
+
+// Revocation answers whether a certificate was revoked, and when. A zero time
+// with known is "not revoked".
+type Revocation interface {
+	RevokedAt(ctx context.Context, certDER []byte) (at time.Time, known bool, err error)
+}
+
+// Document verifies a document in memory.
+func Document(ctx context.Context, data []byte, opt Options) (Report, error) {
+	return Reader(ctx, bytes.NewReader(data), int64(len(data)), opt)
+}
+
+// Reader verifies a document without holding it in memory.
+func Reader(ctx context.Context, r io.ReaderAt, size int64, opt Options) (Report, error) {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	var magic [5]byte
+	if n, err := r.ReadAt(magic[:], 0); err != nil && !errors.Is(err, io.EOF) {
+		return Report{}, fmt.Errorf("reading document: %w", err)
+	} else if string(magic[:n]) == "%PDF-" {
+		return pdfReport(opt.File), nil
+	}
+	pkg, err := ofd.OpenReaderAt(r, size, opt.Limits)
+	switch {
+	case errors.Is(err, ofd.ErrLimit):
+		return Report{}, fmt.Errorf("%w: %w", ErrLimit, err)
+	case err != nil:
+		return Report{}, fmt.Errorf("%w: %w", ErrNotDocument, err)
+	}
+	return document(ctx, pkg, &opt)
+}
+
+// document runs the checks of the package, then those of every signature.
+func document(ctx context.Context, pkg *ofd.Package, opt *Options) (Report, error) {
+	rep := Report{File: opt.File, Format: "ofd", Signatures: []Signature{}, Warnings: []Warning{}}
+	for _, n := range pkg.Notes() {
+		rep.warn(n.Code, n.Path, "")
+	}
+	for _, n := range pkg.Problems() {
+		if n.Code == ofd.ProblemMissing {
+			rep.warn(n.Code, n.Path, "")
+		}
+	}
+	if orphans := pkg.Orphans(); len(orphans) > 0 {
+		for _, f := range orphans {
+			rep.warn(WarnOrphan, f, "")
+		}
+	}
+	own := []outcome{checkContainer(pkg), checkStructure(pkg)}
+	worst := effNone
+	for _, o := range own {
+		rep.Checks = append(rep.Checks, o.Check)
+		worst = max(worst, o.effect)
+	}
+	integrity, verdict := worst.integrity(), worst.verdict()
+	sigs := pkg.Signatures()
+	for i := range sigs {
+		if err := ctx.Err(); err != nil {
+			return Report{}, err
+		}
+		s := newSubject(ctx, opt, pkg, sigs, i)
+		got := s.judge(own[0])
+		rep.Signatures = append(rep.Signatures, got.Signature)
+		for _, w := range s.warnings {
+			rep.warn(w.Code, w.Path, got.ID)
+		}
+		integrity, verdict = integrity.join(got.integrity), verdict.join(got.Verdict)
+	}
+	if len(sigs) == 0 && worst < effInvalid {
+		integrity, verdict = Unsigned, Indeterminate
+	}
+	rep.Integrity, rep.Verdict = integrity, verdict
+	return rep, nil
+}
+
+// pdfReport says that seals in PDF (GM/T 0112) are not judged by this version:
+// nothing is known to be covered, so integrity is not better than partial.
+func pdfReport(file string) Report {
+	o := cannot(CheckFormat, "GM/T 0112-2021, 7.6", ReasonPDF, "")
+	return Report{
+		File: file, Format: "pdf", Verdict: Indeterminate, Integrity: Partial,
+		Signatures: []Signature{}, Warnings: []Warning{}, Checks: []Check{o.Check},
+	}
+}
