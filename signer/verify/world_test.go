@@ -38,6 +38,7 @@ type world struct {
 	tb                  testing.TB
 	root, signer, maker holder
 	seal                []byte
+	png                 []byte // nil: drawn by the house
 }
 
 func newWorld(tb testing.TB) *world {
@@ -85,12 +86,15 @@ func (w *world) issue(by *holder, change func(*smx509.Certificate)) holder {
 
 func (w *world) makeSeal(maker holder, signers ...holder) []byte {
 	w.tb.Helper()
-	png, err := picture.Draw(picture.Spec{Unit: "样例区数据局"})
-	w.must(err)
+	if w.png == nil {
+		var err error
+		w.png, err = picture.Draw(picture.Spec{Unit: "样例区数据局"})
+		w.must(err)
+	}
 	spec := seal.Spec{
 		ID: "41010012345678", Vendor: "yinxin", Type: 1, Name: "样例区数据局（样章）",
 		Created: start, ValidFrom: start, ValidUntil: start.AddDate(1, 0, 0),
-		Picture: seal.Picture{Type: "PNG", Data: png, Width: 42, Height: 42},
+		Picture: seal.Picture{Type: "PNG", Data: w.png, Width: 42, Height: 42},
 	}
 	for _, s := range signers {
 		spec.Certs = append(spec.Certs, s.cert.Raw)
