@@ -9,6 +9,7 @@ import (
 	"encoding/asn1"
 	"io"
 	"math/big"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,9 @@ var (
 	signed = start.AddDate(0, 0, 10)
 	later  = start.AddDate(0, 1, 0)
 )
+
+// drawn is the picture of every seal here: drawing is the slowest part of a test.
+var drawn = sync.OnceValues(func() ([]byte, error) { return picture.Draw(picture.Spec{Unit: "样例区数据局"}) })
 
 type holder struct {
 	key  *sm2.PrivateKey
@@ -88,7 +92,7 @@ func (w *world) makeSeal(maker holder, signers ...holder) []byte {
 	w.tb.Helper()
 	if w.png == nil {
 		var err error
-		w.png, err = picture.Draw(picture.Spec{Unit: "样例区数据局"})
+		w.png, err = drawn()
 		w.must(err)
 	}
 	spec := seal.Spec{
