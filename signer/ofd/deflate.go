@@ -26,7 +26,8 @@ func (k *packer) add(zw *zip.Writer, name string, b []byte, at time.Time) error 
 		Name: name, Method: method, CRC32: crc32.ChecksumIEEE(b), Flags: utf8Flag,
 		CompressedSize64: uint64(len(packed)), UncompressedSize64: uint64(len(b)),
 	}
-	h.ModifiedDate, h.ModifiedTime = dosTime(at) //nolint:staticcheck // no extra field: smaller and the same everywhere
+	//lint:ignore SA1019 the plain stamp needs no extra field: the same bytes everywhere
+	h.ModifiedDate, h.ModifiedTime = dosTime(at)
 	w, err := zw.CreateRaw(h)
 	if err != nil {
 		return err

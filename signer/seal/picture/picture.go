@@ -90,7 +90,7 @@ func Draw(s Spec) ([]byte, error) {
 	if err := c.watermark(); err != nil {
 		return nil, err
 	}
-	return c.png()
+	return encode(c.image())
 }
 
 // arc sets the unit's name around the star, feet to the centre, evenly spaced
