@@ -134,13 +134,6 @@ func TestFailClosed(t *testing.T) {
 			t.Fatalf("%+v", d)
 		}
 	})
-	t.Run("core out of time", func(t *testing.T) {
-		p, _ := newPDP(t, m, nil)
-		p.timeout = time.Nanosecond
-		if d, err := p.Decide(t.Context(), lawful()); d.Allow || err != nil {
-			t.Fatalf("%v %+v", err, d)
-		}
-	})
 	t.Run("a guard panics", func(t *testing.T) {
 		p, _ := newPDP(t, m, nil)
 		p.input.keys = nil
