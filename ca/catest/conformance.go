@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(*testing.T) ca.Registry) {
 		"a token expires":                              tokenExpires,
 		"only pending becomes good":                    activateOnce,
 		"states move along their arrows":               arrows,
+		"a lifted hold leaves no trace":                holdLeavesNoTrace,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
