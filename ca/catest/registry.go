@@ -85,7 +85,8 @@ func (r *Registry) enter(method string) error {
 // record appends an event, which has to be one that the ledger would take. It
 // runs under mu, after the rows were checked and before they are written.
 func (r *Registry) record(ev ledger.Event) (ledger.Receipt, error) {
-	if ev.ID == "" || ev.Type == "" || ev.Class == 0 || ev.Time.IsZero() || ev.Actor.ID == "" ||
+	if ev.ID == "" || ev.Type == "" || ev.Class == 0 || ev.Time.IsZero() ||
+		ev.Actor.Kind == "" || ev.Actor.ID == "" || ev.Object.Kind == "" || ev.Object.ID == "" ||
 		(ev.Outcome != ledger.Success && ev.Outcome != ledger.Failure) {
 		return ledger.Receipt{}, fmt.Errorf("%w: event %q is not complete", ErrInvariant, ev.Type)
 	}
