@@ -122,8 +122,8 @@ func (u *ui) sayReport(r *ledger.Report) {
 	}
 }
 
-// shown is one entry of `ledger show --json`.
-type shown struct {
+// entryShown is one entry of `ledger show --json`.
+type entryShown struct {
 	Seq   uint64        `json:"seq"`
 	Time  string        `json:"time"`
 	ID    string        `json:"id"`
@@ -141,9 +141,9 @@ func newLedgerShow(u *ui) *cobra.Command {
 				return fail(err, "ledger.hint.file")
 			}
 			defer f.Close()
-			list := []shown{}
+			list := []entryShown{}
 			err = ledger.Walk(f, func(e ledger.Entry, h ledger.Header) error {
-				s := shown{Seq: h.Seq, Time: h.When().Format("2006-01-02T15:04:05.000Z"), ID: e.ID}
+				s := entryShown{Seq: h.Seq, Time: h.When().Format("2006-01-02T15:04:05.000Z"), ID: e.ID}
 				if e.Body != nil {
 					ev, err := ledger.Decode(e.Body)
 					if err != nil {
@@ -173,7 +173,7 @@ func newLedgerShow(u *ui) *cobra.Command {
 }
 
 // sayEntry prints seq, time, type, actor, object and outcome in columns.
-func (u *ui) sayEntry(s shown) {
+func (u *ui) sayEntry(s entryShown) {
 	if s.Event == nil {
 		fmt.Fprintf(u.out, "%d\t%s\t%s\n", s.Seq, s.Time, u.words.Get("ledger.erased").Both())
 		return

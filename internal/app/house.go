@@ -66,6 +66,9 @@ type House struct {
 	trust  *verify.Trust
 }
 
+// now is the clock as events carry it.
+func (h *House) now() time.Time { return h.cfg.Now().UTC().Truncate(time.Millisecond) }
+
 // newID makes ids of rows and events: UUIDv7, ordered by time.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
@@ -126,7 +129,7 @@ func (h *House) openBase(ctx context.Context) (err error) {
 		return fmt.Errorf("app: open store: %w", err)
 	}
 	h.Ledger, err = ledger.New(ctx, ledger.Config{
-		Store: h.store, Now: h.cfg.Now, Rand: h.cfg.Rand, Origin: h.cfg.origin(), Signer: h.custody.signer(keyLedger),
+		Store: h.store.Ledger(), Now: h.cfg.Now, Rand: h.cfg.Rand, Origin: h.cfg.origin(), Signer: h.custody.signer(keyLedger),
 		CheckpointEvery: checkpointEvery,
 	})
 	if err != nil {
@@ -159,7 +162,7 @@ func (h *House) openPeople() (err error) {
 	if err != nil {
 		return err
 	}
-	h.Signin, err = signin.New(signin.Config{Store: h.rooms.Signin, Keyring: keyring{h}, Now: now, Rand: h.cfg.Rand, NewID: newID})
+	h.Signin, err = signin.New(signin.Config{Store: h.rooms.Signin, People: h.rooms.Identity, Keyring: keyring{h}, Recorder: h.Ledger, Now: now, Rand: h.cfg.Rand, NewID: newID})
 	return err
 }
 

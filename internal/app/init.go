@@ -138,10 +138,10 @@ func foundKeys(ctx context.Context, cfg Config) (err error) {
 		return fmt.Errorf("app: open store: %w", err)
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	if head, err := st.Head(ctx, 0); err != nil || head.Size > 0 {
+	if head, err := st.Ledger().Head(ctx, 0); err != nil || head.Size > 0 {
 		return errors.Join(fmt.Errorf("%w: the store holds a ledger of %d entries", ErrInitialised, head.Size), err)
 	}
-	seq, err := ledger.New(ctx, ledger.Config{Store: st, Now: cfg.Now, Rand: cfg.Rand, Origin: cfg.origin(), Signer: cu.signer(keyLedger)})
+	seq, err := ledger.New(ctx, ledger.Config{Store: st.Ledger(), Now: cfg.Now, Rand: cfg.Rand, Origin: cfg.origin(), Signer: cu.signer(keyLedger)})
 	if err != nil {
 		return fmt.Errorf("app: ledger: %w", err)
 	}

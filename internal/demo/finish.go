@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -70,7 +71,7 @@ func (w *walk) manifest() (Manifest, error) {
 		OpenAPI: w.url + "/api/openapi.json", StepCA: w.url,
 		Anchors: Anchors{
 			SM2Root: anchors("sm2-root.crt"), SM2Issuing: anchors("sm2-issuing.crt"), ECDSARoot: anchors("ecdsa-root.crt"), ECDSAIssuing: anchors("ecdsa-issuing.crt"),
-			TrustDir: filepath.Join("out", "anchors"), SM2RootSM3: got.SM2RootSM3, ECDSARootSM3: got.ECDSARootSM3, ECDSARootS256: sha256Hex(tlsRoot.Raw),
+			TrustDir: filepath.Join("out", "anchors"), SM2RootSM3: got.SM2RootSM3, ECDSARootSM3: got.ECDSARootSM3, ECDSARootS256: fmt.Sprintf("%x", sha256.Sum256(tlsRoot.Raw)),
 		},
 		Agencies: map[string]Agency{}, Systems: map[string]System{}, Resources: map[string]Resource{}, Agreements: w.terms, Seals: map[string]Seal{},
 		Enrolments: w.spare, Transfer: w.transfer, Samples: w.samples, Ledger: w.ledger,

@@ -65,7 +65,11 @@ func (w *walk) sampleUnits() []*agency {
 func (w *walk) found(ctx context.Context) error {
 	units := w.sampleUnits()
 	for i, a := range units {
-		a.unit.USCC = identity.SampleUSCC(division, i+1)
+		code, err := identity.SampleUSCC(division, i+1)
+		if err != nil {
+			return err
+		}
+		a.unit.USCC = code
 		a.unit.District, a.unit.Sample = division, true
 		if a.unit.Kind == "" {
 			a.unit.Kind = identity.KindOrgan

@@ -189,6 +189,23 @@ func (s *Service) wrong(ctx context.Context, p identity.Person, try int) error {
 	return ErrPIN
 }
 
+// Purpose tells what a link is for without using it, so that the door knows
+// whether to ask for a PIN; ErrLink as when it is spent.
+func (s *Service) Purpose(ctx context.Context, secret string) (string, error) {
+	if !wellFormed(secret) {
+		return "", ErrLink
+	}
+	hash := hashOf(secret)
+	l, err := s.cfg.Store.LinkByHash(ctx, hash, s.cfg.Now().UTC())
+	if err != nil {
+		return "", err
+	}
+	if !same(l.Hash, hash) {
+		return "", ErrLink
+	}
+	return l.Purpose, nil
+}
+
 // spend uses a link of that purpose exactly once and returns its person.
 func (s *Service) spend(ctx context.Context, secret, purpose string) (identity.Person, error) {
 	if !wellFormed(secret) {

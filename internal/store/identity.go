@@ -195,6 +195,12 @@ func overlap(a, b identity.Post) bool {
 	return endsAfter(a, b.From) && endsAfter(b, a.From)
 }
 
+// Holders returns the persons who ever held a role in a unit; whether a term
+// covers today is the caller's question.
+func (i *Identity) Holders(ctx context.Context, unit identity.USCC, role identity.Role) ([]identity.Person, error) {
+	return list(ctx, i.s.r, personRow.person, "id", "id IN (SELECT person FROM identity_post WHERE agency = ? AND role = ?)", string(unit), string(role))
+}
+
 // PostsOf implements identity.Reader.
 func (i *Identity) PostsOf(ctx context.Context, person string) ([]identity.Post, error) {
 	return list(ctx, i.s.r, postRow.post, "held_from, id", "person = ?", person)
