@@ -30,7 +30,7 @@ func TestStartRefusesDamage(t *testing.T) {
 		"size below the note":  {func(h *ledger.Head, _ entries, _ []byte) { h.Size = 3 }, ledger.CodeNoteSize, none},
 		"size too large":       {func(h *ledger.Head, _ entries, _ []byte) { h.Size = size + 1 }, ledger.CodeSeqGap, size},
 		"a leaf":               {func(_ *ledger.Head, e entries, l []byte) { l[5*32] ^= 1; e[5].Leaf[0] ^= 1 }, ledger.CodeLeaf, 5},
-		"a header in the tail": {func(_ *ledger.Head, e entries, _ []byte) { e[7].Header[28] ^= 1 }, ledger.CodeLeaf, 7},
+		"a header in the tail": {func(_ *ledger.Head, e entries, _ []byte) { e[7].Header[31] ^= 1 }, ledger.CodeLeaf, 7},
 		"a body in the tail":   {func(_ *ledger.Head, e entries, _ []byte) { e[8].Body[9] ^= 1 }, ledger.CodeBodyCommit, 8},
 		"a salt alone":         {func(_ *ledger.Head, e entries, _ []byte) { e[8].Body = nil }, ledger.CodeRedacted, 8},
 		"an id":                {func(_ *ledger.Head, e entries, _ []byte) { e[9].ID = "other" }, ledger.CodeLabel, 9},
