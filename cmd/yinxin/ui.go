@@ -122,5 +122,7 @@ func newRoot(u *ui) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(newVersionCommand(u))
 	root.AddCommand(newVerifyCommand(u))
+	root.AddCommand(newSignCommand(u))
+	root.AddCommand(newSealCommand(u))
 	return root
 }
