@@ -124,5 +124,7 @@ func newRoot(u *ui) *cobra.Command {
 	root.AddCommand(newVerifyCommand(u))
 	root.AddCommand(newCertCommand(u))
 	root.AddCommand(newLedgerCommand(u))
+	root.AddCommand(newSignCommand(u))
+	root.AddCommand(newSealCommand(u))
 	return root
 }

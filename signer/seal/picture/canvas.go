@@ -172,9 +172,9 @@ func (c *canvas) star(radius float64, on layer) {
 	c.polygon(on, corners...)
 }
 
-// glyph draws one character with its em box of width × height centred on at,
-// turned by angle.
-func (c *canvas) glyph(r rune, at point, width, height, angle float64, on layer) error {
+// glyph adds one character with its em box of width × height centred on at,
+// turned by angle; the caller fills a whole line at once.
+func (c *canvas) glyph(r rune, at point, width, height, angle float64) error {
 	i, err := c.font.GlyphIndex(&c.buf, r)
 	if err != nil {
 		return fmt.Errorf("picture: embedded font: %w", err)
@@ -221,6 +221,5 @@ func (c *canvas) glyph(r rune, at point, width, height, angle float64, on layer)
 		}
 	}
 	c.ras.ClosePath()
-	c.fill(on)
 	return nil
 }
