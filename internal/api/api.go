@@ -195,7 +195,7 @@ func (h *handlers) envelope(ctx context.Context, in *idPath) (*huma.StreamRespon
 }
 
 func (h *handlers) receipt(ctx context.Context, in *struct {
-	idPath
+	ID   string `path:"id" maxLength:"64"`
 	Body wire.ReceiptRequest
 }) (*body[wire.Transfer], error) {
 	actor, err := h.caller(ctx)

@@ -44,6 +44,9 @@ type person struct {
 	pin string
 }
 
+// filing is the number of a sample filing certificate (备案证明).
+const filing = division + "00001-00001"
+
 // pin is a sample PIN; sample persons have no others.
 func pin(role identity.Role) string { return "yangli-" + string(role) + "-2026" }
 
@@ -205,7 +208,7 @@ func (w *walk) grade(ctx context.Context, a *agency) (ledger.Receipt, error) {
 	now := w.now().UTC()
 	_, rc, err := w.house.Grading.Register(ctx, grading.Record{
 		System: a.system.ID, Version: 1, Grade: a.grade, Reason: "样例定级", State: grading.StateCertified, BuildingUnit: a.unit.USCC,
-		Filing: division + "00001-00001", DecidedOn: now.AddDate(0, -2, 0), AssessedOn: now.AddDate(0, -1, 0), ValidUntil: now.AddDate(2, 0, 0), Sample: true,
+		Filing: filing, DecidedOn: now.AddDate(0, -2, 0), AssessedOn: now.AddDate(0, -1, 0), ValidUntil: now.AddDate(2, 0, 0), Sample: true,
 	}, w.house.PersonActor(a.leader.ID, a.unit.USCC))
 	return rc, err
 }

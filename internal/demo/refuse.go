@@ -138,7 +138,7 @@ func (w *walk) regradeA(ctx context.Context) ([]authz.Reason, ledger.Receipt, er
 	now := w.now().UTC()
 	_, _, err := w.house.Regrade(ctx, grading.Record{
 		System: a.system.ID, Grade: level.Grade{S: 2, A: 2}, Reason: "样例：申请降低等级", State: grading.StateCertified, BuildingUnit: a.unit.USCC,
-		DecidedOn: now.Add(-time.Minute), ValidUntil: now.AddDate(1, 0, 0), Sample: true,
+		Filing: filing, DecidedOn: now.Add(-time.Minute), ValidUntil: now.AddDate(1, 0, 0), Sample: true,
 	}, w.house.PersonActor(a.leader.ID, a.unit.USCC))
 	var denied *app.DeniedError
 	if !errors.As(err, &denied) {

@@ -72,7 +72,10 @@ func flip(pkg []byte, name string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return out.Bytes(), zw.Close()
+	if err := zw.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
 }
 
 func flipEntry(zw *zip.Writer, f *zip.File) error {

@@ -30,7 +30,7 @@ const (
 )
 
 // shortLife is how long the agreement that ends during the demo is good.
-const shortLife = 4 * time.Second
+const shortLife = 6 * time.Second
 
 // resources are what the provider and B registered in the catalogue.
 func (w *walk) resources() []sharing.Resource {
@@ -103,14 +103,15 @@ func (w *walk) agreements(ctx context.Context) error {
 	now := w.now().UTC().Truncate(time.Second)
 	w.shortLivedEnds = now.Add(shortLife)
 	for _, t := range []sharing.Agreement{
+		// First, while its short life lasts.
+		{ID: agrArchive, Resource: resArchive, Consumer: w.agencies[unitA].unit.USCC, Purposes: []string{purposeAssist},
+			Fields: []string{"name", "case_no"}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: w.shortLivedEnds},
 		{ID: agrNotice, Resource: resNotice, Consumer: w.agencies[unitA].unit.USCC, Purposes: []string{purposeAssist},
 			Fields: []string{"name", "address", "assistance_level"}, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0)},
 		{ID: agrB, Resource: resNotice, Consumer: w.agencies[unitB].unit.USCC, Purposes: []string{purposeAssist},
 			Fields: []string{"name", "assistance_level"}, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0)},
 		{ID: agrStats, Resource: resStats, Consumer: w.agencies[unitA].unit.USCC, Purposes: []string{purposeAssist},
 			Fields: []string{"count", "month"}, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0)},
-		{ID: agrArchive, Resource: resArchive, Consumer: w.agencies[unitA].unit.USCC, Purposes: []string{purposeAssist},
-			Fields: []string{"name", "case_no"}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: w.shortLivedEnds},
 	} {
 		rc, err := w.agree(ctx, t)
 		if err != nil {
