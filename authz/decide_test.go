@@ -193,7 +193,7 @@ func TestFactsAreMatchedByID(t *testing.T) {
 	} {
 		r := lawful()
 		change(&r)
-		if fs := p.judge(t.Context(), newView(r, snap, p.now())); len(fs) == 0 {
+		if fs := p.judge(t.Context(), newView(r, snap, p.now()), memoKey{}); len(fs) == 0 {
 			t.Errorf("%s: permitted on the facts of another", name)
 		}
 	}
