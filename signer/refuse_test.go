@@ -282,3 +282,26 @@ func TestNewNeedsItsParts(t *testing.T) {
 		t.Error("an empty configuration was accepted")
 	}
 }
+
+// A document leaves only after its check ran and held.
+func TestSignedDocumentIsChecked(t *testing.T) {
+	h := newHouse(t)
+	e := h.makeSeal(t)
+	doc := notice(t)
+	job := signer.Job{SealDER: e.DER, CertDER: e.CertDER, Time: now}
+	p, err := signer.Prepare(doc, job, h.keys["unit"].Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := p.Sign(context.Background(), liar{h.keys["maker"]}); !errors.Is(err, seal.ErrSignature) || out != nil {
+		t.Errorf("a custody that signs with another key: %v", err)
+	}
+	done, cancel := context.WithCancel(context.Background())
+	cancel()
+	if out, err := p.Sign(done, h.keys["unit"]); !errors.Is(err, signer.ErrSelfCheck) || out != nil {
+		t.Errorf("a check that could not run: %v", err)
+	}
+}
+
+// liar signs with a key of its own, whatever is asked.
+type liar struct{ crypto.Signer }
