@@ -4,6 +4,12 @@
 // SM2 encryption certificate and opened by nobody else; each fetch is decided
 // again; a receipt is the receiver's signature over transfer id and document
 // SM3 (电子签名法 art. 10-11; 西政办发〔2011〕8号 art. 19, 28, 31).
+//
+// It refuses a sender that is not the calling system, a document without a
+// seal that stands, a file name that is more than a name, a permit that names
+// no label, and every question of a stranger about a transfer. A copy is
+// registered with the join of the transfer's label, the resource's and its
+// source's at that moment: what was raised on the way stays raised.
 package exchange
 
 import (
@@ -56,9 +62,18 @@ var (
 	ErrReceipt  = errors.New("exchange: receipt does not verify")
 	ErrState    = errors.New("exchange: transfer is not in a state for this")
 	ErrDocument = errors.New("exchange: document refused")
+	// ErrSender: a system sends for itself only.
+	ErrSender = errors.New("exchange: sender is not the calling system")
+	// ErrName: a file name that is empty, too long, or more than a name.
+	ErrName = errors.New("exchange: file name refused")
+	// ErrPending: the transfer stands, but its event has no sequence number
+	// yet. Sending again would send twice.
+	ErrPending = errors.New("exchange: recorded, its place in the ledger is still to come")
 )
 
-// Store is the store of this room: row and event in one transaction.
+// Store is the store of this room: row and event in one transaction. A Receipt
+// with a Promise beside an error says: committed, the sequence number is still
+// to come.
 type Store interface {
 	AddTransfer(ctx context.Context, t Transfer, ev ledger.Event) (ledger.Receipt, error)
 	// MoveTransfer is a guarded update from one of from to t.State; ErrState
