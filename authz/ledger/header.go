@@ -152,10 +152,19 @@ func (s *hasher) commit(salt, body []byte) (out Hash) {
 }
 
 func (s *hasher) node(left, right []byte) []byte {
+	n := copy(s.in[1:], left)
+	return s.sumNode(make([]byte, 0, HashSize), n+copy(s.in[1+n:], right))
+}
+
+// nodeInto appends the node over two joined hashes to dst, which may be a part
+// of them.
+func (s *hasher) nodeInto(dst, pair []byte) {
+	s.sumNode(dst, copy(s.in[1:], pair))
+}
+
+func (s *hasher) sumNode(dst []byte, n int) []byte {
 	s.in[0] = domainNode
-	n := 1 + copy(s.in[1:], left)
-	n += copy(s.in[n:], right)
 	s.h.Reset()
-	s.h.Write(s.in[:n])
-	return s.h.Sum(make([]byte, 0, HashSize))
+	s.h.Write(s.in[:1+n])
+	return s.h.Sum(dst)
 }
