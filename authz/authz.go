@@ -4,6 +4,12 @@
 // its own. No guard can raise what another refused. Error, timeout, undefined
 // and a wrong type are a denial. Every decision is recorded before it is
 // answered.
+//
+// The sealed guard and the core state the lattice twice, in Go and in Rego; the
+// core alone states the terms of sharing (西政办发〔2011〕8号 art. 26, 30;
+// 西政办发〔2014〕14号 art. 14-31; 京政发〔2017〕37号 art. 16-19). A relabelling
+// downwards, by whomever, is never permitted here: that is the provider's
+// signed act (authz/approval). CheckSite is the gate before the officers' rules.
 package authz
 
 import (

@@ -24,7 +24,7 @@ func (s *sink) Record(_ context.Context, ev ledger.Event) (ledger.Receipt, error
 
 // manyResources is the sample world with n resources, each under an agreement
 // of A; certificates in the seals have the size of real ones.
-func manyResources(b *testing.B, n int) (*memory, *PDP) {
+func manyResources(b *testing.B, n, memo int) (*memory, *PDP) {
 	m := newWorld(b, nil)
 	res, ag := m.ResourceByID["low-income"], m.AgreementByID["ag-a"]
 	for i := range ag.Seals {
@@ -38,7 +38,7 @@ func manyResources(b *testing.B, n int) (*memory, *PDP) {
 	}
 	p, err := New(b.Context(), Config{
 		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m}),
-		Recorder: &sink{}, Now: func() time.Time { return m.Now },
+		Recorder: &sink{}, Memo: memo, Now: func() time.Time { return m.Now },
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -62,16 +62,25 @@ func forward(i int) Request {
 
 // All three guards, facts from a fake store of 100,000 resources, record to a
 // sink; 64 callers.
-func BenchmarkDecide(b *testing.B) {
-	const n = 100_000
-	_, p := manyResources(b, n)
+func BenchmarkDecide(b *testing.B) { decideMany(b, 0, 100_000) }
+
+// The same for 2,000 questions in turn, results of guard and core kept: site, facts, digests and
+// record are made anew each time.
+func BenchmarkDecideMemo(b *testing.B) { decideMany(b, 8192, 2000) }
+
+// decideMany asks about the first hot of 100,000 resources in turn.
+func decideMany(b *testing.B, memo, hot int) {
+	_, p := manyResources(b, 100_000, memo)
+	if _, err := p.Decide(b.Context(), forward(0)); err != nil { // the fake store makes its index
+		b.Fatal(err)
+	}
 	var next atomic.Uint64
 	b.SetParallelism(32)
 	b.ReportAllocs()
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			d, err := p.Decide(b.Context(), forward(int(next.Add(7919)%n)))
+			d, err := p.Decide(b.Context(), forward(int(next.Add(7919)%uint64(hot))))
 			if err != nil || !d.Allow {
 				b.Error(err, d.Reasons)
 				return
@@ -83,7 +92,7 @@ func BenchmarkDecide(b *testing.B) {
 
 // Each guard alone and the parts around them, on one core.
 func BenchmarkGuards(b *testing.B) {
-	m, p := manyResources(b, 1)
+	m, p := manyResources(b, 1, 0)
 	r := forward(0)
 	snap, err := p.facts.Load(b.Context(), r)
 	if err != nil {

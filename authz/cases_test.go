@@ -171,7 +171,11 @@ func TestCoreRulesAreAnnotated(t *testing.T) {
 	rules := 0
 	for _, m := range mods {
 		for _, r := range m.Rules {
-			if r.Head.Ref()[0].String() != "deny" {
+			name := r.Head.Ref()[0].String()
+			if r.Head.Key == nil {
+				continue
+			}
+			if _, is := r.Head.Key.Value.(ast.Object); !is || name != "deny" && name != "fault" {
 				continue
 			}
 			rules++

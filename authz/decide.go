@@ -35,6 +35,7 @@ type Config struct {
 	Now      func() time.Time // required; evaluation time, an input of every rule
 	NewID    func() string    // decision ids; nil: UUIDv7
 	Timeout  time.Duration    // for each Rego guard; 0: one second
+	Memo     int              // results of guard and core to keep; 0: none, all guards run every time
 }
 
 // PDP is the decision point. It is immutable and safe for concurrent use; a new
@@ -54,6 +55,7 @@ type PDP struct {
 	// slots lets one evaluation a core run at a time, so that the time limit
 	// measures the policy and not the queue.
 	slots chan struct{}
+	memo  memo
 }
 
 // New compiles the core and the site rules, each in a compiler of its own. It
@@ -67,6 +69,7 @@ func New(ctx context.Context, c Config) (*PDP, error) {
 	p := &PDP{
 		facts: c.Facts, recorder: c.Recorder, now: c.Now, newID: c.NewID,
 		timeout: cmp.Or(c.Timeout, time.Second), input: newInputBuilder(), slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		memo: memo{size: c.Memo},
 	}
 	if p.newID == nil {
 		p.newID = func() string { return uuid.Must(uuid.NewV7()).String() }
@@ -115,6 +118,7 @@ func (p *PDP) Decide(ctx context.Context, r Request) (Decision, error) {
 	}
 	r = normalise(r)
 	v := view{req: r, now: d.At}
+	question := asked(r)
 	var found []finding
 	var failed error
 	revision := int64(0)
@@ -129,14 +133,14 @@ func (p *PDP) Decide(ctx context.Context, r Request) (Decision, error) {
 		if d.Digests.Facts, err = canonical(snap); err != nil {
 			found = []finding{{codeError, "facts", guardPDP}}
 		}
-		found = append(found, p.judge(ctx, v)...)
+		found = append(found, p.judge(ctx, v, memoKey{d.Digests.Facts, question})...)
 	}
 	d.Reasons = p.reasons(found)
 	d.Allow = len(found) == 0
 	if d.Allow {
 		d.Obligations = v.obligations(d.ID)
 	}
-	receipt, err := p.recorder.Record(ctx, p.event(d, v, found, revision))
+	receipt, err := p.recorder.Record(ctx, p.event(d, v, found, question, revision))
 	if err != nil {
 		return p.refuse(d, "ledger"), fmt.Errorf("%w: %w", ErrRecord, err)
 	}
@@ -152,20 +156,26 @@ func (p *PDP) load(ctx context.Context, r Request) (s Snapshot, err error) {
 
 // judge evaluates the three guards, whatever the first one says, so that a
 // person learns everything that stands in the way at once.
-func (p *PDP) judge(ctx context.Context, v view) []finding {
-	out := p.judgeLevel(v)
+func (p *PDP) judge(ctx context.Context, v view, key memoKey) []finding {
 	in, err := p.buildInput(v)
 	if err != nil {
-		return append(out, finding{codeError, "input", guardPDP})
+		return append(p.judgeLevel(v), finding{codeError, "input", guardPDP})
+	}
+	if ctx.Err() != nil {
+		return append(p.judgeLevel(v), finding{codeError, "the caller went away", guardPDP})
 	}
 	select {
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()
 	case <-ctx.Done():
-		return append(out, finding{codeError, "core: the caller went away", guardCore}, finding{codeSiteError, "not evaluated", guardSite})
+		return append(p.judgeLevel(v), finding{codeError, "the caller went away", guardPDP})
 	}
-	out = append(out, readCore(evaluate(ctx, p.core, in, p.timeout))...)
-	return append(out, readSite(evaluate(ctx, p.site, in, p.timeout))...)
+	out, known := p.memo.get(key, v.now)
+	if !known {
+		out = append(p.judgeLevel(v), readCore(evaluate(ctx, p.core, in, p.timeout))...)
+		p.memo.put(key, memoValue{slices.Clip(out), v.now, v.nextBoundary()})
+	}
+	return slices.Concat(out, readSite(evaluate(ctx, p.site, in, p.timeout)))
 }
 
 func (p *PDP) judgeLevel(v view) (out []finding) {

@@ -32,3 +32,13 @@ func canonical(v any) (string, error) {
 	sum := sm3.Sum(raw)
 	return hex.EncodeToString(sum[:]), nil
 }
+
+// asked is the digest of a request without its id, which differs each time.
+func asked(r Request) string {
+	r.ID = ""
+	sum, err := canonical(r)
+	if err != nil { // a Request of strings and numbers always has JSON
+		return ""
+	}
+	return sum
+}

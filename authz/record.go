@@ -17,7 +17,7 @@ const maxDetail = 2048
 
 // event is the record of d: who asked what, the answer with its codes, the
 // digests that a replay needs. It holds no payload (2011 rule art. 31).
-func (p *PDP) event(d Decision, v view, found []finding, revision int64) ledger.Event {
+func (p *PDP) event(d Decision, v view, found []finding, question string, revision int64) ledger.Event {
 	r := v.req
 	ev := ledger.Event{
 		ID: d.ID, Type: EventDecision, Class: ledger.ClassAccess, Time: d.At,
@@ -25,8 +25,8 @@ func (p *PDP) event(d Decision, v view, found []finding, revision int64) ledger.
 		Outcome: ledger.Failure, Decision: "deny", Target: r.Target, Request: r.ID, Policy: p.policy,
 		Details: map[string]string{
 			"engine": d.Digests.Engine, "core": d.Digests.Core, "site": d.Digests.Site, "facts": d.Digests.Facts,
-			"facts_revision": strconv.FormatInt(revision, 10),
-			"guard_level":    verdict(found, guardLevel), "guard_core": verdict(found, guardCore), "guard_site": verdict(found, guardSite),
+			"request_sm3": question, "facts_revision": strconv.FormatInt(revision, 10),
+			"guard_level": verdict(found, guardLevel), "guard_core": verdict(found, guardCore), "guard_site": verdict(found, guardSite),
 		},
 	}
 	if d.Allow {
@@ -49,9 +49,6 @@ func (p *PDP) event(d Decision, v view, found []finding, revision int64) ledger.
 	if len(details) > 0 {
 		s := strings.Join(details, "; ")
 		ev.Details["reason_details"] = strings.ToValidUTF8(s[:min(len(s), maxDetail)], "")
-	}
-	if sum, err := canonical(r); err == nil {
-		ev.Details["request_sm3"] = sum
 	}
 	return ev
 }

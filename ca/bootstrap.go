@@ -40,8 +40,11 @@ type Authorities struct {
 	SM2Root, SM2Issuing, ECDSARoot, ECDSAIssuing []byte
 }
 
-// Trust is what a relying party needs: both roots, as PEM.
-func (a Authorities) Trust() []byte { return PEM(a.SM2Root, a.ECDSARoot) }
+// TrustDER is what a relying party needs: both roots.
+func (a Authorities) TrustDER() [][]byte { return [][]byte{a.SM2Root, a.ECDSARoot} }
+
+// Trust is TrustDER as PEM.
+func (a Authorities) Trust() []byte { return PEM(a.TrustDER()...) }
 
 // PEM writes certificates one after the other.
 func PEM(ders ...[]byte) []byte {

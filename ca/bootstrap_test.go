@@ -100,6 +100,9 @@ func TestBootstrapMakesTwoChainsRFC5280(t *testing.T) {
 			t.Errorf("row of the issuing authority: %+v, %v", row, err)
 		}
 	}
+	if n := strings.Count(string(a.Trust()), "BEGIN CERTIFICATE"); n != 2 {
+		t.Errorf("%d anchors", n)
+	}
 	var types []string
 	for _, ev := range reg.Events() {
 		types = append(types, ev.Type)

@@ -93,7 +93,7 @@ type Certificate struct {
 	Reason    int       `json:"reason,omitempty"` // RFC 5280 5.3.1
 	NotBefore time.Time `json:"not_before"`
 	NotAfter  time.Time `json:"not_after"`
-	RevokedAt time.Time `json:"revoked_at,omitzero"`
+	RevokedAt time.Time `json:"revoked_at,omitzero"` // or held; taken away when a hold ends
 	CreatedAt time.Time `json:"created_at"`
 }
 

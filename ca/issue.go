@@ -54,7 +54,7 @@ func profilesOf(k Kind) []profile.Name {
 
 // IssueSM2 issues one certificate. Seals, makers and persons need the approval
 // of somebody other than the actor, over SpecDigest; services of the house do
-// not, nor does anything while Config.Founding.
+// not, nor do persons and the seal maker while Config.Founding.
 func (s *Service) IssueSM2(ctx context.Context, actor ledger.Actor, spec IssueSpec) (Issued, error) {
 	if actor.ID == "" || spec.Agency == "" || !slices.Contains(profilesOf(spec.Kind), spec.Profile) {
 		return Issued{}, fmt.Errorf("%w: actor, agency, or a profile that the kind does not have", ErrInvalid)
@@ -69,7 +69,7 @@ func (s *Service) IssueSM2(ctx context.Context, actor ledger.Actor, spec IssueSp
 	details := map[string]string{"kind": string(spec.Kind), "profile": string(spec.Profile), "spec": spec.ID}
 	switch {
 	case spec.Kind == KindService:
-	case s.cfg.Founding:
+	case s.cfg.Founding && (spec.Kind == KindPerson || spec.Kind == KindMaker):
 		details["founding"] = "true"
 	default:
 		sum, err := SpecDigest(spec)

@@ -126,6 +126,9 @@ func TestFoundingIssuesWithoutOfficerAndSaysSo(t *testing.T) {
 	if events := h.reg.Events(); events[len(events)-1].Details["founding"] != "true" {
 		t.Error("the ledger does not say that nobody approved")
 	}
+	if _, err := founding.IssueSM2(context.Background(), h.clerk, sealSpec(t)); !errors.Is(err, ca.ErrNotApproved) {
+		t.Errorf("seal without approval while founding: %v", err)
+	}
 	r := h.submit()
 	if _, err := founding.Decide(context.Background(), h.office, r.ID, true, ""); !errors.Is(err, ca.ErrNotApproved) {
 		t.Errorf("enrolment is open while founding: %v", err)

@@ -97,6 +97,9 @@ func TestDecideOnce(t *testing.T) {
 	if _, err := h.svc.Decide(ctx, h.office, r.ID, false, ""); !errors.Is(err, ca.ErrInvalid) {
 		t.Errorf("refusal without reason: %v", err)
 	}
+	if _, err := h.svc.Decide(ctx, h.clerk, r.ID, false, "改变主意"); !errors.Is(err, ca.ErrSelf) {
+		t.Errorf("the requester refused: %v", err)
+	}
 	d, err := h.svc.Decide(ctx, h.office, r.ID, false, "名称与登记不符")
 	if err != nil || d.Token != "" || d.Request.State != ca.RequestRefused {
 		t.Fatalf("%+v, %v", d, err)

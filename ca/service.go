@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"time"
 
@@ -38,8 +39,9 @@ type Config struct {
 	// TokenValidity of an enrolment token; 0: 72 hours.
 	TokenValidity time.Duration
 	// Founding is true while a house is set up, and never afterwards: there is
-	// no RA officer yet who could approve the first certificates. IssueSM2 then
-	// asks nobody and says so in each event. Enrolment is not open meanwhile.
+	// no RA officer yet who could approve the first persons. IssueSM2 then asks
+	// nobody for KindPerson, and says so in each event. Without an Approver
+	// nothing else that needs one is issued, and no enrolment is approved.
 	Founding bool
 }
 
@@ -145,8 +147,9 @@ func (s *Service) issue(ctx context.Context, halves []half, key *EscrowedKey, re
 	return receipt, nil
 }
 
-// event fills what all events of this room share.
+// event fills what all events of this room share; empty details are left out.
 func (s *Service) event(kind string, actor ledger.Actor, object ledger.Object, details map[string]string) ledger.Event {
+	maps.DeleteFunc(details, func(_, v string) bool { return v == "" })
 	return ledger.Event{
 		ID: s.cfg.NewID(), Type: kind, Class: ledger.ClassCertificate, Time: s.cfg.Now().UTC().Truncate(time.Millisecond),
 		Actor: actor, Object: object, Outcome: ledger.Success, Details: details,

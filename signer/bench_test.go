@@ -82,96 +82,35 @@ func document36k(b *testing.B) []byte {
 	return out.Bytes()
 }
 
-// BenchmarkSeal36k is design §10: seal a 36 kB file, library, one core; floor
-// 600/s, aim 60 % of the sum of the primitives. The sum counts, once each, what
-// no sealer that checks its work can do without: inflate the package, deflate
-// the new files, SM3 of every file and of what is signed, one SM2 signature, and
-// the SM2 verifications of maker, signer and self-check.
-func BenchmarkSeal36k(b *testing.B) {
+// BenchmarkSeal is design §10: seal a file on one core, library only; floor
+// 600/s, aim 60 % of the sum of the primitives. The 36 kB of the budget are the
+// sealed file's; the second case has as much content of its own.
+func BenchmarkSeal(b *testing.B) {
+	b.Run("result36k", func(b *testing.B) { benchmarkSeal(b, notice(b)) })
+	b.Run("content36k", func(b *testing.B) { benchmarkSeal(b, document36k(b)) })
+}
+
+func benchmarkSeal(b *testing.B, doc []byte) {
 	h := newHouse(b)
 	e := h.makeSeal(b)
-	doc := document36k(b)
 	job := signer.Job{SealDER: e.DER, CertDER: e.CertDER, Time: now, Provider: ofd.Provider{Name: "yinxin"}}
 	key := h.keys["unit"]
-	ctx := context.Background()
 	once := func() []byte {
 		p, err := signer.Prepare(doc, job, key.Public())
 		if err != nil {
 			b.Fatal(err)
 		}
-		out, err := p.Sign(ctx, key)
+		out, err := p.Sign(context.Background(), key)
 		if err != nil {
 			b.Fatal(err)
 		}
 		return out
 	}
 	sealed := once()
-	var files [][]byte
-	p, err := ofd.Open(sealed)
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, f := range p.Files() {
-		c, err := p.Read(f)
-		if err != nil {
-			b.Fatal(err)
-		}
-		files = append(files, c)
-	}
-	priv, err := sm2.GenerateKey(rand.Reader)
-	if err != nil {
-		b.Fatal(err)
-	}
-	msg := make([]byte, len(e.DER))
-	sig, err := priv.SignWithSM2(rand.Reader, nil, msg)
-	if err != nil {
-		b.Fatal(err)
-	}
-	primitives := func() {
-		z, err := zip.NewReader(bytes.NewReader(sealed), int64(len(sealed)))
-		if err != nil {
-			b.Fatal(err)
-		}
-		for _, f := range z.File { // inflate, once to digest and once in the self-check
-			for range 2 {
-				r, err := f.Open()
-				if err != nil {
-					b.Fatal(err)
-				}
-				if _, err := io.Copy(io.Discard, r); err != nil {
-					b.Fatal(err)
-				}
-			}
-		}
-		fw, err := flate.NewWriter(io.Discard, flate.DefaultCompression)
-		if err != nil {
-			b.Fatal(err)
-		}
-		for range 2 { // seal and signed value, which carries it
-			fw.Reset(io.Discard)
-			if _, err := fw.Write(e.DER); err != nil {
-				b.Fatal(err)
-			}
-			if err := fw.Close(); err != nil {
-				b.Fatal(err)
-			}
-		}
-		for _, f := range files {
-			sm3.Sum(f)
-			sm3.Sum(f)
-		}
-		if _, err := priv.SignWithSM2(rand.Reader, nil, msg); err != nil {
-			b.Fatal(err)
-		}
-		for range 4 { // maker before; signer after; both in the self-check
-			if !sm2.VerifyASN1WithSM2(&priv.PublicKey, nil, msg, sig) {
-				b.Fatal("verify")
-			}
-		}
-	}
+	primitives := newPrimitives(b, doc, sealed, e.DER)
 	var whole, sum time.Duration
 	n := 0
-	for b.Loop() {
+	for b.Loop() { // interleaved: both see the same load of the machine
 		t0 := time.Now()
 		once()
 		t1 := time.Now()
@@ -182,5 +121,62 @@ func BenchmarkSeal36k(b *testing.B) {
 	b.ReportMetric(perSecond, "seals/s")
 	b.ReportMetric(perSecond/600, "of-floor")
 	b.ReportMetric(sum.Seconds()/whole.Seconds(), "of-primitives")
-	b.ReportMetric(float64(len(doc)), "document-bytes")
+	b.ReportMetric(float64(len(sealed)), "sealed-bytes")
+}
+
+// newPrimitives is what no sealer that checks its work can do without: inflate
+// and SM3 of the document and, for the check, of the result; deflate of the seal
+// and of the signed value that carries it; one SM2 signature; the SM2
+// verifications of the maker before, the signer after, and both in the check.
+func newPrimitives(b *testing.B, doc, sealed, sealDER []byte) func() {
+	b.Helper()
+	priv, err := sm2.GenerateKey(rand.Reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	sig, err := priv.SignWithSM2(rand.Reader, nil, sealDER)
+	if err != nil {
+		b.Fatal(err)
+	}
+	fw, err := flate.NewWriter(io.Discard, flate.DefaultCompression)
+	if err != nil {
+		b.Fatal(err)
+	}
+	hash := func(pkg []byte) {
+		z, err := zip.NewReader(bytes.NewReader(pkg), int64(len(pkg)))
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, f := range z.File {
+			r, err := f.Open()
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := io.Copy(sm3.New(), r); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	return func() {
+		hash(doc)
+		sm3.Sum(sealDER)
+		hash(sealed)
+		for range 2 {
+			fw.Reset(io.Discard)
+			if _, err := fw.Write(sealDER); err != nil {
+				b.Fatal(err)
+			}
+			if err := fw.Close(); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if _, err := priv.SignWithSM2(rand.Reader, nil, sealDER); err != nil {
+			b.Fatal(err)
+		}
+		for range 4 {
+			if !sm2.VerifyASN1WithSM2(&priv.PublicKey, nil, sealDER, sig) {
+				b.Fatal("verify")
+			}
+		}
+	}
 }

@@ -17,7 +17,7 @@ const timeForm = "2006-01-02T15:04:05.000Z"
 
 const (
 	maxReason = 2000
-	maxID     = 200
+	maxID     = 128 // as in the ledger
 )
 
 // payload declares its fields in the order of their names: the encoder keeps

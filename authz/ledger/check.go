@@ -31,6 +31,7 @@ type checked struct {
 	redactions []redaction
 	firstTime  int64
 	lastTime   int64
+	lastHeader []byte
 }
 
 type target struct {
@@ -64,34 +65,35 @@ func (p *part) check() *checked {
 		e, pos := &p.entries[i], p.begin+uint64(i)
 		leaf := h.leaf(e.Header)
 		c.leaves = append(c.leaves, leaf[:]...)
-		c.tree.Append(leaf)
 		now, err := ParseHeader(e.Header)
 		if err != nil {
 			c.fail(CodeHeader, pos)
 			known, beforeLeaf = false, leaf
 			continue
 		}
+		at := pos // what this entry is called in a finding: the place where it stands
 		switch {
 		case pos == 0:
 			c.first(&now)
 		case known:
+			at = before.Seq + 1
 			c.follows(&before, &now, beforeLeaf)
 		}
 		if now.Shard != p.shard {
-			c.fail(CodeShard, now.Seq)
-		}
-		if e.Seq != now.Seq || e.Shard != now.Shard {
-			c.fail(CodeLabel, now.Seq)
+			c.fail(CodeShard, at)
+		} else if e.Seq != now.Seq || e.Shard != now.Shard {
+			c.fail(CodeLabel, at)
 		}
 		if p.bodies {
-			c.body(h, &now, e)
+			c.body(h, &now, e, at)
 		}
 		if i == 0 {
 			c.firstTime = now.Time
 		}
-		c.lastTime = now.Time
+		c.lastTime, c.lastHeader = now.Time, e.Header
 		before, beforeLeaf, known = now, leaf, true
 	}
+	c.tree.appendLeaves(c.leaves)
 	return c
 }
 
@@ -123,30 +125,30 @@ func (c *checked) follows(before, now *Header, leaf Hash) {
 	}
 }
 
-func (c *checked) body(h *hasher, now *Header, e *Entry) {
+func (c *checked) body(h *hasher, now *Header, e *Entry, at uint64) {
 	if e.Body == nil && e.Salt == nil {
 		c.erased = append(c.erased, target{now.Seq, e.ID})
 		return
 	}
 	if e.Body == nil || len(e.Salt) != SaltSize {
 		// A salt that outlives its body lets the body be guessed.
-		c.fail(CodeRedacted, now.Seq)
+		c.fail(CodeRedacted, at)
 		return
 	}
 	if h.commit(e.Salt, e.Body) != now.Commit {
-		c.fail(CodeBodyCommit, now.Seq)
+		c.fail(CodeBodyCommit, at)
 		return
 	}
 	ev, err := Decode(e.Body)
 	if err != nil {
-		c.fail(CodeBodyForm, now.Seq)
+		c.fail(CodeBodyForm, at)
 		return
 	}
 	if ev.ID != e.ID {
-		c.fail(CodeLabel, now.Seq)
+		c.fail(CodeLabel, at)
 	}
 	if ev.Class != now.Class || ev.Policy != policyText(now.Policy) {
-		c.fail(CodeBodyHeader, now.Seq)
+		c.fail(CodeBodyHeader, at)
 	}
 	if ev.Type == TypeRedacted && ev.Outcome == Success {
 		if seq, err := strconv.ParseUint(ev.Details["seq"], 10, 64); err == nil {
@@ -163,19 +165,17 @@ func policyText(h Hash) string {
 }
 
 // blame turns broken links into the entries that were changed. An entry whose
-// own prev_leaf was edited breaks the link before it and the link after it;
-// one that was edited elsewhere breaks only the link after it. tailBroken says
-// that the last entry (last) does not fit the root.
-func blame(broken []uint64, last uint64, tailBroken bool) (seqs []uint64) {
+// own prev_leaf was edited breaks the link before it and the link after it; one
+// that was edited elsewhere breaks only the link after it. The last entry has
+// no link after it: lastRelinked says that the root holds once its prev_leaf is
+// put right.
+func blame(broken []uint64, last uint64, lastRelinked bool) (seqs []uint64) {
 	for i := 0; i < len(broken); {
 		from, to := broken[i], broken[i]
 		for i++; i < len(broken) && broken[i] == to+1; i++ {
 			to++
 		}
-		if to == last && tailBroken {
-			to++
-		}
-		if from == 0 || to == from+1 {
+		if from == 0 || to == from+1 || to == last && lastRelinked {
 			seqs = append(seqs, from)
 		} else {
 			seqs = append(seqs, from-1)

@@ -33,6 +33,16 @@ const (
 	CodeKey          = "ledger.key"                   // the key in the export is no SM2 key, or not a trusted one
 )
 
+// Codes lists every code, for those who must have a text for each.
+func Codes() []string {
+	return []string{
+		CodeManifest, CodeFormat, CodeHeader, CodeShard, CodeEpoch, CodeSeqGap, CodeSeqDuplicate, CodeSeqOrder,
+		CodeTime, CodeChain, CodeLabel, CodeDuplicateID, CodeBodyCommit, CodeBodyForm, CodeBodyHeader, CodeRedacted,
+		CodeLeaf, CodeRoot, CodeHead, CodeOutbox, CodeNoteForm, CodeNoteOrigin, CodeNoteSig, CodeNoteSize,
+		CodeRemembered, CodeKey,
+	}
+}
+
 // CorruptError says that stored data do not verify: the house must not start,
 // or must stop (design law 8). Seq is the first bad entry where it is known.
 type CorruptError struct {

@@ -21,7 +21,7 @@ const timeForm = "2006-01-02T15:04:05.000Z"
 // Limits of an agreement.
 const (
 	maxList = 512
-	maxText = 200
+	maxText = 800 // bytes
 )
 
 // terms declares its fields in the order of their names, as RFC 8785 sorts.
@@ -82,7 +82,7 @@ func Draft(a Agreement) (Agreement, error) {
 
 // validateTerms checks what can be checked without the register.
 func (a Agreement) validateTerms() error {
-	if !plain(a.ID) || a.ID == "" || !plain(a.Resource) || a.Resource == "" || !plain(a.Confidentiality) || !plain(a.DefectAck) {
+	if !idForm.MatchString(a.ID) || !idForm.MatchString(a.Resource) || !plain(a.Confidentiality) || !plain(a.DefectAck) {
 		return fmt.Errorf("%w: agreement without id or resource, or text that is not plain", ErrInvalid)
 	}
 	parties := a.parties()
@@ -137,7 +137,7 @@ func list(name string, l []string) error {
 // plain text has one JSON spelling: no control characters, no separators that
 // encoders escape in different ways.
 func plain(s string) bool {
-	if len(s) > 4*maxText || !utf8.ValidString(s) {
+	if len(s) > maxText || !utf8.ValidString(s) {
 		return false
 	}
 	for _, r := range s {

@@ -136,9 +136,9 @@ func (r *Registry) SetState(_ context.Context, issuer, serial string, s ca.State
 	if err != nil {
 		return rc, err
 	}
-	c.State, c.Reason = s, reason
-	if s == ca.StateRevoked {
-		c.RevokedAt = at
+	c.State, c.Reason, c.RevokedAt = s, reason, at
+	if s == ca.StateGood {
+		c.Reason, c.RevokedAt = 0, time.Time{}
 	}
 	r.certs[k] = c
 	return rc, nil

@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(*testing.T) ca.Registry) {
 		"a token expires":                              tokenExpires,
 		"only pending becomes good":                    activateOnce,
 		"states move along their arrows":               arrows,
+		"a lifted hold leaves no trace":                holdLeavesNoTrace,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -40,7 +41,7 @@ func Run(t *testing.T, open func(*testing.T) ca.Registry) {
 func event() ledger.Event {
 	return ledger.Event{
 		ID: uuid.Must(uuid.NewV7()).String(), Type: "ca.conformance.tested", Class: ledger.ClassCertificate,
-		Time: time.Now().UTC().Truncate(time.Millisecond), Actor: ledger.Actor{Kind: "service", ID: "conformance"}, Outcome: ledger.Success,
+		Time: time.Now().UTC().Truncate(time.Millisecond), Actor: ledger.Actor{Kind: "service", ID: "conformance"}, Object: ledger.Object{Kind: "certificate", ID: "conformance"}, Outcome: ledger.Success,
 	}
 }
 

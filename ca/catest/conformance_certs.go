@@ -144,3 +144,23 @@ func arrows(t *testing.T, reg ca.Registry) {
 		}
 	}
 }
+
+// holdLeavesNoTrace: a lifted hold takes its reason and time away, so that no
+// list of revoked certificates names it.
+func holdLeavesNoTrace(t *testing.T, reg ca.Registry) {
+	ctx := context.Background()
+	c, at := good(t, reg), time.Now().UTC().Truncate(time.Microsecond)
+	for _, step := range []struct {
+		to     ca.State
+		reason int
+		at     time.Time
+	}{{ca.StateHold, 6, at}, {ca.StateGood, 0, time.Time{}}} {
+		if _, err := reg.SetState(ctx, c.Issuer, c.Serial, step.to, step.reason, at, event()); err != nil {
+			t.Fatal(err)
+		}
+		got, err := reg.Certificate(ctx, c.Issuer, c.Serial)
+		if err != nil || got.State != step.to || got.Reason != step.reason || !got.RevokedAt.Equal(step.at) {
+			t.Errorf("%s: %+v, %v", step.to, got, err)
+		}
+	}
+}

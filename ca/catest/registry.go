@@ -23,6 +23,7 @@ var ErrInvariant = errors.New("catest: invariant broken")
 type Registry struct {
 	mu       sync.Mutex
 	requests map[string]ca.Request
+	tokens   map[string]string // token hash → request id
 	certs    map[[2]string]ca.Certificate
 	order    [][2]string
 	keys     map[string]ca.EscrowedKey
@@ -37,7 +38,7 @@ var _ ca.Registry = (*Registry)(nil)
 // New returns an empty registry.
 func New() *Registry {
 	return &Registry{
-		requests: map[string]ca.Request{}, certs: map[[2]string]ca.Certificate{}, keys: map[string]ca.EscrowedKey{},
+		requests: map[string]ca.Request{}, tokens: map[string]string{}, certs: map[[2]string]ca.Certificate{}, keys: map[string]ca.EscrowedKey{},
 		once: map[string]time.Time{}, seen: map[string]ledger.Receipt{}, failNext: map[string]error{},
 	}
 }
@@ -85,7 +86,8 @@ func (r *Registry) enter(method string) error {
 // record appends an event, which has to be one that the ledger would take. It
 // runs under mu, after the rows were checked and before they are written.
 func (r *Registry) record(ev ledger.Event) (ledger.Receipt, error) {
-	if ev.ID == "" || ev.Type == "" || ev.Class == 0 || ev.Time.IsZero() || ev.Actor.ID == "" ||
+	if ev.ID == "" || ev.Type == "" || ev.Class == 0 || ev.Time.IsZero() ||
+		ev.Actor.Kind == "" || ev.Actor.ID == "" || ev.Object.Kind == "" || ev.Object.ID == "" ||
 		(ev.Outcome != ledger.Success && ev.Outcome != ledger.Failure) {
 		return ledger.Receipt{}, fmt.Errorf("%w: event %q is not complete", ErrInvariant, ev.Type)
 	}
@@ -147,6 +149,9 @@ func (r *Registry) DecideRequest(_ context.Context, q ca.Request, ev ledger.Even
 	old.State, old.DecidedBy, old.Approval, old.Reason = q.State, q.DecidedBy, q.Approval, q.Reason
 	old.TokenHash, old.TokenExpires = q.TokenHash, q.TokenExpires
 	r.requests[q.ID] = old
+	if q.TokenHash != "" {
+		r.tokens[q.TokenHash] = q.ID
+	}
 	return rc, nil
 }
 
@@ -189,10 +194,9 @@ func (r *Registry) RequestByToken(_ context.Context, hash string, now time.Time)
 }
 
 func (r *Registry) byToken(hash string, now time.Time) (ca.Request, error) {
-	for _, q := range r.requests {
-		if hash != "" && q.TokenHash == hash && q.State == ca.RequestApproved && q.TokenUsed.IsZero() && now.Before(q.TokenExpires) {
-			return q, nil
-		}
+	q, ok := r.requests[r.tokens[hash]]
+	if ok && q.State == ca.RequestApproved && q.TokenUsed.IsZero() && now.Before(q.TokenExpires) {
+		return q, nil
 	}
 	return ca.Request{}, ca.ErrToken
 }

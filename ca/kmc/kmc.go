@@ -69,8 +69,12 @@ func (c *Centre) NewPair(ctx context.Context, pair string, signing *ecdsa.Public
 	if pair == "" {
 		return ca.EncryptionKey{}, errors.New("kmc: a pair needs an id")
 	}
-	if signing == nil || signing.Curve != sm2.P256() || signing.X == nil || signing.Y == nil || !signing.Curve.IsOnCurve(signing.X, signing.Y) {
+	if signing == nil || signing.Curve != sm2.P256() {
 		return ca.EncryptionKey{}, ErrSigningKey
+	}
+	// Encoding refuses a point off the curve, to which nothing may be encrypted.
+	if _, err := smx509.MarshalPKIXPublicKey(signing); err != nil {
+		return ca.EncryptionKey{}, fmt.Errorf("%w: %w", ErrSigningKey, err)
 	}
 	key, err := sm2.GenerateKey(c.cfg.Rand)
 	if err != nil {

@@ -150,8 +150,10 @@ func TestBadInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	off := p256.PublicKey // a point of P-256 is none of the SM2 curve
+	off.Curve = sm2.P256()
 	c := newCentre(t, newKEK(t, 1))
-	for name, pub := range map[string]*ecdsa.PublicKey{"nil": nil, "P-256": &p256.PublicKey, "no point": {Curve: sm2.P256()}} {
+	for name, pub := range map[string]*ecdsa.PublicKey{"nil": nil, "P-256": &p256.PublicKey, "off the curve": &off} {
 		if _, err := c.NewPair(context.Background(), "p", pub); !errors.Is(err, kmc.ErrSigningKey) {
 			t.Errorf("%s: err = %v", name, err)
 		}

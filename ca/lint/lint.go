@@ -82,10 +82,10 @@ func New() *Linter { return &Linter{lints: All()} }
 // Run applies every check.
 func (l *Linter) Run(in Input) []Result {
 	out := make([]Result, 0, len(l.lints))
-	for _, l := range l.lints {
-		r := Result{ID: l.ID, Clause: l.Clause, Applies: l.Effective.Format(time.DateOnly), Result: NA}
-		if !in.View.NotBefore.Before(l.Effective) {
-			f := l.Check(in)
+	for _, rule := range l.lints {
+		r := Result{ID: rule.ID, Clause: rule.Clause, Applies: rule.Effective.Format(time.DateOnly), Result: NA}
+		if !in.View.NotBefore.Before(rule.Effective) {
+			f := rule.Check(in)
 			r.Result, r.Detail = f.Outcome, f.Detail
 		}
 		out = append(out, r)

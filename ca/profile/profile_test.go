@@ -116,15 +116,15 @@ func TestTemplateRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	off := p256.PublicKey // a point of P-256 is none of the SM2 curve
+	off.Curve = sm2.P256()
 	for name, c := range map[string]struct {
 		change func(*profile.Fields)
 		want   error
 	}{
-		"key of the other track": {func(f *profile.Fields) { f.Public = &p256.PublicKey }, profile.ErrKey},
-		"no key":                 {func(f *profile.Fields) { f.Public = nil }, profile.ErrKey},
-		"point off the curve": {func(f *profile.Fields) {
-			f.Public = &ecdsa.PublicKey{Curve: sm2.P256(), X: big.NewInt(1), Y: big.NewInt(1)}
-		}, profile.ErrKey},
+		"key of the other track":  {func(f *profile.Fields) { f.Public = &p256.PublicKey }, profile.ErrKey},
+		"no key":                  {func(f *profile.Fields) { f.Public = nil }, profile.ErrKey},
+		"point off the curve":     {func(f *profile.Fields) { f.Public = &off }, profile.ErrKey},
 		"no serial":               {func(f *profile.Fields) { f.Serial = nil }, profile.ErrFields},
 		"no name":                 {func(f *profile.Fields) { f.Subject.CommonName = "" }, profile.ErrFields},
 		"no code of the unit":     {func(f *profile.Fields) { f.Subject.USCC = "" }, profile.ErrFields},

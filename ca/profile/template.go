@@ -16,6 +16,8 @@ import (
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/sm3"
 	"github.com/emmansun/gmsm/smx509"
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // Subject is who a certificate speaks of. It has no field for a personal
@@ -173,17 +175,20 @@ func KeyID(pub *ecdsa.PublicKey) ([]byte, error) {
 	return sum[:20], nil
 }
 
-// point is the uncompressed encoding; elliptic.Marshal is deprecated and
-// ecdsa.PublicKey.Bytes knows no SM2.
+// point is the content of subjectPublicKey. It goes by way of the encoded key,
+// which refuses a point off its curve.
 func point(pub *ecdsa.PublicKey) ([]byte, error) {
-	if pub == nil || pub.X == nil || pub.Y == nil || pub.Curve.Params().BitSize != 256 || !pub.Curve.IsOnCurve(pub.X, pub.Y) {
-		return nil, fmt.Errorf("%w: not a point of a 256-bit curve", ErrKey)
+	der, err := smx509.MarshalPKIXPublicKey(pub)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrKey, err)
 	}
-	out := make([]byte, 65)
-	out[0] = 4
-	pub.X.FillBytes(out[1:33])
-	pub.Y.FillBytes(out[33:])
-	return out, nil
+	in := cryptobyte.String(der)
+	var spki cryptobyte.String
+	var bits asn1.BitString
+	if !in.ReadASN1(&spki, cbasn1.SEQUENCE) || !spki.SkipASN1(cbasn1.SEQUENCE) || !spki.ReadASN1BitString(&bits) {
+		return nil, fmt.Errorf("%w: encoding", ErrKey)
+	}
+	return bits.RightAlign(), nil
 }
 
 // IssuerID names an issuing certificate in the registry and in URLs: SM3 of

@@ -26,7 +26,9 @@ func TestMain(m *testing.M) {
 // checks an exit code, which the contract of design §9 fixes.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:  "testdata/script",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Dir: "testdata/script",
+		// Samples that scripts share. Cheap: some milliseconds a script.
+		Setup: ledgerSample,
+		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "edit": edit},
 	})
 }

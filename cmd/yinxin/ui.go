@@ -120,8 +120,14 @@ func newRoot(u *ui) *cobra.Command {
 	}
 	root.PersistentFlags().BoolVar(&u.json, "json", false, u.words.Get("cli.flag.json").Both())
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(newDemoCommand(u))
+	root.AddCommand(newInitCommand(u))
+	root.AddCommand(newServeCommand(u))
 	root.AddCommand(newVersionCommand(u))
 	root.AddCommand(newVerifyCommand(u))
 	root.AddCommand(newCertCommand(u))
+	root.AddCommand(newLedgerCommand(u))
+	root.AddCommand(newSignCommand(u))
+	root.AddCommand(newSealCommand(u))
 	return root
 }

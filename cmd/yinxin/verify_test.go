@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/seal"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
@@ -136,5 +139,41 @@ func TestPrintableDisarmsControlSequences(t *testing.T) {
 	u.line("", "verify.line.verdict", data("mark", "?"), data("file", "a\x1b[2J\u202e{verdict}\n"), word("verdict", "verify.verdict.invalid"))
 	if s := strings.TrimSuffix(out.String(), "\n"); strings.ContainsAny(s, "\x1b\u202e\n") || !strings.Contains(s, "{verdict}") {
 		t.Fatalf("%q", out.String())
+	}
+}
+
+// A document whose anchors are given is valid: exit 0 and a tick, with PEM and DER
+// anchors alike.
+func TestVerifyWithTrust(t *testing.T) {
+	doc := filepath.Join(ofdCorpus(t), "sealed", "ride_right_v4.ofd")
+	raw, err := os.ReadFile(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := ofd.Open(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := p.Read(p.Signatures()[0].ValuePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ses, err := seal.ParseSignature(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	anchor := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ses.CertDER})
+	for name, b := range map[string][]byte{"signer.pem": anchor, "maker.CER": ses.Seal.MakerCertDER, "notes.txt": []byte("x")} {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out, errw bytes.Buffer
+	if code := run(context.Background(), []string{"verify", "--trust", dir, doc}, nil, &out, &errw); code != exitOK {
+		t.Fatalf("exit %d\n%s%s", code, &out, &errw)
+	}
+	if !strings.HasPrefix(out.String(), "✓ ") || !strings.Contains(out.String(), "technical verification only") {
+		t.Fatal(out.String())
 	}
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/x509"
@@ -129,29 +130,29 @@ func (p peers) Peer(ctx context.Context, leaf, issuer *x509.Certificate) (ledger
 // sameAgency lets an enforcement point ask for its own agency's systems only.
 type sameAgency struct{ people identity.Reader }
 
-func (s sameAgency) MayAsk(ctx context.Context, caller, subjectType, subjectID string) error {
+func (s sameAgency) MayAsk(ctx context.Context, caller, subjectType, subjectID string) (bool, error) {
 	me, err := s.people.System(ctx, caller)
 	if err != nil {
-		return err
+		return false, err
 	}
+	var unit identity.USCC
 	switch subjectType {
 	case "system":
-		if other, err := s.people.System(ctx, subjectID); err == nil && other.Agency == me.Agency {
-			return nil
-		}
+		var other identity.System
+		other, err = s.people.System(ctx, subjectID)
+		unit = other.Agency
 	case "person":
-		if p, err := s.people.Person(ctx, subjectID); err == nil && p.Agency == me.Agency {
-			return nil
-		}
+		var p identity.Person
+		p, err = s.people.Person(ctx, subjectID)
+		unit = p.Agency
 	case "agency":
-		if identity.USCC(subjectID) == me.Agency {
-			return nil
-		}
+		unit = identity.USCC(subjectID)
 	}
-	return errOtherAgency
+	if errors.Is(err, identity.ErrNotFound) { // a stranger is not told who exists
+		return false, nil
+	}
+	return err == nil && unit == me.Agency, err
 }
-
-var errOtherAgency = errors.New("app: the subject belongs to another agency")
 
 // sealed refuses to send what is not sealed or whose seal does not stand (X11-19a).
 type sealed struct {
@@ -204,4 +205,26 @@ func (t trust) good(certDER []byte, at time.Time) error {
 		return nil
 	}
 	return fmt.Errorf("%w: %s", ca.ErrState, row.State)
+}
+
+// revocation answers the verifier from the registry, for certificates of the
+// SM2 track; of others nothing is known.
+type revocation struct {
+	registry ca.Registry
+	issuing  *smx509.Certificate
+}
+
+func (r revocation) RevokedAt(ctx context.Context, certDER []byte) (time.Time, bool, error) {
+	crt, err := smx509.ParseCertificate(certDER)
+	if err != nil || !bytes.Equal(crt.RawIssuer, r.issuing.RawSubject) {
+		return time.Time{}, false, nil
+	}
+	row, err := r.registry.Certificate(ctx, ca.IssuerID(r.issuing), ca.FormatSerial(crt.SerialNumber))
+	if errors.Is(err, ca.ErrNotFound) {
+		return time.Time{}, false, nil
+	}
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	return row.RevokedAt, true, nil
 }

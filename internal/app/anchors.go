@@ -1,7 +1,6 @@
 package app
 
 import (
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
@@ -13,6 +12,8 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/profile"
+	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
 // Names of certificates in the anchors folder; all are public.
@@ -99,7 +100,34 @@ func SM3Hex(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func sha256Hex(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
+// ecdsaID names an authority of the ECDSA track as the registry does.
+func ecdsaID(c *x509.Certificate) string {
+	return profile.IssuerID(c.RawSubject, c.RawSubjectPublicKeyInfo)
+}
+
+// Roots are the anchors that a client pins: of TLS and of the SM2 track.
+func (h *House) Roots() (*x509.Certificate, *smx509.Certificate) {
+	return h.anchors.ecdsaRoot, h.anchors.sm2Root
+}
+
+// Trust is what the house itself verifies seals against.
+func (h *House) Trust() *verify.Trust { return h.trust }
+
+// LedgerCertificate is the certificate of the checkpoint signer, DER.
+func (h *House) LedgerCertificate() []byte { return h.anchors.ledger }
+
+// CopyAnchors writes the public certificates into a folder of somebody else.
+func (h *House) CopyAnchors(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("app: copy anchors: %w", err)
+	}
+	for name, der := range map[string][]byte{
+		fileSM2Root: h.anchors.sm2Root.Raw, fileSM2Issuing: h.anchors.sm2Issuing.Raw, fileECDSARoot: h.anchors.ecdsaRoot.Raw,
+		fileECDSAIssuing: h.anchors.ecdsaIssuing.Raw, fileLedgerCert: h.anchors.ledger,
+	} {
+		if err := writeAtomic(filepath.Join(dir, name), ca.PEM(der), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }

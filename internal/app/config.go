@@ -57,6 +57,7 @@ type Settings struct {
 	Organization string   `yaml:"organization" koanf:"organization"` // unit that runs it
 	USCC         string   `yaml:"uscc" koanf:"uscc"`                 // of that unit
 	Division     string   `yaml:"division" koanf:"division"`         // 6-digit division code
+	Duties       []string `yaml:"duties" koanf:"duties"`             // purpose codes of its duties (职权)
 	DB           string   `yaml:"db" koanf:"db"`                     // "" = SQLite in the data folder; postgres://…
 	Listen       string   `yaml:"listen" koanf:"listen"`             // host:port of HTTPS
 	Public       string   `yaml:"public" koanf:"public"`             // host:port under which clients reach it
@@ -86,7 +87,7 @@ func LoadSettings(dir string) (Settings, error) {
 	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
 		return Settings{}, fmt.Errorf("%w: %s: %w", ErrConfig, path, err)
 	}
-	known := map[string]bool{"name": true, "organization": true, "uscc": true, "division": true, "db": true, "listen": true, "public": true, "names": true, "sample": true}
+	known := map[string]bool{"name": true, "organization": true, "uscc": true, "division": true, "duties": true, "db": true, "listen": true, "public": true, "names": true, "sample": true}
 	for key := range k.Raw() {
 		if !known[key] {
 			return Settings{}, fmt.Errorf("%w: %s: unknown setting %q", ErrConfig, path, key)
@@ -97,7 +98,7 @@ func LoadSettings(dir string) (Settings, error) {
 		if !known[key] {
 			return "", nil
 		}
-		if key == "names" {
+		if key == "names" || key == "duties" {
 			return key, strings.Split(v, ",")
 		}
 		return key, v

@@ -151,3 +151,21 @@ func (c *custody) Close() error {
 }
 
 const kekSize = 16 // SM4
+
+// public is the public key of a key in custody, which need not be opened for it.
+func (c *custody) public(ctx context.Context, id string) (*ecdsa.PublicKey, error) {
+	rec, err := c.dir.Record(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("app: key %s: %w", id, err)
+	}
+	return rec.Public()
+}
+
+// ecPublic is the public key of an opened key.
+func ecPublic(k keys.Signer) (*ecdsa.PublicKey, error) {
+	pub, ok := k.Public().(*ecdsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("app: key %s is not an elliptic curve key", k.ID())
+	}
+	return pub, nil
+}

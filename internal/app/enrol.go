@@ -4,8 +4,24 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
+
+// CountCertificates counts the certificates in force of a system.
+func (h *House) CountCertificates(ctx context.Context, system string) (int, error) {
+	all, err := h.rooms.CA.CertificatesOf(ctx, system)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, c := range all {
+		if c.State == ca.StateGood {
+			n++
+		}
+	}
+	return n, nil
+}
 
 // Enrol spends an enrolment token: the SM2 pair now, and a one-time token for
 // the ECDSA track, minted only because the request was approved.

@@ -66,6 +66,9 @@ type House struct {
 	trust  *verify.Trust
 }
 
+// now is the clock as events carry it.
+func (h *House) now() time.Time { return h.cfg.Now().UTC().Truncate(time.Millisecond) }
+
 // newID makes ids of rows and events: UUIDv7, ordered by time.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
@@ -126,7 +129,7 @@ func (h *House) openBase(ctx context.Context) (err error) {
 		return fmt.Errorf("app: open store: %w", err)
 	}
 	h.Ledger, err = ledger.New(ctx, ledger.Config{
-		Store: h.store, Now: h.cfg.Now, Rand: h.cfg.Rand, Origin: h.cfg.origin(), Signer: h.custody.signer(keyLedger),
+		Store: h.store.Ledger(), Now: h.cfg.Now, Rand: h.cfg.Rand, Origin: h.cfg.origin(), Signer: h.custody.signer(keyLedger),
 		CheckpointEvery: checkpointEvery,
 	})
 	if err != nil {
@@ -149,14 +152,17 @@ func (h *House) openPeople() (err error) {
 	if err != nil {
 		return err
 	}
-	if h.Grading, err = grading.New(grading.Config{Registry: h.rooms.Grading, Now: now, NewID: newID}); err != nil {
-		return err
-	}
-	h.Sharing, err = sharing.New(sharing.Config{Catalogue: h.rooms.Sharing, Trust: good, Now: now, NewID: newID})
+	h.Grading, err = grading.New(grading.Config{Registry: h.rooms.Grading, Directory: h.rooms.Identity, Now: now, NewID: newID})
 	if err != nil {
 		return err
 	}
-	h.Signin, err = signin.New(signin.Config{Store: h.rooms.Signin, Keyring: keyring{h}, Now: now, Rand: h.cfg.Rand, NewID: newID})
+	h.Sharing, err = sharing.New(sharing.Config{
+		Catalogue: h.rooms.Sharing, Directory: h.rooms.Identity, Trust: partySeal{h.rooms.Seals, good}.trust, Now: now, NewID: newID,
+	})
+	if err != nil {
+		return err
+	}
+	h.Signin, err = signin.New(signin.Config{Store: h.rooms.Signin, People: h.rooms.Identity, Keyring: keyring{h}, Recorder: h.Ledger, Now: now, Rand: h.cfg.Rand, NewID: newID})
 	return err
 }
 
@@ -189,7 +195,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	h.StepCA, err = stepca.New(ctx, stepca.Config{
 		Registry: h.rooms.CA, Root: h.anchors.ecdsaRoot, Issuing: h.anchors.ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing),
 		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Identity}, Gate: gate{h.rooms.Grading, h.cfg.Now},
-		Recorder: h.Ledger, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
+		Recorder: h.Ledger, Agency: h.cfg.USCC, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
 	})
 	return err
 }

@@ -33,6 +33,7 @@ type Founded struct {
 
 // Link lets one person in, once.
 type Link struct {
+	Person  string
 	Role    identity.Role
 	Name    string
 	URL     string
@@ -137,10 +138,10 @@ func foundKeys(ctx context.Context, cfg Config) (err error) {
 		return fmt.Errorf("app: open store: %w", err)
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	if head, err := st.Head(ctx, 0); err != nil || head.Size > 0 {
+	if head, err := st.Ledger().Head(ctx, 0); err != nil || head.Size > 0 {
 		return errors.Join(fmt.Errorf("%w: the store holds a ledger of %d entries", ErrInitialised, head.Size), err)
 	}
-	seq, err := ledger.New(ctx, ledger.Config{Store: st, Now: cfg.Now, Rand: cfg.Rand, Origin: cfg.origin(), Signer: cu.signer(keyLedger)})
+	seq, err := ledger.New(ctx, ledger.Config{Store: st.Ledger(), Now: cfg.Now, Rand: cfg.Rand, Origin: cfg.origin(), Signer: cu.signer(keyLedger)})
 	if err != nil {
 		return fmt.Errorf("app: ledger: %w", err)
 	}
@@ -222,7 +223,7 @@ func foundPeople(ctx context.Context, cfg Config, admins []Administrator) (_ Fou
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
 	out := Founded{SM2RootSM3: SM3Hex(h.anchors.sm2Root.Raw), ECDSARootSM3: SM3Hex(h.anchors.ecdsaRoot.Raw)}
-	unit := identity.Agency{USCC: identity.USCC(cfg.USCC), Name: cfg.Organization, Kind: identity.KindOrgan, District: cfg.Division, Sample: cfg.Sample}
+	unit := identity.Agency{USCC: identity.USCC(cfg.USCC), Name: cfg.Organization, Kind: identity.KindOrgan, District: cfg.Division, Duties: cfg.Duties, Sample: cfg.Sample}
 	if _, _, err := h.Identity.RegisterAgency(ctx, unit, h.service()); err != nil {
 		return Founded{}, err
 	}

@@ -1,13 +1,16 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/profile"
 	"github.com/yinxin-gov/yinxin/internal/keys"
@@ -80,4 +83,49 @@ func (h *House) MakeSeal(ctx context.Context, actor ledger.Actor, o SealOrder) (
 		ValidFrom: crt.Certificate.NotBefore, ValidUntil: crt.Certificate.NotAfter, Drawn: true,
 		Picture: seal.Picture{Type: "PNG", Data: img, Width: picture.DefaultDiameter, Height: picture.DefaultDiameter},
 	}, signer.Maker{KeyID: keyMaker, CertDER: h.anchors.maker})
+}
+
+// AgreementSubject is what the leader of a party approves before its seal goes
+// on the terms.
+func AgreementSubject(a sharing.Agreement, party identity.USCC, requester string) approval.Subject {
+	return approval.Subject{Kind: approval.KindAgreement, ID: a.ID + "/" + string(party), Digest: a.Digest, Unit: party, Requester: requester}
+}
+
+// SealAgreement puts a party's seal on drafted terms, once its leader has
+// approved exactly these terms (西政办发〔2014〕14号 art. 26).
+func (h *House) SealAgreement(ctx context.Context, a sharing.Agreement, party identity.USCC, sealID string) (sharing.PartySeal, error) {
+	want := AgreementSubject(a, party, "")
+	if _, err := h.Approvals.Verified(ctx, want.Kind, want.ID, want.Digest); err != nil {
+		return sharing.PartySeal{}, err
+	}
+	s, err := h.rooms.Seals.Seal(ctx, sealID)
+	if err != nil {
+		return sharing.PartySeal{}, err
+	}
+	if s.Unit != string(party) || s.State != signer.SealActive {
+		return sharing.PartySeal{}, fmt.Errorf("%w: seal %s", signer.ErrSealState, sealID)
+	}
+	key, err := sealKeys{h.custody}.Signer(ctx, s.KeyID)
+	if err != nil {
+		return sharing.PartySeal{}, err
+	}
+	return sharing.SealTerms(a, key, s.CertDER, party, sealID, h.now())
+}
+
+// partySeal says whether a seal on an agreement is the party's own registered,
+// active seal with a certificate that was good at the time.
+type partySeal struct {
+	seals signer.Register
+	good  func(certDER []byte, at time.Time) error
+}
+
+func (p partySeal) trust(s sharing.PartySeal) error {
+	reg, err := p.seals.Seal(context.Background(), s.SealID)
+	if err != nil {
+		return err
+	}
+	if reg.Unit != string(s.Party) || reg.State != signer.SealActive || !bytes.Equal(reg.CertDER, s.CertDER) || s.At.Before(reg.ValidFrom) || s.At.After(reg.ValidUntil) {
+		return fmt.Errorf("%w: seal %s is not an active seal of %s", signer.ErrSealState, s.SealID, s.Party)
+	}
+	return p.good(s.CertDER, s.At)
 }

@@ -66,7 +66,7 @@ func (h *House) handler() (http.Handler, error) {
 		Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log, Version: Version,
 	})
 	zen, err := authzen.New(authzen.Config{
-		Decider: h.PDP, MayAsk: sameAgency{h.rooms.Identity}, Caller: h.caller, Public: "https://" + h.cfg.Public,
+		Decider: h.PDP, MayAsk: sameAgency{h.rooms.Identity}, Caller: h.caller, Identifier: "https://" + h.cfg.Public,
 	})
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (h *House) issuers(w http.ResponseWriter, r *http.Request) {
 		der []byte
 	}{
 		{ca.IssuerID(h.anchors.sm2Issuing), h.anchors.sm2Issuing.Raw}, {ca.IssuerID(h.anchors.sm2Root), h.anchors.sm2Root.Raw},
-		{h.anchors.ecdsaID(h.anchors.ecdsaIssuing), h.anchors.ecdsaIssuing.Raw}, {h.anchors.ecdsaID(h.anchors.ecdsaRoot), h.anchors.ecdsaRoot.Raw},
+		{ecdsaID(h.anchors.ecdsaIssuing), h.anchors.ecdsaIssuing.Raw}, {ecdsaID(h.anchors.ecdsaRoot), h.anchors.ecdsaRoot.Raw},
 	} {
 		if chi.URLParam(r, "name") == c.id+".cer" {
 			w.Header().Set("Content-Type", "application/pkix-cert")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/pem"
-	"fmt"
 	"io"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
@@ -33,10 +32,7 @@ func (h *House) LedgerHead(context.Context) (wire.Head, error) {
 
 // ExportLedger signs a checkpoint over everything and writes the export file.
 func (h *House) ExportLedger(ctx context.Context, w io.Writer) error {
-	if err := h.Ledger.Checkpoint(ctx); err != nil {
-		return fmt.Errorf("app: checkpoint: %w", err)
-	}
-	return ledger.Export(ctx, w, h.store, h.Ledger.Head(), h.anchors.ledger)
+	return h.Ledger.Export(ctx, w)
 }
 
 // recentLines is how many entries the ledger page shows.
@@ -59,7 +55,7 @@ func (h *House) ledgerPage(ctx context.Context, p console.Person) (console.Head,
 	if hd.Size > recentLines {
 		from = hd.Size - recentLines
 	}
-	entries, err := h.store.Entries(ctx, hd.Shard, from, hd.Size)
+	entries, err := h.store.Ledger().Entries(ctx, hd.Shard, from, hd.Size)
 	if err != nil {
 		return console.Head{}, err
 	}

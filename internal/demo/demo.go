@@ -92,7 +92,11 @@ type walk struct {
 	plain, sealed  []byte
 	title          string
 	transfer       Transfer
+	statistics     string // holding of A that has a lower label
 	console        string
+	auditor        string // person id
+	listen         string
+	ledger         Ledger
 	ra, sealAdmin  person
 	samples        Samples
 	shortLivedEnds time.Time
@@ -116,8 +120,8 @@ func Run(ctx context.Context, cfg Config) (_ *Demo, err error) {
 		return nil, errors.Join(err, ln.Close())
 	}
 	w.public = net.JoinHostPort("localhost", strconv.Itoa(ln.Addr().(*net.TCPAddr).Port))
-	w.url = "https://" + w.public
-	if err := w.found(ctx, ln.Addr().String()); err != nil {
+	w.url, w.listen = "https://"+w.public, ln.Addr().String()
+	if err := w.found(ctx); err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
 	// The server outlives the walk: Close ends it.

@@ -44,6 +44,9 @@ type person struct {
 	pin string
 }
 
+// filing is the number of a sample filing certificate (备案证明).
+const filing = division + "00001-00001"
+
 // pin is a sample PIN; sample persons have no others.
 func pin(role identity.Role) string { return "yangli-" + string(role) + "-2026" }
 
@@ -62,10 +65,14 @@ func (w *walk) sampleUnits() []*agency {
 
 // found makes the house and its founders: the operating unit and three
 // administrators by one-time links.
-func (w *walk) found(ctx context.Context, listen string) error {
+func (w *walk) found(ctx context.Context) error {
 	units := w.sampleUnits()
 	for i, a := range units {
-		a.unit.USCC = identity.SampleUSCC(division, i+1)
+		code, err := identity.SampleUSCC(division, i+1)
+		if err != nil {
+			return err
+		}
+		a.unit.USCC = code
 		a.unit.District, a.unit.Sample = division, true
 		if a.unit.Kind == "" {
 			a.unit.Kind = identity.KindOrgan
@@ -77,7 +84,7 @@ func (w *walk) found(ctx context.Context, listen string) error {
 	cfg := app.Config{
 		Settings: app.Settings{
 			Name: "yangli", Organization: op.unit.Name, USCC: string(op.unit.USCC), Division: division, Duties: op.unit.Duties,
-			Listen: listen, Public: w.public, Names: []string{"localhost"}, Sample: true,
+			Listen: w.listen, Public: w.public, Names: []string{"localhost"}, Sample: true,
 		},
 		Dir: w.path("server"), Now: w.cfg.Now, Log: w.cfg.Log,
 	}
@@ -96,7 +103,7 @@ func (w *walk) found(ctx context.Context, listen string) error {
 	w.tell.plain(true, "demo.house.admins", "n", fmt.Sprint(len(made.Links)))
 	for _, l := range made.Links {
 		if l.Role == identity.RoleAuditor {
-			w.console = l.URL
+			w.auditor = l.Person
 		}
 	}
 	return nil
@@ -201,7 +208,7 @@ func (w *walk) grade(ctx context.Context, a *agency) (ledger.Receipt, error) {
 	now := w.now().UTC()
 	_, rc, err := w.house.Grading.Register(ctx, grading.Record{
 		System: a.system.ID, Version: 1, Grade: a.grade, Reason: "样例定级", State: grading.StateCertified, BuildingUnit: a.unit.USCC,
-		Filing: division + "00001-00001", DecidedOn: now.AddDate(0, -2, 0), AssessedOn: now.AddDate(0, -1, 0), ValidUntil: now.AddDate(2, 0, 0), Sample: true,
+		Filing: filing, DecidedOn: now.AddDate(0, -2, 0), AssessedOn: now.AddDate(0, -1, 0), ValidUntil: now.AddDate(2, 0, 0), Sample: true,
 	}, w.house.PersonActor(a.leader.ID, a.unit.USCC))
 	return rc, err
 }

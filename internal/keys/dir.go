@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"encoding/json"
@@ -52,6 +53,7 @@ type Record struct {
 	Purpose   Purpose   `json:"purpose"`
 	Class     Class     `json:"class"`
 	Owner     string    `json:"owner,omitempty"`
+	SPKI      []byte    `json:"spki"` // SubjectPublicKeyInfo, DER
 	SPKISM3   string    `json:"spki_sm3"`
 	Salt      []byte    `json:"pin_salt,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
@@ -191,11 +193,11 @@ func (d *Dir) load(ctx context.Context, id string, passphrase []byte) (*private,
 	if err != nil {
 		return nil, Record{}, err
 	}
-	sum, err := spkiSM3(k.public())
+	spki, sum, err := spkiSM3(k.public())
 	if err != nil {
 		return nil, Record{}, err
 	}
-	if sum != rec.SPKISM3 {
+	if sum != rec.SPKISM3 || !bytes.Equal(spki, rec.SPKI) {
 		return nil, Record{}, fmt.Errorf("%w: %s holds another key", ErrRecord, id)
 	}
 	return k, rec, nil

@@ -25,13 +25,13 @@ func (d *Dir) keep(k *private, s Spec) (rec Record, err error) {
 			return Record{}, err
 		}
 	}
-	sum, err := spkiSM3(k.public())
+	spki, sum, err := spkiSM3(k.public())
 	if err != nil {
 		return Record{}, err
 	}
 	rec = Record{
 		ID: s.ID, Algorithm: s.Algorithm, Purpose: s.Purpose, Class: ClassSoftwareFile,
-		Owner: s.Owner, SPKISM3: sum, Salt: s.Salt,
+		Owner: s.Owner, SPKI: spki, SPKISM3: sum, Salt: s.Salt,
 		CreatedAt: d.cfg.Now().UTC().Truncate(time.Millisecond),
 	}
 	sealed, err := seal(k, passphrase, d.cfg.Rand)

@@ -188,11 +188,25 @@ func generate(a Algorithm, rand io.Reader) (*private, error) {
 	return &private{ec: k}, nil
 }
 
-func spkiSM3(pub *ecdsa.PublicKey) (string, error) {
-	der, err := smx509.MarshalPKIXPublicKey(pub)
-	if err != nil {
-		return "", fmt.Errorf("keys: encoding the public key: %w", err)
+func spkiSM3(pub *ecdsa.PublicKey) (der []byte, digest string, err error) {
+	if der, err = smx509.MarshalPKIXPublicKey(pub); err != nil {
+		return nil, "", fmt.Errorf("keys: encoding the public key: %w", err)
 	}
 	sum := sm3.Sum(der)
-	return hex.EncodeToString(sum[:]), nil
+	return der, hex.EncodeToString(sum[:]), nil
+}
+
+// Public is the key's public half, known without opening the key. That the
+// private half fits is checked whenever the key is opened.
+func (r Record) Public() (*ecdsa.PublicKey, error) {
+	key, err := smx509.ParsePKIXPublicKey(r.SPKI)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrRecord, r.ID, err)
+	}
+	pub, ok := key.(*ecdsa.PublicKey)
+	sum := sm3.Sum(r.SPKI)
+	if !ok || hex.EncodeToString(sum[:]) != r.SPKISM3 {
+		return nil, fmt.Errorf("%w: %s: public key", ErrRecord, r.ID)
+	}
+	return pub, nil
 }

@@ -2,6 +2,10 @@
 // visit, a PIN that takes part in unlocking the person's own key, and sessions.
 // It keeps no password and no token in clear, only SM3 digests of random
 // 256-bit values, and compares in constant time.
+//
+// It refuses a link that was used, has expired or is for something else, all
+// with one answer; a sixth try after five wrong ones, for a quarter of an hour
+// (GB/T 22239 8.1.4.1 b); and everything of a person who has left.
 package signin
 
 import (
@@ -16,10 +20,16 @@ import (
 type Link struct {
 	Hash    string
 	Person  string
-	Purpose string // "activate": set a PIN; "console": sign in once (demo)
+	Purpose string // PurposeActivate or PurposeConsole
 	Expires time.Time
 	Used    time.Time
 }
+
+// Purposes of a Link.
+const (
+	PurposeActivate = "activate" // set a PIN, which makes the person's key
+	PurposeConsole  = "console"  // sign in once, without a key
+)
 
 // Session is a signed-in browser; Hash is the SM3 of the cookie value, hex.
 type Session struct {
@@ -33,6 +43,13 @@ type Session struct {
 var (
 	ErrLink    = errors.New("signin: link unknown, used or expired")
 	ErrSession = errors.New("signin: no such session")
+	ErrPIN     = errors.New("signin: wrong person or PIN")
+	ErrWeakPIN = errors.New("signin: PIN does not meet the rules")
+	ErrLocked  = errors.New("signin: too many wrong tries")
+	ErrInvalid = errors.New("signin: invalid request")
+	// ErrActivation: the link was used up, but the key could not be made; the
+	// person needs another link.
+	ErrActivation = errors.New("signin: activation failed")
 )
 
 // Store is the store of this room: row and event in one transaction.

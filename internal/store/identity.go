@@ -162,9 +162,9 @@ func (r postRow) post() identity.Post {
 	}
 }
 
-// AddPost implements identity.Register. It refuses with ErrIncompatible a
-// second one of the three administrators (三员分立) for a person whose terms
-// would overlap, across agencies.
+// AddPost implements identity.Register. It refuses with ErrIncompatible a post
+// whose term overlaps one of the same person, in whatever agency, that
+// identity.Incompatible keeps apart from it (三员分立).
 func (i *Identity) AddPost(ctx context.Context, p identity.Post, ev ledger.Event) (ledger.Receipt, error) {
 	if !p.Until.IsZero() && !p.From.Before(p.Until) {
 		return ledger.Receipt{}, fmt.Errorf("%w: the term of post %q ends before it begins", identity.ErrInvalid, p.ID)
@@ -175,7 +175,7 @@ func (i *Identity) AddPost(ctx context.Context, p identity.Post, ev ledger.Event
 			return fmt.Errorf("reading the posts of %q: %w", p.Person, err)
 		}
 		for _, h := range held {
-			if h.Role != p.Role && administrator(h.Role) && administrator(p.Role) && overlap(h, p) {
+			if identity.Incompatible(h.Role, p.Role) && overlap(h, p) {
 				return fmt.Errorf("%w: %s and %s by %q", identity.ErrIncompatible, h.Role, p.Role, p.Person)
 			}
 		}
@@ -186,13 +186,15 @@ func (i *Identity) AddPost(ctx context.Context, p identity.Post, ev ledger.Event
 	})
 }
 
-func administrator(r identity.Role) bool {
-	return r == identity.RoleSystemAdmin || r == identity.RoleSecurityOfficer || r == identity.RoleAuditor
-}
-
 func overlap(a, b identity.Post) bool {
 	endsAfter := func(p identity.Post, t time.Time) bool { return p.Until.IsZero() || p.Until.After(t) }
 	return endsAfter(a, b.From) && endsAfter(b, a.From)
+}
+
+// Holders returns the persons who ever held a role in a unit; whether a term
+// covers today is the caller's question.
+func (i *Identity) Holders(ctx context.Context, unit identity.USCC, role identity.Role) ([]identity.Person, error) {
+	return list(ctx, i.s.r, personRow.person, "id", "id IN (SELECT person FROM identity_post WHERE agency = ? AND role = ?)", string(unit), string(role))
 }
 
 // PostsOf implements identity.Reader.

@@ -103,11 +103,11 @@ func TestNoGradeBelowItsHoldings(t *testing.T) {
 		ok(t, hold("before", 2, 2)) // ungraded: the decision point's to refuse
 		wantErr(t, grade(1, 3, 1), grading.ErrBelowHoldings)
 		wantErr(t, grade(1, 1, 3), grading.ErrBelowHoldings)
-		wantErr(t, grade(2, 3, 3), grading.ErrInvalid) // not the next version
 		wantErr(t, grade(0, 3, 3), grading.ErrInvalid)
 		wantErr(t, grade(1, 0, 3), grading.ErrInvalid)
 		wantErr(t, grade(1, 6, 3), grading.ErrInvalid)
 		ok(t, grade(1, 3, 3))
+		wantErr(t, grade(1, 3, 3), grading.ErrInvalid) // history is append-only
 		wantErr(t, hold("too much", 4, 1), grading.ErrBelowHoldings)
 		ok(t, hold("more", 3, 1))
 		wantErr(t, grade(2, 2, 3), grading.ErrBelowHoldings)
@@ -196,11 +196,12 @@ func TestAdministratorsAreThreePeople(t *testing.T) {
 		wantErr(t, add("2", "p-1", identity.RoleSecurityOfficer, 2, 3), identity.ErrIncompatible)
 		ok(t, add("2", "p-1", identity.RoleAuditor, 10, 0)) // the day the other term ends
 		wantErr(t, add("3", "p-1", identity.RoleSystemAdmin, 20, 0), identity.ErrIncompatible)
-		ok(t, add("3", "p-1", identity.RoleClerk, 1, 0))
+		wantErr(t, add("3", "p-1", identity.RoleClerk, 1, 0), identity.ErrIncompatible)
+		ok(t, add("3", "p-1", identity.RoleUnitLeader, 1, 0))
 		ok(t, add("4", "p-1", identity.RoleAuditor, 12, 13)) // the same role
 		ok(t, add("5", "p-2", identity.RoleSecurityOfficer, 1, 0))
-		wantErr(t, add("6", "p-2", identity.RoleClerk, 5, 5), identity.ErrInvalid)
-		wantErr(t, add("6", "ghost", identity.RoleClerk, 1, 0), identity.ErrNotFound)
+		wantErr(t, add("6", "p-2", identity.RoleUnitLeader, 5, 5), identity.ErrInvalid)
+		wantErr(t, add("6", "ghost", identity.RoleUnitLeader, 1, 0), identity.ErrNotFound)
 	})
 }
 

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"math"
 	"time"
 
 	"github.com/emmansun/gmsm/sm3"
@@ -74,16 +73,6 @@ func (r entryRow) entry() ledger.Entry {
 	return ledger.Entry{
 		ID: r.ID, Shard: uint32(r.Shard), Seq: uint64(r.Seq), Leaf: r.Leaf, Header: r.Header, Salt: r.Salt, Body: r.Body,
 	}
-}
-
-// leavesRow holds the leaves of one batch, joined: a start reads them without
-// dragging the bodies along.
-type leavesRow struct {
-	bun.BaseModel `bun:"table:ledger_leaves"`
-
-	Shard  int64  `bun:"shard,pk"`
-	First  int64  `bun:"first_seq,pk"`
-	Leaves []byte `bun:"leaves"`
 }
 
 // Head implements ledger.Backend.
@@ -165,9 +154,12 @@ func (l *Ledger) Leaves(ctx context.Context, shard uint32, from, to uint64) ([]b
 	return out, nil
 }
 
+// maxSize is how long a shard may grow: what the keys of its index can name.
+const maxSize = stretch << 31
+
 // span brings a range into what the columns can hold.
 func span(from, to uint64) (lo, hi int64) {
-	const top = math.MaxInt64 / sm3.Size
+	const top = maxSize
 	return int64(min(from, top)), int64(min(to, top))
 }
 
@@ -187,24 +179,37 @@ func (l *Ledger) SetCheckpoint(ctx context.Context, shard uint32, epoch, size ui
 	})
 }
 
-// EntriesByObject traces one object through all shards, oldest first. Entries
-// whose body was erased are not found: nothing says any more what they were
-// about.
+// EntriesByObject traces one object through all shards, oldest first in each.
+// Entries whose body was erased are not found: nothing says any more what they
+// were about.
 func (l *Ledger) EntriesByObject(ctx context.Context, object ledger.Object, limit int) ([]ledger.Entry, error) {
 	want, err := objectBytes(object)
 	if err != nil {
 		return nil, err
 	}
-	var rows []entryRow
-	err = l.s.r.NewSelect().Model(&rows).Where("object_key = ?", objectKey(want)).
-		OrderExpr("shard, seq").Limit(int64(limit)).Scan(ctx)
+	heads, err := list(ctx, l.s.r, headRow.head, "shard", "size > 0")
 	if err != nil {
 		return nil, fmt.Errorf("tracing %s %q: %w", object.Kind, object.ID, err)
 	}
 	var out []ledger.Entry
-	for _, r := range rows {
-		if bytes.Equal(objectOf(r.Body), want) { // the key is a short hash: others may share it
-			out = append(out, r.entry())
+	for _, h := range heads {
+		for from := uint64(0); from < h.Size; from += probes * stretch {
+			var keys []int64
+			for seq := from; seq < min(from+probes*stretch, h.Size); seq += stretch {
+				keys = append(keys, objectKey(seq, want))
+			}
+			found, err := list(ctx, l.s.r, entryRow.entry, "seq", "shard = ? AND object_key IN (?)", int64(h.Shard), bun.List(keys))
+			if err != nil {
+				return nil, fmt.Errorf("tracing %s %q: %w", object.Kind, object.ID, err)
+			}
+			for _, e := range found {
+				if !bytes.Equal(objectOf(e.Body), want) { // the key is a short hash: others may share it
+					continue
+				}
+				if out = append(out, e); len(out) == limit {
+					return out, nil
+				}
+			}
 		}
 	}
 	return out, nil
@@ -230,9 +235,19 @@ func objectOf(body []byte) []byte {
 	return object
 }
 
-// objectKey is a short index key; it is no proof of anything.
-func objectKey(object []byte) int64 {
-	h := fnv.New64a()
+// The index over objects is cut into stretches of the chain, one after the
+// other: new keys all fall into the pages of the last stretch. Keys spread over
+// the whole index would make each batch rewrite most of its pages, and a commit
+// several times as expensive. Tracing asks every stretch, many in one query.
+const (
+	stretch = 1 << 13
+	probes  = 256
+)
+
+// objectKey is where the index keeps an object in the stretch of seq: 31 bits
+// of stretch, 32 bits of hash. It is no proof of anything.
+func objectKey(seq uint64, object []byte) int64 {
+	h := fnv.New32a()
 	_, _ = h.Write(object)
-	return int64(h.Sum64())
+	return int64(seq/stretch)<<32 | int64(h.Sum32())
 }

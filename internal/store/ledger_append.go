@@ -45,7 +45,7 @@ func (l *Ledger) AppendBatch(ctx context.Context, b ledger.Batch) error {
 // stretch of its shard: a gap could not be repaired later.
 func fits(b ledger.Batch) error {
 	if b.New.Shard != b.Old.Shard || b.New.Size != b.Old.Size+uint64(len(b.Entries)) ||
-		b.New.Size > math.MaxInt64/sm3.Size || b.New.Epoch > math.MaxInt64 || b.New.Epoch < b.Old.Epoch {
+		b.New.Size > maxSize || b.New.Epoch > math.MaxInt64 || b.New.Epoch < b.Old.Epoch {
 		return fmt.Errorf("store: batch from size %d, epoch %d to size %d, epoch %d with %d entries",
 			b.Old.Size, b.Old.Epoch, b.New.Size, b.New.Epoch, len(b.Entries))
 	}
@@ -94,7 +94,7 @@ func (l *Ledger) appendPostgres(ctx context.Context, b ledger.Batch) error {
 	seqs, objects, ids := make([]int64, n), make([]int64, n), make([]string, n)
 	leaves, headers, salts, bodies := make([][]byte, n), make([][]byte, n), make([][]byte, n), make([][]byte, n)
 	for i, e := range b.Entries {
-		seqs[i], ids[i], objects[i] = int64(e.Seq), e.ID, objectKey(objectOf(e.Body))
+		seqs[i], ids[i], objects[i] = int64(e.Seq), e.ID, objectKey(e.Seq, objectOf(e.Body))
 		leaves[i], headers[i], salts[i], bodies[i] = e.Leaf, e.Header, e.Salt, e.Body
 	}
 	outbox := b.OutboxIDs
@@ -112,8 +112,9 @@ func (l *Ledger) appendPostgres(ctx context.Context, b ledger.Batch) error {
 		if !ok {
 			return fmt.Errorf("store: unexpected driver %T", driver)
 		}
-		// Arrays as parameters, in binary: no value is ever written into SQL text.
-		return c.Conn().QueryRow(ctx, appendStatement, pgx.QueryExecModeExec,
+		// Arrays as binary parameters: no value is ever written into SQL text, and
+		// nothing stays prepared on the server, which poolers would lose.
+		return c.Conn().QueryRow(ctx, appendStatement, pgx.QueryExecModeCacheDescribe,
 			int64(b.New.Epoch), int64(b.New.Size), b.New.LastLeaf, b.New.Root, b.New.Time,
 			int64(b.Old.Shard), int64(b.Old.Epoch), int64(b.Old.Size),
 			outbox, joinLeaves(b.Entries), seqs, ids, objects, leaves, headers, salts, bodies).Scan(&won, &written)
@@ -193,7 +194,7 @@ func (l *Ledger) appendSQLite(ctx context.Context, b ledger.Batch) (err error) {
 		}
 		args := make([]any, 0, 8*k)
 		for _, e := range rest[:k] {
-			args = append(args, int64(e.Shard), int64(e.Seq), e.ID, objectKey(objectOf(e.Body)), e.Leaf, e.Header, e.Salt, e.Body)
+			args = append(args, int64(e.Shard), int64(e.Seq), e.ID, objectKey(e.Seq, objectOf(e.Body)), e.Leaf, e.Header, e.Salt, e.Body)
 		}
 		if _, err := run(stmt, args...); err != nil {
 			return err

@@ -23,7 +23,10 @@ func openSQLite(path string, readers int, create bool) (w, r *bun.DB, err error)
 		return nil, nil, err
 	}
 	writer, err := sql.Open("sqlite", liteDSN(path, "immediate",
-		"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(1)"))
+		"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(1)",
+		// 32 MiB keep the hot pages of the indexes; a WAL of 16 MB spreads the
+		// cost of a checkpoint over more commits.
+		"cache_size(-32768)", "wal_autocheckpoint(4000)"))
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening %s: %w", path, err)
 	}

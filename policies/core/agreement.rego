@@ -62,10 +62,16 @@ offered contains [i, agency, k] if {
 	a.resource == input.sources[i].resource
 }
 
+# 有不被协议覆盖的使用时，才逐条说明原因（各条写作 fault）
+deny contains reason if {
+	count(uncovered) > 0
+	some reason in fault
+}
+
 # METADATA
 # title: 按与信息提供方签署的协议使用
 # custom: {clause: X11-26, code: E06_agreement.none}
-deny contains {"code": "E06_agreement.none", "detail": input.sources[i].resource} if {
+fault contains {"code": "E06_agreement.none", "detail": input.sources[i].resource} if {
 	some [i, _] in uncovered
 	count([a | some a in input.agreements; a.resource == input.sources[i].resource]) == 0
 }
@@ -73,7 +79,7 @@ deny contains {"code": "E06_agreement.none", "detail": input.sources[i].resource
 # METADATA
 # title: 协议的当事方须是使用单位和提供方
 # custom: {clause: X11-26, code: E06_agreement.party}
-deny contains {"code": "E06_agreement.party", "detail": a.id} if {
+fault contains {"code": "E06_agreement.party", "detail": a.id} if {
 	some [i, agency, k] in offered
 	a := input.agreements[k]
 	not between(a, input.sources[i], agency)
@@ -82,7 +88,7 @@ deny contains {"code": "E06_agreement.party", "detail": a.id} if {
 # METADATA
 # title: 协议生效之前不得使用
 # custom: {clause: X11-26, code: E06_agreement.not_yet}
-deny contains {"code": "E06_agreement.not_yet", "detail": a.id} if {
+fault contains {"code": "E06_agreement.not_yet", "detail": a.id} if {
 	some [_, _, k] in offered
 	a := input.agreements[k]
 	input.now < a.not_before
@@ -91,7 +97,7 @@ deny contains {"code": "E06_agreement.not_yet", "detail": a.id} if {
 # METADATA
 # title: 协议到期之后不得使用
 # custom: {clause: X11-26, code: E06_agreement.expired}
-deny contains {"code": "E06_agreement.expired", "detail": a.id} if {
+fault contains {"code": "E06_agreement.expired", "detail": a.id} if {
 	some [_, _, k] in offered
 	a := input.agreements[k]
 	input.now >= a.not_after
@@ -100,7 +106,7 @@ deny contains {"code": "E06_agreement.expired", "detail": a.id} if {
 # METADATA
 # title: 协议终止之后不得使用
 # custom: {clause: X11-26, code: E06_agreement.terminated}
-deny contains {"code": "E06_agreement.terminated", "detail": a.id} if {
+fault contains {"code": "E06_agreement.terminated", "detail": a.id} if {
 	some [_, _, k] in offered
 	a := input.agreements[k]
 	input.now >= a.terminated
@@ -109,7 +115,7 @@ deny contains {"code": "E06_agreement.terminated", "detail": a.id} if {
 # METADATA
 # title: 三方签章齐全，协议方为有效
 # custom: {clause: X14-26c, code: E06_agreement.seal_missing}
-deny contains {"code": "E06_agreement.seal_missing", "detail": a.id} if {
+fault contains {"code": "E06_agreement.seal_missing", "detail": a.id} if {
 	some [_, _, k] in offered
 	a := input.agreements[k]
 	count({a.provider, a.consumer, a.office} - a.seals) > 0
@@ -118,7 +124,7 @@ deny contains {"code": "E06_agreement.seal_missing", "detail": a.id} if {
 # METADATA
 # title: 只能用于约定的用途
 # custom: {clause: X14-23a, code: E06_agreement.purpose}
-deny contains {"code": "E06_agreement.purpose", "detail": concat(" / ", [a.id, input.purpose])} if {
+fault contains {"code": "E06_agreement.purpose", "detail": concat(" / ", [a.id, input.purpose])} if {
 	some [_, _, k] in offered
 	a := input.agreements[k]
 	not input.purpose in a.purposes
@@ -127,7 +133,7 @@ deny contains {"code": "E06_agreement.purpose", "detail": concat(" / ", [a.id, i
 # METADATA
 # title: 只能使用约定的信息项
 # custom: {clause: X11-26, code: E06_agreement.fields}
-deny contains {"code": "E06_agreement.fields", "detail": concat(" / ", [a.id, field])} if {
+fault contains {"code": "E06_agreement.fields", "detail": concat(" / ", [a.id, field])} if {
 	some [i, _, k] in offered
 	a := input.agreements[k]
 	some field in (input.fields & input.sources[i].items) - a.fields

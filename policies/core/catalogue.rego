@@ -164,6 +164,17 @@ deny contains {"code": "E19_not_holder", "detail": src.id} if {
 }
 
 # METADATA
+# title: 目录中的标识由提供方负责，使用方只能变更自己留存信息的标识
+# custom: {clause: X14-23b, code: E19_not_holder}
+deny contains {"code": "E19_not_holder", "detail": src.id} if {
+	input.action == "relabel"
+	input.subject.known == true
+	some src in input.sources
+	src.holder == ""
+	src.provider != input.subject.agency
+}
+
+# METADATA
 # title: 已销毁或者超过留存期限的信息不得再使用
 # custom: {clause: X14-23b, code: E24_holding_ended}
 deny contains {"code": "E24_holding_ended", "detail": src.id} if {

@@ -27,7 +27,8 @@ deny contains {"code": "E10_label_lowered", "detail": ""} if {
 deny contains {"code": "E04_system_mlps", "detail": input.subject.system} if {
 	input.subject.type == "system"
 	uses_content
-	weaker(input.subject, need)
+	some src in input.sources
+	weaker(input.subject, src)
 }
 
 # METADATA
@@ -36,7 +37,8 @@ deny contains {"code": "E04_system_mlps", "detail": input.subject.system} if {
 deny contains {"code": "E12_target_system", "detail": input.target.id} if {
 	input.action in {"read", "copy", "derive", "merge", "relabel", "forward", "store", "carry"}
 	input.target.id != ""
-	weaker(input.target, living)
+	some wanted in living
+	weaker(input.target, wanted)
 }
 
 # METADATA
@@ -53,7 +55,8 @@ deny contains {"code": "E12_target_system", "detail": ""} if {
 deny contains {"code": "E13_carrier", "detail": hop.id} if {
 	input.action != "regrade"
 	some hop in input.carriers
-	weaker(hop, living)
+	some wanted in living
+	weaker(hop, wanted)
 }
 
 # METADATA
@@ -61,7 +64,8 @@ deny contains {"code": "E13_carrier", "detail": hop.id} if {
 # custom: {clause: X14-30, code: E13_carrier}
 deny contains {"code": "E13_carrier", "detail": input.subject.system} if {
 	input.action == "carry"
-	weaker(input.subject, need)
+	some src in input.sources
+	weaker(input.subject, src)
 }
 
 # METADATA
@@ -94,14 +98,5 @@ weaker(place, wanted) if place.s < wanted.s
 
 weaker(place, wanted) if place.a < wanted.a
 
-# need: 全部来源的最高要求
-need := {
-	"s": max([src.s | some src in input.sources]),
-	"a": max([src.a | some src in input.sources]),
-}
-
 # living: 结果所在之处的要求；使用方自愿调高的标识也算在内
-living := {
-	"s": max([need.s, input.result.s]),
-	"a": max([need.a, input.result.a]),
-}
+living := array.concat(input.sources, [input.result])

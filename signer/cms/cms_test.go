@@ -240,6 +240,29 @@ func TestAttributesAreNotContent(t *testing.T) {
 	}
 }
 
+// A digest that stands twice could mean either.
+func TestAttributesStandOnce(t *testing.T) {
+	h := newHolder(t, 1, signing)
+	cert, _ := smx509.ParseCertificate(h.cert)
+	content := []byte("content")
+	sum := sm3.Sum(content)
+	sd, err := pkcs7.NewSMSignedData(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := pkcs7.SignerInfoConfig{ExtraSignedAttributes: []pkcs7.Attribute{{Type: pkcs7.OIDAttributeMessageDigest, Value: sum[:]}}}
+	if err := sd.AddSigner(cert, h.key, again); err != nil {
+		t.Fatal(err)
+	}
+	der, err := sd.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cms.VerifyDetached(der, content); !errors.Is(err, cms.ErrFormat) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestSignedEnvelope(t *testing.T) {
 	sender, receiver := newHolder(t, 1, signing), newHolder(t, 2, encryption)
 	inner, err := cms.Encrypt([]byte("公文"), receiver.cert)

@@ -68,8 +68,10 @@ func (p *Package) readBodies() {
 			}
 		}
 		if loc := db.value("Signatures"); loc != "" {
-			b.List, _ = p.follow("/OFD.xml", loc, RoleSignature)
-			p.readSignatures(&b)
+			var first bool
+			if b.List, first = p.follow("/OFD.xml", loc, RoleSignature); first {
+				p.readSignatures(&b)
+			}
 		}
 		if b.Listed && b.List == "" {
 			p.problem(ProblemList, "/OFD.xml")
@@ -142,8 +144,11 @@ func (p *Package) readDocument(b *Body) {
 	if pages := doc.find("Pages"); pages != nil {
 		for _, k := range pages.kids {
 			pg := Page{ID: k.get("ID"), Box: box}
-			if abs, _ := p.follow(b.Root, k.get("BaseLoc"), RolePage); abs != "" {
-				pg.Path, pg.Box = abs, p.readPage(abs, box)
+			if abs, first := p.follow(b.Root, k.get("BaseLoc"), RolePage); abs != "" {
+				if first {
+					p.boxes[abs] = p.readPage(abs, box)
+				}
+				pg.Path, pg.Box = abs, p.boxes[abs]
 			}
 			b.Pages = append(b.Pages, pg)
 		}

@@ -20,7 +20,10 @@ type Package struct {
 	byName  map[string]int
 	byFold  map[string]int
 	digests map[string][sm3.Size]byte
-	inflate io.ReadCloser // reused from entry to entry
+	damaged map[string]error // so that a bad entry is inflated once, however often it is named
+	boxes   map[string]Box   // of pages that were read
+	inflate io.ReadCloser    // reused from entry to entry
+	buf     []byte           // the same
 
 	faults   []Note
 	problems []Note
@@ -48,7 +51,8 @@ func OpenReaderAt(r io.ReaderAt, size int64, lim Limits) (*Package, error) {
 	p := &Package{
 		r: r, size: size, lim: lim, entries: d.entries, faults: d.faults, notes: d.notes,
 		byName: make(map[string]int, len(d.entries)), byFold: make(map[string]int, len(d.entries)),
-		digests: make(map[string][sm3.Size]byte, len(d.entries)), seen: map[Note]bool{},
+		digests: make(map[string][sm3.Size]byte, len(d.entries)), damaged: map[string]error{},
+		boxes: map[string]Box{}, seen: map[Note]bool{},
 	}
 	for i := range p.entries {
 		p.byName[p.entries[i].name] = i
@@ -145,8 +149,20 @@ func (p *Package) find(abs string) (*entry, error) {
 	return nil, fmt.Errorf("%w: %s", ErrNoEntry, abs)
 }
 
-// copyEntry inflates e into w and holds it to its declared size and checksum.
+// copyEntry inflates e into w and remembers a failure.
 func (p *Package) copyEntry(w io.Writer, e *entry) error {
+	if err := p.damaged[e.name]; err != nil {
+		return err
+	}
+	err := p.inflateTo(w, e)
+	if err != nil {
+		p.damaged[e.name] = err
+	}
+	return err
+}
+
+// inflateTo holds an entry to its declared size and checksum.
+func (p *Package) inflateTo(w io.Writer, e *entry) error {
 	var src io.Reader = io.NewSectionReader(p.r, e.data, e.csize)
 	switch e.method {
 	case 0:
@@ -160,9 +176,12 @@ func (p *Package) copyEntry(w io.Writer, e *entry) error {
 	default:
 		return fmt.Errorf("%w: %s: compression method", ErrDamaged, e.name)
 	}
+	if p.buf == nil {
+		p.buf = make([]byte, 32<<10)
+	}
 	sum := &summer{w: w, crc: crc32.NewIEEE()}
 	// One byte more than declared is enough to see that an entry lies.
-	n, err := io.Copy(sum, io.LimitReader(src, e.usize+1))
+	n, err := io.CopyBuffer(sum, io.LimitReader(src, e.usize+1), p.buf)
 	if err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrDamaged, e.name, err)
 	}

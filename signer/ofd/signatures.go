@@ -47,6 +47,9 @@ type Stamp struct {
 	Malformed   bool
 }
 
+// maxSignatures of one list: each costs two SM2 verifications and more.
+const maxSignatures = 256
+
 // SM3Check reports whether the digest method is plain SM3; the keyed variant
 // …401.2 is not.
 func (s *Signature) SM3Check() bool {
@@ -55,9 +58,6 @@ func (s *Signature) SM3Check() bool {
 }
 
 func (p *Package) readSignatures(b *Body) {
-	if b.List == "" {
-		return
-	}
 	list := p.parse(b.List, "")
 	if list == nil {
 		return
@@ -72,6 +72,10 @@ func (p *Package) readSignatures(b *Body) {
 				s.Type = TypeSeal
 			}
 			b.use(s.ID)
+			if len(b.Signatures) == maxSignatures {
+				p.problem(ProblemLimit, b.List)
+				return
+			}
 			p.readSignature(&s, b, k.get("BaseLoc"))
 			b.Signatures = append(b.Signatures, s)
 		}
@@ -88,8 +92,9 @@ func (b *Body) use(id string) {
 
 func (p *Package) readSignature(s *Signature, b *Body, loc string) {
 	s.Broken = true
-	if s.Path, _ = p.follow(b.List, loc, RoleSignature); s.Path == "" {
-		return
+	var first bool
+	if s.Path, first = p.follow(b.List, loc, RoleSignature); !first {
+		return // nothing there, or two records of one file
 	}
 	root := p.parse(s.Path, "")
 	info := root.find("SignedInfo")

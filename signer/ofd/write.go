@@ -53,8 +53,9 @@ func (p *Package) copyRaw(zw *zip.Writer, e *entry) error {
 	h := &zip.FileHeader{
 		Name: e.name, Method: e.method, CRC32: e.crc, Flags: utf8Flag,
 		CompressedSize64: uint64(e.csize), UncompressedSize64: uint64(e.usize),
-		ModifiedDate: e.date, ModifiedTime: e.clock, //nolint:staticcheck // the stored stamp, as it is
 	}
+	//lint:ignore SA1019 the stored stamp, as it is
+	h.ModifiedDate, h.ModifiedTime = e.date, e.clock
 	w, err := zw.CreateRaw(h)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"math/big"
 	mrand "math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -56,9 +57,14 @@ func newHolder(t testing.TB, change func(*smx509.Certificate)) holder {
 	return holder{key, der}
 }
 
+// drawn is one picture for all tests.
+var drawn = sync.OnceValues(func() ([]byte, error) {
+	return picture.Draw(picture.Spec{Unit: "样例区大数据管理局"})
+})
+
 func newSpec(t testing.TB, signers ...holder) seal.Spec {
 	t.Helper()
-	png, err := picture.Draw(picture.Spec{Unit: "样例区大数据管理局"})
+	png, err := drawn()
 	if err != nil {
 		t.Fatal(err)
 	}

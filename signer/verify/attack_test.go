@@ -257,3 +257,19 @@ func TestBomb(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A list that names one description twice, or thousands of records, costs no more
+// than it is worth and is never valid.
+func TestListOfManyRecords(t *testing.T) {
+	w := newWorld(t)
+	base := w.put(w.notice(), false)
+	again := `<ofd:Signature ID="s009" BaseLoc="/Doc_0/Signs/Sign_0/Signature.xml"/>`
+	rep := w.judge(edit(t, base, "Doc_0/Signs/Signatures.xml", replace("</ofd:Signatures>", again+"</ofd:Signatures>")))
+	if rep.Verdict != Invalid || len(rep.Signatures) != 2 || rep.Signatures[0].Verdict != Valid {
+		t.Fatal(dump(rep))
+	}
+	rep = w.judge(edit(t, base, "Doc_0/Signs/Signatures.xml", replace("</ofd:Signatures>", strings.Repeat(again, 5000)+"</ofd:Signatures>")))
+	if rep.Verdict != Invalid || len(rep.Signatures) > 300 {
+		t.Fatal(rep.Verdict, len(rep.Signatures))
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"encoding/asn1"
 	"io"
 	"math/big"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +29,9 @@ var (
 	later  = start.AddDate(0, 1, 0)
 )
 
+// drawn is the picture of every seal here: drawing is the slowest part of a test.
+var drawn = sync.OnceValues(func() ([]byte, error) { return picture.Draw(picture.Spec{Unit: "样例区数据局"}) })
+
 type holder struct {
 	key  *sm2.PrivateKey
 	cert *smx509.Certificate
@@ -38,6 +42,7 @@ type world struct {
 	tb                  testing.TB
 	root, signer, maker holder
 	seal                []byte
+	png                 []byte // nil: drawn by the house
 }
 
 func newWorld(tb testing.TB) *world {
@@ -85,12 +90,15 @@ func (w *world) issue(by *holder, change func(*smx509.Certificate)) holder {
 
 func (w *world) makeSeal(maker holder, signers ...holder) []byte {
 	w.tb.Helper()
-	png, err := picture.Draw(picture.Spec{Unit: "样例区数据局"})
-	w.must(err)
+	if w.png == nil {
+		var err error
+		w.png, err = drawn()
+		w.must(err)
+	}
 	spec := seal.Spec{
 		ID: "41010012345678", Vendor: "yinxin", Type: 1, Name: "样例区数据局（样章）",
 		Created: start, ValidFrom: start, ValidUntil: start.AddDate(1, 0, 0),
-		Picture: seal.Picture{Type: "PNG", Data: png, Width: 42, Height: 42},
+		Picture: seal.Picture{Type: "PNG", Data: w.png, Width: 42, Height: 42},
 	}
 	for _, s := range signers {
 		spec.Certs = append(spec.Certs, s.cert.Raw)

@@ -14,8 +14,8 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 )
 
-// Journal takes events as the ledger would: it refuses an incomplete one, and
-// answers a repeated id with the first receipt. The zero Journal is ready.
+// Journal takes events as the ledger would: it refuses one that has no canonical
+// form, and answers a repeated id with the first receipt. The zero Journal is ready.
 type Journal struct {
 	mu     sync.Mutex
 	events []ledger.Event
@@ -29,12 +29,8 @@ func (j *Journal) Record(ev ledger.Event) (ledger.Receipt, error) {
 	if rc, ok := j.byID[ev.ID]; ok {
 		return rc, nil
 	}
-	switch {
-	case ev.ID == "", strings.Count(ev.Type, ".") != 2, ev.Time.IsZero(),
-		ev.Class < ledger.ClassAccess || ev.Class > ledger.ClassLog,
-		ev.Actor.Kind == "" || ev.Actor.ID == "", ev.Object.Kind == "" || ev.Object.ID == "",
-		ev.Outcome != ledger.Success && ev.Outcome != ledger.Failure:
-		return ledger.Receipt{}, fmt.Errorf("%w: %+v", ledger.ErrInvalidEvent, ev)
+	if _, err := ledger.Encode(ev); err != nil {
+		return ledger.Receipt{}, err
 	}
 	if j.byID == nil {
 		j.byID = map[string]ledger.Receipt{}

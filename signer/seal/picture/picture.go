@@ -90,7 +90,7 @@ func Draw(s Spec) ([]byte, error) {
 	if err := c.watermark(); err != nil {
 		return nil, err
 	}
-	return c.png()
+	return encode(c.image())
 }
 
 // arc sets the unit's name around the star, feet to the centre, evenly spaced
@@ -110,10 +110,11 @@ func (c *canvas) arc(name []rune, purpose bool) error {
 		angle := (float64(i) - (n-1)/2) * pitch
 		radius := textOuter - height/2
 		at := point{radius * math.Sin(angle), -radius * math.Cos(angle)}
-		if err := c.glyph(r, at, width, height, angle, ink); err != nil {
+		if err := c.glyph(r, at, width, height, angle); err != nil {
 			return err
 		}
 	}
+	c.fill(ink)
 	return nil
 }
 
@@ -128,10 +129,11 @@ func (c *canvas) line(text []rune, y, size, wide, angle float64, on layer) error
 	pitch := math.Min(size*1.12, wide/n)
 	for i, r := range text {
 		at := point{(float64(i) - (n-1)/2) * pitch, y}.turn(angle)
-		if err := c.glyph(r, at, width, size, angle, on); err != nil {
+		if err := c.glyph(r, at, width, size, angle); err != nil {
 			return err
 		}
 	}
+	c.fill(on)
 	return nil
 }
 
@@ -142,10 +144,11 @@ func (c *canvas) watermark() error {
 	words := []rune(Watermark)
 	for i, r := range words {
 		at := point{(float64(i) - 0.5) * 15, 0}.turn(slant)
-		if err := c.glyph(r, at, 13, 13, slant, mark); err != nil {
+		if err := c.glyph(r, at, 13, 13, slant); err != nil {
 			return err
 		}
 	}
+	c.fill(mark)
 	c.rect(point{-4.6, 14.6}, point{4.6, 18.2}, ink)
 	return c.line(words, 16.4, 3.3, 9, 0, erase)
 }

@@ -104,7 +104,7 @@ func TestDrawIsDeterministicAndSaysItsResolution(t *testing.T) {
 	if i < 0 || binary.BigEndian.Uint32(a[i+4:]) != 11811 || a[i+12] != 1 {
 		t.Error("no pHYs chunk of 300 dpi")
 	}
-	if len(a) > 60<<10 {
+	if len(a) > 24<<10 {
 		t.Errorf("%d bytes", len(a))
 	}
 }

@@ -1,0 +1,77 @@
+package authz
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/authz/sharing"
+)
+
+// With the memo every case is answered as without it, the second time too, and
+// each decision has its own entry.
+func TestMemoChangesNoAnswer(t *testing.T) {
+	for name, c := range allCases(t) {
+		m := newWorld(t, c.Facts)
+		plain, _ := newPDP(t, m, nil)
+		kept, b := newPDP(t, m, nil)
+		kept.memo.size = 8
+		for range 2 {
+			want, err := plain.Decide(t.Context(), c.request(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := kept.Decide(t.Context(), c.request(t))
+			if err != nil || got.Allow != want.Allow || !reflect.DeepEqual(got.Reasons, want.Reasons) {
+				t.Fatalf("%s: %v %+v, want %+v", name, err, got, want)
+			}
+		}
+		if len(b.events) != 2 {
+			t.Fatalf("%s: %d entries", name, len(b.events))
+		}
+	}
+}
+
+// A kept permit ends with the agreement, with a change of facts, and before
+// the time at which it was made.
+func TestMemoEndsWithItsFacts(t *testing.T) {
+	m := newWorld(t, nil)
+	p, _ := newPDP(t, m, nil)
+	p.memo.size = 8
+	start := m.Now
+	allow := func(want bool, why string) {
+		t.Helper()
+		if d, err := p.Decide(t.Context(), lawful()); err != nil || d.Allow != want {
+			t.Fatalf("%s: %v %+v", why, err, d.Reasons)
+		}
+	}
+	allow(true, "first")
+	allow(true, "kept")
+	m.Now = time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC)
+	allow(true, "last second")
+	m.Now = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+	allow(false, "X11-26 after the end")
+	m.Now = start.AddDate(-1, 0, 0)
+	allow(false, "before the beginning")
+	m.Now = start
+	allow(true, "again")
+	res := m.ResourceByID["low-income"]
+	res.ShareType = sharing.ShareNotShared
+	m.ResourceByID["low-income"] = res
+	allow(false, "BJ17-16 after the provider withdrew it")
+}
+
+func TestMemoIsBounded(t *testing.T) {
+	m := memo{size: 4}
+	now := time.Unix(0, 0)
+	for i := range 100 {
+		m.put(memoKey{facts: string(rune(i))}, memoValue{nil, now, now.Add(time.Hour)})
+	}
+	if n := len(m.young) + len(m.old); n > 8 {
+		t.Fatalf("%d kept", n)
+	}
+	m.put(memoKey{facts: "failed"}, memoValue{[]finding{{code: codeError}}, now, now.Add(time.Hour)})
+	if _, ok := m.get(memoKey{facts: "failed"}, now); ok {
+		t.Fatal("a failure was kept")
+	}
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/internal/app"
+	"github.com/yinxin-gov/yinxin/internal/keys"
+	"github.com/yinxin-gov/yinxin/internal/store"
+)
+
+func newServeCommand(u *ui) *cobra.Command {
+	var dir, db, listen string
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: u.words.Get("cli.serve").Both(),
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := app.LoadSettings(dir)
+			if err != nil {
+				return fail(err, startHint(err))
+			}
+			if db != "" {
+				s.DB = db
+			}
+			if listen != "" {
+				s.Listen = listen
+			}
+			// Listen first: a taken port is found before anything is opened.
+			ln, err := net.Listen("tcp", s.Listen)
+			if err != nil {
+				return fail(err, "cli.hint.listen")
+			}
+			log := slog.New(slog.NewTextHandler(u.err, nil))
+			h, err := app.Open(cmd.Context(), app.Config{Settings: s, Dir: dir, Log: log})
+			if err != nil {
+				return fail(errors.Join(err, ln.Close()), startHint(err))
+			}
+			fmt.Fprintln(u.out, u.words.Get("cli.serving").Fill("url", "https://"+s.Public).Both())
+			return errors.Join(h.Serve(cmd.Context(), ln), h.Close())
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", "yinxin-data", u.words.Get("cli.serve.dir").Both())
+	c.Flags().StringVar(&db, "db", "", u.words.Get("cli.init.db").Both())
+	c.Flags().StringVar(&listen, "listen", "", u.words.Get("cli.init.listen").Both())
+	return c
+}
+
+// startHint says what to do when a house does not open.
+func startHint(err error) string {
+	var corrupt *ledger.CorruptError
+	switch {
+	case errors.Is(err, app.ErrNotInitialised):
+		return "cli.hint.init_first"
+	case errors.Is(err, app.ErrInitialised):
+		return "cli.hint.initialised"
+	case errors.Is(err, app.ErrConfig):
+		return "cli.hint.config"
+	case errors.Is(err, app.ErrFolder), errors.Is(err, os.ErrPermission):
+		return "cli.hint.folder"
+	case errors.Is(err, keys.ErrPassphrase):
+		return "cli.hint.passphrase"
+	case errors.Is(err, keys.ErrMode):
+		return "cli.hint.mode"
+	case errors.As(err, &corrupt):
+		return "cli.hint.ledger"
+	case errors.Is(err, store.ErrSchema):
+		return "cli.hint.schema"
+	case errors.Is(err, store.ErrLocked):
+		return "cli.hint.locked"
+	case errors.Is(err, store.ErrURL):
+		return "cli.hint.db"
+	}
+	return "cli.hint.help"
+}

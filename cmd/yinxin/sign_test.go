@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emmansun/gmsm/pkcs"
+	"github.com/emmansun/gmsm/pkcs8"
+	"github.com/emmansun/gmsm/sm2"
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/seal"
+	"github.com/yinxin-gov/yinxin/signer/seal/picture"
+)
+
+const testPassphrase = "correct horse battery"
+
+// desk is a folder with all that yinxin sign needs.
+func desk(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	now := time.Now()
+	issue := func(name string, serial int64) (*sm2.PrivateKey, []byte) {
+		key, err := sm2.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &smx509.Certificate{
+			SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: name},
+			NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(1000 * time.Hour), KeyUsage: smx509.KeyUsageDigitalSignature,
+		}
+		der, err := smx509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key, der
+	}
+	maker, makerCert := issue("印章制作系统", 1)
+	unit, unitCert := issue("样例区大数据管理局", 2)
+	other, otherCert := issue("样例区财政局", 3)
+	png, err := picture.Draw(picture.Spec{Unit: "样例区大数据管理局"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	esl, err := seal.Make(seal.Spec{
+		ID: "41010012345678", Vendor: "yinxin", Type: 1, Name: "样例区大数据管理局（样章）", Certs: [][]byte{unitCert},
+		Created: now.Add(-time.Hour), ValidFrom: now.Add(-24 * time.Hour), ValidUntil: now.Add(900 * time.Hour),
+		Picture: seal.Picture{Type: "PNG", Data: png, Width: 42, Height: 42},
+	}, maker, makerCert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := ofd.NewNotice(ofd.Notice{Title: "通知", Body: []string{"内容"}, Issuer: "样例区大数据管理局", Date: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	encrypt := func(k *sm2.PrivateKey, kdf pkcs.KDFOpts) []byte {
+		der, err := pkcs8.MarshalPrivateKey(k, []byte(testPassphrase), pkcs.NewPBESEncrypter(pkcs.SM4CBC, kdf))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: der})
+	}
+	clearDER, err := smx509.MarshalPKCS8PrivateKey(unit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scrypt := pkcs.NewScryptOpts(16, 1<<14, 8, 1)
+	for name, b := range map[string][]byte{
+		"unit.pem":    encrypt(unit, scrypt),
+		"pbkdf2.pem":  encrypt(unit, pkcs.NewPBKDF2Opts(pkcs.SHA256, 16, 10_000)),
+		"costly.pem":  encrypt(unit, pkcs.NewPBKDF2Opts(pkcs.SHA256, 16, maxIterations+1)),
+		"other.pem":   encrypt(other, scrypt),
+		"clear.pem":   pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: clearDER}),
+		"unit.crt":    pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: unitCert}),
+		"other.crt":   otherCert,
+		"unit.esl":    esl,
+		"broken.esl":  append(bytes.Clone(esl[:len(esl)-1]), esl[len(esl)-1]^1),
+		"notice.ofd":  doc,
+		"letter.txt":  []byte("Dear sir"),
+		"cut.ofd":     doc[:len(doc)/2],
+		"pass.txt":    []byte(testPassphrase + "\n"),
+		"wrong.txt":   []byte("wrong\n"),
+		"existing":    []byte("keep me"),
+		"trust/m.crt": makerCert,
+		"trust/u.crt": unitCert,
+	} {
+		name = filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "open.pem"), encrypt(unit, scrypt), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// call runs the command line in the folder.
+func call(t *testing.T, dir string, args ...string) (code int, out, errs string) {
+	t.Helper()
+	t.Chdir(dir)
+	var o, e bytes.Buffer
+	code = run(context.Background(), args, strings.NewReader(""), &o, &e)
+	return code, o.String(), e.String()
+}
+
+func names(t *testing.T, dir string) string {
+	t.Helper()
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range list {
+		out = append(out, e.Name())
+	}
+	return strings.Join(out, " ")
+}
+
+func TestSignThenVerify(t *testing.T) {
+	dir := desk(t)
+	for i, args := range [][]string{
+		{"--key", "unit.pem", "--passphrase-file", "pass.txt"},
+		{"--key", "pbkdf2.pem", "--passphrase-file", "pass.txt", "--cert", "unit.crt"},
+		{"--key", "unit.pem", "--passphrase-file", "pass.txt", "--page", "1", "--x", "20", "--y", "30", "--whole"},
+	} {
+		out := "sealed" + string(rune('0'+i)) + ".ofd"
+		code, text, errs := call(t, dir, append(append([]string{"sign", "--seal", "unit.esl", "--out", out}, args...), "notice.ofd")...)
+		if code != exitOK || !strings.Contains(text, out) || !strings.Contains(text, "technical verification only") || errs != "" {
+			t.Fatalf("%v: exit %d\n%s%s", args, code, text, errs)
+		}
+		if code, text, errs := call(t, dir, "verify", "--trust", "trust", out); code != exitOK {
+			t.Errorf("%v: verify exits %d\n%s%s", args, code, text, errs)
+		}
+		if strings.Contains(text+errs, testPassphrase) {
+			t.Error("the passphrase is printed")
+		}
+	}
+	// What --whole sealed takes no second seal; the others do.
+	again := []string{"sign", "--json", "--seal", "unit.esl", "--key", "unit.pem", "--passphrase-file", "pass.txt", "--out", "twice.ofd"}
+	if code, _, errs := call(t, dir, append(again, "sealed2.ofd")...); code != exitUsage || !strings.Contains(errs, "forbids") {
+		t.Errorf("protected: exit %d %s", code, errs)
+	}
+	t.Setenv(passphraseEnv, testPassphrase)
+	again = []string{"sign", "--json", "--seal", "unit.esl", "--key", "unit.pem", "--out", "twice.ofd"}
+	code, text, errs := call(t, dir, append(again, "sealed0.ofd")...)
+	var res signResult
+	if err := json.Unmarshal([]byte(text), &res); code != exitOK || err != nil || res.Out != "twice.ofd" || len(res.Sealed) != 64 || res.Recorded {
+		t.Errorf("exit %d %v\n%s%s", code, err, text, errs)
+	}
+	if code, _, _ := call(t, dir, "verify", "--trust", "trust", "twice.ofd"); code != exitOK {
+		t.Errorf("two seals: verify exits %d", code)
+	}
+}
+
+// Bad input: exit 2, one error, a hint, nothing written, no secret shown.
+func TestSignRefuses(t *testing.T) {
+	dir := desk(t)
+	before := names(t, dir)
+	base := map[string]string{"--seal": "unit.esl", "--key": "unit.pem", "--passphrase-file": "pass.txt", "--out": "out.ofd"}
+	for _, tc := range []struct {
+		name, flag, value, file, says string
+	}{
+		{"wrong passphrase", "--passphrase-file", "wrong.txt", "notice.ofd", "does not open"},
+		{"no passphrase", "--passphrase-file", "", "notice.ofd", "no passphrase"},
+		{"key in clear", "--key", "clear.pem", "notice.ofd", "ENCRYPTED PRIVATE KEY"},
+		{"key that others may read", "--key", "open.pem", "notice.ofd", "others may read"},
+		{"key that costs too much to open", "--key", "costly.pem", "notice.ofd", "PBKDF2"},
+		{"key of another", "--key", "other.pem", "notice.ofd", "no certificate of the key"},
+		{"certificate of another", "--cert", "other.crt", "notice.ofd", "signer key"},
+		{"no certificate", "--cert", "letter.txt", "notice.ofd", "letter.txt"},
+		{"no seal", "--seal", "letter.txt", "notice.ofd", "malformed"},
+		{"broken seal", "--seal", "broken.esl", "notice.ofd", "maker"},
+		{"missing seal", "--seal", "none.esl", "notice.ofd", "none.esl"},
+		{"no document", "", "", "letter.txt", "not an OFD package"},
+		{"cut document", "", "", "cut.ofd", "not an OFD package"},
+		{"missing document", "", "", "none.ofd", "none.ofd"},
+		{"no such page", "--page", "9", "notice.ofd", "page 9"},
+		{"x without y", "--x", "10", "notice.ofd", "place"},
+		{"output exists", "--out", "existing", "notice.ofd", "exists already"},
+		{"output folder missing", "--out", "none/out.ofd", "notice.ofd", "none"},
+		{"output is a folder", "--out", "trust", "notice.ofd", "regular"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			args := []string{"sign"}
+			for f, v := range base {
+				if f == tc.flag {
+					v = tc.value
+				}
+				if v != "" {
+					args = append(args, f, v)
+				}
+			}
+			if _, known := base[tc.flag]; !known && tc.flag != "" {
+				args = append(args, tc.flag, tc.value)
+			}
+			code, out, errs := call(t, dir, append(args, tc.file)...)
+			if code != exitUsage || out != "" || !strings.Contains(errs, tc.says) || !strings.Contains(errs, "提示 / hint: ") {
+				t.Errorf("exit %d\n%s%s", code, out, errs)
+			}
+			if strings.Contains(errs, testPassphrase) || strings.Contains(errs, "sign.hint") {
+				t.Errorf("%s", errs)
+			}
+			if got := names(t, dir); got != before {
+				t.Errorf("files left: %s", got)
+			}
+		})
+	}
+	if b, _ := os.ReadFile(filepath.Join(dir, "existing")); string(b) != "keep me" {
+		t.Error("an existing file was overwritten")
+	}
+	args := []string{"sign", "--seal", "unit.esl", "--key", "unit.pem", "--passphrase-file", "pass.txt", "--out", "existing", "--force", "notice.ofd"}
+	if code, _, errs := call(t, dir, args...); code != exitOK {
+		t.Errorf("--force: exit %d %s", code, errs)
+	}
+}
+
+func TestSealShow(t *testing.T) {
+	dir := desk(t)
+	code, out, errs := call(t, dir, "seal", "show", "--json", "--picture", "seal.png", "unit.esl")
+	var v sealView
+	if err := json.Unmarshal([]byte(out), &v); code != exitOK || err != nil || v.ID != "41010012345678" || !v.MakerValid ||
+		v.Signers != 1 || v.PictureType != "PNG" || v.Width != 42 || !strings.Contains(v.Maker, "印章制作系统") || v.Layout != "V4" {
+		t.Errorf("exit %d %v\n%s%s", code, err, out, errs)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "seal.png")); err != nil || !bytes.HasPrefix(b, []byte("\x89PNG")) || len(b) != v.PictureBytes {
+		t.Errorf("picture: %v", err)
+	}
+	if code, out, _ := call(t, dir, "seal", "show", "unit.esl"); code != exitOK || !strings.Contains(out, "样章") || strings.Contains(out, "seal.line") {
+		t.Errorf("exit %d\n%s", code, out)
+	}
+	if code, out, _ := call(t, dir, "seal", "show", "broken.esl"); code != exitInvalid || !strings.Contains(out, "✗") {
+		t.Errorf("broken: exit %d\n%s", code, out)
+	}
+	for _, args := range [][]string{{"letter.txt"}, {"none.esl"}, {"--picture", "existing", "unit.esl"}, {}} {
+		if code, out, errs := call(t, dir, append([]string{"seal", "show"}, args...)...); code != exitUsage || out != "" || !strings.Contains(errs, "hint: ") {
+			t.Errorf("%v: exit %d\n%s%s", args, code, out, errs)
+		}
+	}
+}

@@ -1,0 +1,151 @@
+// Package authzen is the wire surface of the decision point: the OpenID AuthZEN
+// Authorization API 1.0 (Access Evaluation, Access Evaluations, metadata) over
+// plain net/http. Search is not offered and stays out of the metadata.
+//
+// It refuses a caller that is not authenticated (401), a question about another
+// agency's subject (403), a body over 1 MiB (413), and anything that is not the
+// I-JSON object of the standard (400): a level that is no number never gets
+// past here. Unknown members are ignored. What a caller sends may only narrow:
+// labels, grades and agreements come from the store, never from properties.
+// A decision that could not be made or recorded is 500, never a permit
+// (西政办发〔2014〕14号 art. 29).
+package authzen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/yinxin-gov/yinxin/authz"
+)
+
+// Paths of the standard.
+const (
+	PathEvaluation  = "/access/v1/evaluation"
+	PathEvaluations = "/access/v1/evaluations"
+	PathMetadata    = "/.well-known/authzen-configuration"
+)
+
+// Bounds of a request.
+const (
+	maxBody  = 1 << 20
+	maxItems = 256
+)
+
+// Decider answers one question; authz.PDP is one.
+type Decider interface {
+	Decide(ctx context.Context, r authz.Request) (authz.Decision, error)
+}
+
+// MayAsk says whether a calling system may ask about a subject.
+type MayAsk interface {
+	MayAsk(ctx context.Context, caller, subjectType, subjectID string) (bool, error)
+}
+
+// Config is what the endpoint needs; all fields are required.
+type Config struct {
+	Decider Decider
+	MayAsk  MayAsk
+	// Caller names the system that authenticated, by its client certificate.
+	Caller func(*http.Request) (system string, ok bool)
+	// Identifier is the https URL of this decision point, without query,
+	// fragment or trailing slash.
+	Identifier string
+}
+
+// ErrConfig: New lacks a dependency or a usable identifier.
+var ErrConfig = errors.New("authzen: incomplete configuration")
+
+type endpoint struct{ Config }
+
+// New returns the handler of the three paths; any other path is 404, another
+// method 405.
+func New(c Config) (http.Handler, error) {
+	u, err := url.Parse(c.Identifier)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.Path != "" {
+		return nil, fmt.Errorf("%w: identifier %q", ErrConfig, c.Identifier)
+	}
+	if c.Decider == nil || c.MayAsk == nil || c.Caller == nil {
+		return nil, ErrConfig
+	}
+	e := &endpoint{c}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+PathEvaluation, e.evaluation)
+	mux.HandleFunc("POST "+PathEvaluations, e.evaluations)
+	mux.HandleFunc("GET "+PathMetadata, e.metadata)
+	return echo(mux), nil
+}
+
+// echo returns X-Request-ID unchanged, also on errors.
+func echo(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if id := r.Header.Get("X-Request-ID"); id != "" {
+			w.Header().Set("X-Request-ID", id)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (e *endpoint) metadata(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Cache-Control", "public, max-age=3600")
+	writeJSON(w, map[string]string{
+		"policy_decision_point":       e.Identifier,
+		"access_evaluation_endpoint":  e.Identifier + PathEvaluation,
+		"access_evaluations_endpoint": e.Identifier + PathEvaluations,
+	})
+}
+
+func (e *endpoint) evaluation(w http.ResponseWriter, r *http.Request) {
+	caller, body, fail := e.open(w, r)
+	if fail != nil {
+		fail.write(w)
+		return
+	}
+	e.single(w, r, caller, body)
+}
+
+func (e *endpoint) single(w http.ResponseWriter, r *http.Request, caller string, body object) {
+	d, fail := e.ask(r, caller, body)
+	if fail != nil {
+		fail.write(w)
+		return
+	}
+	writeJSON(w, answer(d))
+}
+
+// open authenticates the caller before a byte of the body is read.
+func (e *endpoint) open(w http.ResponseWriter, r *http.Request) (string, object, *failure) {
+	w.Header().Set("Cache-Control", "no-store")
+	caller, ok := e.Caller(r)
+	if !ok || caller == "" {
+		w.Header().Set("WWW-Authenticate", `Certificate realm="yinxin"`)
+		return "", nil, &failure{http.StatusUnauthorized, "a client certificate of a registered system is required"}
+	}
+	body, fail := readBody(w, r)
+	return caller, body, fail
+}
+
+// ask maps one evaluation, checks who asks and decides.
+func (e *endpoint) ask(r *http.Request, caller string, body object) (authz.Decision, *failure) {
+	q, err := mapRequest(body)
+	if err != nil {
+		return authz.Decision{}, &failure{http.StatusBadRequest, err.Error()}
+	}
+	if id := r.Header.Get("X-Request-ID"); len(id) <= maxRequestID {
+		q.ID = id
+	}
+	may, err := e.MayAsk.MayAsk(r.Context(), caller, q.SubjectType, q.SubjectID)
+	if err != nil {
+		return authz.Decision{}, failed()
+	}
+	if !may {
+		return authz.Decision{}, &failure{http.StatusForbidden, "the caller may ask for subjects of its own agency only"}
+	}
+	d, err := e.Decider.Decide(r.Context(), q)
+	if err != nil {
+		return authz.Decision{}, failed()
+	}
+	return d, nil
+}

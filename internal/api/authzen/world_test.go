@@ -1,0 +1,108 @@
+package authzen
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/authz"
+	"github.com/yinxin-gov/yinxin/authz/grading"
+	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/authz/level"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
+)
+
+// register is a small world for the real decision point: systems a1, a2 of
+// agency A (S3A3, S2A2), b1 of agency B; resource r3 needs S3A3, r1 S1A1; both
+// belong to A.
+type register struct {
+	identity.Reader // methods that the tests do not reach
+	events          []ledger.Event
+	failing         error
+}
+
+func (r *register) System(_ context.Context, id string) (identity.System, error) {
+	of := map[string]identity.USCC{"a1": "A", "a2": "A", "b1": "B"}
+	if r.failing != nil {
+		return identity.System{}, r.failing
+	}
+	if of[id] == "" {
+		return identity.System{}, identity.ErrNotFound
+	}
+	return identity.System{ID: id, Agency: of[id]}, nil
+}
+
+func (r *register) Person(_ context.Context, id string) (identity.Person, error) {
+	if id != "zhang" {
+		return identity.Person{}, identity.ErrNotFound
+	}
+	return identity.Person{ID: id, Agency: "A"}, nil
+}
+
+func (r *register) Load(ctx context.Context, q authz.Request) (authz.Snapshot, error) {
+	party := func(id string) *authz.Party {
+		sys, err := r.System(ctx, id)
+		if err != nil {
+			return nil
+		}
+		g := map[string]level.Grade{"a1": {S: 3, A: 3}, "a2": {S: 2, A: 2}, "b1": {S: 3, A: 3}}[id]
+		return &authz.Party{System: sys, Agency: identity.Agency{USCC: sys.Agency, Name: "样例" + string(sys.Agency)},
+			Grading: &grading.Record{System: id, Grade: g, State: grading.StateCertified}}
+	}
+	s := authz.Snapshot{Revision: 1, Subject: party(q.SubjectID), Target: party(q.Target)}
+	if n := map[string]uint8{"r3": 3, "r1": 1}[q.Resource]; n > 0 {
+		s.Item = &authz.Item{Resource: sharing.Resource{ID: q.Resource, Provider: "A", Items: []string{"name"},
+			Label: level.Label{Level: level.Level(n), RequiredS: n, RequiredA: n}}}
+	}
+	return s, nil
+}
+
+func (r *register) Record(_ context.Context, ev ledger.Event) (ledger.Receipt, error) {
+	if r.failing != nil {
+		return ledger.Receipt{}, r.failing
+	}
+	r.events = append(r.events, ev)
+	return ledger.Receipt{EntryID: ev.ID, Shard: 4, Seq: uint64(len(r.events)), Promise: ledger.Integrated}, nil
+}
+
+// serve authenticates by a header, as the mTLS edge would by a certificate.
+func serve(t *testing.T, reg *register) http.Handler {
+	t.Helper()
+	ids := 0
+	pdp, err := authz.New(t.Context(), authz.Config{
+		Facts: reg, Recorder: reg,
+		Now:   func() time.Time { return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC) },
+		NewID: func() string { ids++; return fmt.Sprintf("d-%d", ids) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := New(Config{
+		Decider: pdp, MayAsk: OwnAgency{reg}, Identifier: "https://pdp.example.gov.cn",
+		Caller: func(r *http.Request) (string, bool) {
+			who := r.Header.Get("Test-Caller")
+			return who, who != ""
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func post(h http.Handler, path, caller, body string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Test-Caller", caller)
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}

@@ -1,0 +1,139 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/internal/console"
+	"github.com/yinxin-gov/yinxin/internal/keys"
+	"github.com/yinxin-gov/yinxin/internal/signin"
+)
+
+// keyring gives the door the persons' keys in custody.
+type keyring struct{ h *House }
+
+func (k keyring) CheckPIN(pin string) error {
+	if err := keys.CheckPIN(pin); err != nil {
+		return fmt.Errorf("%w: %w", signin.ErrWeakPIN, err)
+	}
+	return nil
+}
+
+func (k keyring) CreateKey(ctx context.Context, person, pin string) error {
+	return k.h.MakePersonKey(ctx, person, pin)
+}
+
+func (k keyring) OpenKey(ctx context.Context, person, pin string) (signin.PersonKey, error) {
+	key, err := k.h.custody.people.Open(ctx, personKey(person), pin)
+	if errors.Is(err, keys.ErrPassphrase) || errors.Is(err, keys.ErrNotFound) {
+		return nil, signin.ErrPIN
+	}
+	return key, err
+}
+
+// link makes a one-time link for the console. The secret stands in the
+// fragment, which browsers do not send.
+func (h *House) link(ctx context.Context, p identity.Person, role identity.Role, purpose string, life time.Duration) (Link, error) {
+	secret, _, err := h.Signin.NewLink(ctx, p.ID, purpose, life, h.service())
+	if err != nil {
+		return Link{}, err
+	}
+	return Link{
+		Person: p.ID, Role: role, Name: p.Name, URL: "https://" + h.cfg.Public + "/console/enter#" + secret,
+		Expires: h.cfg.Now().UTC().Add(life),
+	}, nil
+}
+
+// ConsoleLink lets a person look at the console once, without a PIN: for the
+// sample persons of the demo, whose house says so on every page.
+func (h *House) ConsoleLink(ctx context.Context, person string) (string, error) {
+	if !h.cfg.Sample {
+		return "", fmt.Errorf("%w: links without a PIN are for sample data", ErrConfig)
+	}
+	p, err := h.rooms.Identity.Person(ctx, person)
+	if err != nil {
+		return "", err
+	}
+	l, err := h.link(ctx, p, "", signin.PurposeConsole, linkLife)
+	return l.URL, err
+}
+
+// door lets persons into the console.
+type door struct{ h *House }
+
+var _ console.Door = door{}
+
+// Enter spends a link. An activation link needs a PIN first, makes the person's
+// key and certificate, and signs in.
+func (d door) Enter(ctx context.Context, secret, pin string) (string, time.Time, error) {
+	purpose, err := d.h.Signin.Purpose(ctx, secret)
+	if err != nil {
+		return "", time.Time{}, fmt.Errorf("%w: %w", console.ErrDoor, err)
+	}
+	var cookie string
+	var s signin.Session
+	switch {
+	case purpose == signin.PurposeConsole:
+		cookie, s, err = d.h.Signin.LoginLink(ctx, secret)
+	case pin == "":
+		return "", time.Time{}, console.ErrNeedPIN
+	default:
+		cookie, s, err = d.activate(ctx, secret, pin)
+	}
+	switch {
+	case errors.Is(err, signin.ErrWeakPIN):
+		return "", time.Time{}, fmt.Errorf("%w: %w", console.ErrPIN, err)
+	case err != nil:
+		return "", time.Time{}, fmt.Errorf("%w: %w", console.ErrDoor, err)
+	}
+	return cookie, s.Expires, nil
+}
+
+// activate gives a person key and session. The certificate comes at once while
+// the house is being founded; later an RA officer approves it first.
+func (d door) activate(ctx context.Context, secret, pin string) (string, signin.Session, error) {
+	p, err := d.h.Signin.Activate(ctx, secret, pin)
+	if err != nil {
+		return "", signin.Session{}, err
+	}
+	founding, err := d.h.founding(ctx)
+	if err != nil {
+		return "", signin.Session{}, err
+	}
+	if founding {
+		if _, err := d.h.CertifyPerson(ctx, d.h.PersonActor(p.ID, p.Agency), p.ID); err != nil {
+			return "", signin.Session{}, err
+		}
+	}
+	return d.h.Signin.Login(ctx, p.ID, pin)
+}
+
+func (d door) Who(ctx context.Context, cookie string) (console.Person, error) {
+	_, p, err := d.h.Signin.Session(ctx, cookie)
+	if err != nil {
+		return console.Person{}, fmt.Errorf("%w: %w", console.ErrDoor, err)
+	}
+	out := console.Person{ID: p.ID, Name: p.Name, Unit: string(p.Agency)}
+	posts, err := d.h.rooms.Identity.PostsOf(ctx, p.ID)
+	if err != nil {
+		return console.Person{}, err
+	}
+	now := d.h.cfg.Now()
+	for _, post := range posts {
+		if post.HeldAt(now) {
+			out.Roles = append(out.Roles, d.h.words.Get("role."+string(post.Role)).Zh)
+		}
+	}
+	return out, nil
+}
+
+func (d door) Leave(ctx context.Context, cookie string) error {
+	_, err := d.h.Signin.Logout(ctx, cookie)
+	if errors.Is(err, signin.ErrSession) {
+		return console.ErrDoor
+	}
+	return err
+}
