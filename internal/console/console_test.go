@@ -308,7 +308,7 @@ func TestPages_Texts(t *testing.T) {
 		}
 	}
 	for _, page := range []string{pageStatus, pageVerify, pageLedger, pageEnter} {
-		if !words.Has("console." + page + ".title") {
+		if !words.Has("console.title." + page) {
 			t.Errorf("no title for %s", page)
 		}
 	}
