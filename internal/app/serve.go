@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -54,6 +55,15 @@ func (h *House) Serve(ctx context.Context, ln net.Listener) error {
 		err = errors.Join(err, serr)
 	}
 	return err
+}
+
+// tlsConfig serves the house's own certificate, which renews itself. A client
+// certificate is optional here: each door says itself whom it lets in.
+func (h *House) tlsConfig() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, GetCertificate: h.server.GetCertificate,
+		ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: h.StepCA.ClientPool(),
+	}
 }
 
 // handler joins the API, AuthZEN, the step-ca API, published certificates and
