@@ -131,6 +131,15 @@ func (h *House) openBase(ctx context.Context) (err error) {
 	if h.store, err = store.Open(ctx, store.Config{URL: h.cfg.Store(), Now: h.cfg.Now, Rand: h.cfg.Rand}); err != nil {
 		return fmt.Errorf("app: open store: %w", err)
 	}
+	head, err := h.store.Ledger().Head(ctx, 0)
+	if err != nil {
+		return fmt.Errorf("app: ledger: %w", err)
+	}
+	if head.Checkpoint == nil {
+		// Founding ends with a signed checkpoint. Without one anybody who writes
+		// to the store could have made a whole new history for us to sign.
+		return fmt.Errorf("app: ledger: %w", &ledger.CorruptError{Code: ledger.CodeNoteForm, Detail: "no checkpoint"})
+	}
 	h.Ledger, err = ledger.New(ctx, ledger.Config{
 		Store: h.store.Ledger(), Now: h.cfg.Now, Rand: h.cfg.Rand, Origin: h.cfg.origin(), Signer: h.custody.signer(keyLedger),
 		CheckpointEvery: checkpointEvery,
@@ -216,11 +225,6 @@ func (h *House) openWork(ctx context.Context) (err error) {
 		Signer: h.custody.signer(keyExchange), CertDER: h.anchors.exchange, Now: h.cfg.Now, NewID: newID,
 	})
 	return err
-}
-
-// Verify checks a document against the house's own anchors and registry.
-func (h *House) Verify(ctx context.Context, document []byte) (verify.Report, error) {
-	return verify.Document(ctx, document, verify.Options{Trust: h.trust, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors.sm2Issuing}})
 }
 
 // Close ends the rooms in the order that loses nothing: no new work, then the

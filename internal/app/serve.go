@@ -17,6 +17,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/api/authzen"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/console"
+	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
 // Limits of the listener.
@@ -125,6 +126,11 @@ func (h *House) issuers(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	http.NotFound(w, r)
+}
+
+// Verify checks a document against the house's own anchors and registry.
+func (h *House) Verify(ctx context.Context, document []byte) (verify.Report, error) {
+	return verify.Document(ctx, document, verify.Options{Trust: h.trust, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors.sm2Issuing}})
 }
 
 // Status is what anybody may know.

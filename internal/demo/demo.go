@@ -34,10 +34,10 @@ type Config struct {
 	// Stops: the caller closes the house after the walk, so the commands begin
 	// with the one that starts it again.
 	Stops bool
-	Out    io.Writer
-	Words  *text.Catalogue
-	Now    func() time.Time // nil: time.Now
-	Log    *slog.Logger     // nil: discard
+	Out   io.Writer
+	Words *text.Catalogue
+	Now   func() time.Time // nil: time.Now
+	Log   *slog.Logger     // nil: discard
 }
 
 // Outcomes that callers branch on.
