@@ -3,7 +3,6 @@ package app
 import (
 	"bytes"
 	"context"
-	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -168,13 +167,6 @@ func (s sealed) CheckSealed(ctx context.Context, document []byte) error {
 		return fmt.Errorf("%w: verdict %s, integrity %s", exchange.ErrDocument, rep.Verdict, rep.Integrity)
 	}
 	return nil
-}
-
-// sealKeys opens the key of a seal for one use.
-type sealKeys struct{ custody *custody }
-
-func (k sealKeys) Signer(ctx context.Context, keyID string) (crypto.Signer, error) {
-	return k.custody.dir.Open(ctx, keyID, nil)
 }
 
 // trust says whether a certificate of the SM2 track was good at a time: it

@@ -105,13 +105,13 @@ func (h *House) founding(ctx context.Context) (bool, error) {
 }
 
 // Approve answers a subject with a person's own key, opened by the PIN for
-// this one act (design law 5).
+// this one act (design law 5). Tries are counted as everywhere else.
 func (h *House) Approve(ctx context.Context, s approval.Subject, person, pin string, approved bool, reason string) (approval.Approval, ledger.Receipt, error) {
-	key, err := h.custody.people.Open(ctx, personKey(person), pin)
+	key, p, err := h.Signin.Open(ctx, person, pin)
 	if err != nil {
 		return approval.Approval{}, ledger.Receipt{}, err
 	}
-	a, rc, err := h.Approvals.Decide(ctx, approval.Approval{Subject: s, Approved: approved, Reason: reason, Approver: person}, key, h.PersonActor(person, s.Unit))
+	a, rc, err := h.Approvals.Decide(ctx, approval.Approval{Subject: s, Approved: approved, Reason: reason, Approver: person}, key, h.PersonActor(person, p.Agency))
 	return a, rc, errors.Join(err, key.Close())
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/api/authzen"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/console"
+	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
 // Limits of the listener.
@@ -54,6 +56,15 @@ func (h *House) Serve(ctx context.Context, ln net.Listener) error {
 		err = errors.Join(err, serr)
 	}
 	return err
+}
+
+// tlsConfig serves the house's own certificate, which renews itself. A client
+// certificate is optional here: each door says itself whom it lets in.
+func (h *House) tlsConfig() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, GetCertificate: h.server.GetCertificate,
+		ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: h.StepCA.ClientPool(),
+	}
 }
 
 // handler joins the API, AuthZEN, the step-ca API, published certificates and
@@ -115,6 +126,11 @@ func (h *House) issuers(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	http.NotFound(w, r)
+}
+
+// Verify checks a document against the house's own anchors and registry.
+func (h *House) Verify(ctx context.Context, document []byte) (verify.Report, error) {
+	return verify.Document(ctx, document, verify.Options{Trust: h.trust, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors.sm2Issuing}})
 }
 
 // Status is what anybody may know.

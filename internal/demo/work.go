@@ -39,7 +39,7 @@ func (w *walk) loadDocument() error {
 		w.plain = doc
 		return nil
 	}
-	doc, err := os.ReadFile(w.cfg.Doc)
+	doc, err := readDocument(w.cfg.Doc)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrDocument, err)
 	}
@@ -52,6 +52,22 @@ func (w *walk) loadDocument() error {
 	}
 	w.plain, w.title = doc, filepath.Base(w.cfg.Doc)
 	return nil
+}
+
+// maxDocument is what the house's own API takes.
+const maxDocument = 32 << 20
+
+func readDocument(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: not a regular file", name)
+	case info.Size() > maxDocument:
+		return nil, fmt.Errorf("%s: more than %d bytes", name, maxDocument)
+	}
+	return os.ReadFile(name)
 }
 
 // enrol turns one token each into the certificates of both tracks; each system
