@@ -59,6 +59,7 @@ func newServeCommand(u *ui) *cobra.Command {
 // startHint says what to do when a house does not open.
 func startHint(err error) string {
 	var corrupt *ledger.CorruptError
+	var network *net.OpError
 	switch {
 	case errors.Is(err, app.ErrNotInitialised):
 		return "cli.hint.init_first"
@@ -84,6 +85,8 @@ func startHint(err error) string {
 		return "cli.hint.schema"
 	case errors.Is(err, store.ErrLocked):
 		return "cli.hint.locked"
+	case errors.As(err, &network):
+		return "cli.hint.store"
 	case errors.Is(err, store.ErrURL):
 		return "cli.hint.db"
 	}

@@ -3,24 +3,19 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
 
-// CountCertificates counts the certificates in force of a system.
-func (h *House) CountCertificates(ctx context.Context, system string) (int, error) {
+// CertificatesOf lists the certificates of a system that are in force.
+func (h *House) CertificatesOf(ctx context.Context, system string) ([]ca.Certificate, error) {
 	all, err := h.rooms.CA.CertificatesOf(ctx, system)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	n := 0
-	for _, c := range all {
-		if c.State == ca.StateGood {
-			n++
-		}
-	}
-	return n, nil
+	return slices.DeleteFunc(all, func(c ca.Certificate) bool { return c.State != ca.StateGood }), nil
 }
 
 // Enrol spends an enrolment token: the SM2 pair now, and a one-time token for

@@ -108,7 +108,9 @@ type walk struct {
 }
 
 // Run walks the main job and leaves the house serving.
-func Run(ctx context.Context, cfg Config) (_ *Demo, err error) {
+func Run(ctx context.Context, cfg Config) (*Demo, error) { return newWalk(cfg).run(ctx) }
+
+func newWalk(cfg Config) *walk {
 	w := &walk{cfg: cfg, now: cfg.Now, tell: teller{out: cfg.Out, words: cfg.Words}, agencies: map[string]*agency{}, agents: map[string]*agent.Agent{}, terms: map[string]Term{}}
 	if w.now == nil {
 		w.now = time.Now
@@ -116,11 +118,15 @@ func Run(ctx context.Context, cfg Config) (_ *Demo, err error) {
 	if w.cfg.Program == "" {
 		w.cfg.Program = "go run ./cmd/yinxin"
 	}
+	return w
+}
+
+func (w *walk) run(ctx context.Context) (_ *Demo, err error) {
 	// What can be refused is refused before anything is made.
 	if err := w.loadDocument(); err != nil {
 		return nil, err
 	}
-	ln, err := net.Listen("tcp", cfg.Listen)
+	ln, err := net.Listen("tcp", w.cfg.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrListen, err)
 	}
