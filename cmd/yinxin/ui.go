@@ -133,5 +133,6 @@ func newRoot(u *ui) *cobra.Command {
 	root.AddCommand(newLedgerCommand(u))
 	root.AddCommand(newSignCommand(u))
 	root.AddCommand(newSealCommand(u))
+	root.AddCommand(newAgentCommand(u))
 	return root
 }

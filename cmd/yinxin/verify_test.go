@@ -66,7 +66,7 @@ func TestVerifyExitCodes(t *testing.T) {
 	for file, want := range map[string]int{
 		"plain/helloworld.ofd": exitUnsigned, "negative/ofdrw_stripped.ofd": exitUnsigned,
 		"sealed/ride_right_v4.ofd": exitIndeterminate, "sealed/koal_test.ofd": exitIndeterminate,
-		"made/v1_whole.ofd": exitIndeterminate, "sealed/digitalsign_raw_rs.ofd": exitIndeterminate,
+		"made/v1_whole.ofd": exitInvalid, "sealed/digitalsign_raw_rs.ofd": exitIndeterminate,
 		"sealed/gen14_v4.ofd": exitInvalid, "negative/koal_dup_first.ofd": exitInvalid,
 		"negative/ofdrw_content_flip.ofd": exitInvalid, "esl/user_v1.esl": exitUsage,
 	} {

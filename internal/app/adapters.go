@@ -126,33 +126,6 @@ func (p peers) Peer(ctx context.Context, leaf, issuer *x509.Certificate) (ledger
 	return ledger.Actor{Kind: "system", ID: sys.ID, Unit: string(sys.Agency), Certificate: crt.Serial}, nil
 }
 
-// sameAgency lets an enforcement point ask for its own agency's systems only.
-type sameAgency struct{ people identity.Reader }
-
-func (s sameAgency) MayAsk(ctx context.Context, caller, subjectType, subjectID string) (bool, error) {
-	me, err := s.people.System(ctx, caller)
-	if err != nil {
-		return false, err
-	}
-	var unit identity.USCC
-	switch subjectType {
-	case "system":
-		var other identity.System
-		other, err = s.people.System(ctx, subjectID)
-		unit = other.Agency
-	case "person":
-		var p identity.Person
-		p, err = s.people.Person(ctx, subjectID)
-		unit = p.Agency
-	case "agency":
-		unit = identity.USCC(subjectID)
-	}
-	if errors.Is(err, identity.ErrNotFound) { // a stranger is not told who exists
-		return false, nil
-	}
-	return err == nil && unit == me.Agency, err
-}
-
 // sealed refuses to send what is not sealed or whose seal does not stand (X11-19a).
 type sealed struct {
 	verify func(ctx context.Context, document []byte) (verify.Report, error)

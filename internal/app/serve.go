@@ -12,7 +12,6 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
-	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/internal/api"
 	"github.com/yinxin-gov/yinxin/internal/api/authzen"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
@@ -72,12 +71,15 @@ func (h *House) tlsConfig() *tls.Config {
 func (h *House) handler() (http.Handler, error) {
 	r := chi.NewRouter()
 	r.Use(api.Identify(newID), recoverer(h.cfg.Log))
-	api.Mount(r, api.Config{
+	err := api.Mount(r, api.Config{
 		Exchange: h.Exchange, Enroller: h, Ledger: h, Peers: h.peers(), Verify: h.Verify, Status: h.Status,
 		Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log, Version: Version,
 	})
+	if err != nil {
+		return nil, err
+	}
 	zen, err := authzen.New(authzen.Config{
-		Decider: h.PDP, MayAsk: sameAgency{h.rooms.Identity}, Caller: h.caller, Identifier: "https://" + h.cfg.Public,
+		Decider: h.PDP, MayAsk: authzen.OwnAgency{People: h.rooms.Identity}, Caller: h.caller, Identifier: "https://" + h.cfg.Public,
 	})
 	if err != nil {
 		return nil, err
@@ -89,6 +91,7 @@ func (h *House) handler() (http.Handler, error) {
 		r.Handle(p, steps)
 	}
 	r.Get("/pki/issuers/{name}", h.issuers)
+	r.Get("/pki/cps", h.cps)
 	err = console.Mount(r, console.Config{
 		Door: door{h}, Status: h.Status, Head: h.ledgerPage, Verify: h.Verify, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log,
 	})
@@ -105,32 +108,6 @@ func (h *House) caller(r *http.Request) (string, bool) {
 	}
 	a, err := h.peers().Peer(r.Context(), chain[0], chain[1])
 	return a.ID, err == nil
-}
-
-// issuers serves the issuing certificates that certificates point to (AIA).
-func (h *House) issuers(w http.ResponseWriter, r *http.Request) {
-	for _, c := range []struct {
-		id  string
-		der []byte
-	}{
-		{ca.IssuerID(h.anchors.sm2Issuing), h.anchors.sm2Issuing.Raw}, {ca.IssuerID(h.anchors.sm2Root), h.anchors.sm2Root.Raw},
-		{ecdsaID(h.anchors.ecdsaIssuing), h.anchors.ecdsaIssuing.Raw}, {ecdsaID(h.anchors.ecdsaRoot), h.anchors.ecdsaRoot.Raw},
-	} {
-		if chi.URLParam(r, "name") == c.id+".cer" {
-			w.Header().Set("Content-Type", "application/pkix-cert")
-			w.Header().Set("Cache-Control", "public, max-age=3600")
-			if _, err := w.Write(c.der); err != nil {
-				h.cfg.Log.DebugContext(r.Context(), "certificate not delivered", "error", err)
-			}
-			return
-		}
-	}
-	http.NotFound(w, r)
-}
-
-// Verify checks a document against the house's own anchors and registry.
-func (h *House) Verify(ctx context.Context, document []byte) (verify.Report, error) {
-	return verify.Document(ctx, document, verify.Options{Trust: h.trust, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors.sm2Issuing}})
 }
 
 // Status is what anybody may know.
@@ -157,4 +134,9 @@ func recoverer(log *slog.Logger) func(http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		})
 	}
+}
+
+// Verify checks a document against the house's own anchors and registry.
+func (h *House) Verify(ctx context.Context, document []byte) (verify.Report, error) {
+	return verify.Document(ctx, document, verify.Options{Trust: h.trust, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors.sm2Issuing}})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 )
 
@@ -30,7 +31,7 @@ func (w *world) fetch(n int, id string) {
 
 func (w *world) signed(n int, tr exchange.Transfer) []byte {
 	w.t.Helper()
-	sig, err := w.sign[sys(n)].key.SignWithSM2(rand.Reader, nil, exchange.ReceiptPayload(tr.ID, tr.Document))
+	sig, err := w.sign[sys(n)].key.SignWithSM2(rand.Reader, nil, wire.ReceiptPayload(tr.ID, tr.Document))
 	must(w.t, err)
 	return sig
 }

@@ -122,7 +122,7 @@ func lintCertificate(who string, der []byte, pub crypto.PublicKey) (*smx509.Cert
 	if err != nil {
 		return nil, refuse("%s certificate does not parse: %v", who, err)
 	}
-	own, err := publicKey(der)
+	own, err := PublicKey(der)
 	if err != nil {
 		return nil, refuse("%s certificate: %v", who, err)
 	}

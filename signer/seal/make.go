@@ -89,7 +89,7 @@ func Prepare(spec SignSpec, pub crypto.PublicKey) (*Draft, error) {
 	if err := spec.lint(pub); err != nil {
 		return nil, err
 	}
-	key, err := publicKey(spec.CertDER)
+	key, err := PublicKey(spec.CertDER)
 	if err != nil {
 		return nil, err
 	}

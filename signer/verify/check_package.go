@@ -57,12 +57,8 @@ func notes(list []ofd.Note) string {
 	return strings.Join(out, "; ")
 }
 
-// checkFormat stands only where the signed value is of a form that this version
-// does not judge; its digests, references and coverage are checked all the same.
+// checkFormat stands only where the signed value is of a kind that cannot be
+// judged; digests, references and coverage are checked all the same.
 func (s *subject) checkFormat() outcome {
-	clause := map[string]string{
-		ReasonSign: "GB/T 35275-2017; GM/T 0099-2020, 7.2.2", ReasonRaw: "GM/T 0099-2020, 7.2.2",
-		ReasonV1: "GM/T 0031-2014, 6.2", ReasonV5: "GM/T 0031-2025",
-	}[s.form]
-	return cannot(CheckFormat, clause, s.form, s.sig.ValuePath)
+	return cannot(CheckFormat, clauseCMS, s.form, s.sig.ValuePath)
 }

@@ -11,6 +11,7 @@ const (
 	CheckTree       = "ofd.structure"
 	CheckFormat     = "format.unsupported" // stands only where the form is not judged here
 	CheckSES        = "ses.structure"
+	CheckCMS        = "cms.structure" // stands instead of ses.structure for GB/T 35275
 	CheckSealSig    = "seal.signature"
 	CheckMaker      = "seal.maker"
 	CheckMakerChain = "seal.maker.chain"
@@ -30,16 +31,19 @@ const (
 	CheckCoverage   = "sig.coverage"
 	CheckStamp      = "stamp.page"
 	CheckBase       = "sig.base"
+	CheckSecond     = "second.opinion" // stands only when one was asked for
 )
 
 // Reasons of results that are no plain pass. The faults of the container
 // (ofd.Fault…) and of the tree (ofd.Problem…) are reasons too.
 const (
 	ReasonPDF          = "format.pdf"
-	ReasonV1           = "format.v1"
-	ReasonV5           = "format.v5"
-	ReasonSign         = "format.signed_data"
-	ReasonRaw          = "format.raw"
+	ReasonRaw          = "format.raw" // SEQUENCE{r,s} without a certificate
+	ReasonType         = "format.type"
+	ReasonByValue      = "digest.by_value" // nothing but the signature value binds Signature.xml
+	ReasonNoCert       = "cert.none"
+	ReasonDisagree     = "second.disagrees"
+	ReasonNoOpinion    = "second.silent"
 	ReasonAlgorithm    = "algorithm.unsupported"
 	ReasonDigest       = "digest.unsupported"
 	ReasonNotJudged    = "not.judged" // needs a part that another check refused
@@ -88,22 +92,25 @@ const (
 	WarnProperty     = "property.mismatch"  // propertyInfo names another file
 	WarnEarlySeal    = "seal.before_maker"  // seal valid before its maker's certificate was
 	WarnSlices       = "stamp.slices"       // ride seal slices do not add up
+	WarnTimeXML      = "time.signature_xml" // the claimed time stands only in Signature.xml
+	WarnType         = "type.mismatch"      // a seal under Type="Sign"
+	WarnSealToken    = "seal.timestamp"     // a time-stamp on the seal itself: not judged, counts for nothing
 )
 
 // Checks lists every check id in order of running.
 func Checks() []string {
 	return []string{
-		CheckContainer, CheckTree, CheckFormat, CheckSES, CheckSealSig, CheckMaker, CheckMakerChain,
+		CheckContainer, CheckTree, CheckFormat, CheckSES, CheckCMS, CheckSealSig, CheckMaker, CheckMakerChain,
 		CheckSealPeriod, CheckValue, CheckCertForm, CheckChain, CheckUsage, CheckCertPeriod, CheckTime,
 		CheckDataHash, CheckReferences, CheckCertList, CheckSealFile, CheckToken, CheckRevocation,
-		CheckCoverage, CheckStamp, CheckBase,
+		CheckCoverage, CheckStamp, CheckBase, CheckSecond,
 	}
 }
 
 // Reasons lists every reason.
 func Reasons() []string {
 	return []string{
-		ReasonPDF, ReasonV1, ReasonV5, ReasonSign, ReasonRaw, ReasonAlgorithm, ReasonDigest, ReasonNotJudged,
+		ReasonPDF, ReasonType, ReasonByValue, ReasonNoCert, ReasonDisagree, ReasonNoOpinion, ReasonAlgorithm, ReasonDigest, ReasonNotJudged,
 		ReasonValueMissing, ReasonSigXML, ReasonMalformed, ReasonSignature, ReasonCertBad, ReasonCertUsage,
 		ReasonCertIsCA, ReasonNoAnchor, ReasonUntrusted, ReasonPeriod, ReasonNoTime, ReasonFuture,
 		ReasonSigXMLHash, ReasonFileChanged, ReasonFileMissing, ReasonFileDamaged, ReasonNoReferences,
@@ -120,7 +127,7 @@ func Reasons() []string {
 func Warnings() []string {
 	out := []string{
 		WarnOrphan, WarnUnreferenced, WarnNoRevocation, WarnClaimedTime, WarnKeyCertSign, WarnProperty,
-		WarnEarlySeal, WarnSlices, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
+		WarnEarlySeal, WarnSlices, WarnTimeXML, WarnType, WarnSealToken, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
 		ofd.NoteEncoding, ofd.NoteCase,
 	}
 	for _, w := range []string{

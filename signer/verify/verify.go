@@ -8,8 +8,12 @@
 // stamps that the standards leave out. A check that fails never stops the ones
 // that do not need it, so that a report names everything that is wrong.
 //
-// It fails closed: what cannot be judged here (another seal version, a token, a
-// digest method, a certificate that does not parse) is indeterminate and never
+// It reads seals of GM/T 0031-2014 (V1), GB/T 38540-2020 (V4) and GM/T 0031-2025
+// (V5), GB/T 35275 messages in both forms, and names a bare r‖s for what it is: a
+// value that nobody is known to have signed.
+//
+// It fails closed: what cannot be judged here (RSA, a token, a digest method, a
+// certificate that does not parse) is indeterminate and never
 // valid. It refuses only what is no document at all (ErrNotDocument) or exceeds
 // the limits (ErrLimit).
 //
@@ -42,6 +46,9 @@ type Options struct {
 	Now        func() time.Time // nil: time.Now
 	Revocation Revocation       // nil: revocation unknown, a warning
 	Limits     ofd.Limits
+	// SecondOpinion, when set, checks every SM2 signature again with another
+	// implementation: check second.opinion.
+	SecondOpinion SecondOpinion
 }
 
 // Revocation answers whether a certificate was revoked, and when. A zero time

@@ -211,8 +211,13 @@ func (w *world) resign(data []byte, f forged, change func(string) string) []byte
 
 func (w *world) judge(data []byte) Report {
 	w.tb.Helper()
+	return w.judgeWith(data, nil)
+}
+
+func (w *world) judgeWith(data []byte, second SecondOpinion) Report {
+	w.tb.Helper()
 	rep, err := Document(context.Background(), data, Options{
-		File: "x.ofd", Trust: NewTrust(w.root.cert.Raw), Now: func() time.Time { return later },
+		File: "x.ofd", Trust: NewTrust(w.root.cert.Raw), Now: func() time.Time { return later }, SecondOpinion: second,
 	})
 	w.must(err)
 	return rep
