@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/internal/console"
 	"github.com/yinxin-gov/yinxin/internal/keys"
 	"github.com/yinxin-gov/yinxin/internal/signin"
@@ -110,14 +111,9 @@ func (d door) activate(ctx context.Context, secret, pin string) (string, signin.
 	if err != nil {
 		return "", signin.Session{}, err
 	}
-	founding, err := d.h.founding(ctx)
-	if err != nil {
+	_, err = d.h.CertifyPerson(ctx, d.h.PersonActor(p.ID, p.Agency), p.ID)
+	if err != nil && !errors.Is(err, ca.ErrNotApproved) {
 		return "", signin.Session{}, err
-	}
-	if founding {
-		if _, err := d.h.CertifyPerson(ctx, d.h.PersonActor(p.ID, p.Agency), p.ID); err != nil {
-			return "", signin.Session{}, err
-		}
 	}
 	return d.h.Signin.Login(ctx, p.ID, pin)
 }

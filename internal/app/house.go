@@ -54,9 +54,9 @@ type House struct {
 	Exchange  *exchange.Service
 	Signin    *signin.Service
 
-	founder   *ca.Service // issues without approval while founding() holds
-	founded   sync.Mutex
-	raOfficer bool // guarded by founded: once true, always true
+	founder   *ca.Service // issues without approval to those of founds()
+	founded   sync.Mutex  // held while a person is certified
+	raOfficer bool        // guarded by founded: once true, always true
 
 	server *stepca.ServerCertificate
 	trust  *verify.Trust

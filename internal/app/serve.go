@@ -22,6 +22,7 @@ import (
 // Limits of the listener.
 const (
 	readHeaderTimeout = 10 * time.Second
+	bodyTimeout       = 5 * time.Minute // the largest document on a slow line
 	idleTimeout       = 2 * time.Minute
 	shutdownTimeout   = 10 * time.Second
 	maxHeader         = 64 << 10
@@ -38,7 +39,7 @@ func (h *House) Serve(ctx context.Context, ln net.Listener) error {
 		return errors.Join(fmt.Errorf("app: server certificate: %w", err), ln.Close())
 	}
 	srv := &http.Server{
-		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		TLSConfig: h.tlsConfig(), ErrorLog: slog.NewLogLogger(h.cfg.Log.Handler(), slog.LevelDebug),
 	}
 	done := make(chan error, 1)

@@ -92,6 +92,14 @@ func enter(t *testing.T, h *House, made Founded) (secrets []string) {
 		if page := body(t, r); r.StatusCode != http.StatusOK || !strings.Contains(page, l.Name) {
 			t.Errorf("the console does not know %s: %s", l.Name, r.Status)
 		}
+		req, err = http.NewRequest(http.MethodGet, base+"/console/ledger", nil)
+		ok(t, err)
+		req.AddCookie(cookie)
+		r, err = web.Do(req)
+		ok(t, err)
+		if page := body(t, r); r.StatusCode != http.StatusOK || strings.Contains(page, "console.ledger.read") != (l.Role == identity.RoleAuditor) {
+			t.Errorf("the ledger page for %s: %s", l.Role, r.Status)
+		}
 		p, err := h.rooms.Identity.Person(bg, l.Person)
 		ok(t, err)
 		if len(p.CertDER) == 0 || persons[p.ID] {
@@ -126,7 +134,10 @@ func endOfFounding(t *testing.T, h *House) (secrets []string) {
 	}
 	officer, pin := member("样例注册审核员", identity.RoleRAOfficer)
 	clerk, clerkPIN := member("样例经办人", identity.RoleClerk)
-	_, err := h.CertifyPerson(bg, h.service(), officer.ID)
+	// A clerk is no founder, also while the house is being founded.
+	_, err := h.CertifyPerson(bg, h.service(), clerk.ID)
+	wantErr(t, err, ca.ErrNotApproved)
+	_, err = h.CertifyPerson(bg, h.service(), officer.ID)
 	ok(t, err)
 	_, err = h.CertifyPerson(bg, h.service(), clerk.ID)
 	wantErr(t, err, ca.ErrNotApproved)

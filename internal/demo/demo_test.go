@@ -162,6 +162,7 @@ func TestNoSecretIsLogged(t *testing.T) {
 // TestCommandsWorkAsPrinted runs the three commands of the last chapter, `go
 // run` replaced by the built program.
 func TestCommandsWorkAsPrinted(t *testing.T) {
+	needs(t, "curl")
 	d := demo(t)
 	all := lines(d.out)
 	try := all[len(all)-3:]

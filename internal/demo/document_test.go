@@ -46,22 +46,28 @@ func TestEveryPlainDocument(t *testing.T) {
 	}
 }
 
-// TestWholeDemoWithDocument: --doc through the whole walk, for three of them.
+// TestWholeDemoWithDocument: the program itself, --doc through the whole walk,
+// for three of them; and --reset over what it left.
 func TestWholeDemoWithDocument(t *testing.T) {
+	bin := quote(demo(t).bin)
 	for _, name := range []string{"helloworld.ofd", "gen04_with_image.ofd", "gen12_attachment.ofd"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // most of a walk is waiting for an agreement to end
-			dir := t.TempDir()
-			d, err := start(dir, filepath.Join(corpus(t), "plain", name))
+			doc, dir := filepath.Join(corpus(t), "plain", name), filepath.Join(t.TempDir(), "d e m o")
+			out := sh(t, bin+" demo --serve=false --dir "+quote(dir)+" --doc "+quote(doc))
+			if !strings.Contains(out, name) || !strings.Contains(out, " serve --dir ") {
+				t.Errorf("transcript:\n%s", out)
+			}
+			want, err := os.ReadFile(doc)
 			ok(t, err)
-			ok(t, d.Close())
-			plain, err := os.ReadFile(filepath.Join(d.dir, d.Manifest.Samples.Plain))
+			plain, err := os.ReadFile(filepath.Join(dir, "out", "notice.ofd"))
 			ok(t, err)
-			want, err := os.ReadFile(filepath.Join(corpus(t), "plain", name))
-			ok(t, err)
-			if !bytes.Equal(plain, want) || !strings.Contains(d.out, name) {
+			if !bytes.Equal(plain, want) {
 				t.Error("the walk was about another document")
 			}
+			all := lines(out)
+			sh(t, strings.TrimSpace(all[len(all)-2])) // as printed, with a folder that must be quoted
+			sh(t, strings.TrimSpace(all[len(all)-1]))
 		})
 	}
 }

@@ -129,6 +129,18 @@ func ok(tb testing.TB, err error) {
 	}
 }
 
+// needs skips loudly without a program; under CI=true that is a failure.
+func needs(t *testing.T, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("no %s, and CI=true forbids to skip", program)
+	}
+	t.Skipf("SKIPPED, NO %s: run deploy/testing/install-servers.sh", program)
+}
+
 // corpus is the folder of OFD samples (CONTRIBUTING.md).
 func corpus(t *testing.T) string {
 	t.Helper()

@@ -19,9 +19,7 @@ import (
 // returns the HTTP status and the body.
 func curl(t *testing.T, d *running, system string, args ...string) (string, string) {
 	t.Helper()
-	if _, err := exec.LookPath("curl"); err != nil {
-		t.Fatal("curl is needed: deploy/testing/install-servers.sh installs it")
-	}
+	needs(t, "curl")
 	m := d.Manifest
 	all := []string{"-sS", "--max-time", "30", "--cacert", filepath.Join(d.dir, m.Anchors.ECDSARoot), "-w", "\n%{http_code}"}
 	if system != "" {
@@ -152,6 +150,7 @@ func newestCertificate(t *testing.T, d *running, system string) ca.Certificate {
 
 // TestOpenSSLVerifies: each link of both chains, by the stranger's own tool.
 func TestOpenSSLVerifies(t *testing.T) {
+	needs(t, "openssl")
 	d := demo(t)
 	a := d.Manifest.Anchors
 	in := func(p string) string { return quote(filepath.Join(d.dir, p)) }
