@@ -90,7 +90,11 @@ func parseXML(b []byte, prune string) (*node, error) {
 			names = names[:len(names)-1]
 		case xml.CharData:
 			if skip == 0 && len(stack) > 0 {
-				stack[len(stack)-1].text += strings.TrimSpace(string(t))
+				if n := stack[len(stack)-1]; n.name == "TextCode" {
+					n.text += string(t) // every space has its place on the page
+				} else {
+					n.text += strings.TrimSpace(string(t))
+				}
 			} else if len(names) == 0 && len(bytes.TrimSpace(bytes.TrimPrefix(t, []byte("\ufeff")))) > 0 {
 				return nil, fmt.Errorf("%w: text outside the root element", ErrXML)
 			}
