@@ -181,41 +181,6 @@ func TestStampsOfOneSignature(t *testing.T) {
 	}
 }
 
-// Joint documents: seals that are put one after another stand beside one another,
-// and ride seals too; none covers an earlier one (user pain 5: they pile up).
-func TestSeveralSealsDoNotPileUp(t *testing.T) {
-	d := newDesk(t)
-	doc := long(t)
-	for range 5 {
-		j := d.job("")
-		j.Also = []signer.Placement{{Ride: signer.EdgeRight}}
-		doc = d.put(t, doc, j)
-	}
-	rep := d.judge(t, doc)
-	if rep.Verdict != verify.Valid || len(rep.Signatures) != 5 {
-		t.Fatalf("%s %d", rep.Verdict, len(rep.Signatures))
-	}
-	p, err := ofd.Open(doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shown := map[string][]ofd.Box{}
-	for _, s := range p.Signatures() {
-		for _, st := range s.Stamps {
-			b := st.Boundary
-			if st.Clip != nil {
-				b = ofd.Box{X: b.X + st.Clip.X, Y: b.Y + st.Clip.Y, W: st.Clip.W, H: st.Clip.H}
-			}
-			for _, o := range shown[st.PageRef] {
-				if b.Meets(o) {
-					t.Errorf("page %s: %v covers %v", st.PageRef, b, o)
-				}
-			}
-			shown[st.PageRef] = append(shown[st.PageRef], b)
-		}
-	}
-}
-
 // A foreign seal is not broken by ours: every document of the corpus that can
 // take a further seal keeps what its first signatures had.
 func TestContinueAfterForeignSeals(t *testing.T) {
