@@ -18,6 +18,9 @@ const (
 	maxNodes = 200_000
 )
 
+// textCode is the one element whose blanks count (GB/T 33190, 11.3).
+const textCode = "TextCode"
+
 // node is an element of a structural file, known by its local name because
 // namespaces vary between producers (reference §3.1).
 type node struct {
@@ -35,6 +38,7 @@ func parseXML(b []byte, prune string) (*node, error) {
 	var (
 		root  *node
 		stack []*node
+		texts [][]byte // of stack: joined once, or else split text costs its square
 		names []xml.Name
 		skip  int // depth below which nothing is kept, 0 = keep
 		count int
@@ -73,7 +77,7 @@ func parseXML(b []byte, prune string) (*node, error) {
 				up := stack[len(stack)-1]
 				up.kids = append(up.kids, n)
 			}
-			stack = append(stack, n)
+			stack, texts = append(stack, n), append(texts, nil)
 			if n.name == prune {
 				skip = len(names)
 			}
@@ -84,13 +88,17 @@ func parseXML(b []byte, prune string) (*node, error) {
 			if skip == len(names) {
 				skip = 0
 			}
-			if skip == 0 {
-				stack = stack[:len(stack)-1]
+			if last := len(stack) - 1; skip == 0 {
+				stack[last].text = string(texts[last])
+				stack, texts = stack[:last], texts[:last]
 			}
 			names = names[:len(names)-1]
 		case xml.CharData:
-			if skip == 0 && len(stack) > 0 {
-				stack[len(stack)-1].text += strings.TrimSpace(string(t))
+			if last := len(stack) - 1; skip == 0 && last >= 0 {
+				if stack[last].name != textCode {
+					t = bytes.TrimSpace(t)
+				}
+				texts[last] = append(texts[last], t...)
 			} else if len(names) == 0 && len(bytes.TrimSpace(bytes.TrimPrefix(t, []byte("\ufeff")))) > 0 {
 				return nil, fmt.Errorf("%w: text outside the root element", ErrXML)
 			}
