@@ -50,7 +50,8 @@ const (
 	maxFont       = 4 << 20
 	maxFonts      = 16 << 20
 	maxWarnings   = 100
-	maxEdge       = 20_000 // millimetres of a page
+	minEdge       = 1 // millimetres of a page
+	maxEdge       = 20_000
 	maxCoordinate = 1e6
 )
 

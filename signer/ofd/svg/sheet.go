@@ -71,7 +71,7 @@ func newSheet(d *drawing, pkg *ofd.Package, page int) (*sheet, ofd.Page, error) 
 		if pg.Path == "" {
 			return nil, pg, fmt.Errorf("%w: page %d is not in the package", ErrPage, page)
 		}
-		if !(pg.Box.W > 0 && pg.Box.H > 0 && pg.Box.W <= maxEdge && pg.Box.H <= maxEdge) {
+		if !(pg.Box.W >= minEdge && pg.Box.H >= minEdge && pg.Box.W <= maxEdge && pg.Box.H <= maxEdge) {
 			return nil, pg, fmt.Errorf("%w: page %d has the size %s", ErrPage, page, pg.Box)
 		}
 		s := &sheet{drawing: d, pkg: pkg, root: b.Root, read: map[string]ofd.Element{},

@@ -78,7 +78,7 @@ func (s *sheet) text(u *unit, opacity string) {
 	}
 	font, _ := s.res.find(u.el.Attr("Font"), "Font")
 	hscale := numberOr(u.el.Attr("HScale"), 1)
-	if hscale <= 0 {
+	if hscale < 0.01 || hscale > 100 {
 		hscale = 1
 	}
 	if f := s.face(font); f != nil && s.outlines(u, f, runs, size, hscale, paints+opacity) {
