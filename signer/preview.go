@@ -54,9 +54,16 @@ func stampsOf(pkg *ofd.Package, rep verify.Report, page int, words PreviewWords)
 		page -= len(pkg.Bodies[body].Pages)
 		body++
 	}
+	unsound := false
+	for _, c := range rep.Checks {
+		unsound = unsound || c.Result == verify.Fail
+	}
 	var out []svg.Stamp
 	for i := range sigs {
 		found := rep.Signatures[i]
+		if unsound { // a seal is worth no more than the document it stands on
+			found.Verdict = verify.Invalid
+		}
 		if found.ID != sigs[i].ID {
 			return nil, ErrReport
 		}
