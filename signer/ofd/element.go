@@ -63,6 +63,20 @@ func (e Element) Text() string {
 	return e.n.text
 }
 
+// Weight is what looking at the element alone costs, in bytes: attributes, text
+// and eight for each child. A page is short and can name one heavy element
+// a thousand times; who draws it counts this.
+func (e Element) Weight() int {
+	if e.n == nil {
+		return 0
+	}
+	n := 1 + len(e.n.text) + 8*len(e.n.kids)
+	for i := range e.n.attr {
+		n += 1 + len(e.n.attr[i].Value)
+	}
+	return n
+}
+
 // Find is the first child of that name.
 func (e Element) Find(name string) Element { return Element{e.n.find(name)} }
 

@@ -21,10 +21,12 @@ func (s *sheet) annotations(page string) {
 		return
 	}
 	s.res = s.shared
+	s.spend(list)
 	for p := range list.Kids() {
 		if p.Name() != "Page" || strings.TrimSpace(p.Attr("PageID")) != page {
 			continue
 		}
+		s.spend(p)
 		for loc := range p.Kids() {
 			if loc.Name() == "FileLoc" {
 				s.annotationFile(file, loc.Text())
@@ -40,9 +42,13 @@ func (s *sheet) annotationFile(from, ref string) {
 		s.warn(WarnAnnotation, ref)
 		return
 	}
+	s.spend(list)
 	for a := range list.Kids() {
+		if !s.object() || !s.spend(a) {
+			return
+		}
 		look := a.Find("Appearance")
-		if a.Name() != "Annot" || !look.Is() || !isTrue(a.Attr("Visible"), true) || !s.object() {
+		if a.Name() != "Annot" || !look.Is() || !isTrue(a.Attr("Visible"), true) {
 			continue
 		}
 		box, ok := ofd.ParseBox(look.Attr("Boundary"))

@@ -28,6 +28,9 @@ func (p paint) attrs(role string) string {
 
 // colour reads a CT_Color (GB/T 33190, 8.3).
 func (s *sheet) colour(el ofd.Element) paint {
+	if !s.spend(el) {
+		return black
+	}
 	p := paint{s.plain(el), alphaOf(el)}
 	for k := range el.Kids() {
 		switch k.Name() {
@@ -62,9 +65,12 @@ func (s *sheet) plain(el ofd.Element) string {
 	space, _ := s.res.find(cs, "ColorSpace")
 	value := el.Attr("Value")
 	if index, err := strconv.Atoi(el.Attr("Index")); value == "" && err == nil {
-		for cv := range space.el.Find("Palette").Kids() {
+		palette := space.el.Find("Palette")
+		s.spend(space.el, palette)
+		for cv := range palette.Kids() {
 			if index == 0 {
 				value = cv.Text()
+				s.spend(cv)
 			}
 			index--
 		}
@@ -111,6 +117,7 @@ func hex(r, g, b float64) string {
 // gradient defines an axial or radial shading in the object's space; "" when its
 // points do not read.
 func (s *sheet) gradient(el ofd.Element) string {
+	s.spend(el)
 	start, end := numbers(el.Attr("StartPoint"), 2), numbers(el.Attr("EndPoint"), 2)
 	if start == nil || end == nil {
 		return ""
@@ -140,6 +147,7 @@ func (s *sheet) gradient(el ofd.Element) string {
 	for i, k := range stops {
 		at := numberOr(k.Attr("Position"), float64(i)/float64(len(stops)-1))
 		c := k.Find("Color")
+		s.spend(k, c)
 		s.define("<stop", attr("offset", num(min(1, max(0, at)))), attr("stop-color", s.plain(c)),
 			attr("stop-opacity", num(alphaOf(c))), "/>")
 	}

@@ -20,6 +20,9 @@ type drawing struct {
 	ids        int
 	objects    int
 	chars      int
+	work       int
+	xmlBytes   int64
+	mediaBytes int64
 	imageBytes int64
 	pixels     int64
 	fontBytes  int64
@@ -90,6 +93,18 @@ func (d *drawing) id() string {
 func (d *drawing) object() bool {
 	if d.objects++; d.objects > maxObjects {
 		d.fail("number of objects")
+	}
+	return d.failed == nil
+}
+
+// spend counts the work that elements make; composites, templates and draw
+// parameters let a small page look at the same bytes without end.
+func (d *drawing) spend(els ...ofd.Element) bool {
+	for _, e := range els {
+		d.work += e.Weight()
+	}
+	if d.work > maxWork {
+		d.fail("work")
 	}
 	return d.failed == nil
 }

@@ -23,6 +23,7 @@ type face struct {
 // face opens the font file of a Font resource once; nil when there is none or it
 // does not read, and then the reader's own fonts serve.
 func (s *sheet) face(it item) *face {
+	s.spend(it.el)
 	if !it.el.Is() || strings.TrimSpace(it.el.Find("FontFile").Text()) == "" {
 		return nil
 	}
@@ -138,6 +139,9 @@ func (s *sheet) chosen(u *unit) map[int][]sfnt.GlyphIndex {
 	for k := range u.el.Kids() {
 		if k.Name() != "CGTransform" {
 			continue
+		}
+		if !s.spend(k, k.Find("Glyphs")) {
+			return out
 		}
 		var glyphs []sfnt.GlyphIndex
 		for _, g := range strings.Fields(k.Find("Glyphs").Text()) {

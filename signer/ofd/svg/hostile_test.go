@@ -24,15 +24,31 @@ func TestLimits(t *testing.T) {
 	long := body(`<CompositeObject ResourceID="100" Boundary="0 0 1 1"/>`)
 	long.resources = `<C><CompositeGraphicUnit ID="100"><Content>` + strings.Repeat(`<CompositeObject ResourceID="101" Boundary="0 0 1 1"/>`, 60) + `</Content></CompositeGraphicUnit>` +
 		`<CompositeGraphicUnit ID="101"><Content><PathObject Boundary="0 0 9 9"><AbbreviatedData>M0 0` + strings.Repeat("L1.25 2.5", 50_000) + `</AbbreviatedData></PathObject></Content></CompositeGraphicUnit></C>`
+	// One heavy element, looked at again and again.
+	again := func(object, resources string) document {
+		c := body(strings.Repeat(`<CompositeObject ResourceID="100" Boundary="0 0 1 1"/>`, 20_000))
+		c.resources = `<C><CompositeGraphicUnit ID="100"><Content>` + object + `</Content></CompositeGraphicUnit>` + resources + `</C>`
+		return c
+	}
+	blank, junk := strings.Repeat(" ", 1<<18), strings.Repeat("<x/>", 50_000)
 	for name, c := range map[string]document{
+		"blank path again":         again(`<PathObject Boundary="0 0 9 9"><AbbreviatedData>M0 0`+blank+`L1 1</AbbreviatedData></PathObject>`, ""),
+		"blank box again":          again(`<PathObject Boundary="0 0 9 9`+blank+`"/>`, ""),
+		"distances again":          again(`<TextObject Size="1" Boundary="0 0 9 9"><TextCode DeltaX="`+blank+`">a</TextCode></TextObject>`, ""),
+		"children again":           again(`<TextObject Size="1" Boundary="0 0 9 9">`+junk+`</TextObject>`, ""),
+		"parameters again":         again(`<PathObject DrawParam="1" Boundary="0 0 9 9"/>`, `<DrawParam ID="1">`+junk+`</DrawParam>`),
+		"font again":               again(`<TextObject Font="1" Size="1" Boundary="0 0 9 9"><TextCode>a</TextCode></TextObject>`, `<Font ID="1">`+junk+`</Font>`),
+		"unknown in a block":       again(junk, ""),
 		"objects":                  body(strings.Repeat(dot, maxObjects+1)),
 		"composites that multiply": multiply,
 		"output":                   long,
 		"characters":               body(`<TextObject Boundary="0 0 1 1" Size="3"><TextCode>` + strings.Repeat("字", maxChars+1) + `</TextCode></TextObject>`),
 	} {
-		if r, err := Page(open(t, c.bytes(t)), 0, Options{}); !errors.Is(err, ErrLimit) || r.SVG != nil {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if r, err := Page(open(t, c.bytes(t)), 0, Options{}); !errors.Is(err, ErrLimit) || r.SVG != nil {
+				t.Error(err)
+			}
+		})
 	}
 	r := draw(t, body(`<PathObject ID="5" Boundary="0 0 9 9"><AbbreviatedData>M0 0`+strings.Repeat("L1 2", maxPath/4)+`</AbbreviatedData></PathObject>`), Options{})
 	want(t, r, "placeholder")

@@ -24,7 +24,7 @@ func (u *unit) id() string { return u.el.Name() + " " + u.el.Attr("ID") }
 // block draws the objects of a layer, page block or composite in order.
 func (s *sheet) block(el ofd.Element, st style) {
 	for k := range el.Kids() {
-		if s.failed != nil {
+		if !s.spend(k) {
 			return
 		}
 		switch k.Name() {
@@ -40,6 +40,7 @@ func (s *sheet) block(el ofd.Element, st style) {
 			s.draw(k, st)
 		case "Actions", "Clips", "FillColor", "StrokeColor": // of the block, not objects
 		default:
+			s.object()
 			s.warn(WarnObject, k.Name()+" "+k.Attr("ID"))
 		}
 	}
@@ -87,6 +88,7 @@ func (s *sheet) clips(u *unit) []string {
 	if !list.Is() {
 		return nil
 	}
+	s.spend(list)
 	base := shift(u.box.X, u.box.Y)
 	if isTrue(list.Attr("TransFlag"), false) {
 		base = u.place()
@@ -96,6 +98,7 @@ func (s *sheet) clips(u *unit) []string {
 		if clip.Name() != "Clip" || len(ids) == maxDepth {
 			continue
 		}
+		s.spend(clip)
 		id := s.id()
 		s.define(`<clipPath`, attr("id", id), `>`)
 		for area := range clip.Kids() {
@@ -111,7 +114,11 @@ func (s *sheet) clips(u *unit) []string {
 
 func (s *sheet) clipArea(area ofd.Element, base matrix, owner string) {
 	path := area.Find("Path")
-	data := path.Find("AbbreviatedData").Text()
+	abbreviated := path.Find("AbbreviatedData")
+	if !s.spend(area, path, abbreviated) {
+		return
+	}
+	data := abbreviated.Text()
 	m, ok := parseMatrix(area.Attr("CTM"))
 	inner, ok2 := parseMatrix(path.Attr("CTM"))
 	box, _ := ofd.ParseBox(path.Attr("Boundary"))
@@ -136,10 +143,14 @@ func (s *sheet) clipArea(area ofd.Element, base matrix, owner string) {
 // path draws a PathObject (GB/T 33190, 9), clipped to its box where it leaves it.
 func (s *sheet) path(u *unit, opacity string) {
 	stroke, fill := isTrue(u.el.Attr("Stroke"), true), isTrue(u.el.Attr("Fill"), false)
-	data := u.el.Find("AbbreviatedData").Text()
+	abbreviated := u.el.Find("AbbreviatedData")
+	data := abbreviated.Text()
 	if len(data) > maxPath {
 		s.warn(WarnPath, u.id())
 		s.placeholder(u.box, u.id())
+		return
+	}
+	if !s.spend(abbreviated) {
 		return
 	}
 	d, box, ok := pathData(data)

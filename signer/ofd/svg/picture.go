@@ -51,16 +51,20 @@ func (s *sheet) mediaPicture(it item) string {
 		s.warn(WarnImage, it.el.Find("MediaFile").Text())
 		return ""
 	}
-	if s.pkg.Size(file) > maxImage {
+	id, known := s.images[file]
+	if known {
+		return id
+	}
+	size := s.pkg.Size(file)
+	if s.mediaBytes += size; size > maxImage || s.mediaBytes > maxMedia {
 		s.warn(WarnImageLimit, file)
-		return ""
-	}
-	data, err := s.pkg.Read(file)
-	if err != nil {
+	} else if data, err := s.pkg.Read(file); err != nil {
 		s.warn(WarnImage, file)
-		return ""
+	} else {
+		id = s.image(data, file)
 	}
-	return s.image(data, file)
+	s.images[file] = id
+	return id
 }
 
 // image defines a picture as a unit square and returns its id; the same bytes
@@ -117,6 +121,9 @@ func (d *drawing) still(data []byte) (mime string, out []byte, err error) {
 	d.pixels += px
 	moves := mime == "image/png" && bytes.Contains(data, []byte("acTL"))
 	if mime == "" || moves {
+		if px > maxDecoded {
+			return "", nil, errSize
+		}
 		m, err := decode(bytes.NewReader(data))
 		if err != nil {
 			return "", nil, err

@@ -19,6 +19,7 @@ func (it item) key() string { return it.file + "#" + it.el.Attr("ID") }
 // Identifiers are one number space over all kinds.
 type resources struct {
 	items map[string]item
+	files map[string]bool
 	up    *resources
 }
 
@@ -39,7 +40,7 @@ func (r *resources) find(id string, kinds ...string) (item, bool) {
 
 // load reads the resource files that el names in children of the given names.
 func (s *sheet) load(up *resources, el ofd.Element, from string, names ...string) *resources {
-	r := &resources{items: map[string]item{}, up: up}
+	r := &resources{items: map[string]item{}, files: map[string]bool{}, up: up}
 	for k := range el.Kids() {
 		for _, name := range names {
 			if k.Name() == name {
@@ -59,13 +60,21 @@ func (s *sheet) loadFile(r *resources, from, ref string) {
 		s.warn(WarnResource, ref)
 		return
 	}
+	if r.files[file] {
+		return
+	}
+	r.files[file] = true
 	root, err := s.element(file)
 	if err != nil {
 		s.warn(WarnResource, file)
 		return
 	}
 	base := root.Attr("BaseLoc")
+	s.spend(root)
 	for group := range root.Kids() {
+		if !s.spend(group) {
+			return
+		}
 		for k := range group.Kids() {
 			id := k.Attr("ID")
 			if _, dup := r.items[id]; !dup && id != "" {
@@ -75,20 +84,30 @@ func (s *sheet) loadFile(r *resources, from, ref string) {
 	}
 }
 
+// parsed is an XML file as it was read.
+type parsed struct {
+	root ofd.Element
+	err  error
+}
+
 // element reads an XML file once for this picture.
 func (s *sheet) element(file string) (ofd.Element, error) {
-	if e, ok := s.read[file]; ok {
-		return e, nil
+	if p, ok := s.read[file]; ok {
+		return p.root, p.err
 	}
-	e, err := s.pkg.Element(file)
-	if err == nil {
-		s.read[file] = e
+	var p parsed
+	if s.xmlBytes += max(0, s.pkg.Size(file)); s.xmlBytes > maxXML {
+		s.fail("size of the XML files")
+		return ofd.Element{}, s.failed
 	}
-	return e, err
+	p.root, p.err = s.pkg.Element(file)
+	s.read[file] = p
+	return p.root, p.err
 }
 
 // media finds the file of a resource.
 func (s *sheet) media(it item, child string) (file string, found bool) {
+	s.spend(it.el)
 	loc := ofd.MediaRef(it.base, it.el.Find(child).Text())
 	return s.pkg.Resolve(it.file, loc)
 }

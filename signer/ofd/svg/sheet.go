@@ -17,9 +17,11 @@ type sheet struct {
 	defaultCS string
 	shared    *resources // of the document
 	res       *resources // in force: of the page or template being drawn
-	read      map[string]ofd.Element
+	read      map[string]parsed
 	faces     map[string]*face
-	open      map[string]bool // templates and composites being drawn
+	images    map[string]string      // file → id of the picture, "" when it is not drawn
+	templates map[string]ofd.Element // by id
+	open      map[string]bool        // templates and composites being drawn
 	depth     int
 }
 
@@ -74,8 +76,8 @@ func newSheet(d *drawing, pkg *ofd.Package, page int) (*sheet, ofd.Page, error) 
 		if !(pg.Box.W >= minEdge && pg.Box.H >= minEdge && pg.Box.W <= maxEdge && pg.Box.H <= maxEdge) {
 			return nil, pg, fmt.Errorf("%w: page %d has the size %s", ErrPage, page, pg.Box)
 		}
-		s := &sheet{drawing: d, pkg: pkg, root: b.Root, read: map[string]ofd.Element{},
-			faces: map[string]*face{}, open: map[string]bool{}}
+		s := &sheet{drawing: d, pkg: pkg, root: b.Root, read: map[string]parsed{},
+			faces: map[string]*face{}, images: map[string]string{}, templates: map[string]ofd.Element{}, open: map[string]bool{}}
 		var err error
 		if s.doc, err = s.element(b.Root); err != nil {
 			return nil, pg, refused(err)
@@ -83,6 +85,11 @@ func newSheet(d *drawing, pkg *ofd.Package, page int) (*sheet, ofd.Page, error) 
 		common := s.doc.Find("CommonData")
 		s.shared = s.load(nil, common, b.Root, "PublicRes", "DocumentRes")
 		s.defaultCS = common.Find("DefaultCS").Text()
+		for t := range common.Kids() {
+			if _, dup := s.templates[t.Attr("ID")]; !dup && t.Name() == "TemplatePage" {
+				s.templates[t.Attr("ID")] = t
+			}
+		}
 		return s, pg, nil
 	}
 	return nil, ofd.Page{}, fmt.Errorf("%w: no page %d", ErrPage, page)
@@ -90,6 +97,9 @@ func newSheet(d *drawing, pkg *ofd.Package, page int) (*sheet, ofd.Page, error) 
 
 // refused is the error of a page or document file that does not read.
 func refused(err error) error {
+	if errors.Is(err, ErrLimit) {
+		return err
+	}
 	if errors.Is(err, ofd.ErrLimit) {
 		return fmt.Errorf("%w: %w", ErrLimit, err)
 	}
@@ -127,6 +137,7 @@ func order(name, def string) string {
 func (s *sheet) content(root ofd.Element, file string) {
 	before := s.res
 	s.res = s.load(s.shared, root, file, "PageRes")
+	s.spend(root, root.Find("Content"))
 	for _, o := range orders {
 		for k := range root.Kids() {
 			if k.Name() == "Template" {
@@ -147,28 +158,20 @@ func (s *sheet) content(root ofd.Element, file string) {
 // template draws the template of that id if it stands in the order now drawn; the
 // page's word goes before the template's own.
 func (s *sheet) template(id, zorder, now string) {
-	for t := range s.doc.Find("CommonData").Kids() {
-		if t.Name() != "TemplatePage" || t.Attr("ID") != id {
-			continue
-		}
-		if zorder == "" {
-			zorder = t.Attr("ZOrder")
-		}
-		if order(zorder, "Background") != now {
-			return
-		}
-		file, found := s.pkg.Resolve(s.root, t.Attr("BaseLoc"))
-		root, err := s.element(file)
-		if !found || err != nil {
-			s.warn(WarnResource, t.Attr("BaseLoc"))
-			return
-		}
-		s.within(file, func() { s.content(root, file) })
+	t, known := s.templates[id]
+	if zorder == "" {
+		zorder = t.Attr("ZOrder")
+	}
+	if order(zorder, "Background") != now || !s.object() {
 		return
 	}
-	if now == orders[0] {
-		s.warn(WarnResource, id)
+	file, found := s.pkg.Resolve(s.root, t.Attr("BaseLoc"))
+	root, err := s.element(file)
+	if !known || !found || err != nil {
+		s.warn(WarnResource, "TemplatePage "+id)
+		return
 	}
+	s.within(file, func() { s.content(root, file) })
 }
 
 // within draws something that may contain itself: never twice inside one another,

@@ -26,7 +26,7 @@ func plainStyle() style { return style{width: defaultWidth, miter: 4.234} }
 // layer gives: the nearest wins.
 func (s *sheet) styleOf(el ofd.Element, from style) style {
 	s.drawParam(&from, el.Attr("DrawParam"), 0)
-	from.apply(el)
+	from.apply(el) // the element itself is counted where it is drawn
 	return from
 }
 
@@ -42,6 +42,9 @@ func (s *sheet) drawParam(st *style, id string, depth int) {
 	}
 	if depth == maxDepth {
 		s.warn(WarnCycle, id)
+		return
+	}
+	if !s.spend(it.el) {
 		return
 	}
 	s.drawParam(st, it.el.Attr("Relative"), depth+1)

@@ -21,6 +21,9 @@ func (s *sheet) runs(u *unit) []run {
 		if k.Name() != "TextCode" {
 			continue
 		}
+		if !s.spend(k) {
+			return nil
+		}
 		// A code without X or Y goes on where the one before began.
 		x, y = numberOr(k.Attr("X"), x), numberOr(k.Attr("Y"), y)
 		chars := []rune(k.Text())
