@@ -146,8 +146,9 @@ func (d *drawing) placeholder(b ofd.Box, what string) {
 	if b.W <= 0 || b.H <= 0 {
 		return
 	}
-	size := min(3.5, b.H/2)
+	words := strings.TrimSpace(d.labels.Picture + " " + what)
+	size := min(3.5, b.H/2, b.W/float64(len([]rune(words))+1))
 	d.put(`<g class="placeholder"><rect`, rect(b), ` fill="#f2f2f2" stroke="#8c8c8c" stroke-width="0.2" stroke-dasharray="1 1"/>`,
 		"<text", attr("x", num(b.X+size/2)), attr("y", num(b.Y+size*1.2)), attr("font-size", num(size)),
-		` font-family="sans-serif" fill="#595959">`, escape(strings.TrimSpace(d.labels.Picture+" "+what)), "</text></g>")
+		` font-family="sans-serif" fill="#595959">`, escape(words), "</text></g>")
 }
