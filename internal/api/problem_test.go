@@ -7,8 +7,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -133,22 +133,26 @@ func TestProblem_Texts(t *testing.T) {
 func TestProblems_EverySentinelIsMapped(t *testing.T) {
 	known := sentinels()
 	for pkg, dir := range map[string]string{"exchange": "../exchange", "ca": "../../ca", "authz": "../../authz", "verify": "../../signer/verify"} {
-		pkgs, err := parser.ParseDir(token.NewFileSet(), dir, func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0)
+		names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		seen := 0
-		for _, p := range pkgs {
-			ast.Inspect(p, func(n ast.Node) bool {
-				v, ok := n.(*ast.ValueSpec)
-				if !ok {
-					return true
-				}
-				for _, name := range v.Names {
-					if strings.HasPrefix(name.Name, "Err") {
-						seen++
-						if _, ok := known[pkg+"."+name.Name]; !ok {
-							t.Errorf("%s.%s is not mapped", pkg, name.Name)
+		for _, name := range names {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				if v, ok := n.(*ast.ValueSpec); ok {
+					for _, id := range v.Names {
+						if _, listed := known[pkg+"."+id.Name]; strings.HasPrefix(id.Name, "Err") {
+							if seen++; !listed {
+								t.Errorf("%s.%s is not mapped", pkg, id.Name)
+							}
 						}
 					}
 				}

@@ -19,15 +19,24 @@ func (h *House) CertificatesOf(ctx context.Context, system string) ([]ca.Certifi
 }
 
 // Enrol spends an enrolment token: the SM2 pair now, and a one-time token for
-// the ECDSA track, minted only because the request was approved.
+// the ECDSA track, minted only because the request was approved. It is minted
+// first: when that fails the enrolment token is still good, and when the pair
+// fails nobody ever sees it.
 func (h *House) Enrol(ctx context.Context, token string, sm2CSR []byte) (wire.EnrolAnswer, error) {
-	pair, err := h.CA.EnrolSM2(ctx, token, sm2CSR)
+	req, err := h.CA.Authorize(ctx, token)
 	if err != nil {
 		return wire.EnrolAnswer{}, err
 	}
-	ott, err := h.StepCA.MintToken(ctx, pair.Request)
+	if _, err := ca.ParseCSR(sm2CSR); err != nil {
+		return wire.EnrolAnswer{}, err
+	}
+	ott, err := h.StepCA.MintToken(ctx, req)
 	if err != nil {
 		return wire.EnrolAnswer{}, fmt.Errorf("app: one-time token: %w", err)
+	}
+	pair, err := h.CA.EnrolSM2(ctx, token, sm2CSR)
+	if err != nil {
+		return wire.EnrolAnswer{}, err
 	}
 	return wire.EnrolAnswer{
 		System: pair.Request.System, SignCert: pair.SignCert, EncCert: pair.EncCert, EnvelopedKey: pair.Envelope, Chain: pair.Chain,

@@ -26,6 +26,8 @@ type Person struct {
 	Name  string
 	Unit  string
 	Roles []string // Chinese names of the posts held
+	// Auditor: holds the post that may read the ledger.
+	Auditor bool
 }
 
 // Door lets persons in.
