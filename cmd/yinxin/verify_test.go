@@ -177,3 +177,40 @@ func TestVerifyWithTrust(t *testing.T) {
 		t.Fatal(out.String())
 	}
 }
+
+// verify --second-opinion asks about every SM2 signature of every file of the
+// corpus: the two implementations agree, and no verdict changes.
+func TestSecondOpinionOnTheCorpus(t *testing.T) {
+	dir := ofdCorpus(t)
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*.ofd"))
+	if err != nil || len(files) < 20 {
+		t.Fatal(len(files), err)
+	}
+	asked := 0
+	for _, f := range files {
+		reports := [2]verify.Report{}
+		for i, args := range [][]string{{"verify", "--json", f}, {"verify", "--json", "--second-opinion", f}} {
+			var out, errw bytes.Buffer
+			run(context.Background(), args, nil, &out, &errw)
+			if err := json.Unmarshal(out.Bytes(), &reports[i]); err != nil {
+				t.Fatalf("%s: %v %s", f, err, &errw)
+			}
+		}
+		if reports[0].Verdict != reports[1].Verdict || reports[0].Integrity != reports[1].Integrity {
+			t.Errorf("%s: %s %s", f, reports[0].Verdict, reports[1].Verdict)
+		}
+		known(t, reports[1])
+		for _, s := range reports[1].Signatures {
+			last := s.Checks[len(s.Checks)-1]
+			if last.ID != verify.CheckSecond || last.Result != verify.Pass && last.Result != verify.Skipped {
+				t.Errorf("%s: %+v", f, last)
+			}
+			if last.Result == verify.Pass {
+				asked++
+			}
+		}
+	}
+	if asked < 15 {
+		t.Fatalf("only %d signatures had a second opinion", asked)
+	}
+}

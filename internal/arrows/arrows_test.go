@@ -48,7 +48,7 @@ var may = map[string][]string{
 	"internal/agent":    {"internal/exchange", "signer", "ca"}, // the shapes of envelope header and receipt
 	"internal/app":      {"internal/api", "internal/console", "internal/exchange", "internal/signin", "internal/store", "internal/keys", "internal/agent", "ca", "signer", "authz"},
 	"internal/demo":     {"internal/app", "internal/agent", "internal/exchange", "internal/signin", "internal/keys", "ca", "signer", "authz"},
-	"cmd":               {"internal/app", "internal/demo", "internal/agent", "internal/keys", "internal/store", "ca", "signer", "authz"},
+	"cmd":               {"internal/app", "internal/demo", "internal/agent", "internal/keys", "internal/store", "internal/secondopinion", "ca", "signer", "authz"},
 }
 
 func TestImportArrows(t *testing.T) {

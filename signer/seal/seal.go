@@ -4,8 +4,8 @@
 //
 // It reads all three leniently, because real producers deviate, and reports
 // every deviation as a warning code; it verifies the seal maker's and the
-// signer's SM2 signatures over the stored bytes, and it writes exactly one
-// form, V4 in DER. It judges mathematics only: certificate chains, periods,
+// signer's SM2 signatures over the stored bytes, and it writes DER: V4, and V1
+// where a receiver asks for it. It judges mathematics only: certificate chains, periods,
 // revocation and the digests of the document belong to signer/verify.
 //
 // It refuses input over MaxSize, nesting over 32, indefinite lengths, trailing

@@ -9,6 +9,7 @@ import (
 const (
 	CheckContainer  = "zip.container"
 	CheckTree       = "ofd.structure"
+	CheckList       = "sig.list"
 	CheckFormat     = "format.unsupported" // stands only where the form is not judged here
 	CheckSES        = "ses.structure"
 	CheckCMS        = "cms.structure" // stands instead of ses.structure for GB/T 35275
@@ -79,6 +80,7 @@ const (
 	ReasonNoStamp      = "stamp.none"
 	ReasonNoBase       = "base.none"
 	ReasonBaseMissing  = "base.missing"
+	ReasonOrphan       = "list.orphan"
 )
 
 // Warnings of this room. Those of the container (ofd.Note…), ofd.ProblemMissing
@@ -100,7 +102,7 @@ const (
 // Checks lists every check id in order of running.
 func Checks() []string {
 	return []string{
-		CheckContainer, CheckTree, CheckFormat, CheckSES, CheckCMS, CheckSealSig, CheckMaker, CheckMakerChain,
+		CheckContainer, CheckTree, CheckList, CheckFormat, CheckSES, CheckCMS, CheckSealSig, CheckMaker, CheckMakerChain,
 		CheckSealPeriod, CheckValue, CheckCertForm, CheckChain, CheckUsage, CheckCertPeriod, CheckTime,
 		CheckDataHash, CheckReferences, CheckCertList, CheckSealFile, CheckToken, CheckRevocation,
 		CheckCoverage, CheckStamp, CheckBase, CheckSecond,
@@ -116,7 +118,7 @@ func Reasons() []string {
 		ReasonSigXMLHash, ReasonFileChanged, ReasonFileMissing, ReasonFileDamaged, ReasonNoReferences,
 		ReasonNotListed, ReasonSealDiffers, ReasonNoSealFile, ReasonNoToken, ReasonTokenBad,
 		ReasonTokenUnknown, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
-		ReasonStampPage, ReasonStampOff, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing,
+		ReasonStampPage, ReasonStampOff, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing, ReasonOrphan,
 		ofd.FaultDuplicate, ofd.FaultTraversal, ofd.FaultAbsolute, ofd.FaultEncrypted, ofd.FaultSymlink,
 		ofd.FaultOverlap, ofd.FaultHidden, ofd.FaultHeader, ofd.FaultMethod, ofd.FaultDirectory,
 		ofd.ProblemXML, ofd.ProblemEscape, ofd.ProblemList, ofd.ProblemLimit,

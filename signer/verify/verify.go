@@ -94,19 +94,17 @@ func document(ctx context.Context, pkg *ofd.Package, opt *Options) (Report, erro
 			rep.warn(n.Code, n.Path, "")
 		}
 	}
-	if orphans := pkg.Orphans(); len(orphans) > 0 {
-		for _, f := range orphans {
-			rep.warn(WarnOrphan, f, "")
-		}
+	orphans, sigs := pkg.Orphans(), pkg.Signatures()
+	for _, f := range orphans {
+		rep.warn(WarnOrphan, f, "")
 	}
-	own := []outcome{checkContainer(pkg), checkStructure(pkg)}
+	own := []outcome{checkContainer(pkg), checkStructure(pkg), checkList(orphans, len(sigs))}
 	worst := effNone
 	for _, o := range own {
 		rep.Checks = append(rep.Checks, o.Check)
 		worst = max(worst, o.effect)
 	}
 	integrity, verdict := worst.integrity(), worst.verdict()
-	sigs := pkg.Signatures()
 	for i := range sigs {
 		if err := ctx.Err(); err != nil {
 			return Report{}, err
