@@ -90,12 +90,9 @@ func (h *House) CertifyPerson(ctx context.Context, actor ledger.Actor, person st
 	return h.Identity.SetPersonKey(ctx, person, personKey(person), out.Certificate.DER, actor)
 }
 
-// founders are the posts of the operating unit whose holders are certified
-// before anybody could approve.
-var founders = []identity.Role{identity.RoleSystemAdmin, identity.RoleSecurityOfficer, identity.RoleAuditor, identity.RoleRAOfficer}
-
-// founds says whether a person is a founder of a house that no RA officer with
-// a certificate serves yet. The caller holds h.founded.
+// founds says whether a person is a founder, that is one of the three
+// administrators or the first RA officer, of a house that no RA officer with a
+// certificate serves yet. The caller holds h.founded.
 func (h *House) founds(ctx context.Context, person string) (bool, error) {
 	if h.raOfficer {
 		return false, nil
@@ -111,7 +108,7 @@ func (h *House) founds(ctx context.Context, person string) (bool, error) {
 			return false, nil
 		}
 	}
-	return h.holds(ctx, person, unit, founders...)
+	return h.holds(ctx, person, unit, identity.RoleSystemAdmin, identity.RoleSecurityOfficer, identity.RoleAuditor, identity.RoleRAOfficer)
 }
 
 // holds says whether a person holds one of these posts in a unit now.

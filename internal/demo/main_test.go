@@ -78,7 +78,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-var sharedUsed bool // set before any test runs in parallel with the end: TestMain reads it last
+var sharedUsed bool // a run of other tests only must not start a demo to end it
 
 func demo(t *testing.T) *running {
 	t.Helper()
