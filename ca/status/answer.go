@@ -53,15 +53,16 @@ func (s *Service) answer(ctx context.Context, der []byte) answer {
 	}
 	this := now.Truncate(time.Second)
 	a := answer{thisUpdate: this, nextUpdate: this.Add(s.cfg.OCSPValidity.Truncate(time.Second))}
+	signer := *i.answer.Load()
 	// An answer may not outlive the certificate that proves it.
-	if end := i.answer.cert.NotAfter; a.nextUpdate.After(end) {
+	if end := signer.cert.NotAfter; a.nextUpdate.After(end) {
 		a.nextUpdate = end
 	}
 	if a.nextUpdate.Before(this) {
 		s.cfg.Log.ErrorContext(ctx, "OCSP: the signing certificate is over", "issuer", i.id)
 		return answer{der: refusal(statusInternal)}
 	}
-	if a.der, err = encodeResponse(i.answer, s.cfg.Rand, rows, r.nonce, a.thisUpdate, a.nextUpdate); err != nil {
+	if a.der, err = encodeResponse(signer, s.cfg.Rand, rows, r.nonce, a.thisUpdate, a.nextUpdate); err != nil {
 		s.cfg.Log.ErrorContext(ctx, "OCSP: signing failed", "error", err)
 		return answer{der: refusal(statusInternal)}
 	}

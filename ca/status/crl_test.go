@@ -1,10 +1,12 @@
 package status_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -242,6 +244,63 @@ func TestNoSignatureWithoutItsRecord(t *testing.T) {
 		}
 		if got := fetch(t, h, s, profile.ECDSAIssuing, "").Number().Int64(); got != int64(1+signs) {
 			t.Errorf("%s: next number %d", method, got)
+		}
+	}
+}
+
+// A list that was recorded and not yet published may still come out: the next
+// delta has to take back what it says.
+func TestADeltaHeedsWhatIsPendingBelowIt(t *testing.T) {
+	reg := catest.New()
+	h := statustest.New(t, reg)
+	s, a := h.Service(), h.Authorities[profile.SM2Issuing]
+	cert, _ := h.Issue(profile.SM2Sign, profile.SM2Issuing)
+	if err := s.Publish(bg, a.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	h.Set(profile.SM2Issuing, cert.SerialNumber, ca.StateHold, 6)
+	reg.FailNext("PublishCRL", errors.New("killed"))
+	if err := s.Publish(bg, a.ID, true); err == nil {
+		t.Fatal("published")
+	}
+	h.Set(profile.SM2Issuing, cert.SerialNumber, ca.StateGood, 0)
+	names := map[string]string{cert.SerialNumber.String(): "a"}
+	for _, want := range []string{"3/1 a:8", "4/1 a:8"} {
+		if err := s.Publish(bg, a.ID, true); err != nil {
+			t.Fatal(err)
+		}
+		if got := says(fetch(t, h, s, profile.SM2Issuing, "-delta"), names); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestRunBuildsUntilItIsToldToStop(t *testing.T) {
+	reg := catest.New()
+	h := statustest.New(t, reg)
+	var log bytes.Buffer
+	s := h.Service(func(c *status.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	reg.FailNext("Revoked", errors.New("database is away"))
+	ctx, cancel := context.WithCancel(bg)
+	done := make(chan error)
+	go func() { done <- s.Run(ctx) }()
+	for range 1000 {
+		if _, err := reg.PublishedCRL(bg, s.Issuers()[3], "", true, 0); err == nil {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+	// One authority failed once, was told of, and did not stop the others.
+	if !strings.Contains(log.String(), "database is away") {
+		t.Errorf("log: %s", &log)
+	}
+	for n, id := range s.Issuers() {
+		if _, err := reg.PublishedCRL(bg, id, "", false, 0); (err == nil) != (n > 0) {
+			t.Errorf("authority %d: %v", n, err)
 		}
 	}
 }

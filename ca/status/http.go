@@ -61,7 +61,9 @@ func (s *Service) get(w http.ResponseWriter, r *http.Request, escaped string) {
 	var der []byte
 	if len(escaped) <= 3*base64.StdEncoding.EncodedLen(maxRequest) {
 		if text, err := url.PathUnescape(escaped); err == nil {
-			der, _ = base64.StdEncoding.DecodeString(text) // what is left undecoded does not parse
+			if der, err = base64.StdEncoding.DecodeString(text); err != nil {
+				der = nil // not the part before the fault
+			}
 		}
 	}
 	a := s.answer(r.Context(), der)

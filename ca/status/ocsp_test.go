@@ -159,7 +159,7 @@ func TestOCSPRefusesRFC6960Section23(t *testing.T) {
 	if got := statusOf(t, post(s, der).Body.Bytes()); got != 3 {
 		t.Errorf("store away: status %d", got)
 	}
-	for _, path := range []string{"/ocsp/!!!", "/ocsp/%zz", "/ocsp/AAAA"} {
+	for _, path := range []string{"/ocsp/!!!", "/ocsp/%zz", "/ocsp/AAAA", "/ocsp/" + strings.TrimRight(base64.StdEncoding.EncodeToString(der), "=") + "!!!!"} {
 		r := httptest.NewRequest(http.MethodGet, "/ocsp/x", nil)
 		r.URL = &url.URL{Path: path, RawPath: path}
 		w := httptest.NewRecorder()
@@ -290,6 +290,17 @@ func TestOCSPDelegatedResponderRFC6960Section4222(t *testing.T) {
 		h.Clock.Advance(time.Hour)
 		if got := statusOf(t, s.Answer(bg, requestOf(nil, withSM3(a.Cert, cert.SerialNumber)))); got != 2 {
 			t.Errorf("responder is over: status %d", got)
+		}
+		if err := s.SetResponder(a.ID, responder, key); err == nil {
+			t.Error("a responder that is over was taken")
+		}
+		next, nextKey := h.Issue(p[0], issuing)
+		if err := s.SetResponder(a.ID, next, nextKey); err != nil {
+			t.Fatal(err)
+		}
+		openResponse(t, s.Answer(bg, requestOf(nil, withSM3(a.Cert, cert.SerialNumber))), next)
+		if err := s.SetResponder("unknown", next, nextKey); !errors.Is(err, status.ErrUnknownIssuer) {
+			t.Errorf("unknown issuer: %v", err)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/emmansun/gmsm/sm2"
@@ -59,7 +60,8 @@ type Authority struct {
 	Certificate *smx509.Certificate
 	Signer      crypto.Signer // its key, from custody; signs messages
 	// Responder signs OCSP answers in place of the authority (profiles sm2-ocsp
-	// and ecdsa-ocsp), with ResponderKey. Both nil: the authority signs itself.
+	// and ecdsa-ocsp), with ResponderKey, until SetResponder brings the next.
+	// Both nil: the authority signs itself.
 	Responder    *smx509.Certificate
 	ResponderKey crypto.Signer
 }
@@ -79,8 +81,8 @@ type issuer struct {
 	id     string
 	shards []string // "" is the complete list
 	hashes []issuerHash
-	answer signing // who signs OCSP
 	lists  signing
+	answer atomic.Pointer[signing] // who signs OCSP
 }
 
 // New refuses an authority that does not fit its key, and a timer under which
@@ -162,34 +164,53 @@ func newIssuer(a Authority, shards int, now time.Time) (*issuer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("status: authority %q: %w", name, err)
 	}
-	i := &issuer{Authority: a, id: ca.IssuerID(a.Certificate), shards: []string{""}, lists: lists, answer: lists}
+	i := &issuer{Authority: a, id: ca.IssuerID(a.Certificate), shards: []string{""}, lists: lists}
+	i.answer.Store(&lists)
 	for n := 1; shards > 1 && n <= shards; n++ {
 		i.shards = append(i.shards, fmt.Sprintf("%dof%d", n, shards))
 	}
 	if i.hashes, err = issuerHashes(a.Certificate); err != nil {
 		return nil, fmt.Errorf("status: authority %q: %w", name, err)
 	}
-	if (a.Responder == nil) != (a.ResponderKey == nil) {
-		return nil, fmt.Errorf("status: responder of %q without certificate or key", name)
-	}
-	if a.Responder == nil {
+	if a.Responder == nil && a.ResponderKey == nil {
 		return i, nil
 	}
-	if i.answer, err = newSigning(a.Responder, a.ResponderKey); err != nil {
-		return nil, fmt.Errorf("status: responder of %q: %w", name, err)
+	return i, i.delegate(a.Responder, a.ResponderKey, now)
+}
+
+// SetResponder puts a renewed responder in the place of the last: its profile
+// lives 30 days, and a service runs longer. What it refuses changes nothing.
+func (s *Service) SetResponder(issuerID string, responder *smx509.Certificate, key crypto.Signer) error {
+	i := s.issuer(issuerID)
+	if i == nil {
+		return fmt.Errorf("%w: %q", ErrUnknownIssuer, issuerID)
 	}
-	// RFC 6960 4.2.2.2: issued directly by the authority that it speaks for.
-	if err := a.Responder.CheckSignatureFrom(a.Certificate); err != nil {
-		return nil, fmt.Errorf("status: responder of %q was not issued by it: %w", name, err)
+	return i.delegate(responder, key, s.cfg.Now())
+}
+
+// delegate accepts a responder that the authority issued itself (RFC 6960
+// 4.2.2.2), for this and in its period.
+func (i *issuer) delegate(responder *smx509.Certificate, key crypto.Signer, now time.Time) error {
+	name := i.Certificate.Subject.String()
+	if responder == nil || key == nil {
+		return fmt.Errorf("status: responder of %q without certificate or key", name)
+	}
+	g, err := newSigning(responder, key)
+	if err != nil {
+		return fmt.Errorf("status: responder of %q: %w", name, err)
+	}
+	if err := responder.CheckSignatureFrom(i.Certificate); err != nil {
+		return fmt.Errorf("status: responder of %q was not issued by it: %w", name, err)
 	}
 	switch {
-	case !slices.Contains(a.Responder.ExtKeyUsage, smx509.ExtKeyUsageOCSPSigning):
-		return nil, fmt.Errorf("status: responder of %q may not sign answers", name)
-	case now.Before(a.Responder.NotBefore) || now.After(a.Responder.NotAfter):
-		return nil, fmt.Errorf("status: responder of %q is out of its period", name)
+	case !slices.Contains(responder.ExtKeyUsage, smx509.ExtKeyUsageOCSPSigning):
+		return fmt.Errorf("status: responder of %q may not sign answers", name)
+	case now.Before(responder.NotBefore) || now.After(responder.NotAfter):
+		return fmt.Errorf("status: responder of %q is out of its period", name)
 	}
-	i.answer.embed = a.Responder.Raw
-	return i, nil
+	g.embed = responder.Raw
+	i.answer.Store(&g)
+	return nil
 }
 
 func (s *Service) issuer(id string) *issuer {
