@@ -15,9 +15,16 @@ type Entry struct {
 	Step      *Step
 	Paper     *Paper
 	Record    *Record // appended to what the decision point reads; numbered by the store
-	Unique    []string
+	Unique    []Claim
 	Deadlines []Deadline
 	Flags     []string
+}
+
+// Claim is a number or report that two acts must not share. An object may claim
+// its own again when Again is set: a re-graded system keeps its number.
+type Claim struct {
+	Key   string
+	Again bool
 }
 
 // Filter of a list of objects; zero fields do not filter.
@@ -71,7 +78,7 @@ func (d Dossier) Summary() Summary {
 type Dossiers interface {
 	// Put writes an entry whose dossier has the next revision, the first being 1:
 	// ErrConflict when it is not the next, ErrExists when an object is opened
-	// twice or something in Unique is claimed by another act. In the transaction
+	// twice or something in Unique is claimed already. In the transaction
 	// it refuses with ErrHost hosts that would offer less than what they carry
 	// needs, and an unknown host; with ErrBelowHoldings a Record that does not
 	// carry every live holding; with ErrInUse a retirement while something is

@@ -17,10 +17,10 @@ func file(d Dossier, p Paper, r rules) (outcome, error) {
 	switch p.Kind {
 	case PaperAssessment:
 		seen.Major = p.Assessment.Major.Found - p.Assessment.Major.Fixed
-		o.unique = []string{"assessment:" + p.Report, "assessment_no:" + p.Assessment.Agency + "/" + p.Assessment.ReportNo}
+		o.unique = []Claim{{Key: "assessment:" + p.Report}, {Key: "assessment_no:" + p.Assessment.Agency + "/" + p.Assessment.ReportNo}}
 		o.assessed(d, p, r)
 	case PaperCrypto:
-		o.unique = []string{"crypto:" + p.Report}
+		o.unique = []Claim{{Key: "crypto:" + p.Report}}
 	case PaperCryptoSent:
 		if c, ok := d.Latest[PaperCrypto]; !ok || p.On < c.On {
 			return outcome{}, fmt.Errorf("%w: no assessment to file", ErrOrder)

@@ -26,8 +26,8 @@ type Step struct {
 // outcome is what a step leads to.
 type outcome struct {
 	next   Dossier
-	record *Record  // to append to what the decision point reads; nil: no change
-	unique []string // claims that nobody else may hold
+	record *Record // to append to what the decision point reads; nil: no change
+	unique []Claim
 	late   []string
 }
 
@@ -136,7 +136,7 @@ func (o *outcome) inForce(a Act, until workday.Date) {
 	n.InForce, n.Work, n.Interim, n.Adopted = n.Work, nil, false, nil
 	n.ValidUntil, n.Extensions, n.GraceUntil = until, 0, 0
 	if c := n.InForce.Certificate; c != nil {
-		o.unique = append(o.unique, "certificate:"+plainNumber(c.Number))
+		o.unique = append(o.unique, Claim{Key: "certificate:" + plainNumber(c.Number), Again: true})
 	}
 	o.record = n.inForceRecord()
 }

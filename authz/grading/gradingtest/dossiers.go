@@ -52,7 +52,7 @@ func (s *Dossiers) Put(_ context.Context, e grading.Entry, ev ledger.Event) (led
 		s.papers[id] = append(s.papers[id], *e.Paper)
 	}
 	for _, u := range e.Unique {
-		s.claims[u] = id
+		s.claims[u.Key] = id
 	}
 	if e.Record != nil {
 		rec := *e.Record
@@ -76,8 +76,8 @@ func (s *Dossiers) check(e grading.Entry) error {
 		return grading.ErrConflict
 	}
 	for _, u := range e.Unique {
-		if _, taken := s.claims[u]; taken {
-			return fmt.Errorf("%w: %s", grading.ErrExists, u)
+		if owner, taken := s.claims[u.Key]; taken && (owner != id || !u.Again) {
+			return fmt.Errorf("%w: %s", grading.ErrExists, u.Key)
 		}
 	}
 	if err := s.hosts(d); err != nil {
