@@ -51,19 +51,20 @@ func (Verifier) VerifySM2(pub *ecdsa.PublicKey, message, signature []byte) (ok b
 // foreignKey carries a point over after the house's own library has found it on
 // the curve.
 func foreignKey(pub *ecdsa.PublicKey) (*tjfoc.PublicKey, error) {
-	if pub == nil || pub.Curve != sm2.P256() || pub.X == nil || pub.Y == nil ||
-		pub.X.Sign() < 0 || pub.Y.Sign() < 0 || pub.X.BitLen() > 256 || pub.Y.BitLen() > 256 {
+	if pub == nil || pub.Curve != sm2.P256() {
 		return nil, fmt.Errorf("%w: not a key on the SM2 curve", ErrNoAnswer)
 	}
-	point := make([]byte, 65)
-	point[0] = 4
-	pub.X.FillBytes(point[1:33])
-	pub.Y.FillBytes(point[33:])
-	valid, err := sm2.NewPublicKey(point)
+	checked, err := sm2.PublicKeyToECDH(pub)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoAnswer, err)
 	}
-	return &tjfoc.PublicKey{Curve: tjfoc.P256Sm2(), X: new(big.Int).Set(valid.X), Y: new(big.Int).Set(valid.Y)}, nil
+	point := checked.Bytes() // 04 ‖ x ‖ y
+	if len(point) != 65 || point[0] != 4 {
+		return nil, fmt.Errorf("%w: form of the point", ErrNoAnswer)
+	}
+	return &tjfoc.PublicKey{
+		Curve: tjfoc.P256Sm2(), X: new(big.Int).SetBytes(point[1:33]), Y: new(big.Int).SetBytes(point[33:]),
+	}, nil
 }
 
 // split reads SEQUENCE{r,s} and reports whether writing it again gives the same

@@ -42,7 +42,11 @@ func both(t testing.TB, pub *ecdsa.PublicKey, msg, sig []byte) bool {
 	first := sm2.VerifyASN1WithSM2(pub, nil, msg, sig)
 	second, err := secondopinion.Verifier{}.VerifySM2(pub, msg, sig)
 	if err != nil || first != second {
-		t.Fatalf("first %t, second %t (%v): key %x %x message %x value %x", first, second, err, pub.X, pub.Y, msg, sig)
+		key, keyErr := sm2.PublicKeyToECDH(pub)
+		if keyErr != nil {
+			t.Fatal(keyErr)
+		}
+		t.Fatalf("first %t, second %t (%v): key %x message %x value %x", first, second, err, key.Bytes(), msg, sig)
 	}
 	return first
 }
