@@ -30,6 +30,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca/profile"
+	"github.com/yinxin-gov/yinxin/ca/status"
 )
 
 // Names inside the data folder.
@@ -195,7 +196,7 @@ func (c Config) withDefaults() Config {
 // site is what every certificate says about the house.
 func (c Config) site() profile.Site {
 	base := "https://" + c.Public
-	return profile.Site{CPS: base + "/pki/cps", CRL: base + "/pki/crl/{issuer}.crl", Issuers: base + "/pki/issuers/{issuer}.cer"}
+	return profile.Site{CPS: base + "/pki/cps", CRL: base + status.PathCRL + "/{issuer}.crl", Issuers: base + "/pki/issuers/{issuer}.cer", OCSP: base + status.PathOCSP}
 }
 
 // origin names the ledger in its checkpoints.

@@ -17,6 +17,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/ca/stepca"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/signin"
@@ -42,17 +43,18 @@ type House struct {
 	anchors anchors
 	words   *text.Catalogue
 
-	Ledger    *ledger.Sequencer
-	Identity  *identity.Service
-	Approvals *approval.Service
-	Grading   *grading.Service
-	Sharing   *sharing.Service
-	CA        *ca.Service
-	StepCA    *stepca.Authority
-	Signer    *signer.Service
-	PDP       *authz.PDP
-	Exchange  *exchange.Service
-	Signin    *signin.Service
+	Ledger     *ledger.Sequencer
+	Identity   *identity.Service
+	Approvals  *approval.Service
+	Grading    *grading.Service
+	Sharing    *sharing.Service
+	CA         *ca.Service
+	StepCA     *stepca.Authority
+	CertStatus *status.Service
+	Signer     *signer.Service
+	PDP        *authz.PDP
+	Exchange   *exchange.Service
+	Signin     *signin.Service
 
 	founder   *ca.Service // issues without approval to those of founds()
 	founded   sync.Mutex  // held while a person is certified
@@ -201,6 +203,10 @@ func (h *House) openCA(ctx context.Context) (err error) {
 		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Identity}, Gate: gate{h.rooms.Grading, h.cfg.Now},
 		Recorder: h.Ledger, Agency: h.cfg.USCC, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
 	})
+	if err != nil {
+		return err
+	}
+	h.CertStatus, err = h.openStatus()
 	return err
 }
 

@@ -95,6 +95,10 @@ func Found(ctx context.Context, cfg Config, admins []Administrator) (_ *House, _
 	if err != nil {
 		return nil, Founded{}, err
 	}
+	// Certificates name the lists from the first one on: they have to be there.
+	if err := h.CertStatus.BuildDue(ctx); err != nil {
+		return nil, Founded{}, errors.Join(fmt.Errorf("app: first lists of revoked certificates: %w", err), h.Close())
+	}
 	made, err := h.foundPeople(ctx, admins)
 	if err != nil {
 		return nil, Founded{}, errors.Join(err, h.Close())

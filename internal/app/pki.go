@@ -1,12 +1,36 @@
 package app
 
 import (
+	"fmt"
 	"net/http"
 
+	"github.com/emmansun/gmsm/smx509"
 	"github.com/go-chi/chi/v5"
 
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/status"
 )
+
+// openStatus speaks for all four authorities: the roots answer for the issuing
+// ones.
+func (h *House) openStatus() (*status.Service, error) {
+	ecdsaRoot, err := smx509.ParseCertificate(h.anchors.ecdsaRoot.Raw)
+	if err != nil {
+		return nil, fmt.Errorf("app: ECDSA root: %w", err)
+	}
+	ecdsaIssuing, err := smx509.ParseCertificate(h.anchors.ecdsaIssuing.Raw)
+	if err != nil {
+		return nil, fmt.Errorf("app: ECDSA issuing authority: %w", err)
+	}
+	return status.New(status.Config{
+		Authorities: []status.Authority{
+			{Certificate: h.anchors.sm2Root, Signer: h.custody.signer(keySM2Root)}, {Certificate: h.anchors.sm2Issuing, Signer: h.custody.signer(keySM2Issuing)},
+			{Certificate: ecdsaRoot, Signer: h.custody.signer(keyECDSARoot)}, {Certificate: ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing)},
+		},
+		Registry: h.rooms.CA, Lists: h.rooms.CA, Published: h.rooms.CA, Site: h.cfg.site(), Actor: h.service(),
+		Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID, Log: h.cfg.Log,
+	})
+}
 
 // issuers serves the issuing certificates that certificates point to (AIA).
 func (h *House) issuers(w http.ResponseWriter, r *http.Request) {

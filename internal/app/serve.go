@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/internal/api"
 	"github.com/yinxin-gov/yinxin/internal/api/authzen"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
@@ -44,6 +46,15 @@ func (h *House) Serve(ctx context.Context, ln net.Listener) error {
 	}
 	done := make(chan error, 1)
 	go func() { done <- srv.ServeTLS(ln, "", "") }()
+	var timers sync.WaitGroup
+	defer timers.Wait()
+	timing, endTimers := context.WithCancel(ctx)
+	defer endTimers()
+	timers.Go(func() {
+		if err := h.CertStatus.Run(timing); !errors.Is(err, context.Canceled) {
+			h.cfg.Log.ErrorContext(ctx, "lists of revoked certificates are not built any more", "error", err)
+		}
+	})
 	select {
 	case err := <-done:
 		return fmt.Errorf("app: serve: %w", err)
@@ -90,6 +101,10 @@ func (h *House) handler() (http.Handler, error) {
 	steps := h.StepCA.Routes()
 	for _, p := range h.StepCA.Paths() {
 		r.Handle(p, steps)
+	}
+	lists := h.CertStatus.Handler()
+	for _, p := range []string{status.PathOCSP, status.PathOCSP + "/*", status.PathCRL + "/*"} {
+		r.Handle(p, lists)
 	}
 	r.Get("/pki/issuers/{name}", h.issuers)
 	r.Get("/pki/cps", h.cps)
