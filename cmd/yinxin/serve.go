@@ -41,13 +41,23 @@ func newServeCommand(u *ui) *cobra.Command {
 			if err != nil {
 				return fail(err, "cli.hint.listen")
 			}
+			var plain net.Listener
+			if s.Plain != "" {
+				if plain, err = net.Listen("tcp", s.Plain); err != nil {
+					return fail(errors.Join(err, ln.Close()), "cli.hint.listen")
+				}
+			}
 			log := slog.New(slog.NewTextHandler(u.err, nil))
 			h, err := app.Open(cmd.Context(), app.Config{Settings: s, Dir: dir, Log: log})
 			if err != nil {
-				return fail(errors.Join(err, ln.Close()), startHint(err))
+				err = errors.Join(err, ln.Close())
+				if plain != nil {
+					err = errors.Join(err, plain.Close())
+				}
+				return fail(err, startHint(err))
 			}
 			fmt.Fprintln(u.out, u.words.Get("cli.serving").Fill("url", "https://"+s.Public).Both())
-			return errors.Join(h.Serve(cmd.Context(), ln), h.Close())
+			return errors.Join(h.ServeAll(cmd.Context(), ln, plain), h.Close())
 		},
 	}
 	c.Flags().StringVar(&dir, "dir", "yinxin-data", u.words.Get("cli.serve.dir").Both())

@@ -73,6 +73,7 @@ type Settings struct {
 	DB           string   `yaml:"db" koanf:"db"`                     // "" = SQLite in the data folder; postgres://…
 	Listen       string   `yaml:"listen" koanf:"listen"`             // host:port of HTTPS
 	Public       string   `yaml:"public" koanf:"public"`             // host:port under which clients reach it
+	Plain        string   `yaml:"plain" koanf:"plain"`               // host:port of plain HTTP for lists, OCSP and issuing certificates; "": on HTTPS only
 	Names        []string `yaml:"names" koanf:"names"`               // DNS names and addresses in the server certificate
 	Sample       bool     `yaml:"sample" koanf:"sample"`             // demo data and keys
 }
@@ -102,7 +103,7 @@ func LoadSettings(dir string) (Settings, error) {
 	if err := CheckDB(k.String("db")); err != nil {
 		return Settings{}, err
 	}
-	known := map[string]bool{"name": true, "organization": true, "uscc": true, "division": true, "duties": true, "db": true, "listen": true, "public": true, "names": true, "sample": true}
+	known := map[string]bool{"name": true, "organization": true, "uscc": true, "division": true, "duties": true, "db": true, "listen": true, "public": true, "plain": true, "names": true, "sample": true}
 	for key := range k.Raw() {
 		if !known[key] {
 			return Settings{}, fmt.Errorf("%w: %s: unknown setting %q", ErrConfig, path, key)
@@ -143,6 +144,9 @@ func (s Settings) validate() error {
 		if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
 			return fmt.Errorf("%w: %s %q must be host:port", ErrConfig, name, addr)
 		}
+	}
+	if _, port, err := net.SplitHostPort(s.Plain); s.Plain != "" && (err != nil || port == "") {
+		return fmt.Errorf("%w: plain %q must be host:port", ErrConfig, s.Plain)
 	}
 	if err := identity.USCC(s.USCC).Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
@@ -193,9 +197,21 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// StatusURL is where relying parties ask about certificates: plain HTTP where
+// there is such a listener (what is served is signed itself; RFC 5280 8), under
+// the public name.
+func (s Settings) StatusURL() string {
+	host, _, herr := net.SplitHostPort(s.Public)
+	_, port, perr := net.SplitHostPort(s.Plain)
+	if herr != nil || perr != nil {
+		return "https://" + s.Public
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
 // site is what every certificate says about the house.
 func (c Config) site() profile.Site {
-	base := "https://" + c.Public
+	base := c.StatusURL()
 	return profile.Site{CPS: base + "/pki/cps", CRL: base + status.PathCRL + "/{issuer}.crl", Issuers: base + "/pki/issuers/{issuer}.cer", OCSP: base + status.PathOCSP}
 }
 

@@ -32,6 +32,19 @@ func (h *House) openStatus() (*status.Service, error) {
 	})
 }
 
+// StatusURL is where relying parties ask about certificates.
+func (h *House) StatusURL() string { return h.cfg.StatusURL() }
+
+// mountStatus adds what certificates point to.
+func (h *House) mountStatus(r chi.Router) {
+	lists := h.CertStatus.Handler()
+	for _, p := range []string{status.PathOCSP, status.PathOCSP + "/*", status.PathCRL + "/*"} {
+		r.Handle(p, lists)
+	}
+	r.Get("/pki/issuers/{name}", h.issuers)
+	r.Get("/pki/cps", h.cps)
+}
+
 // issuers serves the issuing certificates that certificates point to (AIA).
 func (h *House) issuers(w http.ResponseWriter, r *http.Request) {
 	for _, c := range []struct {

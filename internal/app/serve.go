@@ -13,7 +13,6 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
-	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/internal/api"
 	"github.com/yinxin-gov/yinxin/internal/api/authzen"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
@@ -44,8 +43,6 @@ func (h *House) Serve(ctx context.Context, ln net.Listener) error {
 		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		TLSConfig: h.tlsConfig(), ErrorLog: slog.NewLogLogger(h.cfg.Log.Handler(), slog.LevelDebug),
 	}
-	done := make(chan error, 1)
-	go func() { done <- srv.ServeTLS(ln, "", "") }()
 	var timers sync.WaitGroup
 	defer timers.Wait()
 	timing, endTimers := context.WithCancel(ctx)
@@ -55,18 +52,7 @@ func (h *House) Serve(ctx context.Context, ln net.Listener) error {
 			h.cfg.Log.ErrorContext(ctx, "lists of revoked certificates are not built any more", "error", err)
 		}
 	})
-	select {
-	case err := <-done:
-		return fmt.Errorf("app: serve: %w", err)
-	case <-ctx.Done():
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-	defer cancel()
-	err = srv.Shutdown(stop)
-	if serr := <-done; !errors.Is(serr, http.ErrServerClosed) {
-		err = errors.Join(err, serr)
-	}
-	return err
+	return until(ctx, srv, func() error { return srv.ServeTLS(ln, "", "") })
 }
 
 // tlsConfig serves the house's own certificate, which renews itself. A client
@@ -76,6 +62,55 @@ func (h *House) tlsConfig() *tls.Config {
 		MinVersion: tls.VersionTLS12, GetCertificate: h.server.GetCertificate,
 		ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: h.StepCA.ClientPool(),
 	}
+}
+
+// ServePlain answers plain HTTP on ln until ctx ends: what relying parties fetch
+// before they trust anything, all of it signed. It owns ln.
+func (h *House) ServePlain(ctx context.Context, ln net.Listener) error {
+	r := chi.NewRouter()
+	r.Use(recoverer(h.cfg.Log))
+	h.mountStatus(r)
+	srv := &http.Server{
+		Handler: r, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readHeaderTimeout, WriteTimeout: time.Minute, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(h.cfg.Log.Handler(), slog.LevelDebug),
+	}
+	return until(ctx, srv, func() error { return srv.Serve(ln) })
+}
+
+// ServeAll serves both listeners until ctx ends or one of them fails; plain may
+// be nil.
+func (h *House) ServeAll(ctx context.Context, ln, plain net.Listener) error {
+	if plain == nil {
+		return h.Serve(ctx, ln)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	lists := make(chan error, 1)
+	go func() {
+		defer stop()
+		lists <- h.ServePlain(ctx, plain)
+	}()
+	err := h.Serve(ctx, ln)
+	stop()
+	return errors.Join(err, <-lists)
+}
+
+// until runs serve until ctx ends, then finishes what is under way.
+func until(ctx context.Context, srv *http.Server, serve func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- serve() }()
+	select {
+	case err := <-done:
+		return fmt.Errorf("app: serve: %w", err)
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	err := srv.Shutdown(stop)
+	if serr := <-done; !errors.Is(serr, http.ErrServerClosed) {
+		err = errors.Join(err, serr)
+	}
+	return err
 }
 
 // handler joins the API, AuthZEN, the step-ca API, published certificates and
@@ -102,12 +137,7 @@ func (h *House) handler() (http.Handler, error) {
 	for _, p := range h.StepCA.Paths() {
 		r.Handle(p, steps)
 	}
-	lists := h.CertStatus.Handler()
-	for _, p := range []string{status.PathOCSP, status.PathOCSP + "/*", status.PathCRL + "/*"} {
-		r.Handle(p, lists)
-	}
-	r.Get("/pki/issuers/{name}", h.issuers)
-	r.Get("/pki/cps", h.cps)
+	h.mountStatus(r)
 	err = console.Mount(r, console.Config{
 		Door: door{h}, Status: h.Status, Head: h.ledgerPage, Verify: h.Verify, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log,
 	})

@@ -60,7 +60,7 @@ type Demo struct {
 	Manifest Manifest
 	house    *app.House
 	stop     context.CancelFunc
-	served   chan error
+	served   chan error // one value: both listeners have ended
 }
 
 // Wait serves until ctx ends.
@@ -101,6 +101,7 @@ type walk struct {
 	console        string
 	auditor        string // person id
 	listen         string
+	listenPlain    string // lists and OCSP
 	ledger         Ledger
 	ra, sealAdmin  person
 	samples        Samples
@@ -133,15 +134,19 @@ func (w *walk) run(ctx context.Context) (_ *Demo, err error) {
 	if err := w.makeFolder(); err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
+	plain, err := listenBeside(ln)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %w", ErrListen, err), ln.Close())
+	}
 	w.public = net.JoinHostPort("localhost", strconv.Itoa(ln.Addr().(*net.TCPAddr).Port))
-	w.url, w.listen = "https://"+w.public, ln.Addr().String()
+	w.url, w.listen, w.listenPlain = "https://"+w.public, ln.Addr().String(), plain.Addr().String()
 	if err := w.found(ctx); err != nil {
-		return nil, errors.Join(err, ln.Close())
+		return nil, errors.Join(err, ln.Close(), plain.Close())
 	}
 	// The server outlives the walk: Close ends it.
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	d := &Demo{house: w.house, stop: stop, served: make(chan error, 1)}
-	go func() { d.served <- w.house.Serve(serving, ln) }()
+	go func() { d.served <- w.house.ServeAll(serving, ln, plain) }()
 	defer func() {
 		for _, a := range w.agents {
 			a.Close()
@@ -162,6 +167,17 @@ func (w *walk) run(ctx context.Context) (_ *Demo, err error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// listenBeside takes the next port for plain HTTP, or a free one when that is
+// taken.
+func listenBeside(ln net.Listener) (net.Listener, error) {
+	at := ln.Addr().(*net.TCPAddr)
+	host := at.IP.String()
+	if next, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(at.Port+1))); err == nil {
+		return next, nil
+	}
+	return net.Listen("tcp", net.JoinHostPort(host, "0"))
 }
 
 // makeFolder makes Dir with its three parts, or says why not.

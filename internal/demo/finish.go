@@ -88,7 +88,7 @@ func (w *walk) manifest() (Manifest, error) {
 	tlsRoot, _ := w.house.Roots()
 	m := Manifest{
 		Schema: 1, Notice: w.cfg.Words.Get("demo.warning").Both(), URL: w.url, Console: w.console, AuthZEN: w.url + "/access/v1/evaluation",
-		OpenAPI: w.url + "/api/openapi.json", StepCA: w.url,
+		OpenAPI: w.url + "/api/openapi.json", StepCA: w.url, Status: w.house.StatusURL(),
 		Anchors: Anchors{
 			SM2Root: anchors("sm2-root.crt"), SM2Issuing: anchors("sm2-issuing.crt"), ECDSARoot: anchors("ecdsa-root.crt"), ECDSAIssuing: anchors("ecdsa-issuing.crt"),
 			TrustDir: filepath.Join("out", "anchors"), SM2RootSM3: got.SM2RootSM3, ECDSARootSM3: got.ECDSARootSM3, ECDSARootS256: fmt.Sprintf("%x", sha256.Sum256(tlsRoot.Raw)),
