@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,16 +12,17 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
-	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/internal/api"
 	"github.com/yinxin-gov/yinxin/internal/api/authzen"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/console"
+	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
 // Limits of the listener.
 const (
 	readHeaderTimeout = 10 * time.Second
+	bodyTimeout       = 5 * time.Minute // the largest document on a slow line
 	idleTimeout       = 2 * time.Minute
 	shutdownTimeout   = 10 * time.Second
 	maxHeader         = 64 << 10
@@ -37,7 +39,7 @@ func (h *House) Serve(ctx context.Context, ln net.Listener) error {
 		return errors.Join(fmt.Errorf("app: server certificate: %w", err), ln.Close())
 	}
 	srv := &http.Server{
-		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		TLSConfig: h.tlsConfig(), ErrorLog: slog.NewLogLogger(h.cfg.Log.Handler(), slog.LevelDebug),
 	}
 	done := make(chan error, 1)
@@ -56,17 +58,29 @@ func (h *House) Serve(ctx context.Context, ln net.Listener) error {
 	return err
 }
 
+// tlsConfig serves the house's own certificate, which renews itself. A client
+// certificate is optional here: each door says itself whom it lets in.
+func (h *House) tlsConfig() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, GetCertificate: h.server.GetCertificate,
+		ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: h.StepCA.ClientPool(),
+	}
+}
+
 // handler joins the API, AuthZEN, the step-ca API, published certificates and
 // the console on one router.
 func (h *House) handler() (http.Handler, error) {
 	r := chi.NewRouter()
 	r.Use(api.Identify(newID), recoverer(h.cfg.Log))
-	api.Mount(r, api.Config{
+	err := api.Mount(r, api.Config{
 		Exchange: h.Exchange, Enroller: h, Ledger: h, Peers: h.peers(), Verify: h.Verify, Status: h.Status,
 		Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log, Version: Version,
 	})
+	if err != nil {
+		return nil, err
+	}
 	zen, err := authzen.New(authzen.Config{
-		Decider: h.PDP, MayAsk: sameAgency{h.rooms.Identity}, Caller: h.caller, Identifier: "https://" + h.cfg.Public,
+		Decider: h.PDP, MayAsk: authzen.OwnAgency{People: h.rooms.Identity}, Caller: h.caller, Identifier: "https://" + h.cfg.Public,
 	})
 	if err != nil {
 		return nil, err
@@ -78,6 +92,7 @@ func (h *House) handler() (http.Handler, error) {
 		r.Handle(p, steps)
 	}
 	r.Get("/pki/issuers/{name}", h.issuers)
+	r.Get("/pki/cps", h.cps)
 	err = console.Mount(r, console.Config{
 		Door: door{h}, Status: h.Status, Head: h.ledgerPage, Verify: h.Verify, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log,
 	})
@@ -94,27 +109,6 @@ func (h *House) caller(r *http.Request) (string, bool) {
 	}
 	a, err := h.peers().Peer(r.Context(), chain[0], chain[1])
 	return a.ID, err == nil
-}
-
-// issuers serves the issuing certificates that certificates point to (AIA).
-func (h *House) issuers(w http.ResponseWriter, r *http.Request) {
-	for _, c := range []struct {
-		id  string
-		der []byte
-	}{
-		{ca.IssuerID(h.anchors.sm2Issuing), h.anchors.sm2Issuing.Raw}, {ca.IssuerID(h.anchors.sm2Root), h.anchors.sm2Root.Raw},
-		{ecdsaID(h.anchors.ecdsaIssuing), h.anchors.ecdsaIssuing.Raw}, {ecdsaID(h.anchors.ecdsaRoot), h.anchors.ecdsaRoot.Raw},
-	} {
-		if chi.URLParam(r, "name") == c.id+".cer" {
-			w.Header().Set("Content-Type", "application/pkix-cert")
-			w.Header().Set("Cache-Control", "public, max-age=3600")
-			if _, err := w.Write(c.der); err != nil {
-				h.cfg.Log.DebugContext(r.Context(), "certificate not delivered", "error", err)
-			}
-			return
-		}
-	}
-	http.NotFound(w, r)
 }
 
 // Status is what anybody may know.
@@ -141,4 +135,9 @@ func recoverer(log *slog.Logger) func(http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		})
 	}
+}
+
+// Verify checks a document against the house's own anchors and registry.
+func (h *House) Verify(ctx context.Context, document []byte) (verify.Report, error) {
+	return verify.Document(ctx, document, verify.Options{Trust: h.trust, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors.sm2Issuing}})
 }

@@ -29,10 +29,15 @@ type Config struct {
 	Doc    string // document to seal, OFD without a seal; empty: a notice made here
 	Listen string // host:port of HTTPS; port 0 takes a free one
 	Reset  bool   // remove what an earlier demo left in Dir
-	Out    io.Writer
-	Words  *text.Catalogue
-	Now    func() time.Time // nil: time.Now
-	Log    *slog.Logger     // nil: discard
+	// Program is what the printed commands start with; empty: `go run ./cmd/yinxin`.
+	Program string
+	// Stops: the caller closes the house after the walk, so the commands begin
+	// with the one that starts it again.
+	Stops bool
+	Out   io.Writer
+	Words *text.Catalogue
+	Now   func() time.Time // nil: time.Now
+	Log   *slog.Logger     // nil: discard
 }
 
 // Outcomes that callers branch on.
@@ -103,16 +108,25 @@ type walk struct {
 }
 
 // Run walks the main job and leaves the house serving.
-func Run(ctx context.Context, cfg Config) (_ *Demo, err error) {
+func Run(ctx context.Context, cfg Config) (*Demo, error) { return newWalk(cfg).run(ctx) }
+
+func newWalk(cfg Config) *walk {
 	w := &walk{cfg: cfg, now: cfg.Now, tell: teller{out: cfg.Out, words: cfg.Words}, agencies: map[string]*agency{}, agents: map[string]*agent.Agent{}, terms: map[string]Term{}}
 	if w.now == nil {
 		w.now = time.Now
 	}
+	if w.cfg.Program == "" {
+		w.cfg.Program = "go run ./cmd/yinxin"
+	}
+	return w
+}
+
+func (w *walk) run(ctx context.Context) (_ *Demo, err error) {
 	// What can be refused is refused before anything is made.
 	if err := w.loadDocument(); err != nil {
 		return nil, err
 	}
-	ln, err := net.Listen("tcp", cfg.Listen)
+	ln, err := net.Listen("tcp", w.cfg.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrListen, err)
 	}

@@ -203,18 +203,10 @@ func (p *Package) readResource(base, ref string) {
 	if res == nil {
 		return
 	}
-	dir := strings.Trim(strings.ReplaceAll(res.get("BaseLoc"), `\`, "/"), " ")
-	at := func(loc string) string {
-		loc = strings.TrimSpace(loc)
-		if dir == "" || loc == "" || strings.HasPrefix(loc, "/") || strings.HasPrefix(loc, `\`) {
-			return loc
-		}
-		return strings.TrimSuffix(dir, "/") + "/" + loc
-	}
 	for _, group := range res.kids {
 		for _, k := range group.kids {
 			for _, loc := range []string{k.value("FontFile"), k.value("MediaFile"), k.get("Profile")} {
-				if loc = at(loc); loc != "" {
+				if loc = MediaRef(res.get("BaseLoc"), loc); loc != "" {
 					p.follow(abs, loc, RoleMedia)
 				}
 			}
