@@ -21,6 +21,7 @@ import (
 type Message struct {
 	Content     []byte    // nil when detached
 	CertDER     []byte    // of the signer; nil when the message does not carry it
+	Certs       [][]byte  // every certificate that it carries
 	SigningTime time.Time // zero when the attribute is missing
 	Digest      []byte    // attribute messageDigest; nil without attributes
 	Value       []byte    // DER SEQUENCE{r,s}
@@ -54,6 +55,11 @@ func Parse(der []byte) (*Message, error) {
 	}
 	if m.CertDER, err = info.find(certs); err != nil {
 		return nil, err
+	}
+	for !certs.Empty() {
+		var el cryptobyte.String
+		certs.ReadASN1Element(&el, asn1.SEQUENCE) // find went over all of them
+		m.Certs = append(m.Certs, el)
 	}
 	if info.signed {
 		a, err := info.readAttributes()
@@ -124,7 +130,7 @@ func (m *Message) fromRaw() error {
 // find returns the signer's certificate among those carried, nil when it is not
 // there. It reads issuer and serial number only: certificates of real
 // authorities exist that strict parsers refuse for an unrelated field.
-func (s signerInfo) find(certs cryptobyte.String) ([]byte, error) {
+func (s signerInfo) find(certs cryptobyte.String) (found []byte, err error) {
 	for n := 0; !certs.Empty(); n++ {
 		var el cryptobyte.String
 		if n == maxCerts || !certs.ReadASN1Element(&el, asn1.SEQUENCE) {
@@ -135,11 +141,11 @@ func (s signerInfo) find(certs cryptobyte.String) ([]byte, error) {
 		in := el
 		if in.ReadASN1(&cert, asn1.SEQUENCE) && cert.ReadASN1(&tbs, asn1.SEQUENCE) && tbs.SkipOptionalASN1(tag0) &&
 			tbs.ReadASN1Integer(serial) && tbs.SkipASN1(asn1.SEQUENCE) && tbs.ReadASN1Element(&issuer, asn1.SEQUENCE) &&
-			bytes.Equal(issuer, s.issuer) && serial.Cmp(s.serial) == 0 {
-			return el, nil
+			bytes.Equal(issuer, s.issuer) && serial.Cmp(s.serial) == 0 && found == nil {
+			found = el
 		}
 	}
-	return nil, nil
+	return found, nil
 }
 
 // set is the attributes as they are signed: a SET (0x31) instead of the [0]

@@ -8,7 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
+	"io"
 	"runtime"
 	"strings"
 	"testing"
@@ -38,6 +38,26 @@ func hostile(t *testing.T, data []byte) (Report, error) {
 		t.Errorf("%d bytes allocated", used)
 	}
 	return rep, err
+}
+
+// The bombs of these tests do inflate to what they should.
+func TestBombsAreReal(t *testing.T) {
+	var out bytes.Buffer
+	zw := zip.NewWriter(&out)
+	if err := errors.Join(zeros(zw, "b", 64<<20, 64<<20), zw.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := zip.NewReader(bytes.NewReader(out.Bytes()), int64(out.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := r.File[0].OpenRaw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, flate.NewReader(raw)); n != 64<<20 || err != nil || out.Len() > 1<<20 {
+		t.Fatalf("%d bytes of %d: %v", n, out.Len(), err)
+	}
 }
 
 // Documents that are refused as a whole: the limits of the container.
@@ -198,29 +218,33 @@ func stored(name, body string) func(*zip.Writer) error {
 	}
 }
 
-// zeros writes an entry of real zero bytes, deflated, that declares another size.
+// zeros writes an entry that inflates to real zero bytes and declares another
+// size. After the first two the deflated blocks of a megabyte are all alike, so
+// that a gigabyte is written by repeating one. The checksum is not right: nobody
+// gets as far.
 func zeros(zw *zip.Writer, name string, real, declared int64) error {
 	var packed bytes.Buffer
 	fw, err := flate.NewWriter(&packed, flate.BestSpeed)
 	if err != nil {
 		return err
 	}
-	sum, block := crc32.NewIEEE(), make([]byte, 1<<20)
-	for n := int64(0); n < real; n += int64(len(block)) {
+	block, ends := make([]byte, 1<<20), [2]int{}
+	for i := range ends {
 		if _, err := fw.Write(block); err != nil {
 			return err
 		}
-		sum.Write(block)
+		if err := fw.Flush(); err != nil {
+			return err
+		}
+		ends[i] = packed.Len()
 	}
-	if err := fw.Close(); err != nil {
-		return err
-	}
-	e, err := zw.CreateRaw(&zip.FileHeader{Name: name, Method: zip.Deflate, CRC32: sum.Sum32(),
-		CompressedSize64: uint64(packed.Len()), UncompressedSize64: uint64(declared)})
+	body := append(bytes.Clone(packed.Bytes()), bytes.Repeat(packed.Bytes()[ends[0]:ends[1]], int(real>>20)-2)...)
+	body = append(body, 0x03, 0x00) // an empty last block
+	e, err := zw.CreateRaw(&zip.FileHeader{Name: name, Method: zip.Deflate, CompressedSize64: uint64(len(body)), UncompressedSize64: uint64(declared)})
 	if err != nil {
 		return err
 	}
-	_, err = e.Write(packed.Bytes())
+	_, err = e.Write(body)
 	return err
 }
 

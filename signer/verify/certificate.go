@@ -100,16 +100,23 @@ func (c *certificate) signs() bool {
 }
 
 // chains reports whether the certificate is an anchor or leads to one at time t,
-// and the signatures on the way.
-func (c *certificate) chains(trust *Trust, t time.Time) (links []proof, ok bool) {
+// and the signatures on the way; carried are authorities that the signature
+// brought with it.
+func (c *certificate) chains(trust *Trust, t time.Time, carried ...[]byte) (links []proof, ok bool) {
 	if trust.pinned(c.der) {
 		return nil, true
 	}
 	if c.full == nil {
 		return nil, false
 	}
+	between := smx509.NewCertPool()
+	for _, der := range carried {
+		if ca, err := smx509.ParseCertificate(der); err == nil {
+			between.AddCert(ca)
+		}
+	}
 	chains, err := c.full.Verify(smx509.VerifyOptions{
-		Roots: trust.roots, CurrentTime: t, KeyUsages: []smx509.ExtKeyUsage{smx509.ExtKeyUsageAny},
+		Roots: trust.roots, Intermediates: between, CurrentTime: t, KeyUsages: []smx509.ExtKeyUsage{smx509.ExtKeyUsageAny},
 	})
 	if err != nil || len(chains) == 0 {
 		return nil, false

@@ -47,13 +47,17 @@ func checkChain(s *subject) outcome {
 	if !s.judged() {
 		return skip(CheckChain, clause, ReasonNotJudged)
 	}
-	return s.chain(CheckChain, clause, s.signer, s.at)
+	var carried [][]byte
+	if s.msg != nil {
+		carried = s.msg.Certs
+	}
+	return s.chain(CheckChain, clause, s.signer, s.at, carried...)
 }
 
 // chain judges a chain at the time at which the certificate was used; whether the
 // certificate itself was in its period then is another check. Without an anchor
 // the mathematics may hold, but nobody vouches for the name.
-func (s *subject) chain(id, clause string, c *certificate, at time.Time) outcome {
+func (s *subject) chain(id, clause string, c *certificate, at time.Time, carried ...[]byte) outcome {
 	switch {
 	case s.opt.Trust == nil:
 		return cannot(id, clause, ReasonNoAnchor, "")
@@ -63,7 +67,7 @@ func (s *subject) chain(id, clause string, c *certificate, at time.Time) outcome
 	if !c.validAt(at) {
 		at = c.notAfter // the period is judged apart; the chain still tells who vouched
 	}
-	links, ok := c.chains(s.opt.Trust, at)
+	links, ok := c.chains(s.opt.Trust, at, carried...)
 	for _, l := range links {
 		s.note(l.who, l.Proof, nil)
 	}

@@ -31,6 +31,7 @@ type message struct {
 	tamper   bool   // an attribute is changed after signing
 	asSeal   bool   // the record stays Type="Seal"
 	detached bool   // form (a) without its content
+	brings   []byte // a certificate beside the signer's; nil: the root
 }
 
 func (m message) value(sigXML []byte) []byte {
@@ -84,7 +85,10 @@ func (m message) value(sigXML []byte) []byte {
 	issuer, serial := issuerOf(w, m.cert)
 	var certs []byte
 	if !m.noCert {
-		certs = der(0xa0, w.root.cert.Raw, m.cert)
+		if m.brings == nil {
+			m.brings = w.root.cert.Raw
+		}
+		certs = der(0xa0, m.brings, m.cert)
 	}
 	info := der(0x30, derInt(1), der(0x30, issuer, serial), digestAlg, attrs, der(0x30, m.alg, []byte{5, 0}), derOctets(sig))
 	return der(0x30, derOID(1, 2, 156, 10197, 6, 1, 4, 2, 2), der(0xa0,
@@ -198,6 +202,31 @@ func TestMessages(t *testing.T) {
 		if rep := w.judge(changed); rep.Verdict != Invalid || rep.Integrity != Altered || find(rep.Signatures[0], CheckDataHash).Reason != ReasonSigXMLHash {
 			t.Error(dump(rep))
 		}
+	}
+}
+
+// Authorities between the signer and the anchor are taken from the message, and
+// only an anchor of the caller's own ends the chain.
+func TestMessageBringsItsChain(t *testing.T) {
+	w := newWorld(t)
+	authority := func(c *smx509.Certificate) {
+		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, smx509.KeyUsageCertSign
+	}
+	sub := w.issue(&w.root, authority)
+	leaf := w.issue(&sub, nil)
+	m := message{w: w, cert: leaf.cert.Raw, brings: sub.cert.Raw}
+	w.signer, w.seal = leaf, w.makeSeal(w.maker, leaf)
+	doc := m.document(nil)
+	if rep := w.judge(doc); rep.Verdict != Valid {
+		t.Error(dump(rep))
+	}
+	m.brings = w.root.cert.Raw // the link is missing
+	if rep := w.judge(m.document(nil)); rep.Verdict != Indeterminate || find(rep.Signatures[0], CheckChain).Reason != ReasonUntrusted {
+		t.Error(dump(rep))
+	}
+	// What the message brings is no anchor.
+	if rep := judge(t, doc, NewTrust(newWorld(t).root.cert.Raw)); rep.Verdict == Valid {
+		t.Error(dump(rep))
 	}
 }
 
