@@ -1,12 +1,10 @@
 package status_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -132,13 +130,17 @@ func TestFullAndDeltaListsRFC5280Section5(t *testing.T) {
 		want("-delta", "7/3 b:4 c:8 d:0")
 		want("", "8 a:1 b:4 d:0")
 		want("-delta", "9/8")
+		set("c", ca.StateHold, 6)
+		want("", "10 a:1 b:4 c:6 d:0")
+		set("c", ca.StateRevoked, ca.ReasonAffiliationChanged) // the reason alone has changed
+		want("-delta", "11/10 c:3")
 		// Expired certificates leave after the margin, and a delta does not say so.
 		h.Clock.Advance(90*24*time.Hour + 30*time.Hour)
 		if leaf == profile.ECDSALeaf {
-			want("", "10 a:1 b:4 d:0")
+			want("", "12 a:1 b:4 c:3 d:0")
 			h.Clock.Advance(60 * time.Hour)
-			want("-delta", "11/10")
-			want("", "12")
+			want("-delta", "13/12")
+			want("", "14")
 		}
 		if n := len(h.Authorities[issuing].Key.Signed()); n < 9 {
 			t.Errorf("%d signatures", n)
@@ -159,7 +161,7 @@ func TestRootsSignListsAndTheTimerBuildsWhatIsDue(t *testing.T) {
 	for _, step := range []struct {
 		after time.Duration
 		want  string
-	}{{0, "1 2,1 2,"}, {time.Minute, "1 2,1 2,"}, {30 * time.Minute, "1 3,1 3,"}, {12 * time.Hour, "4 3,4 3,"}, {30 * time.Minute, "4 5,4 5,"}} {
+	}{{0, "1 2,1 2,"}, {time.Minute, "1 2,1 2,"}, {30 * time.Minute, "1 3,1 3,"}, {time.Minute, "1 3,1 3,"}, {12 * time.Hour, "4 3,4 3,"}, {30 * time.Minute, "4 5,4 5,"}} {
 		h.Clock.Advance(step.after)
 		if err := s.BuildDue(bg); err != nil {
 			t.Fatal(err)
@@ -217,94 +219,6 @@ func TestPartitionsCoverTheCompleteListRFC5280Section525(t *testing.T) {
 	})
 }
 
-func TestNoSignatureWithoutItsRecord(t *testing.T) {
-	boom := errors.New("disk full")
-	for method, signs := range map[string]int{"Revoked": 0, "PublishedCRL": 0, "AddCRL": 0, "PublishCRL": 1} {
-		reg := catest.New()
-		h := statustest.New(t, reg)
-		s := h.Service()
-		a := h.Authorities[profile.ECDSAIssuing]
-		before, events := len(a.Key.Signed()), len(reg.Events())
-		reg.FailNext(method, boom)
-		if err := s.Publish(bg, a.ID, false); !errors.Is(err, boom) {
-			t.Errorf("%s: %v", method, err)
-		}
-		if n := len(a.Key.Signed()) - before; n != signs {
-			t.Errorf("%s failed: %d signatures", method, n)
-		}
-		if n := len(reg.Events()) - events; n != signs {
-			t.Errorf("%s failed: %d events", method, n)
-		}
-		if w := get(s, status.PathCRL+"/"+a.ID+".crl", nil); w.Code != http.StatusNotFound {
-			t.Errorf("%s failed: a list is served, %d", method, w.Code)
-		}
-		// The number stays used: the next list is another.
-		if err := s.Publish(bg, a.ID, false); err != nil {
-			t.Fatal(err)
-		}
-		if got := fetch(t, h, s, profile.ECDSAIssuing, "").Number().Int64(); got != int64(1+signs) {
-			t.Errorf("%s: next number %d", method, got)
-		}
-	}
-}
-
-// A list that was recorded and not yet published may still come out: the next
-// delta has to take back what it says.
-func TestADeltaHeedsWhatIsPendingBelowIt(t *testing.T) {
-	reg := catest.New()
-	h := statustest.New(t, reg)
-	s, a := h.Service(), h.Authorities[profile.SM2Issuing]
-	cert, _ := h.Issue(profile.SM2Sign, profile.SM2Issuing)
-	if err := s.Publish(bg, a.ID, false); err != nil {
-		t.Fatal(err)
-	}
-	h.Set(profile.SM2Issuing, cert.SerialNumber, ca.StateHold, 6)
-	reg.FailNext("PublishCRL", errors.New("killed"))
-	if err := s.Publish(bg, a.ID, true); err == nil {
-		t.Fatal("published")
-	}
-	h.Set(profile.SM2Issuing, cert.SerialNumber, ca.StateGood, 0)
-	names := map[string]string{cert.SerialNumber.String(): "a"}
-	for _, want := range []string{"3/1 a:8", "4/1 a:8"} {
-		if err := s.Publish(bg, a.ID, true); err != nil {
-			t.Fatal(err)
-		}
-		if got := says(fetch(t, h, s, profile.SM2Issuing, "-delta"), names); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
-
-func TestRunBuildsUntilItIsToldToStop(t *testing.T) {
-	reg := catest.New()
-	h := statustest.New(t, reg)
-	var log bytes.Buffer
-	s := h.Service(func(c *status.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
-	reg.FailNext("Revoked", errors.New("database is away"))
-	ctx, cancel := context.WithCancel(bg)
-	done := make(chan error)
-	go func() { done <- s.Run(ctx) }()
-	for range 1000 {
-		if _, err := reg.PublishedCRL(bg, s.Issuers()[3], "", true, 0); err == nil {
-			break
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	cancel()
-	if err := <-done; !errors.Is(err, context.Canceled) {
-		t.Errorf("ended with %v", err)
-	}
-	// One authority failed once, was told of, and did not stop the others.
-	if !strings.Contains(log.String(), "database is away") {
-		t.Errorf("log: %s", &log)
-	}
-	for n, id := range s.Issuers() {
-		if _, err := reg.PublishedCRL(bg, id, "", false, 0); (err == nil) != (n > 0) {
-			t.Errorf("authority %d: %v", n, err)
-		}
-	}
-}
-
 func TestALintRefusesBeforeTheKeyIsTouched(t *testing.T) {
 	h := statustest.New(t, catest.New())
 	s := h.Service()
@@ -325,6 +239,18 @@ func TestListHeadersAndPaths(t *testing.T) {
 	a := h.Authorities[profile.ECDSAIssuing]
 	if err := s.Publish(bg, a.ID, false); err != nil {
 		t.Fatal(err)
+	}
+	if v := fetch(t, h, s, profile.ECDSAIssuing, ""); !v.NextUpdate.Equal(v.ThisUpdate.Add(36 * time.Hour)) {
+		t.Errorf("full list until %s", v.NextUpdate)
+	}
+	if err := s.Publish(bg, h.Authorities[profile.SM2Root].ID, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Publish(bg, h.Authorities[profile.SM2Root].ID, true); err != nil {
+		t.Fatal(err)
+	}
+	if v := fetch(t, h, s, profile.SM2Root, "-delta"); !v.NextUpdate.Equal(v.ThisUpdate.Add(90 * time.Minute)) {
+		t.Errorf("delta until %s", v.NextUpdate)
 	}
 	path := status.PathCRL + "/" + a.ID + ".crl"
 	h.Clock.Advance(time.Hour)

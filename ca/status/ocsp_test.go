@@ -98,6 +98,9 @@ func TestOCSPNeverSaysGoodOfWhatWasNotIssued(t *testing.T) {
 		if got := answerOf(d); got != "unknown" {
 			t.Errorf("%s: %s", name, got)
 		}
+		if w := getOCSP(s, requestOf(nil, withSM3(a.Cert, serial)), nil); w.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: caches may keep what may be issued next", name)
+		}
 	}
 }
 
@@ -252,6 +255,15 @@ func TestOCSPKeptAnswersAndHeadersRFC5019(t *testing.T) {
 	for range 5 {
 		c, _ := h.Issue(profile.ECDSALeaf, profile.ECDSAIssuing)
 		getOCSP(s, requestOf(nil, withSM3(a.Cert, c.SerialNumber)), nil)
+	}
+	signed = len(a.Key.Signed())
+	getOCSP(s, der, nil)
+	if n := len(a.Key.Signed()) - signed; n != 1 {
+		t.Errorf("more than CacheSize answers were kept")
+	}
+	h.Clock.Advance(-time.Hour) // the clock was wrong and is set back
+	if d, _ := openResponse(t, getOCSP(s, der, nil).Body.Bytes(), a.Cert); !d.Answers[0].This.Equal(h.Clock.Now()) {
+		t.Errorf("answer from %s at %s", d.Answers[0].This, h.Clock.Now())
 	}
 	strict := h.Service()
 	if cc := getOCSP(strict, der, nil).Header().Get("Cache-Control"); !strings.HasPrefix(cc, "max-age=0,") {

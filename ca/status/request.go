@@ -1,7 +1,7 @@
 package status
 
 import (
-	"crypto/sha1" //nolint:gosec // names an issuer in RFC 6960 CertID, protects nothing
+	"crypto/sha1" // names an issuer in a CertID (RFC 6960 4.3), protects nothing
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"
