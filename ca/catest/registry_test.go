@@ -4,9 +4,14 @@ import (
 	"testing"
 
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/acmestore"
 	"github.com/yinxin-gov/yinxin/ca/catest"
 )
 
 func TestMemoryRegistryConforms(t *testing.T) {
 	catest.Run(t, func(*testing.T) ca.Registry { return catest.New() })
+}
+
+func TestMemoryACMEStoreConforms(t *testing.T) {
+	catest.RunACME(t, func(*testing.T) acmestore.Store { return catest.NewACME(catest.New()) })
 }
