@@ -10,11 +10,13 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/smallstep/certificates/authority/provisioner"
 	casapi "github.com/smallstep/certificates/cas/apiv1"
 	"github.com/smallstep/certificates/errs"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/acmestore"
 	"github.com/yinxin-gov/yinxin/ca/profile"
 )
 
@@ -47,8 +49,13 @@ func (s *service) CreateCertificate(req *casapi.CreateCertificateRequest) (*casa
 	if err != nil {
 		return nil, answer(err)
 	}
-	length := req.Template.NotAfter.Sub(req.Template.NotBefore)
+	// Not from the template's beginning: that of an ACME order is when it was
+	// ordered, and its end would move on by as much.
+	length := req.Template.NotAfter.Sub(s.a.now()) + backdate
 	cert, err := s.system(req.Provisioner.ID, hosts, req.Template, length, "")
+	if err != nil && req.Provisioner.Type == provisioner.TypeACME.String() {
+		return nil, problem(err)
+	}
 	if err != nil {
 		return nil, answer(err)
 	}
@@ -180,7 +187,7 @@ func answer(err error) error {
 // outcome names the sentinel behind an error for the ledger: texts may hold
 // what a client sent.
 func outcome(err error) string {
-	for _, s := range []error{ca.ErrHost, ErrStopped, ErrPeer, ca.ErrNotApproved, ca.ErrLint, ca.ErrState, ca.ErrRevoked, ca.ErrCSR, ca.ErrNotFound, ca.ErrExists, errReplay} {
+	for _, s := range []error{ca.ErrHost, ErrStopped, ErrPeer, ca.ErrNotApproved, ca.ErrLint, ca.ErrState, ca.ErrRevoked, ca.ErrCSR, ca.ErrNotFound, ca.ErrExists, errReplay, errPeriod, errBinding, acmestore.ErrKey} {
 		if errors.Is(err, s) {
 			return s.Error()
 		}
