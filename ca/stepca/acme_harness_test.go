@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/acme"
 
@@ -159,7 +160,16 @@ func (o *office) eab(t testing.TB, change ...func(*ca.Request)) *acme.ExternalAc
 // newClient is an ACME client without an account.
 func (o *office) newClient(t testing.TB) *acme.Client {
 	t.Helper()
-	return &acme.Client{Key: newKey(t), HTTPClient: o.client(nil), DirectoryURL: o.url + "/acme/acme/directory"}
+	return &acme.Client{
+		Key: newKey(t), HTTPClient: o.client(nil), DirectoryURL: o.url + "/acme/acme/directory",
+		// The package would repeat for ever on an error of the house.
+		RetryBackoff: func(n int, _ *http.Request, _ *http.Response) time.Duration {
+			if n > 3 {
+				return -1
+			}
+			return time.Millisecond
+		},
+	}
 }
 
 func (o *office) registered(t testing.TB) *acme.Client {

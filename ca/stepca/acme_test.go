@@ -45,7 +45,7 @@ func TestACMELifeOfACertificate(t *testing.T) {
 			if row.State != ca.StateGood || row.System != system || row.Agency != uscc || row.Request == "" || !bytes.Equal(row.TBS, leaf.RawTBSCertificate) {
 				t.Errorf("row %+v", row)
 			}
-			if leaf.Subject.CommonName != system || leaf.Subject.Organization[0] != "样例区民政局" || !slices.Equal(leaf.DNSNames, []string{host}) || !key.PublicKey.Equal(leaf.PublicKey) {
+			if leaf.Subject.CommonName != host || leaf.Subject.Organization[0] != "样例区民政局" || !slices.Equal(leaf.DNSNames, []string{host}) || !key.PublicKey.Equal(leaf.PublicKey) {
 				t.Errorf("%s %v", leaf.Subject, leaf.DNSNames)
 			}
 			if len(leaf.CRLDistributionPoints) != 1 || len(leaf.OCSPServer) != 1 || len(leaf.IssuingCertificateURL) != 1 || len(leaf.Policies) != 1 {
@@ -56,8 +56,8 @@ func TestACMELifeOfACertificate(t *testing.T) {
 			}
 			// A certificate of ACME renews over mTLS as any other.
 			cert := tls.Certificate{Certificate: [][]byte{leaf.Raw, o.cfg.Issuing.Raw}, PrivateKey: key, Leaf: leaf}
-			if next := o.post(t, o.client(&cert), "/1.0/renew", nil).leaf(t); !slices.Equal(next.DNSNames, leaf.DNSNames) {
-				t.Errorf("renewed for %v", next.DNSNames)
+			if next := o.post(t, o.client(&cert), "/1.0/renew", nil).leaf(t); !slices.Equal(next.DNSNames, leaf.DNSNames) || !bytes.Equal(next.RawSubject, leaf.RawSubject) {
+				t.Errorf("renewed for %s, %v", next.Subject, next.DNSNames)
 			}
 			if err := c.RevokeCert(t.Context(), nil, leaf.Raw, acme.CRLReasonKeyCompromise); err != nil {
 				t.Fatal(err)
@@ -348,7 +348,7 @@ func TestACMEAccount(t *testing.T) {
 	if _, _, err := o.obtain(t, c, "http-01", host); err != nil {
 		t.Errorf("with the new key: %v", err)
 	}
-	stale := &acme.Client{Key: oldKey, HTTPClient: c.HTTPClient, DirectoryURL: c.DirectoryURL, KID: c.KID}
+	stale := &acme.Client{Key: oldKey, HTTPClient: c.HTTPClient, DirectoryURL: c.DirectoryURL, KID: c.KID, RetryBackoff: c.RetryBackoff}
 	if _, err := stale.AuthorizeOrder(t.Context(), acme.DomainIDs(host)); problemOf(err) != "malformed" {
 		t.Errorf("with the old key: %v", err)
 	}

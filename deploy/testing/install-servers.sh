@@ -1,31 +1,39 @@
 #!/bin/sh
-# Installs the servers that the tests run on real: PostgreSQL, from Debian's own
-# packages. Harmless to repeat. Tests start their own server from its binaries
-# (internal/store/pgtest), so the cluster that the package would make is not
-# wanted: nothing is started here, and nothing listens.
+# Installs what the tests run on real, from Debian's own packages: PostgreSQL,
+# and the ACME clients lego and certbot. Harmless to repeat. Tests start their
+# own server from PostgreSQL's binaries (internal/store/pgtest), so the cluster
+# that the package would make is not wanted: nothing is started here, and
+# nothing listens. The certbot package brings a timer of its own, which has
+# nothing to renew: the tests keep their accounts in temporary folders.
 set -eu
 
 say() { printf '%s\n' "install-servers: $*"; }
 
 # The same search as internal/store/pgtest.
-found=$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | sort -V | tail -n 1 || true)
-[ -n "$found" ] || found=$(command -v initdb || true)
-if [ -n "$found" ]; then
-    say "PostgreSQL is here: $("$found" --version)"
-    exit 0
-fi
+initdb() {
+    found=$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | sort -V | tail -n 1 || true)
+    [ -n "$found" ] || found=$(command -v initdb || true)
+    [ -n "$found" ]
+}
+
+missing=
+if initdb; then say "PostgreSQL is here: $("$found" --version)"; else missing="postgresql"; fi
+for client in lego certbot; do
+    if command -v "$client" >/dev/null; then say "$client is here"; else missing="$missing $client"; fi
+done
+[ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" -ne 0 ]; then
     say "############################################################"
-    say "PostgreSQL is missing, and only root may install packages."
-    say "Tests that need it will be SKIPPED (and fail under CI=true)."
-    say "As root: apt-get install --no-install-recommends postgresql"
+    say "missing: $missing; only root may install packages."
+    say "Tests that need them will be SKIPPED (and fail under CI=true)."
+    say "As root: apt-get install --no-install-recommends $missing"
     say "############################################################"
     exit 0
 fi
 
 if ! command -v apt-get >/dev/null; then
-    say "no apt-get on this system; install PostgreSQL (initdb, pg_ctl) by its own means"
+    say "no apt-get on this system; install by its own means: $missing"
     exit 0
 fi
 
@@ -38,6 +46,7 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 say "apt-get update"
 apt-get update -qq
-say "apt-get install postgresql"
-apt-get install -y -qq --no-install-recommends postgresql
-say "PostgreSQL is here: $(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)"
+say "apt-get install $missing"
+# shellcheck disable=SC2086 # a list of words
+apt-get install -y -qq --no-install-recommends $missing
+initdb && say "PostgreSQL is here: $("$found" --version)"
