@@ -89,7 +89,7 @@ func (p *prober) dial(ctx context.Context, network, hostPort string) (net.Conn, 
 	if !ok {
 		return nil, errRedirect
 	}
-	addr, err := p.resolver.Address(ctx, strings.TrimSuffix(host, "."))
+	addr, err := p.resolver.Address(ctx, strings.ToLower(strings.TrimSuffix(host, ".")))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoAddress, err)
 	}
