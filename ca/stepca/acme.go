@@ -84,9 +84,9 @@ func (a *Authority) CreateEAB(ctx context.Context, r ca.Request) (kid, hmac stri
 	if kid, err = s.newID(); err != nil {
 		return "", "", err
 	}
-	secret := make([]byte, hmacSize)
-	if _, err := io.ReadFull(a.rand, secret); err != nil {
-		return "", "", fmt.Errorf("stepca: draw external account key: %w", err)
+	secret, err := drawHMAC(a.rand)
+	if err != nil {
+		return "", "", err
 	}
 	now := a.now().UTC().Truncate(time.Microsecond)
 	ev, err := newEvent(a.rand, now, "ca.acme_key.created", systemActor(r), ledger.Object{Kind: "acme_key", ID: kid})
@@ -105,6 +105,21 @@ func (a *Authority) CreateEAB(ctx context.Context, r ca.Request) (kid, hmac stri
 		return "", "", fmt.Errorf("stepca: record external account key: %w", err)
 	}
 	return kid, base64.RawURLEncoding.EncodeToString(secret), nil
+}
+
+// drawHMAC draws a key whose text does not begin with a dash: people type it on
+// the command line of their client, which would take it for an option.
+func drawHMAC(rand io.Reader) ([]byte, error) {
+	secret := make([]byte, hmacSize)
+	for range 64 {
+		if _, err := io.ReadFull(rand, secret); err != nil {
+			return nil, fmt.Errorf("stepca: draw external account key: %w", err)
+		}
+		if base64.RawURLEncoding.EncodeToString(secret)[0] != '-' {
+			return secret, nil
+		}
+	}
+	return nil, errors.New("stepca: draw external account key: the source is not random")
 }
 
 func (s *acmeServer) newID() (string, error) {

@@ -177,6 +177,18 @@ func TestACMEKeyNeedsAnApproval(t *testing.T) {
 	}
 }
 
+// A key is typed on a command line: one that begins with a dash is an option to
+// certbot (one key in 64 would).
+func TestACMEKeyCanBeTyped(t *testing.T) {
+	o := newOffice(t)
+	for range 400 {
+		kid, hmac, err := o.CreateEAB(t.Context(), o.request(t, ca.RequestApproved))
+		if err != nil || strings.HasPrefix(hmac, "-") || strings.HasPrefix(kid, "-") {
+			t.Fatalf("%q %q %v", kid, hmac, err)
+		}
+	}
+}
+
 // A key that was not bound in time opens nothing.
 func TestACMEKeyExpires(t *testing.T) {
 	var shift atomic.Int64
