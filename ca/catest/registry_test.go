@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/acmestore"
 	"github.com/yinxin-gov/yinxin/ca/catest"
 )
 
@@ -13,4 +14,8 @@ func TestMemoryRegistryConforms(t *testing.T) {
 
 func TestMemoryListsConform(t *testing.T) {
 	catest.RunStatus(t, func(*testing.T) catest.StatusStore { return catest.New() })
+}
+
+func TestMemoryACMEStoreConforms(t *testing.T) {
+	catest.RunACME(t, func(*testing.T) acmestore.Store { return catest.NewACME(catest.New()) })
 }

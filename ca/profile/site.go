@@ -14,9 +14,11 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// DefaultPolicyOID names the rules under which a house without a registered arc
-// of its own issues: an arc of a UUID, which needs no registration (X.667).
-const DefaultPolicyOID = "2.25.323762517537244491409842807732852112755"
+// DefaultPolicyOID stands in the certificates of a house without a registered
+// arc of its own: anyPolicy, with the address of its rules beside it (RFC 5280
+// 4.2.1.4). An arc made of a UUID needs no registration, but readers that keep
+// arcs in 31 bits, ACME clients among them, refuse the whole certificate.
+const DefaultPolicyOID = "2.5.29.32.0"
 
 // Site is what a house puts into every certificate. Each URL may hold the word
 // {issuer}, which becomes the id of the issuing certificate.

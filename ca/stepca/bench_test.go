@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/acme"
+
 	"github.com/yinxin-gov/yinxin/ca"
 )
 
@@ -56,4 +58,32 @@ func rawRate(b *testing.B, h *house) float64 {
 		n++
 	}
 	return float64(n) / time.Since(start).Seconds()
+}
+
+// BenchmarkACMEOrder is one whole order over TLS on loopback with the store in
+// memory: order, authorization, http-01 with its probe, finalize, download. The
+// client signs and checks on the same cores. "of-raw" is against
+// x509.CreateCertificate alone.
+func BenchmarkACMEOrder(b *testing.B) {
+	o := newOffice(b)
+	raw := rawRate(b, o.house)
+	clients := make(chan *acme.Client, 8)
+	for range cap(clients) {
+		clients <- o.registered(b)
+	}
+	b.SetParallelism(4)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		c := <-clients
+		defer func() { clients <- c }()
+		for pb.Next() {
+			if _, _, err := o.obtain(b, c, "http-01", host); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+	rate := float64(b.N) / b.Elapsed().Seconds()
+	b.ReportMetric(rate, "orders/s")
+	b.ReportMetric(rate/raw, "of-raw")
 }

@@ -1,6 +1,7 @@
 package stepca
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/acmestore"
 	"github.com/yinxin-gov/yinxin/ca/profile"
 )
 
@@ -33,6 +35,12 @@ type Config struct {
 
 	Lifetime       time.Duration // of a system's certificate; 0: the profile's, never longer
 	ServerLifetime time.Duration // of the house's HTTPS certificate; 0: seven days
+
+	ACME     acmestore.Store // nil: ACME is not served
+	Resolver Resolver        // where challenges are probed; required with ACME
+	KeyLife  time.Duration   // in which an external account key must be bound; 0: 72 hours
+	HTTPPort int             // of http-01; 0: 80, other values are for tests
+	TLSPort  int             // of tls-alpn-01; 0: 443, likewise
 
 	Now  func() time.Time // nil: time.Now
 	Rand io.Reader        // nil: crypto/rand
@@ -73,6 +81,14 @@ func (c Config) complete() (Config, error) {
 	if c.Lifetime < minLifetime || c.Lifetime > leaf.Validity || c.ServerLifetime < minLifetime {
 		return c, fmt.Errorf("%w: lifetime must be between %s and %s", ErrConfig, minLifetime, leaf.Validity)
 	}
+	if c.ACME != nil && c.Resolver == nil {
+		return c, fmt.Errorf("%w: ACME without a resolver", ErrConfig)
+	}
+	if c.KeyLife < 0 || c.HTTPPort < 0 || c.HTTPPort > 65535 || c.TLSPort < 0 || c.TLSPort > 65535 {
+		return c, fmt.Errorf("%w: key life or a port is out of range", ErrConfig)
+	}
+	c.KeyLife = cmp.Or(c.KeyLife, defaultKeyLife)
+	c.HTTPPort, c.TLSPort = cmp.Or(c.HTTPPort, httpPort), cmp.Or(c.TLSPort, tlsPort)
 	if !slices.Contains(c.DNSNames, host) {
 		c.DNSNames = append([]string{host}, c.DNSNames...)
 	}

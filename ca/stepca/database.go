@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/smallstep/certificates/acme"
 	"github.com/smallstep/certificates/authority/provisioner"
 	"github.com/smallstep/certificates/db"
 	"github.com/smallstep/certificates/errs"
@@ -72,6 +73,9 @@ func (d *database) Revoke(rci *db.RevokedCertificateInfo) error {
 		return answer(ErrPeer)
 	}
 	if !slices.Contains(holderReasons(), rci.ReasonCode) {
+		if rci.ACME {
+			return acme.NewDetailedError(acme.ErrorBadRevocationReasonType, "reason %d is not for the holder to give", rci.ReasonCode)
+		}
 		return errs.BadRequest("reason code %d is not for the holder to give", rci.ReasonCode)
 	}
 	actor := ledger.Actor{Kind: "system", ID: row.System, Unit: row.Agency, Certificate: row.Serial}

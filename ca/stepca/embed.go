@@ -40,11 +40,19 @@ func (a *Authority) embed(cfg Config) error {
 			DisableSmallstepExtensions: &off,
 		},
 	}}
+	offered := provisioner.List{ra}
+	if a.acme != nil {
+		offered = append(offered, &provisioner.ACME{
+			ID: provisionerID, Type: "ACME", Name: acmeName, RequireEAB: true,
+			Challenges: []provisioner.ACMEChallenge{provisioner.HTTP_01, provisioner.TLS_ALPN_01, provisioner.DNS_01},
+			Claims:     ra.Claims,
+		})
+	}
 	a.step, err = authority.NewEmbedded(
 		authority.WithConfig(&config.Config{
 			Address: cfg.Address, DNSNames: cfg.DNSNames, SkipValidation: true,
 			AuthorityConfig: &config.AuthConfig{
-				Provisioners: provisioner.List{ra},
+				Provisioners: offered,
 				Backdate:     &provisioner.Duration{Duration: backdate},
 			},
 		}),
@@ -58,12 +66,14 @@ func (a *Authority) embed(cfg Config) error {
 		return err
 	}
 	// smallstep logs a provisioner that does not start and goes on without it.
-	p, err := a.step.LoadProvisionerByName(provisionerName)
-	if err != nil {
-		return fmt.Errorf("start provisioner: %w", err)
-	}
-	if u, ok := p.(provisioner.Uninitialized); ok {
-		return fmt.Errorf("start provisioner: %w", u.Reason)
+	for _, o := range offered {
+		p, err := a.step.LoadProvisionerByName(o.GetName())
+		if err != nil {
+			return fmt.Errorf("start provisioner: %w", err)
+		}
+		if u, ok := p.(provisioner.Uninitialized); ok {
+			return fmt.Errorf("start provisioner: %w", u.Reason)
+		}
 	}
 	return nil
 }

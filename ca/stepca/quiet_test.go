@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/acme"
+
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/stepca"
 )
@@ -33,9 +35,16 @@ func TestNothingIsPrinted(t *testing.T) {
 	restore := func() { os.Stdout, os.Stderr = out, errs }
 	t.Cleanup(restore)
 
-	h := newHouse(t)
+	h := newOffice(t)
 	cert, _ := h.enrol(t)
 	h.post(t, h.client(cert), "/1.0/renew", nil)
+	c := h.registered(t)
+	if _, _, err := h.obtain(t, c, "http-01", host); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.AuthorizeOrder(t.Context(), acme.DomainIDs("evil.example")); err == nil {
+		t.Error("an order for a foreign name")
+	}
 	tok := h.token(t, h.request(t, ca.RequestApproved))
 	body := map[string]any{"csr": csr(t, newKey(t), system, "evil.example"), "ott": tok}
 	h.post(t, h.client(nil), "/1.0/sign", body)

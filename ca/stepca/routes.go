@@ -15,13 +15,17 @@ import (
 const maxBody = 64 << 10
 
 // Paths lists the patterns under which the outer router must mount Routes.
-// What is not listed is not served: SSH, federation, CRL and ACME are not part
-// of this handler.
+// What is not listed is not served: SSH, federation and CRL are not part of
+// this handler, ACME is where it is configured.
 func (a *Authority) Paths() []string {
-	return []string{
+	paths := []string{
 		"/1.0/*", "/health", "/version", "/sign", "/renew", "/rekey", "/revoke",
 		"/root/{sha}", "/roots", "/provisioners", "/provisioners/{kid}/encrypted-key",
 	}
+	if a.acme != nil {
+		paths = append(paths, "/acme/"+acmeName+"/*")
+	}
+	return paths
 }
 
 // Routes is the step-ca API, for the listener of the house. The server behind
@@ -43,6 +47,9 @@ func (a *Authority) Routes() http.Handler {
 	}
 	r.Group(routes)
 	r.Route("/1.0", routes)
+	if a.acme != nil {
+		r.Route("/acme", a.acme.routes)
+	}
 	return r
 }
 
@@ -62,7 +69,11 @@ func (a *Authority) prepare(next http.Handler) http.Handler {
 type plainWriter struct{ http.ResponseWriter }
 
 func (a *Authority) logError(_ http.ResponseWriter, r *http.Request, err error) {
-	a.log.WarnContext(r.Context(), "step-ca api refused", "method", r.Method, "path", r.URL.Path, "error", err.Error())
+	fields := []any{"method", r.Method, "path", r.URL.Path, "error", err.Error()}
+	if v := visitOf(r.Context()); v.id != "" {
+		fields = append(fields, "request", v.id)
+	}
+	a.log.WarnContext(r.Context(), "step-ca api refused", fields...)
 }
 
 // withPeer demands a client certificate of ours and marks it as the one being

@@ -8,13 +8,16 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"slices"
 	"time"
 
+	"github.com/smallstep/certificates/authority/provisioner"
 	casapi "github.com/smallstep/certificates/cas/apiv1"
 	"github.com/smallstep/certificates/errs"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/acmestore"
 	"github.com/yinxin-gov/yinxin/ca/profile"
 )
 
@@ -25,6 +28,8 @@ const (
 	// backdate is that of ca/profile: with the same one in smallstep a shorter
 	// period ends when the client asked for.
 	backdate = 5 * time.Minute
+	// maxCommonName is ub-common-name of RFC 5280; a host may be longer.
+	maxCommonName = 64
 )
 
 // service is the CertificateAuthorityService behind smallstep: the only place
@@ -47,8 +52,18 @@ func (s *service) CreateCertificate(req *casapi.CreateCertificateRequest) (*casa
 	if err != nil {
 		return nil, answer(err)
 	}
-	length := req.Template.NotAfter.Sub(req.Template.NotBefore)
-	cert, err := s.system(req.Provisioner.ID, hosts, req.Template, length, "")
+	// Not from the template's beginning: that of an ACME order is when it was
+	// ordered, and its end would move on by as much.
+	length := req.Template.NotAfter.Sub(s.a.now()) + backdate
+	acme := req.Provisioner.Type == provisioner.TypeACME.String()
+	name := ""
+	if acme && len(hosts) > 0 {
+		name = hosts[0]
+	}
+	cert, err := s.system(req.Provisioner.ID, name, hosts, req.Template, length, "")
+	if err != nil && acme {
+		return nil, problem(err)
+	}
 	if err != nil {
 		return nil, answer(err)
 	}
@@ -82,7 +97,11 @@ func (s *service) RenewCertificate(req *casapi.RenewCertificateRequest) (*casapi
 	// Both ends of a period belong to it (RFC 5280 4.1.2.5): without the second
 	// each renewal would be shorter than the one before.
 	length := req.Lifetime + req.Backdate + time.Second
-	cert, err := s.system(old.Request, hosts, req.Template, length, serial)
+	name, err := commonName(req.Template.RawSubject)
+	if err != nil || !slices.Contains(hosts, name) {
+		name = ""
+	}
+	cert, err := s.system(old.Request, name, hosts, req.Template, length, serial)
 	if err != nil {
 		return nil, answer(err)
 	}
@@ -96,8 +115,9 @@ func (s *service) RevokeCertificate(req *casapi.RevokeCertificateRequest) (*casa
 }
 
 // system issues the certificate of a system on the request that was approved
-// for it, or records why not.
-func (s *service) system(request string, hosts []string, tmpl *x509.Certificate, length time.Duration, renews string) (*x509.Certificate, error) {
+// for it, or records why not. Its common name is the system, unless one of the
+// hosts is named: ACME clients renew for the common name and take it for a host.
+func (s *service) system(request, name string, hosts []string, tmpl *x509.Certificate, length time.Duration, renews string) (*x509.Certificate, error) {
 	ctx, cancel := s.a.call()
 	defer cancel()
 	actor := houseActor()
@@ -110,9 +130,12 @@ func (s *service) system(request string, hosts []string, tmpl *x509.Certificate,
 	if err != nil {
 		return nil, s.a.refused(ctx, "ca.certificate.refused", actor, ledger.Object{Kind: "certificate_request", ID: request}, err)
 	}
+	if name == "" || len(name) > maxCommonName {
+		name = r.System
+	}
 	cert, err := s.a.issuer.issue(ctx, order{
 		profile: profile.ECDSALeaf, kind: ca.KindECDSA,
-		subject: profile.Subject{CommonName: r.System, Organization: r.Organization, USCC: r.Agency},
+		subject: profile.Subject{CommonName: name, Organization: r.Organization, USCC: r.Agency},
 		hosts:   hosts, registered: registered, public: tmpl.PublicKey, validity: min(length, s.a.lifetime),
 		request: r, renews: renews, actor: actor,
 	})
@@ -120,6 +143,18 @@ func (s *service) system(request string, hosts []string, tmpl *x509.Certificate,
 		return nil, s.a.refused(ctx, "ca.certificate.refused", actor, ledger.Object{Kind: "certificate_request", ID: request}, err)
 	}
 	return cert, nil
+}
+
+// commonName reads the subject of a certificate being renewed: smallstep hands
+// it on as bytes.
+func commonName(subject []byte) (string, error) {
+	var rdn pkix.RDNSequence
+	if _, err := asn1.Unmarshal(subject, &rdn); err != nil {
+		return "", err
+	}
+	var name pkix.Name
+	name.FillFromRDNSequence(&rdn)
+	return name.CommonName, nil
 }
 
 // hostsOf lists the names of a template; addresses, mail addresses and URIs
@@ -180,7 +215,7 @@ func answer(err error) error {
 // outcome names the sentinel behind an error for the ledger: texts may hold
 // what a client sent.
 func outcome(err error) string {
-	for _, s := range []error{ca.ErrHost, ErrStopped, ErrPeer, ca.ErrNotApproved, ca.ErrLint, ca.ErrState, ca.ErrRevoked, ca.ErrCSR, ca.ErrNotFound, ca.ErrExists, errReplay} {
+	for _, s := range []error{ca.ErrHost, ErrStopped, ErrPeer, ca.ErrNotApproved, ca.ErrLint, ca.ErrState, ca.ErrRevoked, ca.ErrCSR, ca.ErrNotFound, ca.ErrExists, errReplay, errPeriod, errBinding, acmestore.ErrKey} {
 		if errors.Is(err, s) {
 			return s.Error()
 		}

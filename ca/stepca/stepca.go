@@ -4,13 +4,15 @@
 // smallstep.
 //
 // What it does: mints a one-time token (一次性令牌) for an approved request,
-// answers the step-ca API (sign, renew, rekey, revoke) and makes the house's
-// own HTTPS certificates. Every certificate takes one path: lint → record →
+// answers the step-ca API (sign, renew, rekey, revoke) and, where configured,
+// ACME (RFC 8555), and makes the house's own HTTPS certificates. Every certificate takes one path: lint → record →
 // sign → record (law 4); what is recorded is what is signed, byte for byte.
 //
 // What it refuses: a request that no second person approved, a host outside
 // those registered for the system, a system the Gate stops, a used token, a
-// certificate that is not good, an SM2 issuer (smallstep would start with one
+// certificate that is not good, an ACME account without the key of an approved
+// request, an ACME order that its host does not answer for at the registered
+// address, an SM2 issuer (smallstep would start with one
 // and fail at the first certificate), and anything it could not record first.
 //
 // The subject and the extensions come from the approved request and from
@@ -20,6 +22,7 @@
 // itself; Config.Now rules everything else.
 //
 // Two replicas may share one registry, but each accepts only its own tokens.
+// ACME has no such bound: all that it remembers is in the store.
 //
 // Linking smallstep has side effects that a program must not fall for: glog
 // flags in the standard flag set, /debug/vars and /debug/requests in
@@ -75,6 +78,7 @@ type Authority struct {
 	rand           io.Reader
 	log            *slog.Logger
 
+	acme *acmeServer       // nil: not served
 	key  *ecdsa.PrivateKey // of the JWK provisioner; signs tokens, never certificates
 	kid  string
 	step *authority.Authority
@@ -104,6 +108,9 @@ func New(ctx context.Context, cfg Config) (*Authority, error) {
 		now:      cfg.Now, rand: cfg.Rand, log: cfg.Log,
 	}
 	a.life, a.end = context.WithCancel(ctx)
+	if cfg.ACME != nil {
+		a.acme = newACMEServer(a, cfg)
+	}
 	if err := a.embed(cfg); err != nil {
 		a.end()
 		return nil, fmt.Errorf("stepca: start: %w", err)

@@ -18,6 +18,9 @@ have_initdb || missing="$missing postgresql"
 need chromium chromium
 need openssl openssl
 need curl curl
+need lego lego
+need certbot certbot
+need pdfsig poppler-utils
 need python3 python3-minimal
 
 if [ -z "$missing" ]; then

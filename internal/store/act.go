@@ -27,6 +27,7 @@ type Rooms struct {
 	Seals     *Seals
 	Transfers *Transfers
 	Signin    *Signin
+	ACME      *ACME
 }
 
 // Rooms returns the rooms over this store. With a nil Integrator acts are
@@ -43,6 +44,7 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 	return &Rooms{
 		Identity: &Identity{a}, Grading: &Grading{a}, Sharing: &Sharing{a}, Approvals: &Approvals{a},
 		CA: &CA{a}, Seals: &Seals{a}, Transfers: &Transfers{a}, Signin: &Signin{a},
+		ACME: &ACME{a},
 	}
 }
 

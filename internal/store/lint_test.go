@@ -109,6 +109,21 @@ func eachLiteral(t *testing.T, visit func(file, text string)) {
 	}
 }
 
+// unrecorded are the writes that are no acts (design law 3 is about acts):
+// replay guards, and the protocol state of ACME, which clients move by polling.
+// What they lead to (an account, an order, a certificate) has its event.
+var unrecorded = map[string]string{
+	"UseOnce":          "replay guard of one-time tokens",
+	"AddNonce":         "replay guard of ACME requests; one for every answer",
+	"UseNonce":         "replay guard of ACME requests",
+	"DropNonces":       "expired replay guards",
+	"MoveOrder":        "an order follows its authorizations when it is polled",
+	"ClaimOrder":       "a lease while a certificate is made",
+	"ReleaseOrder":     "the end of that lease",
+	"EndAuthorization": "an authorization that expired, seen when it is polled",
+	"AnswerChallenge":  "the outcome of a probe; the order that rests on it is recorded",
+}
+
 // Design law 3: a method of a room that changes rows takes the event of the act.
 func TestNoWriteWithoutAnEvent(t *testing.T) {
 	files, err := filepath.Glob("*.go")
@@ -121,7 +136,7 @@ func TestNoWriteWithoutAnEvent(t *testing.T) {
 		ok(t, err)
 		for _, d := range tree.Decls {
 			f, isFunc := d.(*ast.FuncDecl)
-			if !isFunc || !f.Name.IsExported() || f.Name.Name == "UseOnce" {
+			if !isFunc || !f.Name.IsExported() || unrecorded[f.Name.Name] != "" {
 				continue
 			}
 			writes, event := false, false
