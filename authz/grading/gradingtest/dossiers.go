@@ -1,6 +1,7 @@
 package gradingtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -137,6 +138,30 @@ func (s *Dossiers) Objects(_ context.Context, f grading.Filter) ([]grading.Summa
 		}
 	}
 	slices.SortFunc(out, func(a, b grading.Summary) int { return strings.Compare(a.ID, b.ID) })
+	return out, nil
+}
+
+// Totals counts by unit, state and level.
+func (s *Dossiers) Totals(ctx context.Context) ([]grading.Total, error) {
+	all, err := s.Objects(ctx, grading.Filter{})
+	if err != nil {
+		return nil, err
+	}
+	var out []grading.Total
+	for _, o := range all {
+		i := slices.IndexFunc(out, func(t grading.Total) bool { return t.Owner == o.Owner && t.State == o.State && t.Level == o.Level })
+		if i < 0 {
+			out = append(out, grading.Total{Owner: o.Owner, State: o.State, Level: o.Level})
+			i = len(out) - 1
+		}
+		out[i].Objects++
+		if len(o.Flags) > 0 {
+			out[i].Flagged++
+		}
+	}
+	slices.SortFunc(out, func(a, b grading.Total) int {
+		return cmp.Or(cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.State, b.State), cmp.Compare(a.Level, b.Level))
+	})
 	return out, nil
 }
 
