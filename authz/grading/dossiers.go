@@ -40,10 +40,11 @@ type Filter struct {
 
 // DueFilter of a list of deadlines; zero fields do not filter.
 type DueFilter struct {
-	Until workday.Date // last day of interest
-	Unit  identity.USCC
-	Rule  string
-	Limit int // 0 is 1000
+	Until  workday.Date // last day of interest
+	Object string
+	Unit   identity.USCC
+	Rule   string
+	Limit  int // 0 is 1000
 }
 
 // Total counts the objects of a unit in one state and level, in order of these.

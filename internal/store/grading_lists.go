@@ -75,6 +75,9 @@ func (g *Grading) Due(ctx context.Context, f grading.DueFilter) ([]grading.Deadl
 	if f.Unit != "" {
 		q = q.Where("owner_unit = ?", string(f.Unit))
 	}
+	if f.Object != "" {
+		q = q.Where("object = ?", f.Object)
+	}
 	if f.Rule != "" {
 		q = q.Where("rule = ?", f.Rule)
 	}

@@ -172,7 +172,7 @@ func (s *Dossiers) Due(_ context.Context, f grading.DueFilter) ([]grading.Deadli
 	var out []grading.Deadline
 	for id, list := range s.due {
 		for _, l := range list {
-			if l.Due <= f.Until && (f.Rule == "" || f.Rule == l.Rule) && (f.Unit == "" || f.Unit == s.now[id].Object.Owner) {
+			if l.Due <= f.Until && (f.Object == "" || f.Object == id) && (f.Rule == "" || f.Rule == l.Rule) && (f.Unit == "" || f.Unit == s.now[id].Object.Owner) {
 				out = append(out, l)
 			}
 		}
