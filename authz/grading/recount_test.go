@@ -31,7 +31,9 @@ func TestRecount_AfterImportOfACalendar(t *testing.T) {
 	).Replace(string(raw))
 	cal, err := workday.Read([]byte(notice))
 	must(t, err)
-	later := newDesk(t, func(c *grading.ProcedureConfig) { c.Calendar, c.Dossiers, c.NewID = cal, d.store, func() string { return "later" } })
+	later := newDesk(t, func(c *grading.ProcedureConfig) {
+		c.Calendar, c.Dossiers, c.NewID = cal, d.store, func() string { return "later" }
+	})
 	later.now = d.now
 	events := len(d.reg.Events())
 	changed, _, err := later.Recount(t.Context(), "civil-a", d.actor)
