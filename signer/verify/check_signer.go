@@ -15,7 +15,13 @@ func checkValue(s *subject) outcome {
 	if !s.judged() {
 		return skip(CheckValue, clause, ReasonNotJudged)
 	}
-	return mathematics(CheckValue, clause, s.ses.Verify())
+	prove := s.messageProof
+	if s.ses != nil {
+		prove = s.ses.Proof
+	}
+	p, err := prove()
+	s.note("signer", p, err)
+	return mathematics(CheckValue, clause, err)
 }
 
 // checkCertForm: the signer's certificate reads. One with bytes that strict
@@ -23,6 +29,8 @@ func checkValue(s *subject) outcome {
 func checkCertForm(s *subject) outcome {
 	const clause = "GB/T 20518-2018"
 	switch {
+	case s.form == ReasonRaw, s.msg != nil && s.certDER == nil:
+		return cannot(CheckCertForm, clause, ReasonNoCert, s.sig.ValuePath)
 	case !s.judged():
 		return skip(CheckCertForm, clause, ReasonNotJudged)
 	case s.signer == nil:
@@ -39,13 +47,17 @@ func checkChain(s *subject) outcome {
 	if !s.judged() {
 		return skip(CheckChain, clause, ReasonNotJudged)
 	}
-	return s.chain(CheckChain, clause, s.signer, s.ses.Time)
+	var carried [][]byte
+	if s.msg != nil {
+		carried = s.msg.Certs
+	}
+	return s.chain(CheckChain, clause, s.signer, s.at, carried...)
 }
 
 // chain judges a chain at the time at which the certificate was used; whether the
 // certificate itself was in its period then is another check. Without an anchor
 // the mathematics may hold, but nobody vouches for the name.
-func (s *subject) chain(id, clause string, c *certificate, at time.Time) outcome {
+func (s *subject) chain(id, clause string, c *certificate, at time.Time, carried ...[]byte) outcome {
 	switch {
 	case s.opt.Trust == nil:
 		return cannot(id, clause, ReasonNoAnchor, "")
@@ -55,7 +67,11 @@ func (s *subject) chain(id, clause string, c *certificate, at time.Time) outcome
 	if !c.validAt(at) {
 		at = c.notAfter // the period is judged apart; the chain still tells who vouched
 	}
-	if !c.chains(s.opt.Trust, at) {
+	links, ok := c.chains(s.opt.Trust, at, carried...)
+	for _, l := range links {
+		s.note(l.who, l.Proof, nil)
+	}
+	if !ok {
 		return cannot(id, clause, ReasonUntrusted, c.subject)
 	}
 	return pass(id, clause, c.subject)
@@ -93,11 +109,11 @@ func checkCertPeriod(s *subject) outcome {
 	if !s.judged() || s.signer == nil {
 		return skip(CheckCertPeriod, clause, ReasonNotJudged)
 	}
-	if s.ses.Time.IsZero() {
+	if s.at.IsZero() {
 		return cannot(CheckCertPeriod, clause, ReasonNoTime, "")
 	}
-	detail := span(s.ses.Time, s.signer.notBefore, s.signer.notAfter)
-	if !s.signer.validAt(s.ses.Time) {
+	detail := span(s.at, s.signer.notBefore, s.signer.notAfter)
+	if !s.signer.validAt(s.at) {
 		return fail(CheckCertPeriod, clause, ReasonPeriod, detail, effInvalid)
 	}
 	return pass(CheckCertPeriod, clause, detail)
@@ -110,27 +126,27 @@ func checkTime(s *subject) outcome {
 	if !s.judged() {
 		return skip(CheckTime, clause, ReasonNotJudged)
 	}
-	if s.ses.Time.IsZero() {
+	if s.at.IsZero() {
 		return cannot(CheckTime, clause, ReasonNoTime, "")
 	}
-	if s.ses.Time.After(s.now.Add(skew)) {
-		return fail(CheckTime, clause, ReasonFuture, stamp(s.ses.Time)+" after "+stamp(s.now), effInvalid)
+	if s.at.After(s.now.Add(skew)) {
+		return fail(CheckTime, clause, ReasonFuture, stamp(s.at)+" after "+stamp(s.now), effInvalid)
 	}
 	s.warn(WarnClaimedTime, "")
-	return pass(CheckTime, clause, stamp(s.ses.Time))
+	return pass(CheckTime, clause, stamp(s.at))
 }
 
 // checkToken: a GB/T 20520 token over the signature value. This version does not
 // judge tokens: one that is there is named and never counts as a trusted time.
 func checkToken(s *subject) outcome {
 	const clause = "GB/T 38540-2020, 7.3; GB/T 20520-2006"
-	if !s.judged() {
+	if s.ses == nil {
 		return skip(CheckToken, clause, ReasonNotJudged)
 	}
 	switch {
 	case s.ses.TimeStamp == nil:
 		return skip(CheckToken, clause, ReasonNoToken)
-	case formOf(s.ses.TimeStamp) != ReasonSign: // a token is a ContentInfo
+	case kindOf(s.ses.TimeStamp) != kindCMS: // a token is a ContentInfo
 		return fail(CheckToken, clause, ReasonTokenBad, s.sig.ValuePath, effInvalid)
 	}
 	return cannot(CheckToken, clause, ReasonTokenUnknown, s.sig.ValuePath)
@@ -147,13 +163,17 @@ func checkRevocation(s *subject) outcome {
 		s.warn(WarnNoRevocation, "")
 		return skip(CheckRevocation, clause, ReasonNoRevocation)
 	}
+	certs := [][]byte{s.certDER}
+	if s.ses != nil {
+		certs = append(certs, s.ses.Seal.MakerCertDER)
+	}
 	late := ""
-	for _, der := range [][]byte{s.ses.CertDER, s.ses.Seal.MakerCertDER} {
+	for _, der := range certs {
 		at, known, err := s.opt.Revocation.RevokedAt(s.ctx, der)
 		switch {
 		case err != nil || !known:
 			s.warn(WarnNoRevocation, "")
-		case !at.IsZero() && !at.After(s.ses.Time):
+		case !at.IsZero() && !at.After(s.at):
 			return fail(CheckRevocation, clause, ReasonRevoked, stamp(at), effInvalid)
 		case !at.IsZero():
 			late = stamp(at)

@@ -9,8 +9,10 @@ import (
 const (
 	CheckContainer  = "zip.container"
 	CheckTree       = "ofd.structure"
+	CheckList       = "sig.list"
 	CheckFormat     = "format.unsupported" // stands only where the form is not judged here
 	CheckSES        = "ses.structure"
+	CheckCMS        = "cms.structure" // stands instead of ses.structure for GB/T 35275
 	CheckSealSig    = "seal.signature"
 	CheckMaker      = "seal.maker"
 	CheckMakerChain = "seal.maker.chain"
@@ -30,16 +32,19 @@ const (
 	CheckCoverage   = "sig.coverage"
 	CheckStamp      = "stamp.page"
 	CheckBase       = "sig.base"
+	CheckSecond     = "second.opinion" // stands only when one was asked for
 )
 
 // Reasons of results that are no plain pass. The faults of the container
 // (ofd.Fault…) and of the tree (ofd.Problem…) are reasons too.
 const (
 	ReasonPDF          = "format.pdf"
-	ReasonV1           = "format.v1"
-	ReasonV5           = "format.v5"
-	ReasonSign         = "format.signed_data"
-	ReasonRaw          = "format.raw"
+	ReasonRaw          = "format.raw" // SEQUENCE{r,s} without a certificate
+	ReasonType         = "format.type"
+	ReasonByValue      = "digest.by_value" // nothing but the signature value binds Signature.xml
+	ReasonNoCert       = "cert.none"
+	ReasonDisagree     = "second.disagrees"
+	ReasonNoOpinion    = "second.silent"
 	ReasonAlgorithm    = "algorithm.unsupported"
 	ReasonDigest       = "digest.unsupported"
 	ReasonNotJudged    = "not.judged" // needs a part that another check refused
@@ -75,6 +80,7 @@ const (
 	ReasonNoStamp      = "stamp.none"
 	ReasonNoBase       = "base.none"
 	ReasonBaseMissing  = "base.missing"
+	ReasonOrphan       = "list.orphan"
 )
 
 // Warnings of this room. Those of the container (ofd.Note…), ofd.ProblemMissing
@@ -88,28 +94,31 @@ const (
 	WarnProperty     = "property.mismatch"  // propertyInfo names another file
 	WarnEarlySeal    = "seal.before_maker"  // seal valid before its maker's certificate was
 	WarnSlices       = "stamp.slices"       // ride seal slices do not add up
+	WarnTimeXML      = "time.signature_xml" // the claimed time stands only in Signature.xml
+	WarnType         = "type.mismatch"      // a seal under Type="Sign"
+	WarnSealToken    = "seal.timestamp"     // a time-stamp on the seal itself: not judged, counts for nothing
 )
 
 // Checks lists every check id in order of running.
 func Checks() []string {
 	return []string{
-		CheckContainer, CheckTree, CheckFormat, CheckSES, CheckSealSig, CheckMaker, CheckMakerChain,
+		CheckContainer, CheckTree, CheckList, CheckFormat, CheckSES, CheckCMS, CheckSealSig, CheckMaker, CheckMakerChain,
 		CheckSealPeriod, CheckValue, CheckCertForm, CheckChain, CheckUsage, CheckCertPeriod, CheckTime,
 		CheckDataHash, CheckReferences, CheckCertList, CheckSealFile, CheckToken, CheckRevocation,
-		CheckCoverage, CheckStamp, CheckBase,
+		CheckCoverage, CheckStamp, CheckBase, CheckSecond,
 	}
 }
 
 // Reasons lists every reason.
 func Reasons() []string {
 	return []string{
-		ReasonPDF, ReasonV1, ReasonV5, ReasonSign, ReasonRaw, ReasonAlgorithm, ReasonDigest, ReasonNotJudged,
+		ReasonPDF, ReasonType, ReasonByValue, ReasonNoCert, ReasonDisagree, ReasonNoOpinion, ReasonAlgorithm, ReasonDigest, ReasonNotJudged,
 		ReasonValueMissing, ReasonSigXML, ReasonMalformed, ReasonSignature, ReasonCertBad, ReasonCertUsage,
 		ReasonCertIsCA, ReasonNoAnchor, ReasonUntrusted, ReasonPeriod, ReasonNoTime, ReasonFuture,
 		ReasonSigXMLHash, ReasonFileChanged, ReasonFileMissing, ReasonFileDamaged, ReasonNoReferences,
 		ReasonNotListed, ReasonSealDiffers, ReasonNoSealFile, ReasonNoToken, ReasonTokenBad,
 		ReasonTokenUnknown, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
-		ReasonStampPage, ReasonStampOff, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing,
+		ReasonStampPage, ReasonStampOff, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing, ReasonOrphan,
 		ofd.FaultDuplicate, ofd.FaultTraversal, ofd.FaultAbsolute, ofd.FaultEncrypted, ofd.FaultSymlink,
 		ofd.FaultOverlap, ofd.FaultHidden, ofd.FaultHeader, ofd.FaultMethod, ofd.FaultDirectory,
 		ofd.ProblemXML, ofd.ProblemEscape, ofd.ProblemList, ofd.ProblemLimit,
@@ -120,7 +129,7 @@ func Reasons() []string {
 func Warnings() []string {
 	out := []string{
 		WarnOrphan, WarnUnreferenced, WarnNoRevocation, WarnClaimedTime, WarnKeyCertSign, WarnProperty,
-		WarnEarlySeal, WarnSlices, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
+		WarnEarlySeal, WarnSlices, WarnTimeXML, WarnType, WarnSealToken, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
 		ofd.NoteEncoding, ofd.NoteCase,
 	}
 	for _, w := range []string{
