@@ -15,7 +15,7 @@ func TestRules_AreCompleteAndHaveWords(t *testing.T) {
 	must(t, err)
 	seen := map[string]bool{}
 	for _, r := range grading.Rules() {
-		if seen[r.ID] || len(r.Sources) == 0 || !cat.Has("grading.rule."+r.ID) {
+		if seen[r.ID] || len(r.Sources) == 0 || !cat.Has(r.TextKey()) {
 			t.Errorf("%+v", r)
 		}
 		seen[r.ID] = true
@@ -26,13 +26,24 @@ func TestRules_AreCompleteAndHaveWords(t *testing.T) {
 		}
 	}
 	for _, s := range []grading.Status{grading.StatusWaiting, grading.StatusOpen, grading.StatusOverdue} {
-		if !cat.Has("grading.status." + string(s)) {
+		if !cat.Has(s.TextKey()) {
 			t.Errorf("status %s", s)
+		}
+	}
+	for _, code := range append(grading.Assessment{Template: grading.Template2025, Rate: 100, Major: grading.MajorHazard{Found: 1}, Conclusion: grading.Conform}.Contradictions(),
+		grading.CryptoAssessment{Conclusion: grading.Conform}.Contradictions()...) {
+		if !cat.Has(grading.WarningKey(code)) {
+			t.Errorf("warning %s", code)
+		}
+	}
+	for _, code := range (grading.Object{Network: grading.NetworkPrivate, Cloud: "none"}).Flags(2) {
+		if !cat.Has(grading.FlagKey(code)) {
+			t.Errorf("flag %s", code)
 		}
 	}
 	for _, tr := range grading.Transitions() {
 		for _, s := range []grading.State{tr.From, tr.To} {
-			if s != "*" && !cat.Has("grading.state."+string(s)) {
+			if s != "*" && !cat.Has(s.TextKey()) {
 				t.Errorf("state %s", s)
 			}
 		}
@@ -47,7 +58,10 @@ func TestDeadlines_NameRulesOfTheTable(t *testing.T) {
 	bad.Assessment.Major.Found = 2
 	must(t, d.add(bad))
 	due := d.due("civil-a")
-	for rule := range due {
+	for rule, l := range due {
+		if l.TextKey() != "grading.rule."+rule {
+			t.Errorf("%s has words of %s", rule, l.TextKey())
+		}
 		if !slices.ContainsFunc(grading.Rules(), func(r grading.Rule) bool { return r.ID == rule && r.Limit }) {
 			t.Errorf("%s is not in the table", rule)
 		}
