@@ -30,6 +30,7 @@ type view struct {
 	Anchors wire.Anchors
 	Head    Head
 	Report  *verify.Report
+	Pages   []picture // of the verified document
 	Error   *text.Text
 	NeedPIN bool
 	Secret  string

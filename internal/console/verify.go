@@ -54,7 +54,7 @@ func (c *console) verifyDocument(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, pageVerify, "problem.internal", v, http.StatusInternalServerError, err)
 	default:
 		rep.File = name
-		v.Report = &rep
+		v.Report, v.Pages = &rep, c.pictures(r.Context(), data, rep)
 		c.render(w, r, http.StatusOK, pageVerify, v)
 	}
 }
