@@ -1,11 +1,6 @@
 package grading
 
-import (
-	"time"
-
-	"github.com/yinxin-gov/yinxin/authz/level"
-	"github.com/yinxin-gov/yinxin/internal/workday"
-)
+import "github.com/yinxin-gov/yinxin/internal/workday"
 
 // FilingDue is R4 and R5: an object that ran before its level was decided is
 // filed within 30 days after the decision, a new one within 30 days after it
@@ -93,45 +88,6 @@ func every(months [6]int, lv uint8, last workday.Date) (workday.Date, bool) {
 		return 0, false
 	}
 	return last.AddMonths(months[lv]), true
-}
-
-// Assessed says how long the last assessment of a record holds (R10).
-type Assessed struct {
-	Needed bool         // the level has a cadence
-	Until  workday.Date // last day
-	Lapsed bool         // and no grace covers the day
-}
-
-// AssessedAt is what a decision point asks besides Operating: a record whose
-// assessment has lapsed must not receive what its level was needed for (R10,
-// 公通字〔2007〕43号 art. 14). A record that was never assessed counts from the
-// decision on its grade; one without that day either has lapsed.
-func AssessedAt(r Record, p Profile, at time.Time) Assessed {
-	lv := r.Grade.Level()
-	if !r.Grade.Valid() {
-		lv = level.GradeMax // unknown is the strictest
-	}
-	if p.AssessMonths[lv] == 0 {
-		return Assessed{}
-	}
-	last := r.AssessedOn
-	if last.IsZero() {
-		last = r.DecidedOn
-	}
-	if last.IsZero() {
-		return Assessed{Needed: true, Lapsed: true}
-	}
-	until := workday.Of(last).AddMonths(p.AssessMonths[lv])
-	return Assessed{Needed: true, Until: until, Lapsed: !at.Before((until + 1).Start()) && !at.Before(r.GraceUntil)}
-}
-
-// ProductionReady is R15: a production certificate only for a certified grading,
-// on a filing where the profile lets it, and for level 1 once confirmed.
-func ProductionReady(r Record, p Profile, at time.Time) error {
-	if r.State == StateSubmitted && !p.FiledSuffices {
-		return ErrNotOperating
-	}
-	return Operating(r, at)
 }
 
 // RetentionShort is R20: audit records are kept six months at least

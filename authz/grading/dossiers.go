@@ -40,10 +40,20 @@ type Filter struct {
 
 // DueFilter of a list of deadlines; zero fields do not filter.
 type DueFilter struct {
-	Until workday.Date // last day of interest
-	Unit  identity.USCC
-	Rule  string
-	Limit int // 0 is 1000
+	Until  workday.Date // last day of interest
+	Object string
+	Unit   identity.USCC
+	Rule   string
+	Limit  int // 0 is 1000
+}
+
+// Total counts the objects of a unit in one state and level, in order of these.
+type Total struct {
+	Owner   identity.USCC `json:"owner_unit"`
+	State   State         `json:"state"`
+	Level   uint8         `json:"level"`
+	Objects int           `json:"objects"`
+	Flagged int           `json:"flagged"`
 }
 
 // Summary is one line of a list.
@@ -86,9 +96,10 @@ type Dossiers interface {
 	Put(ctx context.Context, e Entry, ev ledger.Event) (ledger.Receipt, error)
 	// Dossier returns ErrNotFound for an unknown object.
 	Dossier(ctx context.Context, object string) (Dossier, error)
-	// Objects lists by id, Due by day.
+	// Objects lists by id, Due by day, Totals counts for the yearly report.
 	Objects(ctx context.Context, f Filter) ([]Summary, error)
 	Due(ctx context.Context, f DueFilter) ([]Deadline, error)
+	Totals(ctx context.Context) ([]Total, error)
 	// History and Papers list what was appended, oldest first.
 	History(ctx context.Context, object string) ([]Step, error)
 	Papers(ctx context.Context, object string) ([]Paper, error)

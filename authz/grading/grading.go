@@ -5,6 +5,13 @@
 // History is append-only. A re-grading below what the system holds or carries
 // is refused (西政办发〔2014〕14号 art. 30): the registry asks the decision
 // point first, and the store checks once more inside the transaction.
+//
+// Procedure is the whole way of an object (定级对象): Open, Take one step of the
+// table Transitions with its evidence and signed approvals, Add papers
+// (assessments, checks, tasks), Due for the limits that run. A Record is what it
+// leaves for the decision point and the CA; Bound ends one whose assessment has
+// lapsed. Service keeps records that come without a dossier. State secrets are
+// refused.
 package grading
 
 import (

@@ -77,6 +77,12 @@ func newDesk(t testing.TB, edit ...func(*grading.ProcedureConfig)) *desk {
 		_, _, err = people.RegisterSystem(t.Context(), identity.System{ID: s, Name: "样例系统", Agency: d.unit}, d.actor)
 		must(t, err)
 	}
+	foreign, err := identity.SampleUSCC("110102", 3)
+	must(t, err)
+	_, _, err = people.RegisterAgency(t.Context(), identity.Agency{USCC: foreign, Name: "样例别局", Kind: identity.KindOrgan, District: "110102"}, d.actor)
+	must(t, err)
+	_, _, err = people.RegisterSystem(t.Context(), identity.System{ID: "foreign", Name: "别局系统", Agency: foreign}, d.actor)
+	must(t, err)
 	cal, err := workday.Load()
 	must(t, err)
 	c := grading.ProcedureConfig{
@@ -275,6 +281,7 @@ func TestOpen_Refuses(t *testing.T) {
 		"no such system":           {edit: func(_ *desk, o *grading.Object) { o.ID = "civil-z" }, want: identity.ErrNotFound},
 		"a unit that nobody knows": {edit: func(d *desk, o *grading.Object) { o.Owner = d.provider }, want: identity.ErrNotFound},
 		"X11-23 by another unit":   {actor: func(a *ledger.Actor) { a.Unit = "x" }, want: grading.ErrUnit},
+		"a system of another unit": {edit: func(_ *desk, o *grading.Object) { o.ID = "foreign" }, want: grading.ErrUnit},
 		"by a clerk":               {actor: func(a *ledger.Actor) { a.Role = "clerk" }, want: grading.ErrRole},
 		"by nobody":                {actor: func(a *ledger.Actor) { *a = ledger.Actor{} }, want: grading.ErrInvalid},
 		"a network is no system":   {edit: func(_ *desk, o *grading.Object) { o.ID, o.Kind = "backbone", grading.KindNetwork }},

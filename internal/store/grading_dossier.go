@@ -14,26 +14,32 @@ import (
 
 var _ grading.Dossiers = (*Grading)(nil)
 
-// objectRow is an object as it stands: the columns are what lists and guards
-// look at, the dossier is the whole.
+// objectRow is an object as lists and guards look at it. The whole dossier
+// stands in a table of its own, so that a scan does not drag it along.
 type objectRow struct {
 	bun.BaseModel `bun:"table:grading_object"`
 
-	ID         string                  `bun:"id,pk"`
-	Revision   int64                   `bun:"revision"`
-	Name       string                  `bun:"name"`
-	Kind       string                  `bun:"kind"`
-	Owner      string                  `bun:"owner_unit"`
-	Building   string                  `bun:"building_unit"`
-	State      string                  `bun:"state"`
-	Level      int64                   `bun:"level"`
-	Grade      string                  `bun:"grade"`
-	Needs      int64                   `bun:"needs"`
-	Offers     int64                   `bun:"offers"`
-	ValidUntil string                  `bun:"valid_until"`
-	Flags      nested[[]string]        `bun:"flags"`
-	Flagged    int64                   `bun:"flagged"`
-	Dossier    nested[grading.Dossier] `bun:"dossier"`
+	ID         string           `bun:"id,pk"`
+	Revision   int64            `bun:"revision"`
+	Name       string           `bun:"name"`
+	Kind       string           `bun:"kind"`
+	Owner      string           `bun:"owner_unit"`
+	Building   string           `bun:"building_unit"`
+	State      string           `bun:"state"`
+	Level      int64            `bun:"level"`
+	Grade      string           `bun:"grade"`
+	Needs      int64            `bun:"needs"`
+	Offers     int64            `bun:"offers"`
+	ValidUntil string           `bun:"valid_until"`
+	Flags      nested[[]string] `bun:"flags"`
+	Flagged    int64            `bun:"flagged"`
+}
+
+type dossierRow struct {
+	bun.BaseModel `bun:"table:grading_dossier"`
+
+	Object string                  `bun:"object,pk"`
+	Body   nested[grading.Dossier] `bun:"body"`
 }
 
 type carriedRow struct {
@@ -72,7 +78,7 @@ func toObjectRow(e grading.Entry) *objectRow {
 	row := &objectRow{
 		ID: s.ID, Revision: int64(d.Revision), Name: s.Name, Kind: string(s.Kind), Owner: string(s.Owner), Building: string(d.Object.BuildingUnit),
 		State: string(s.State), Level: int64(s.Level), Grade: s.Grade, Needs: int64(d.Needs()), Offers: int64(d.Offers()),
-		ValidUntil: s.ValidUntil.String(), Flags: nested[[]string]{s.Flags}, Dossier: nested[grading.Dossier]{d},
+		ValidUntil: s.ValidUntil.String(), Flags: nested[[]string]{s.Flags},
 	}
 	if len(s.Flags) > 0 {
 		row.Flagged = 1
@@ -117,9 +123,12 @@ func (g *Grading) Put(ctx context.Context, e grading.Entry, ev ledger.Event) (le
 
 // putObject: the revision decides which of two acts on one dossier stands.
 func putObject(ctx context.Context, tx bun.Tx, e grading.Entry) error {
-	row := toObjectRow(e)
+	row, whole := toObjectRow(e), &dossierRow{Object: e.Dossier.Object.ID, Body: nested[grading.Dossier]{e.Dossier}}
 	if row.Revision == 1 {
 		if err := insert(ctx, tx, row, grading.ErrExists, grading.ErrNotFound, "graded object", row.ID); err != nil {
+			return err
+		}
+		if err := insert(ctx, tx, whole, grading.ErrExists, grading.ErrNotFound, "dossier of", row.ID); err != nil {
 			return err
 		}
 		for _, h := range e.Dossier.Object.CarriedBy {
@@ -134,7 +143,10 @@ func putObject(ctx context.Context, tx bun.Tx, e grading.Entry) error {
 		return fmt.Errorf("writing graded object %q: %w", row.ID, err)
 	}
 	if n, err := res.RowsAffected(); err != nil || n != 1 {
-		return fmt.Errorf("%w: %q, revision %d: %w", grading.ErrConflict, row.ID, row.Revision, errors.Join(err))
+		return errors.Join(fmt.Errorf("%w: %q, revision %d", grading.ErrConflict, row.ID, row.Revision), err)
+	}
+	if _, err := tx.NewUpdate().Model(whole).Column("body").WherePK().Exec(ctx); err != nil {
+		return fmt.Errorf("writing the dossier of %q: %w", row.ID, err)
 	}
 	return nil
 }

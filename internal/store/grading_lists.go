@@ -75,6 +75,9 @@ func (g *Grading) Due(ctx context.Context, f grading.DueFilter) ([]grading.Deadl
 	if f.Unit != "" {
 		q = q.Where("owner_unit = ?", string(f.Unit))
 	}
+	if f.Object != "" {
+		q = q.Where("object = ?", f.Object)
+	}
 	if f.Rule != "" {
 		q = q.Where("rule = ?", f.Rule)
 	}
@@ -92,10 +95,10 @@ func (g *Grading) Due(ctx context.Context, f grading.DueFilter) ([]grading.Deadl
 	return out, nil
 }
 
-// Objects implements grading.Dossiers. Lists never read a dossier.
+// Objects implements grading.Dossiers.
 func (g *Grading) Objects(ctx context.Context, f grading.Filter) ([]grading.Summary, error) {
 	var rows []objectRow
-	q := g.s.r.NewSelect().Model(&rows).ExcludeColumn("dossier").Where("id > ?", f.After)
+	q := g.s.r.NewSelect().Model(&rows).Where("id > ?", f.After)
 	if f.Unit != "" {
 		q = q.Where("(owner_unit = ? OR building_unit = ?)", string(f.Unit), string(f.Unit))
 	}
@@ -128,10 +131,31 @@ func (g *Grading) Objects(ctx context.Context, f grading.Filter) ([]grading.Summ
 	return out, nil
 }
 
+// Totals implements grading.Dossiers.
+func (g *Grading) Totals(ctx context.Context) ([]grading.Total, error) {
+	var rows []struct {
+		Owner   string `bun:"owner_unit"`
+		State   string `bun:"state"`
+		Level   int64  `bun:"level"`
+		Objects int64  `bun:"objects"`
+		Flagged int64  `bun:"flagged"`
+	}
+	err := g.s.r.NewRaw(`SELECT owner_unit, state, level, COUNT(id) AS objects, COUNT(CASE WHEN flagged = 1 THEN 1 END) AS flagged
+		FROM grading_object GROUP BY owner_unit, state, level ORDER BY owner_unit, state, level`).Scan(ctx, &rows)
+	if err != nil {
+		return nil, fmt.Errorf("counting the graded objects: %w", err)
+	}
+	out := make([]grading.Total, len(rows))
+	for i, r := range rows {
+		out[i] = grading.Total{Owner: identity.USCC(r.Owner), State: grading.State(r.State), Level: uint8(r.Level), Objects: int(r.Objects), Flagged: int(r.Flagged)}
+	}
+	return out, nil
+}
+
 // Dossier implements grading.Dossiers.
 func (g *Grading) Dossier(ctx context.Context, object string) (grading.Dossier, error) {
-	r, err := one[objectRow](ctx, g.s.r, "id = ?", object)
-	return r.Dossier.V, found(err, grading.ErrNotFound, "dossier of", object)
+	r, err := one[dossierRow](ctx, g.s.r, "object = ?", object)
+	return r.Body.V, found(err, grading.ErrNotFound, "dossier of", object)
 }
 
 // History implements grading.Dossiers.

@@ -1,6 +1,7 @@
 package gradingtest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -140,6 +141,30 @@ func (s *Dossiers) Objects(_ context.Context, f grading.Filter) ([]grading.Summa
 	return out, nil
 }
 
+// Totals counts by unit, state and level.
+func (s *Dossiers) Totals(ctx context.Context) ([]grading.Total, error) {
+	all, err := s.Objects(ctx, grading.Filter{})
+	if err != nil {
+		return nil, err
+	}
+	var out []grading.Total
+	for _, o := range all {
+		i := slices.IndexFunc(out, func(t grading.Total) bool { return t.Owner == o.Owner && t.State == o.State && t.Level == o.Level })
+		if i < 0 {
+			out = append(out, grading.Total{Owner: o.Owner, State: o.State, Level: o.Level})
+			i = len(out) - 1
+		}
+		out[i].Objects++
+		if len(o.Flags) > 0 {
+			out[i].Flagged++
+		}
+	}
+	slices.SortFunc(out, func(a, b grading.Total) int {
+		return cmp.Or(cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.State, b.State), cmp.Compare(a.Level, b.Level))
+	})
+	return out, nil
+}
+
 // Due lists by day.
 func (s *Dossiers) Due(_ context.Context, f grading.DueFilter) ([]grading.Deadline, error) {
 	s.reg.mu.Lock()
@@ -147,7 +172,7 @@ func (s *Dossiers) Due(_ context.Context, f grading.DueFilter) ([]grading.Deadli
 	var out []grading.Deadline
 	for id, list := range s.due {
 		for _, l := range list {
-			if l.Due <= f.Until && (f.Rule == "" || f.Rule == l.Rule) && (f.Unit == "" || f.Unit == s.now[id].Object.Owner) {
+			if l.Due <= f.Until && (f.Object == "" || f.Object == id) && (f.Rule == "" || f.Rule == l.Rule) && (f.Unit == "" || f.Unit == s.now[id].Object.Owner) {
 				out = append(out, l)
 			}
 		}

@@ -12,8 +12,12 @@ CREATE TABLE IF NOT EXISTS grading_object (
   offers BIGINT NOT NULL,
   valid_until TEXT NOT NULL,
   flags TEXT NOT NULL,
-  flagged BIGINT NOT NULL,
-  dossier TEXT NOT NULL
+  flagged BIGINT NOT NULL
+)
+--bun:split
+CREATE TABLE IF NOT EXISTS grading_dossier (
+  object TEXT NOT NULL PRIMARY KEY REFERENCES grading_object (id),
+  body TEXT NOT NULL
 )
 --bun:split
 CREATE INDEX IF NOT EXISTS grading_object_owner ON grading_object (owner_unit, id)
