@@ -36,11 +36,19 @@ type Job struct {
 	Placement Placement
 	Whole     bool // protects the list of signatures too: no later seal possible
 	Provider  ofd.Provider
+	PDF       PDFNames // of a PDF only
+}
+
+// pending is a document, OFD or PDF, that waits for its SES_Signature.
+type pending interface {
+	DataHash() []byte // what the seal signs
+	Property() string
+	Finish(value []byte) ([]byte, error)
 }
 
 // Prepared is a document with everything of a new seal but its signature.
 type Prepared struct {
-	pending *ofd.Pending
+	pending pending
 	draft   *seal.Draft
 	job     Job
 	maker   []byte
@@ -68,12 +76,20 @@ func Prepare(doc []byte, job Job, pub crypto.PublicKey) (*Prepared, error) {
 	return &Prepared{pending: pending, draft: draft, job: job, maker: e.MakerCertDER}, nil
 }
 
-func prepareDocument(doc []byte, job Job, e *seal.Seal) (*ofd.Pending, error) {
+func prepareDocument(doc []byte, job Job, e *seal.Seal) (pending, error) {
+	if isPDF(doc) {
+		return preparePDF(doc, job, e)
+	}
 	pkg, err := ofd.Open(doc)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDocument, err)
 	}
-	place, err := job.Placement.on(pkg.Pages(), float64(e.Picture.Width), float64(e.Picture.Height))
+	pages := pkg.Pages()
+	sheets := make([]sheet, len(pages))
+	for i, p := range pages {
+		sheets[i] = sheet{p.Box.W, p.Box.H}
+	}
+	place, err := job.Placement.on(sheets, float64(e.Picture.Width), float64(e.Picture.Height))
 	if err != nil {
 		return nil, err
 	}
@@ -87,8 +103,11 @@ func prepareDocument(doc []byte, job Job, e *seal.Seal) (*ofd.Pending, error) {
 	return pending, nil
 }
 
+// sheet is the size of a page in millimetres.
+type sheet struct{ w, h float64 }
+
 // on finds the place on the pages of a document.
-func (p Placement) on(pages []ofd.Page, w, h float64) (ofd.Place, error) {
+func (p Placement) on(pages []sheet, w, h float64) (ofd.Place, error) {
 	if len(pages) == 0 {
 		return ofd.Place{}, fmt.Errorf("%w: it has no page", ErrDocument)
 	}
@@ -99,9 +118,9 @@ func (p Placement) on(pages []ofd.Page, w, h float64) (ofd.Place, error) {
 		return ofd.Place{}, fmt.Errorf("%w: no page %d of %d", ErrDocument, p.Page, len(pages))
 	}
 	if p.X == 0 && p.Y == 0 {
-		box := pages[p.Page-1].Box
-		p.X = math.Max(box.W-w-marginRight, 0)
-		p.Y = math.Max(box.H-h-marginBottom, 0)
+		page := pages[p.Page-1]
+		p.X = math.Max(page.w-w-marginRight, 0)
+		p.Y = math.Max(page.h-h-marginBottom, 0)
 	}
 	return ofd.Place{Page: p.Page, X: p.X, Y: p.Y, W: w, H: h}, nil
 }
@@ -126,10 +145,11 @@ func (p *Prepared) Sign(ctx context.Context, key crypto.Signer) ([]byte, error) 
 // check verifies the sealed document with the two certificates at hand as
 // anchors: all that does not depend on a trust list must hold for the new seal.
 func (p *Prepared) check(ctx context.Context, out []byte) error {
-	report, err := verify.Document(ctx, out, verify.Options{
-		Trust: verify.NewTrust(p.job.CertDER, p.maker),
-		Now:   func() time.Time { return p.job.Time },
-	})
+	return selfCheck(ctx, out, p.job.Time, verify.NewTrust(p.job.CertDER, p.maker))
+}
+
+func selfCheck(ctx context.Context, out []byte, at time.Time, trust *verify.Trust) error {
+	report, err := verify.Document(ctx, out, verify.Options{Trust: trust, Now: func() time.Time { return at }})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSelfCheck, err)
 	}

@@ -27,6 +27,7 @@ type signFlags struct {
 	page                             int
 	x, y                             float64
 	whole, force                     bool
+	filter, subFilter                string
 }
 
 // signResult is what --json prints.
@@ -47,7 +48,7 @@ func newSignCommand(u *ui) *cobra.Command {
 	var f signFlags
 	word := func(key string) string { return u.words.Get("sign." + key).Both() }
 	cmd := &cobra.Command{
-		Use:   "sign --seal SEAL.esl --key KEY.pem --out OUT.ofd FILE.ofd",
+		Use:   "sign --seal SEAL.esl --key KEY.pem --out OUT FILE.ofd|FILE.pdf",
 		Short: word("command"),
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -79,6 +80,8 @@ func newSignCommand(u *ui) *cobra.Command {
 	fs.Float64Var(&f.x, "x", 0, word("flag.x"))
 	fs.Float64Var(&f.y, "y", 0, word("flag.y"))
 	fs.BoolVar(&f.whole, "whole", false, word("flag.whole"))
+	fs.StringVar(&f.filter, "pdf-filter", "", word("flag.filter"))
+	fs.StringVar(&f.subFilter, "pdf-subfilter", "", word("flag.subfilter"))
 	fs.StringVar(&f.out, "out", "", word("flag.out"))
 	fs.BoolVar(&f.force, "force", false, word("flag.force"))
 	for _, name := range []string{"seal", "key", "out"} {
@@ -121,6 +124,7 @@ func signFile(ctx context.Context, f signFlags, name string) (signResult, error)
 		SealDER: sealDER, CertDER: certDER, Time: time.Now(), Whole: f.whole,
 		Placement: signer.Placement{Page: f.page, X: f.x, Y: f.y},
 		Provider:  ofd.Provider{Name: "yinxin", Version: version},
+		PDF:       signer.PDFNames{Filter: f.filter, SubFilter: f.subFilter},
 	}
 	out, err := sealDocument(ctx, doc, job, key)
 	if err != nil {

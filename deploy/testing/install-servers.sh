@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the servers that the tests run on real: PostgreSQL, from Debian's own
-# packages. Harmless to repeat. Tests start their own server from its binaries
+# Installs the real programs that the tests run against: PostgreSQL, and poppler's
+# pdfsig as a second opinion on PDF signatures, from Debian's own packages. Harmless to repeat. Tests start their own server from its binaries
 # (internal/store/pgtest), so the cluster that the package would make is not
 # wanted: nothing is started here, and nothing listens.
 set -eu
@@ -10,22 +10,26 @@ say() { printf '%s\n' "install-servers: $*"; }
 # The same search as internal/store/pgtest.
 found=$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | sort -V | tail -n 1 || true)
 [ -n "$found" ] || found=$(command -v initdb || true)
-if [ -n "$found" ]; then
+missing=
+[ -n "$found" ] || missing="postgresql"
+command -v pdfsig >/dev/null || missing="$missing poppler-utils"
+if [ -z "$missing" ]; then
     say "PostgreSQL is here: $("$found" --version)"
+    say "pdfsig is here: $(pdfsig -v 2>&1 | head -n 1)"
     exit 0
 fi
 
 if [ "$(id -u)" -ne 0 ]; then
     say "############################################################"
-    say "PostgreSQL is missing, and only root may install packages."
-    say "Tests that need it will be SKIPPED (and fail under CI=true)."
-    say "As root: apt-get install --no-install-recommends postgresql"
+    say "Missing, and only root may install packages: $missing"
+    say "Tests that need them will be SKIPPED (and fail under CI=true)."
+    say "As root: apt-get install --no-install-recommends $missing"
     say "############################################################"
     exit 0
 fi
 
 if ! command -v apt-get >/dev/null; then
-    say "no apt-get on this system; install PostgreSQL (initdb, pg_ctl) by its own means"
+    say "no apt-get on this system; install by its own means: PostgreSQL (initdb, pg_ctl), poppler (pdfsig)"
     exit 0
 fi
 
@@ -38,6 +42,7 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 say "apt-get update"
 apt-get update -qq
-say "apt-get install postgresql"
-apt-get install -y -qq --no-install-recommends postgresql
-say "PostgreSQL is here: $(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)"
+say "apt-get install $missing"
+# shellcheck disable=SC2086 # a list of packages
+apt-get install -y -qq --no-install-recommends $missing
+say "installed: $missing"

@@ -196,6 +196,13 @@ type Remains struct {
 	Shadows    []int64 // a second body of an object in use, in no revision's list
 }
 
+// MentionsSignature reports whether a file that does not open looks signed.
+func MentionsSignature(r io.ReaderAt, size int64) (bool, error) {
+	d := &Document{s: newSource(r, size), size: size}
+	rest, err := d.Scan(nil)
+	return len(rest.Signatures) > 0, err
+}
+
 // Scan reads the whole file for remains.
 func (d *Document) Scan(sigs []*Signature) (Remains, error) {
 	const overlap = 64

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 	"unicode/utf16"
 )
 
@@ -193,6 +194,17 @@ func trim(b []byte) ([]byte, error) {
 		}
 	}
 	return b[:n], nil
+}
+
+// Time reads the claimed time of the dictionary (7.9.4).
+func (s *Signature) Time() (time.Time, bool) {
+	v := strings.TrimSuffix(strings.ReplaceAll(strings.TrimPrefix(s.Claimed, "D:"), "'", ""), "\x00")
+	for _, form := range []string{"20060102150405Z", "20060102150405-0700", "20060102150405Z0000"} {
+		if t, err := time.Parse(form, v); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
 }
 
 // Text reads a text string (7.9.2): UTF-16 or UTF-8 with a mark, else Latin-1,

@@ -76,16 +76,23 @@ func (c *certificate) signs() bool {
 	return c.full.KeyUsage&want != 0
 }
 
-// chains reports whether the certificate is an anchor or leads to one at time t.
-func (c *certificate) chains(trust *Trust, t time.Time) bool {
+// chains reports whether the certificate is an anchor or leads to one at time t;
+// carried are authorities that the signature brought with it.
+func (c *certificate) chains(trust *Trust, t time.Time, carried ...[]byte) bool {
 	if trust.pinned(c.der) {
 		return true
 	}
 	if c.full == nil {
 		return false
 	}
+	between := smx509.NewCertPool()
+	for _, der := range carried {
+		if ca, err := smx509.ParseCertificate(der); err == nil {
+			between.AddCert(ca)
+		}
+	}
 	_, err := c.full.Verify(smx509.VerifyOptions{
-		Roots: trust.roots, CurrentTime: t, KeyUsages: []smx509.ExtKeyUsage{smx509.ExtKeyUsageAny},
+		Roots: trust.roots, Intermediates: between, CurrentTime: t, KeyUsages: []smx509.ExtKeyUsage{smx509.ExtKeyUsageAny},
 	})
 	return err == nil
 }

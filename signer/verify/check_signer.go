@@ -45,7 +45,7 @@ func checkChain(s *subject) outcome {
 // chain judges a chain at the time at which the certificate was used; whether the
 // certificate itself was in its period then is another check. Without an anchor
 // the mathematics may hold, but nobody vouches for the name.
-func (s *subject) chain(id, clause string, c *certificate, at time.Time) outcome {
+func (s *subject) chain(id, clause string, c *certificate, at time.Time, carried ...[]byte) outcome {
 	switch {
 	case s.opt.Trust == nil:
 		return cannot(id, clause, ReasonNoAnchor, "")
@@ -55,7 +55,7 @@ func (s *subject) chain(id, clause string, c *certificate, at time.Time) outcome
 	if !c.validAt(at) {
 		at = c.notAfter // the period is judged apart; the chain still tells who vouched
 	}
-	if !c.chains(s.opt.Trust, at) {
+	if !c.chains(s.opt.Trust, at, carried...) {
 		return cannot(id, clause, ReasonUntrusted, c.subject)
 	}
 	return pass(id, clause, c.subject)
@@ -143,17 +143,22 @@ func checkRevocation(s *subject) outcome {
 	if !s.judged() {
 		return skip(CheckRevocation, clause, ReasonNotJudged)
 	}
+	return s.revocation(clause, s.ses.Time, s.ses.CertDER, s.ses.Seal.MakerCertDER)
+}
+
+// revocation asks for certificates that were used at a time.
+func (s *subject) revocation(clause string, used time.Time, ders ...[]byte) outcome {
 	if s.opt.Revocation == nil {
 		s.warn(WarnNoRevocation, "")
 		return skip(CheckRevocation, clause, ReasonNoRevocation)
 	}
 	late := ""
-	for _, der := range [][]byte{s.ses.CertDER, s.ses.Seal.MakerCertDER} {
+	for _, der := range ders {
 		at, known, err := s.opt.Revocation.RevokedAt(s.ctx, der)
 		switch {
 		case err != nil || !known:
 			s.warn(WarnNoRevocation, "")
-		case !at.IsZero() && !at.After(s.ses.Time):
+		case !at.IsZero() && !at.After(used):
 			return fail(CheckRevocation, clause, ReasonRevoked, stamp(at), effInvalid)
 		case !at.IsZero():
 			late = stamp(at)

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/pdf"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 )
 
@@ -9,8 +10,11 @@ import (
 const (
 	CheckContainer  = "zip.container"
 	CheckTree       = "ofd.structure"
+	CheckPDF        = "pdf.structure"
+	CheckRange      = "pdf.byterange"
 	CheckFormat     = "format.unsupported" // stands only where the form is not judged here
 	CheckSES        = "ses.structure"
+	CheckCMS        = "cms.structure"
 	CheckSealSig    = "seal.signature"
 	CheckMaker      = "seal.maker"
 	CheckMakerChain = "seal.maker.chain"
@@ -35,7 +39,15 @@ const (
 // Reasons of results that are no plain pass. The faults of the container
 // (ofd.Fault…) and of the tree (ofd.Problem…) are reasons too.
 const (
-	ReasonPDF          = "format.pdf"
+	ReasonPDFBroken    = "pdf.broken"
+	ReasonPDFFaults    = "pdf.ambiguous"
+	ReasonPDFEncrypted = "pdf.encrypted"
+	ReasonPDFUnread    = "pdf.unsupported"
+	ReasonCMS          = "cms.malformed"
+	ReasonChangedAfter = "coverage.changed_after"
+	ReasonRevision     = "coverage.revision"
+	ReasonTail         = "coverage.tail"
+	ReasonDigestDiffer = "digest.mismatch"
 	ReasonV1           = "format.v1"
 	ReasonV5           = "format.v5"
 	ReasonSign         = "format.signed_data"
@@ -88,12 +100,15 @@ const (
 	WarnProperty     = "property.mismatch"  // propertyInfo names another file
 	WarnEarlySeal    = "seal.before_maker"  // seal valid before its maker's certificate was
 	WarnSlices       = "stamp.slices"       // ride seal slices do not add up
+	WarnNames        = "pdf.names"          // Filter and SubFilter are not those of the value
+	WarnShadow       = "pdf.shadowed"       // a second body of an object that no reader should show
+	WarnLater        = "pdf.later"          // a later revision signed again and did nothing else
 )
 
 // Checks lists every check id in order of running.
 func Checks() []string {
 	return []string{
-		CheckContainer, CheckTree, CheckFormat, CheckSES, CheckSealSig, CheckMaker, CheckMakerChain,
+		CheckContainer, CheckTree, CheckPDF, CheckRange, CheckFormat, CheckSES, CheckCMS, CheckSealSig, CheckMaker, CheckMakerChain,
 		CheckSealPeriod, CheckValue, CheckCertForm, CheckChain, CheckUsage, CheckCertPeriod, CheckTime,
 		CheckDataHash, CheckReferences, CheckCertList, CheckSealFile, CheckToken, CheckRevocation,
 		CheckCoverage, CheckStamp, CheckBase,
@@ -103,7 +118,8 @@ func Checks() []string {
 // Reasons lists every reason.
 func Reasons() []string {
 	return []string{
-		ReasonPDF, ReasonV1, ReasonV5, ReasonSign, ReasonRaw, ReasonAlgorithm, ReasonDigest, ReasonNotJudged,
+		ReasonPDFBroken, ReasonPDFFaults, ReasonPDFEncrypted, ReasonPDFUnread, ReasonCMS,
+		ReasonChangedAfter, ReasonRevision, ReasonTail, ReasonDigestDiffer, ReasonV1, ReasonV5, ReasonSign, ReasonRaw, ReasonAlgorithm, ReasonDigest, ReasonNotJudged,
 		ReasonValueMissing, ReasonSigXML, ReasonMalformed, ReasonSignature, ReasonCertBad, ReasonCertUsage,
 		ReasonCertIsCA, ReasonNoAnchor, ReasonUntrusted, ReasonPeriod, ReasonNoTime, ReasonFuture,
 		ReasonSigXMLHash, ReasonFileChanged, ReasonFileMissing, ReasonFileDamaged, ReasonNoReferences,
@@ -113,6 +129,7 @@ func Reasons() []string {
 		ofd.FaultDuplicate, ofd.FaultTraversal, ofd.FaultAbsolute, ofd.FaultEncrypted, ofd.FaultSymlink,
 		ofd.FaultOverlap, ofd.FaultHidden, ofd.FaultHeader, ofd.FaultMethod, ofd.FaultDirectory,
 		ofd.ProblemXML, ofd.ProblemEscape, ofd.ProblemList, ofd.ProblemLimit,
+		pdf.RangeMalformed, pdf.RangeContents, pdf.RangePadding, pdf.RangeGap,
 	}
 }
 
@@ -120,7 +137,7 @@ func Reasons() []string {
 func Warnings() []string {
 	out := []string{
 		WarnOrphan, WarnUnreferenced, WarnNoRevocation, WarnClaimedTime, WarnKeyCertSign, WarnProperty,
-		WarnEarlySeal, WarnSlices, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
+		WarnEarlySeal, WarnSlices, WarnNames, WarnShadow, WarnLater, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
 		ofd.NoteEncoding, ofd.NoteCase,
 	}
 	for _, w := range []string{

@@ -68,7 +68,7 @@ type Report struct {
 // Signature is the part of one seal or signature.
 type Signature struct {
 	ID       string   `json:"id"`
-	Kind     string   `json:"kind"`     // "seal" or "sign"
+	Kind     string   `json:"kind"`     // "seal", "sign", or "pdf": a CMS signature in a PDF
 	Standard string   `json:"standard"` // "" when unknown
 	Signer   string   `json:"signer"`   // subject of the certificate
 	Seal     string   `json:"seal"`     // name of the seal
@@ -79,7 +79,7 @@ type Signature struct {
 	Coverage Coverage `json:"coverage"`
 }
 
-// Coverage lists files of the package by absolute path.
+// Coverage lists files of the package by absolute path, or byte ranges of a PDF.
 type Coverage struct {
 	Covered   []string `json:"covered"`
 	Uncovered []string `json:"uncovered"` // reachable, but not protected

@@ -110,8 +110,6 @@ type judgement struct {
 
 // judge runs every check in order.
 func (s *subject) judge(container outcome) judgement {
-	out := judgement{Signature: s.describe()}
-	worst, partial := container.effect, container.effect == effPartial
 	list := []outcome{container}
 	if s.form != "" {
 		list = append(list, s.checkFormat())
@@ -124,6 +122,13 @@ func (s *subject) judge(container outcome) judgement {
 	} {
 		list = append(list, run(s))
 	}
+	return conclude(s.describe(), list)
+}
+
+// conclude joins the outcomes of one signature.
+func conclude(sig Signature, list []outcome) judgement {
+	out := judgement{Signature: sig}
+	worst, partial := effNone, false
 	for _, o := range list {
 		out.Checks = append(out.Checks, o.Check)
 		worst = max(worst, o.effect)

@@ -1,4 +1,4 @@
-package signed
+package signeddata
 
 import (
 	"crypto/ecdsa"

@@ -1,4 +1,4 @@
-// Package signed writes and reads SignedData with signed attributes on both
+// Package signeddata writes and reads SignedData with signed attributes on both
 // algorithm tracks: SM2 with SM3 in the frame of GB/T 35275, and ECDSA P-256 with
 // SHA-256 as RFC 5652 and RFC 5035 (signing-certificate-v2) have it, which is
 // what PAdES signatures and RFC 3161 tokens are made of.
@@ -11,7 +11,7 @@
 // It refuses anything that is not DER, more than one signer, SHA-1 and MD5, a
 // signer without its certificate, and a message without signed attributes. It
 // judges mathematics only; chains and periods are the caller's.
-package signed
+package signeddata
 
 import (
 	"crypto"
@@ -32,13 +32,13 @@ import (
 // Outcomes that callers branch on.
 var (
 	// ErrFormat: the bytes are not such a message.
-	ErrFormat = errors.New("signed: malformed message")
+	ErrFormat = errors.New("signeddata: malformed message")
 	// ErrUnsupported: well formed, but of a kind or an algorithm not handled here.
-	ErrUnsupported = errors.New("signed: unsupported message or algorithm")
+	ErrUnsupported = errors.New("signeddata: unsupported message or algorithm")
 	// ErrSignature: a signature or digest does not fit.
-	ErrSignature = errors.New("signed: signature does not verify")
+	ErrSignature = errors.New("signeddata: signature does not verify")
 	// ErrCertificate: a certificate or key that may not be used for this.
-	ErrCertificate = errors.New("signed: certificate or key not usable")
+	ErrCertificate = errors.New("signeddata: certificate or key not usable")
 )
 
 // MaxSize bounds a message; an embedded content is small here.

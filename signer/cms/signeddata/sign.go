@@ -1,4 +1,4 @@
-package signed
+package signeddata
 
 import (
 	"bytes"
@@ -60,7 +60,7 @@ func Sign(spec Spec, signer crypto.Signer) ([]byte, error) {
 	set.AddASN1(asn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(attrs) })
 	toSign, err := set.Bytes()
 	if err != nil {
-		return nil, fmt.Errorf("signed: attributes: %w", err)
+		return nil, fmt.Errorf("signeddata: attributes: %w", err)
 	}
 	var value []byte
 	if t.digest.Hash == 0 {
@@ -69,7 +69,7 @@ func Sign(spec Spec, signer crypto.Signer) ([]byte, error) {
 		value, err = signer.Sign(rand.Reader, t.digest.Of(toSign), t.digest.Hash)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("signed: sign: %w", err)
+		return nil, fmt.Errorf("signeddata: sign: %w", err)
 	}
 	der, err := frame(spec, t, cert, attrs, value)
 	if err != nil {
@@ -83,7 +83,7 @@ func Sign(spec Spec, signer crypto.Signer) ([]byte, error) {
 		err = m.Verify(digest)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("signed: verifying what was signed: %w", err)
+		return nil, fmt.Errorf("signeddata: verifying what was signed: %w", err)
 	}
 	return der, nil
 }
@@ -183,7 +183,7 @@ func frame(spec Spec, t track, cert *smx509.Certificate, attrs, value []byte) ([
 	})
 	der, err := out.Bytes()
 	if err != nil {
-		return nil, fmt.Errorf("signed: encode: %w", err)
+		return nil, fmt.Errorf("signeddata: encode: %w", err)
 	}
 	return der, nil
 }
