@@ -19,8 +19,10 @@ type Document struct {
 	table    bool  // … is a table
 	entries  []entry
 	offsets  []int64 // of every section, sorted: objects that are or were in use
-	tokens   int
-	inflated int64
+	spent    *budget
+	kept     int      // values in objects
+	last     []uint16 // section that named an object last
+	sections uint16
 	objects  map[int]Object
 	packs    map[int]*pack
 	loading  map[int]bool
@@ -44,9 +46,11 @@ func (d *Document) fault(what string) {
 
 // Open reads the structure of a file, or of a revision: the part of a file up to
 // its end.
-func Open(r io.ReaderAt, size int64) (*Document, error) {
+func Open(r io.ReaderAt, size int64) (*Document, error) { return openWith(r, size, &budget{}) }
+
+func openWith(r io.ReaderAt, size int64, spent *budget) (*Document, error) {
 	d := &Document{
-		s: newSource(r, size), size: size, objects: map[int]Object{}, packs: map[int]*pack{}, loading: map[int]bool{},
+		spent: spent, s: newSource(r, size), size: size, objects: map[int]Object{}, packs: map[int]*pack{}, loading: map[int]bool{},
 	}
 	if !d.s.has(0, "%PDF-") {
 		return nil, fmt.Errorf("%w: no header", ErrFormat)
@@ -59,6 +63,11 @@ func Open(r io.ReaderAt, size int64) (*Document, error) {
 	}
 	if _, ok := d.Trailer.Get("Root").(Ref); !ok || d.catalog() == nil {
 		return nil, d.failed("no document catalog")
+	}
+	for _, v := range []*Dict{d.catalog(), d.dict(d.catalog().Get("AcroForm"))} {
+		if v != nil && len(v.Twice) > 0 {
+			d.fault("catalog or form with a key twice")
+		}
 	}
 	return d, nil
 }
@@ -76,7 +85,7 @@ func (d *Document) failed(what string) error {
 	return fmt.Errorf("%w: %s", ErrFormat, what)
 }
 
-func (d *Document) lexer(at int64) *lexer { return &lexer{s: d.s, pos: at, tokens: &d.tokens} }
+func (d *Document) lexer(at int64) *lexer { return &lexer{s: d.s, pos: at, spent: d.spent} }
 
 // findStart reads the last startxref, within the last kilobyte as readers do.
 func (d *Document) findStart() error {
@@ -167,6 +176,7 @@ func (d *Document) Load(ref Ref) Object {
 	}
 	d.loading[ref.Num] = true
 	defer delete(d.loading, ref.Num)
+	before := d.spent.tokens
 	o, err := d.load(ref.Num, e)
 	if err != nil {
 		if d.broken == nil {
@@ -175,9 +185,14 @@ func (d *Document) Load(ref Ref) Object {
 		d.fault(fmt.Sprintf("object %d does not read", ref.Num))
 		o = nil
 	}
-	d.objects[ref.Num] = o
+	if n := d.spent.tokens - before; d.kept+n <= maxObject {
+		d.objects[ref.Num], d.kept = o, d.kept+n
+	}
 	return o
 }
+
+// Exceeded reports whether a limit, and not the file, ended the reading of it.
+func (d *Document) Exceeded() bool { return d.spent.over }
 
 func (d *Document) load(num int, e entry) (Object, error) {
 	if e.kind == compressed {
@@ -206,7 +221,7 @@ func (d *Document) unpack(num int, e entry) (Object, error) {
 	if int(e.index) >= len(p.nums) || p.nums[e.index] != num {
 		return nil, fmt.Errorf("%w: object %d is not in stream %d", ErrFormat, num, e.at)
 	}
-	l := &lexer{s: p.s, pos: p.where[e.index], inside: true, tokens: &d.tokens}
+	l := &lexer{s: p.s, pos: p.where[e.index], inside: true, spent: d.spent}
 	return l.object(0)
 }
 
@@ -229,7 +244,7 @@ func (d *Document) readPack(num int) (*pack, error) {
 		return nil, bad
 	}
 	p := &pack{s: newSource(bytes.NewReader(data), int64(len(data)))}
-	l := &lexer{s: p.s, inside: true, tokens: &d.tokens}
+	l := &lexer{s: p.s, inside: true, spent: d.spent}
 	for range n {
 		num, ok1 := l.digits()
 		off, ok2 := l.digits()

@@ -53,7 +53,7 @@ func (d *Document) decode(st *Stream, resolve bool) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: stream at %d: %v", ErrFormat, st.Offset, err)
 	}
-	out, err := io.ReadAll(io.LimitReader(zr, maxInflated-d.inflated+1))
+	out, err := io.ReadAll(io.LimitReader(zr, maxInflated-d.spent.inflated+1))
 	if err != nil {
 		return nil, fmt.Errorf("%w: stream at %d: %v", ErrFormat, st.Offset, err)
 	}
@@ -65,7 +65,8 @@ func (d *Document) decode(st *Stream, resolve bool) ([]byte, error) {
 }
 
 func (d *Document) spend(n int) error {
-	if d.inflated += int64(n); d.inflated > maxInflated {
+	if d.spent.inflated += int64(n); d.spent.inflated > maxInflated {
+		d.spent.over = true
 		return fmt.Errorf("%w: streams of objects over %d bytes", ErrLimit, maxInflated)
 	}
 	return nil

@@ -10,7 +10,24 @@ type lexer struct {
 	s      *source
 	pos    int64
 	inside bool // an object stream: positions say nothing about the file
-	tokens *int // of the whole document, against maxTokens
+	spent  *budget
+	start  int // tokens spent before
+}
+
+// budget is what reading one file may cost, all its revisions together: a file
+// of many small revisions must not cost their product.
+type budget struct {
+	tokens   int
+	inflated int64
+	over     bool
+}
+
+// stop is the count at which this lexer has read one object too many values.
+func (l *lexer) stop() int {
+	if l.start == 0 {
+		l.start = l.spent.tokens
+	}
+	return min(maxTokens, l.start+maxObject)
 }
 
 // keyword is a bare word: obj, stream, R, xref …
@@ -72,8 +89,9 @@ func (l *lexer) value(depth int) (Object, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("%w: nesting over %d", ErrLimit, maxDepth)
 	}
-	if *l.tokens++; *l.tokens > maxTokens {
-		return nil, fmt.Errorf("%w: more than %d values", ErrLimit, maxTokens)
+	if l.spent.tokens++; l.spent.tokens > l.stop() {
+		l.spent.over = true
+		return nil, fmt.Errorf("%w: too many values", ErrLimit)
 	}
 	l.skip()
 	c, ok := l.s.at(l.pos)

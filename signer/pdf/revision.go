@@ -14,7 +14,7 @@ func (d *Document) Revision(s *Signature) (*Document, error) {
 	if end > d.size {
 		return nil, fmt.Errorf("%w: range outside the file", ErrFormat)
 	}
-	old, err := Open(io.NewSectionReader(d.s.r, 0, end), end)
+	old, err := openWith(io.NewSectionReader(d.s.r, 0, end), end, d.spent)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +198,7 @@ type Remains struct {
 
 // MentionsSignature reports whether a file that does not open looks signed.
 func MentionsSignature(r io.ReaderAt, size int64) (bool, error) {
-	d := &Document{s: newSource(r, size), size: size}
+	d := &Document{s: newSource(r, size), size: size, spent: &budget{}}
 	rest, err := d.Scan(nil)
 	return len(rest.Signatures) > 0, err
 }

@@ -106,7 +106,9 @@ func (w *fieldWalk) field(o Object, prefix string, kind Object, depth int) error
 			}
 			s := &Signature{Field: name, ref: ref}
 			s.read(w.d, v)
-			w.found = append(w.found, s)
+			if w.found = append(w.found, s); len(w.found) > maxSigned {
+				return fmt.Errorf("%w: more than %d signatures", ErrLimit, maxSigned)
+			}
 			return nil
 		}
 	}

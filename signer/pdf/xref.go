@@ -25,9 +25,14 @@ type entry struct {
 // section is one cross-reference section while it is read.
 type section struct {
 	d       *Document
-	hidden  []int        // free in the table of a hybrid file
-	seen    map[int]bool // numbers of this section
+	id      uint16
+	hidden  []int // free in the table of a hybrid file
 	isTable bool
+}
+
+func (d *Document) section() *section {
+	d.sections++
+	return &section{d: d, id: d.sections}
 }
 
 // readChain reads every section from the newest to the oldest; what a newer one
@@ -69,7 +74,7 @@ func (d *Document) readChain() error {
 }
 
 func (d *Document) readSection(at int64, newest bool) (trailer *Dict, table bool, err error) {
-	sec := &section{d: d, seen: map[int]bool{}}
+	sec := d.section()
 	l := d.lexer(at)
 	l.skip()
 	if !d.s.has(l.pos, "xref") {
@@ -86,7 +91,7 @@ func (d *Document) readSection(at int64, newest bool) (trailer *Dict, table bool
 		if newest {
 			d.Hybrid = true
 		}
-		sub := &section{d: d, seen: map[int]bool{}}
+		sub := d.section()
 		if _, err := sub.stream(int64(x)); err != nil {
 			return nil, true, err
 		}
@@ -107,11 +112,12 @@ func (x *section) put(num int64, e entry) error {
 	n := int(num)
 	if n >= len(x.d.entries) {
 		x.d.entries = append(x.d.entries, make([]entry, n+1-len(x.d.entries))...)
+		x.d.last = append(x.d.last, make([]uint16, n+1-len(x.d.last))...)
 	}
-	if x.seen[n] {
+	if x.d.last[n] == x.id {
 		x.d.fault(fmt.Sprintf("object %d twice in one cross-reference section", n))
 	}
-	x.seen[n] = true
+	x.d.last[n] = x.id
 	if e.kind == plain {
 		if e.at < 0 || e.at >= x.d.size {
 			return fmt.Errorf("%w: object %d is outside the file", ErrFormat, n)

@@ -50,6 +50,9 @@ func pdfDocument(ctx context.Context, r io.ReaderAt, size int64, opt *Options) (
 			rep.warn(w.Code, w.Path, s.Field)
 		}
 	}
+	if f.doc.Exceeded() {
+		return Report{}, fmt.Errorf("%w: %w", ErrLimit, pdf.ErrLimit)
+	}
 	for _, at := range remains.Signatures {
 		rep.warn(WarnOrphan, offset(at), "")
 	}
@@ -140,9 +143,12 @@ func (f *pdfFile) judge(s *pdf.Signature) (judgement, []Warning, error) {
 	list := []outcome{p.checkRange()}
 	desc := Signature{ID: s.Field, Kind: "pdf", Coverage: p.coverage()}
 	var err error
-	if formOf(s.Value) == ReasonSign {
+	switch {
+	case s.SubFilter == "adbe.x509.rsa_sha1" || s.SubFilter == "adbe.pkcs7.sha1":
+		list = append(list, unjudged(CheckCMS, cmsClause, ReasonAlgorithm, string(s.SubFilter))) // SHA-1
+	case formOf(s.Value) == ReasonSign:
 		err = p.judgeCMS(&desc, &list)
-	} else {
+	default:
 		err = p.judgeSES(&desc, &list)
 	}
 	if err != nil {
@@ -238,7 +244,7 @@ func (p *pdfSubject) judgeSES(desc *Signature, list *[]outcome) error {
 			if formOf(p.pdf.Value) == ReasonRaw {
 				reason = ReasonRaw
 			}
-			o = cannot(CheckSES, clause, reason, p.sesErr.Error())
+			o = unjudged(CheckSES, clause, reason, p.sesErr.Error())
 		}
 		*list = append(*list, o)
 		return nil
@@ -276,6 +282,13 @@ func (p *pdfSubject) checkDigest(want []byte) (outcome, error) {
 		return fail(CheckDataHash, pdfClause, ReasonDigestDiffer, expected(p.pdf.Field, want, got), effAltered), nil
 	}
 	return pass(CheckDataHash, pdfClause, p.pdf.Field), nil
+}
+
+// unjudged is a value that nothing is known of: nothing is shown to be unchanged.
+func unjudged(id, clause, reason, detail string) outcome {
+	o := cannot(id, clause, reason, detail)
+	o.effect = effPartial
+	return o
 }
 
 // names warns when handler and format are not among those known for the value:

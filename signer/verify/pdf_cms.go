@@ -17,7 +17,7 @@ func (p *pdfSubject) judgeCMS(desc *Signature, list *[]outcome) error {
 	m, err := signeddata.Parse(p.pdf.Value)
 	switch {
 	case errors.Is(err, signeddata.ErrUnsupported):
-		*list = append(*list, cannot(CheckCMS, cmsClause, ReasonAlgorithm, err.Error()))
+		*list = append(*list, unjudged(CheckCMS, cmsClause, ReasonAlgorithm, err.Error()))
 		return nil
 	case err != nil:
 		*list = append(*list, fail(CheckCMS, cmsClause, ReasonCMS, err.Error(), effAltered))
@@ -61,11 +61,11 @@ func cmsValue(m *signeddata.Message) outcome {
 	case err == nil:
 		return pass(CheckValue, cmsClause, "")
 	case errors.Is(err, signeddata.ErrUnsupported):
-		return cannot(CheckValue, cmsClause, ReasonAlgorithm, err.Error())
+		return unjudged(CheckValue, cmsClause, ReasonAlgorithm, err.Error())
 	case errors.Is(err, signeddata.ErrSignature):
 		return fail(CheckValue, cmsClause, ReasonSignature, err.Error(), effAltered)
 	case errors.Is(err, signeddata.ErrCertificate):
-		return fail(CheckValue, cmsClause, ReasonCertBad, err.Error(), effInvalid)
+		return unjudged(CheckValue, cmsClause, ReasonCertBad, err.Error())
 	}
 	return fail(CheckValue, cmsClause, ReasonCMS, err.Error(), effAltered)
 }

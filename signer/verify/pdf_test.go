@@ -128,7 +128,7 @@ func TestPDFAttacks(t *testing.T) {
 		"off the page":                     {w.sealPDF(letter, nil, func(r *pdf.Request) { r.X = 700 }), Invalid, Intact, CheckStamp, ReasonStampOff},
 		"signer not listed":                {w.sealPDF(letter, &forged{by: stranger, seal: w.seal, at: signed}, nil), Invalid, Intact, CheckCertList, ReasonNotListed},
 		"outside its period":               {late, Invalid, Intact, CheckSealPeriod, ReasonPeriod},
-		"not a seal":                       {w.sealValue(letter, []byte{0x30, 6, 2, 1, 1, 2, 1, 1}), Indeterminate, Intact, CheckSES, ReasonRaw},
+		"not a seal":                       {w.sealValue(letter, []byte{0x30, 6, 2, 1, 1, 2, 1, 1}), Indeterminate, Partial, CheckSES, ReasonRaw},
 		"garbage in a sequence":            {w.sealValue(letter, []byte{0x30, 2, 4, 0}), Invalid, Altered, CheckSES, ReasonMalformed},
 		"end cut off":                      {sealed[:len(sealed)-8], Invalid, Altered, CheckPDF, ReasonPDFBroken},
 	} {
