@@ -137,6 +137,17 @@ func (m *Message) readSigner(in cryptobyte.String) error {
 	if !signedAttrs {
 		return fmt.Errorf("%w: no signed attributes", ErrUnsupported)
 	}
+	// Nothing signs these fields, so nothing but the expected may stand there.
+	want := 1
+	if m.keyID != nil {
+		want = 3
+	}
+	if version != want {
+		return malformed("version of SignerInfo")
+	}
+	if !plain(digest) || !plain(alg) {
+		return fmt.Errorf("%w: parameters of an algorithm", ErrUnsupported)
+	}
 	m.attrs, m.Value = attrs, value
 	var err error
 	if m.Digest, err = DigestOf(digestOID); err != nil {
@@ -146,6 +157,12 @@ func (m *Message) readSigner(in cryptobyte.String) error {
 		return err
 	}
 	return m.readUnsigned(extra)
+}
+
+// plain: no parameters, or NULL.
+func plain(params cryptobyte.String) bool {
+	var null cryptobyte.String
+	return params.Empty() || params.ReadASN1(&null, asn1.NULL) && null.Empty() && params.Empty()
 }
 
 // each walks SEQUENCE{type, SET{values}}; an attribute that is read stands once
