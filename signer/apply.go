@@ -8,6 +8,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/yinxin-gov/yinxin/signer/cms/tsp"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 	"github.com/yinxin-gov/yinxin/signer/verify"
@@ -37,6 +38,7 @@ type Job struct {
 	Whole     bool // protects the list of signatures too: no later seal possible
 	Provider  ofd.Provider
 	PDF       PDFNames // of a PDF only
+	Stamper   Stamper  // nil: no time-stamp
 }
 
 // pending is a document, OFD or PDF, that waits for its SES_Signature.
@@ -52,6 +54,7 @@ type Prepared struct {
 	draft   *seal.Draft
 	job     Job
 	maker   []byte
+	stamper []byte // certificate of the time-stamp service that answered
 }
 
 // Prepare lints the document, the seal, the place and the key that shall sign,
@@ -132,6 +135,9 @@ func (p *Prepared) Sign(ctx context.Context, key crypto.Signer) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
+	if value, err = p.stamp(ctx, value); err != nil {
+		return nil, err
+	}
 	out, err := p.pending.Finish(value)
 	if err != nil {
 		return nil, fmt.Errorf("signer: write the sealed document: %w", err)
@@ -142,10 +148,36 @@ func (p *Prepared) Sign(ctx context.Context, key crypto.Signer) ([]byte, error) 
 	return out, nil
 }
 
-// check verifies the sealed document with the two certificates at hand as
-// anchors: all that does not depend on a trust list must hold for the new seal.
+// stamp puts a time-stamp into the seal (GB/T 38540, 7.1). A seal that should
+// have one is not made without it.
+func (p *Prepared) stamp(ctx context.Context, value []byte) ([]byte, error) {
+	if p.job.Stamper == nil {
+		return value, nil
+	}
+	ses, err := seal.ParseSignature(value)
+	if err != nil {
+		return nil, err
+	}
+	token, err := p.job.Stamper.Stamp(ctx, ses.Value)
+	if err != nil {
+		return nil, fmt.Errorf("signer: time-stamp: %w", err)
+	}
+	t, err := tsp.ParseToken(token)
+	if err != nil {
+		return nil, fmt.Errorf("signer: time-stamp: %w", err)
+	}
+	p.stamper = t.CertDER
+	return seal.AddTimeStamp(value, token)
+}
+
+// check verifies the sealed document with the certificates at hand as anchors:
+// all that does not depend on a trust list must hold for the new seal.
 func (p *Prepared) check(ctx context.Context, out []byte) error {
-	return selfCheck(ctx, out, p.job.Time, verify.NewTrust(p.job.CertDER, p.maker))
+	anchors := [][]byte{p.job.CertDER, p.maker}
+	if p.stamper != nil {
+		anchors = append(anchors, p.stamper)
+	}
+	return selfCheck(ctx, out, p.job.Time, verify.NewTrust(anchors...))
 }
 
 func selfCheck(ctx context.Context, out []byte, at time.Time, trust *verify.Trust) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/emmansun/gmsm/sm3"
 
 	"github.com/yinxin-gov/yinxin/signer/cms/signeddata"
+	"github.com/yinxin-gov/yinxin/signer/cms/tsp"
 	"github.com/yinxin-gov/yinxin/signer/pdf"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 	"github.com/yinxin-gov/yinxin/signer/verify"
@@ -59,10 +60,14 @@ func preparePDF(doc []byte, job Job, e *seal.Seal) (pending, error) {
 	if place.X >= s.w || place.Y >= s.h || place.X+w <= 0 || place.Y+h <= 0 {
 		return nil, fmt.Errorf("%w: the place is off the page", ErrDocument)
 	}
+	reserve := len(job.SealDER) + len(job.CertDER) + valueRoom
+	if job.Stamper != nil {
+		reserve += tokenRoom
+	}
 	q, err := pdf.Prepare(doc, pdf.Request{
 		Filter: pdf.Name(job.PDF.Filter), SubFilter: pdf.Name(job.PDF.SubFilter),
 		Picture: e.Picture.Data, Page: place.Page, X: place.X, Y: place.Y, W: w, H: h,
-		Name: e.Name, Time: job.Time, Reserve: len(job.SealDER) + len(job.CertDER) + valueRoom + tokenRoom,
+		Name: e.Name, Time: job.Time, Reserve: reserve,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDocument, err)
@@ -85,8 +90,9 @@ type PDFSignature struct {
 	CertDER []byte
 	Chain   [][]byte // authorities to carry along
 	Time    time.Time
-	Name    string // of the signer, shown by readers; empty: none
-	PKCS7   bool   // adbe.pkcs7.detached with signingTime, for old readers
+	Name    string  // of the signer, shown by readers; empty: none
+	PKCS7   bool    // adbe.pkcs7.detached with signingTime, for old readers
+	Stamper Stamper // nil: no time-stamp
 }
 
 // SignPDF adds an invisible signature and verifies the result as a receiver
@@ -94,12 +100,27 @@ type PDFSignature struct {
 // attributes; the older format has it there.
 func SignPDF(ctx context.Context, doc []byte, s PDFSignature, key crypto.Signer) ([]byte, error) {
 	req := pdf.Request{
-		Filter: pdf.FilterCMS, SubFilter: pdf.SubFilterCAdES, Name: s.Name, Time: s.Time, Reserve: valueRoom + tokenRoom + len(s.CertDER),
+		Filter: pdf.FilterCMS, SubFilter: pdf.SubFilterCAdES, Name: s.Name, Time: s.Time, Reserve: valueRoom + len(s.CertDER),
 	}
 	for _, c := range s.Chain {
 		req.Reserve += len(c)
 	}
 	spec := signeddata.Spec{CertDER: s.CertDER, Chain: s.Chain}
+	anchors := [][]byte{s.CertDER}
+	if s.Stamper != nil {
+		req.Reserve += tokenRoom
+		spec.Stamp = func(value []byte) ([]byte, error) {
+			token, err := s.Stamper.Stamp(ctx, value)
+			if err != nil {
+				return nil, err
+			}
+			t, err := tsp.ParseToken(token)
+			if err == nil && t.CertDER != nil {
+				anchors = append(anchors, t.CertDER)
+			}
+			return token, err
+		}
+	}
 	if s.PKCS7 {
 		req.SubFilter, spec.Time = pdf.SubFilterPKCS7, s.Time
 	}
@@ -124,7 +145,7 @@ func SignPDF(ctx context.Context, doc []byte, s PDFSignature, key crypto.Signer)
 	if err != nil {
 		return nil, fmt.Errorf("signer: write the signed document: %w", err)
 	}
-	if err := selfCheck(ctx, out, s.Time, verify.NewTrust(s.CertDER)); err != nil {
+	if err := selfCheck(ctx, out, s.Time, verify.NewTrust(anchors...)); err != nil {
 		return nil, err
 	}
 	return out, nil

@@ -94,6 +94,12 @@ type Register interface {
 	Use(ctx context.Context, id string) (Use, error)
 }
 
+// Stamper asks a time-stamp service (tsa.Client) for a token over a signature
+// value.
+type Stamper interface {
+	Stamp(ctx context.Context, value []byte) (token []byte, err error)
+}
+
 // Approver answers whether a use was approved: it verifies the leader's
 // signature over (use id, document SM3) and returns the approval's id, or
 // ErrNotApproved.

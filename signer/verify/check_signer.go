@@ -104,7 +104,7 @@ func checkCertPeriod(s *subject) outcome {
 }
 
 // checkTime: the claimed time is there and not in the future. It stays the
-// signer's own claim until a time-stamp proves it.
+// signer's own claim unless a time-stamp bounds it.
 func checkTime(s *subject) outcome {
 	const clause = "GM/T 0031-2014, 6.2.3 d; GB/T 38540-2020, 7.3"
 	if !s.judged() {
@@ -116,24 +116,10 @@ func checkTime(s *subject) outcome {
 	if s.ses.Time.After(s.now.Add(skew)) {
 		return fail(CheckTime, clause, ReasonFuture, stamp(s.ses.Time)+" after "+stamp(s.now), effInvalid)
 	}
-	s.warn(WarnClaimedTime, "")
+	if checkToken(s); s.trusted.IsZero() {
+		s.warn(WarnClaimedTime, "")
+	}
 	return pass(CheckTime, clause, stamp(s.ses.Time))
-}
-
-// checkToken: a GB/T 20520 token over the signature value. This version does not
-// judge tokens: one that is there is named and never counts as a trusted time.
-func checkToken(s *subject) outcome {
-	const clause = "GB/T 38540-2020, 7.3; GB/T 20520-2006"
-	if !s.judged() {
-		return skip(CheckToken, clause, ReasonNotJudged)
-	}
-	switch {
-	case s.ses.TimeStamp == nil:
-		return skip(CheckToken, clause, ReasonNoToken)
-	case formOf(s.ses.TimeStamp) != ReasonSign: // a token is a ContentInfo
-		return fail(CheckToken, clause, ReasonTokenBad, s.sig.ValuePath, effInvalid)
-	}
-	return cannot(CheckToken, clause, ReasonTokenUnknown, s.sig.ValuePath)
 }
 
 // checkRevocation: no known revocation before signing. A revocation after it
@@ -160,7 +146,7 @@ func (s *subject) revocation(clause string, used time.Time, ders ...[]byte) outc
 			s.warn(WarnNoRevocation, "")
 		case !at.IsZero() && !at.After(used):
 			return fail(CheckRevocation, clause, ReasonRevoked, stamp(at), effInvalid)
-		case !at.IsZero():
+		case !at.IsZero() && (s.trusted.IsZero() || !at.After(s.trusted)):
 			late = stamp(at)
 		}
 	}

@@ -78,6 +78,11 @@ const (
 	ReasonNoToken      = "timestamp.none"
 	ReasonTokenBad     = "timestamp.unreadable"
 	ReasonTokenUnknown = "timestamp.not_judged"
+	ReasonTokenImprint = "timestamp.imprint"
+	ReasonTokenValue   = "timestamp.signature"
+	ReasonTokenUsage   = "timestamp.usage"
+	ReasonTokenCert    = "timestamp.no_certificate"
+	ReasonTokenEarly   = "timestamp.early"
 	ReasonNoRevocation = "revocation.none"
 	ReasonRevoked      = "revocation.revoked"
 	ReasonRevokedLater = "revocation.later"
@@ -124,7 +129,8 @@ func Reasons() []string {
 		ReasonCertIsCA, ReasonNoAnchor, ReasonUntrusted, ReasonPeriod, ReasonNoTime, ReasonFuture,
 		ReasonSigXMLHash, ReasonFileChanged, ReasonFileMissing, ReasonFileDamaged, ReasonNoReferences,
 		ReasonNotListed, ReasonSealDiffers, ReasonNoSealFile, ReasonNoToken, ReasonTokenBad,
-		ReasonTokenUnknown, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
+		ReasonTokenUnknown, ReasonTokenImprint, ReasonTokenValue, ReasonTokenUsage, ReasonTokenCert,
+		ReasonTokenEarly, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
 		ReasonStampPage, ReasonStampOff, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing,
 		ofd.FaultDuplicate, ofd.FaultTraversal, ofd.FaultAbsolute, ofd.FaultEncrypted, ofd.FaultSymlink,
 		ofd.FaultOverlap, ofd.FaultHidden, ofd.FaultHeader, ofd.FaultMethod, ofd.FaultDirectory,

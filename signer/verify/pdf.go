@@ -146,6 +146,8 @@ func (f *pdfFile) judge(s *pdf.Signature) (judgement, []Warning, error) {
 	switch {
 	case s.SubFilter == "adbe.x509.rsa_sha1" || s.SubFilter == "adbe.pkcs7.sha1":
 		list = append(list, unjudged(CheckCMS, cmsClause, ReasonAlgorithm, string(s.SubFilter))) // SHA-1
+	case s.SubFilter == "ETSI.RFC3161":
+		err = p.judgeStamp(&desc, &list)
 	case formOf(s.Value) == ReasonSign:
 		err = p.judgeCMS(&desc, &list)
 	default:
@@ -263,6 +265,9 @@ func (p *pdfSubject) judgeSES(desc *Signature, list *[]outcome) error {
 		checkChain, checkUsage, checkCertPeriod, checkTime, checkCertList, checkToken, checkRevocation,
 	} {
 		*list = append(*list, run(&p.subject))
+	}
+	if !p.trusted.IsZero() {
+		desc.TrustedTime = stamp(p.trusted)
 	}
 	o, err := p.checkDigest(p.ses.DataHash)
 	*list = append(*list, o)

@@ -5,11 +5,50 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/signer/cms/signeddata"
+	"github.com/yinxin-gov/yinxin/signer/cms/tsp"
 	"github.com/yinxin-gov/yinxin/signer/pdf"
 )
 
 // cmsClause is where the checks of a CMS signature in a PDF stand.
 const cmsClause = "ISO 32000-1, 12.8.3.3; ETSI EN 319 142-1; RFC 5652, 5.6"
+
+// judgeStamp judges a document time-stamp: a token over the covered bytes
+// (ETSI EN 319 142-1, 5.4.3).
+func (p *pdfSubject) judgeStamp(desc *Signature, list *[]outcome) error {
+	const clause = "ETSI EN 319 142-1, 5.4.3; RFC 3161"
+	desc.Standard = "RFC 3161"
+	t, err := tsp.ParseToken(p.pdf.Value)
+	if err != nil {
+		o := p.tokenFault(clause, err)
+		o.effect = max(o.effect, effPartial)
+		*list = append(*list, o)
+		return nil
+	}
+	if !p.ranged() {
+		*list = append(*list, skip(CheckToken, clause, ReasonNotJudged))
+		return nil
+	}
+	h := t.Imprint.Digest.New()
+	if err := p.file.doc.Digest(p.pdf, h); err != nil {
+		return err
+	}
+	desc.SignedAt = stamp(t.Time)
+	if c, err := readCertificate(t.CertDER); err == nil {
+		desc.Signer = c.subject
+	}
+	o := p.judgeParsed(clause, t, t.VerifyDigest(h.Sum(nil)), time.Time{})
+	switch {
+	case o.Reason == ReasonTokenImprint || o.Reason == ReasonTokenValue:
+		o.effect = effAltered // here the token is what protects the document
+	case o.Reason == ReasonTokenCert || o.Reason == ReasonTokenUnknown:
+		o.effect = effPartial
+	}
+	if !p.trusted.IsZero() {
+		desc.TrustedTime = stamp(p.trusted)
+	}
+	*list = append(*list, o)
+	return nil
+}
 
 // judgeCMS judges a detached CMS signature, of either algorithm track.
 func (p *pdfSubject) judgeCMS(desc *Signature, list *[]outcome) error {
@@ -47,8 +86,12 @@ func (p *pdfSubject) judgeCMS(desc *Signature, list *[]outcome) error {
 	if !at.IsZero() {
 		desc.SignedAt = stamp(at)
 	}
+	token := p.judgeToken("ETSI EN 319 142-1; RFC 3161", m.TimeStamp, m.Value, at)
+	if !p.trusted.IsZero() {
+		desc.TrustedTime = stamp(p.trusted)
+	}
 	*list = append(*list, pass(CheckCMS, cmsClause, p.pdf.Field), cmsValue(m), p.cmsCertificate(), p.cmsChain(m, at),
-		p.cmsUsage(), p.cmsPeriod(at), p.cmsTime(at), p.cmsToken(m), p.cmsRevocation(at))
+		p.cmsUsage(), p.cmsPeriod(at), p.cmsTime(at), token, p.cmsRevocation(at))
 	o, err := p.cmsDigest(m)
 	*list = append(*list, o)
 	return err
@@ -131,15 +174,10 @@ func (p *pdfSubject) cmsTime(at time.Time) outcome {
 	case at.After(p.now.Add(skew)):
 		return fail(CheckTime, cmsClause, ReasonFuture, stamp(at)+" after "+stamp(p.now), effInvalid)
 	}
-	p.warn(WarnClaimedTime, "")
-	return pass(CheckTime, cmsClause, stamp(at))
-}
-
-func (p *pdfSubject) cmsToken(m *signeddata.Message) outcome {
-	if m.TimeStamp == nil {
-		return skip(CheckToken, cmsClause, ReasonNoToken)
+	if p.trusted.IsZero() {
+		p.warn(WarnClaimedTime, "")
 	}
-	return cannot(CheckToken, cmsClause, ReasonTokenUnknown, p.pdf.Field)
+	return pass(CheckTime, cmsClause, stamp(at))
 }
 
 func (p *pdfSubject) cmsRevocation(at time.Time) outcome {

@@ -26,6 +26,8 @@ type subject struct {
 	signer *certificate // nil when unreadable
 	maker  *certificate
 
+	token    *outcome  // of the time-stamp, judged once
+	trusted  time.Time // of a time-stamp that holds; zero: none
 	warnings []Warning
 }
 
@@ -174,6 +176,9 @@ func (s *subject) describe() Signature {
 	}
 	if !s.ses.Time.IsZero() {
 		d.SignedAt = stamp(s.ses.Time)
+	}
+	if !s.trusted.IsZero() {
+		d.TrustedTime = stamp(s.trusted)
 	}
 	return d
 }

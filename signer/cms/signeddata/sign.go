@@ -30,6 +30,10 @@ type Spec struct {
 	CertDER []byte
 	Chain   [][]byte // further certificates to carry
 	NoCerts bool     // carries none, as a time-stamp request may ask
+
+	// Stamp makes a time-stamp token over the signature value, which becomes an
+	// unsigned attribute (ETSI EN 319 122-1, 5.3); nil: none.
+	Stamp func(value []byte) (token []byte, err error)
 }
 
 // Sign writes a SignedData and verifies what it wrote, because a key in foreign
@@ -71,7 +75,15 @@ func Sign(spec Spec, signer crypto.Signer) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("signeddata: sign: %w", err)
 	}
-	der, err := frame(spec, t, cert, attrs, value)
+	var unsigned []byte
+	if spec.Stamp != nil {
+		token, err := spec.Stamp(value)
+		if err != nil {
+			return nil, fmt.Errorf("signeddata: time-stamp: %w", err)
+		}
+		unsigned = attribute(oidTimeStamp, func(b *cryptobyte.Builder) { b.AddBytes(token) })
+	}
+	der, err := frame(spec, t, cert, attrs, value, unsigned)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +168,7 @@ func algorithm(b *cryptobyte.Builder, oid encasn1.ObjectIdentifier, null bool) {
 }
 
 // frame writes ContentInfo{SignedData}.
-func frame(spec Spec, t track, cert *smx509.Certificate, attrs, value []byte) ([]byte, error) {
+func frame(spec Spec, t track, cert *smx509.Certificate, attrs, value, unsigned []byte) ([]byte, error) {
 	version := int64(1)
 	if !spec.Type.Equal(t.data) {
 		version = 3 // RFC 5652, 5.1
@@ -177,7 +189,7 @@ func frame(spec Spec, t track, cert *smx509.Certificate, attrs, value []byte) ([
 				if !spec.NoCerts {
 					b.AddASN1(tag0, func(b *cryptobyte.Builder) { b.AddBytes(carried(cert.Raw, spec.Chain)) })
 				}
-				b.AddASN1(asn1.SET, func(b *cryptobyte.Builder) { signerInfo(b, t, cert, attrs, value) })
+				b.AddASN1(asn1.SET, func(b *cryptobyte.Builder) { signerInfo(b, t, cert, attrs, value, unsigned) })
 			})
 		})
 	})
@@ -195,7 +207,7 @@ func carried(cert []byte, chain [][]byte) []byte {
 	return bytes.Join(all, nil)
 }
 
-func signerInfo(b *cryptobyte.Builder, t track, cert *smx509.Certificate, attrs, value []byte) {
+func signerInfo(b *cryptobyte.Builder, t track, cert *smx509.Certificate, attrs, value, unsigned []byte) {
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1Int64(1)
 		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -206,5 +218,8 @@ func signerInfo(b *cryptobyte.Builder, t track, cert *smx509.Certificate, attrs,
 		b.AddASN1(tag0, func(b *cryptobyte.Builder) { b.AddBytes(attrs) })
 		algorithm(b, t.signature, t.null)
 		b.AddASN1OctetString(value)
+		if unsigned != nil {
+			b.AddASN1(tag1, func(b *cryptobyte.Builder) { b.AddBytes(unsigned) })
+		}
 	})
 }
