@@ -37,6 +37,8 @@ const (
 	SM2Person    Name = "sm2-person"
 	SM2Ledger    Name = "sm2-ledger"   // signs checkpoints of the ledger
 	SM2Exchange  Name = "sm2-exchange" // signs transfers and receipts
+	SM2TSA       Name = "sm2-tsa"      // signs time-stamps (时间戳)
+	ECDSATSA     Name = "ecdsa-tsa"
 )
 
 // Algorithm is the track: of the subject's key and of the issuer's.
@@ -89,7 +91,7 @@ func All() []Profile {
 		encrypting = smx509.KeyUsageKeyEncipherment | smx509.KeyUsageDataEncipherment | smx509.KeyUsageKeyAgreement
 		certifying = smx509.KeyUsageCertSign | smx509.KeyUsageCRLSign
 	)
-	server, client := smx509.ExtKeyUsageServerAuth, smx509.ExtKeyUsageClientAuth
+	server, client, stamping := smx509.ExtKeyUsageServerAuth, smx509.ExtKeyUsageClientAuth, smx509.ExtKeyUsageTimeStamping
 	return []Profile{
 		{Name: SM2Root, Algorithm: SM2, CA: true, PathLen: 1, SelfSigned: true, Validity: 20 * year, KeyUsage: certifying, Clause: "RFC 5280 4.2.1.9; GM/T 0034"},
 		{Name: SM2Issuing, Algorithm: SM2, CA: true, Validity: 10 * year, KeyUsage: certifying, Clause: "RFC 5280 4.2.1.9; GM/T 0034"},
@@ -106,7 +108,15 @@ func All() []Profile {
 		{Name: SM2Person, Algorithm: SM2, Validity: year, KeyUsage: signing, USCC: USCCIdentifier, Clause: "GM/T 0015; 电子签名法 art. 21"},
 		{Name: SM2Ledger, Algorithm: SM2, Validity: 3 * year, KeyUsage: signing, Clause: "GM/T 0015"},
 		{Name: SM2Exchange, Algorithm: SM2, Validity: 3 * year, KeyUsage: signing, Clause: "GM/T 0015"},
+		{Name: SM2TSA, Algorithm: SM2, Validity: 5 * year, KeyUsage: signing, ExtKeyUsage: []smx509.ExtKeyUsage{stamping}, Clause: "RFC 3161 2.3; GM/T 0033"},
+		{Name: ECDSATSA, Algorithm: ECDSA, Validity: 5 * year, KeyUsage: signing, ExtKeyUsage: []smx509.ExtKeyUsage{stamping}, Clause: "RFC 3161 2.3"},
 	}
+}
+
+// CriticalPurpose reports whether the extended key usage is critical: that of a
+// time-stamp service is, and is its only one (RFC 3161, 2.3).
+func (p Profile) CriticalPurpose() bool {
+	return len(p.ExtKeyUsage) == 1 && p.ExtKeyUsage[0] == smx509.ExtKeyUsageTimeStamping
 }
 
 // Get returns one profile or ErrUnknown.
