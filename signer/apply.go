@@ -160,11 +160,11 @@ func (p *Prepared) stamp(ctx context.Context, value []byte) ([]byte, error) {
 	}
 	token, err := p.job.Stamper.Stamp(ctx, ses.Value)
 	if err != nil {
-		return nil, fmt.Errorf("signer: time-stamp: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrStamp, err)
 	}
 	t, err := tsp.ParseToken(token)
 	if err != nil {
-		return nil, fmt.Errorf("signer: time-stamp: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrStamp, err)
 	}
 	p.stamper = t.CertDER
 	return seal.AddTimeStamp(value, token)

@@ -112,7 +112,7 @@ func SignPDF(ctx context.Context, doc []byte, s PDFSignature, key crypto.Signer)
 		spec.Stamp = func(value []byte) ([]byte, error) {
 			token, err := s.Stamper.Stamp(ctx, value)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("%w: %w", ErrStamp, err)
 			}
 			t, err := tsp.ParseToken(token)
 			if err == nil && t.CertDER != nil {

@@ -78,6 +78,7 @@ var (
 	ErrChanged     = errors.New("signer: document differs from the approved one")
 	ErrDocument    = errors.New("signer: not a document that can be sealed")
 	ErrUnit        = errors.New("signer: the seal belongs to another unit")
+	ErrStamp       = errors.New("signer: no time-stamp")
 	ErrSelfCheck   = errors.New("signer: the sealed document does not verify")
 )
 

@@ -100,7 +100,7 @@ func TestSealWithTimeStamp(t *testing.T) {
 		if err != nil || rep.Verdict != verify.Valid || rep.Signatures[0].TrustedTime != "2026-06-01T02:00:01Z" {
 			t.Errorf("%s: %+v, %v", name, rep, err)
 		}
-		if out, err := make(lost{}); err == nil || out != nil {
+		if out, err := make(lost{}); !errors.Is(err, signer.ErrStamp) || out != nil {
 			t.Errorf("%s: sealed without the time-stamp it should have", name)
 		}
 	}

@@ -6,13 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/cms/signeddata"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/seal"
+	"github.com/yinxin-gov/yinxin/signer/tsa"
 )
 
 // Limits of what the offline commands read.
@@ -21,13 +25,16 @@ const (
 	maxCertificate = 64 << 10
 )
 
+// stampTimeout is how long a time-stamp service may take.
+const stampTimeout = 20 * time.Second
+
 // signFlags are the options of yinxin sign.
 type signFlags struct {
 	seal, key, cert, passphrase, out string
 	page                             int
 	x, y                             float64
 	whole, force                     bool
-	filter, subFilter                string
+	filter, subFilter, tsaURL        string
 }
 
 // signResult is what --json prints.
@@ -82,6 +89,7 @@ func newSignCommand(u *ui) *cobra.Command {
 	fs.BoolVar(&f.whole, "whole", false, word("flag.whole"))
 	fs.StringVar(&f.filter, "pdf-filter", "", word("flag.filter"))
 	fs.StringVar(&f.subFilter, "pdf-subfilter", "", word("flag.subfilter"))
+	fs.StringVar(&f.tsaURL, "tsa-url", "", word("flag.tsa"))
 	fs.StringVar(&f.out, "out", "", word("flag.out"))
 	fs.BoolVar(&f.force, "force", false, word("flag.force"))
 	for _, name := range []string{"seal", "key", "out"} {
@@ -126,6 +134,11 @@ func signFile(ctx context.Context, f signFlags, name string) (signResult, error)
 		Provider:  ofd.Provider{Name: "yinxin", Version: version},
 		PDF:       signer.PDFNames{Filter: f.filter, SubFilter: f.subFilter},
 	}
+	if f.tsaURL != "" {
+		if job.Stamper, err = timeStamps(f.tsaURL, certDER); err != nil {
+			return signResult{}, fail(err, "sign.hint.tsa")
+		}
+	}
 	out, err := sealDocument(ctx, doc, job, key)
 	if err != nil {
 		return signResult{}, fail(fmt.Errorf("%s: %w", name, err), signHint(err))
@@ -150,9 +163,25 @@ func sealDocument(ctx context.Context, doc []byte, job signer.Job, key crypto.Si
 	return p.Sign(ctx, key)
 }
 
+// timeStamps is the time-stamp service at an address, asked with the digest of the
+// signer's own algorithm.
+func timeStamps(address string, certDER []byte) (signer.Stamper, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("--tsa-url %q is no http or https address", address)
+	}
+	digest, err := signeddata.DigestFor(certDER)
+	if err != nil {
+		return nil, err
+	}
+	return tsa.Client{URL: address, HTTP: &http.Client{Timeout: stampTimeout}, Digest: digest}, nil
+}
+
 // signHint says what to do about an error of sealing.
 func signHint(err error) string {
 	switch {
+	case errors.Is(err, signer.ErrStamp):
+		return "sign.hint.tsa"
 	case errors.Is(err, signer.ErrDocument):
 		return "sign.hint.document"
 	case errors.Is(err, seal.ErrLint):
