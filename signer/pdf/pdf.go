@@ -40,7 +40,7 @@ const (
 	maxTokens   = 24 << 20 // values parsed in one file, its revisions included
 	maxObject   = 1 << 20  // values of one object, and of all that are kept
 	maxSigned   = 256      // signatures
-	maxInflated = 64 << 20 // all object and cross-reference streams together
+	maxInflated = 48 << 20 // all object and cross-reference streams together
 	maxString   = 64 << 20 // one string: the value of a signature is one
 	maxFields   = 10_000   // form fields
 	maxPages    = 200_000

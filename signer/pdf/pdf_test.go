@@ -335,3 +335,25 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// A reference to nothing, covered by a seal, becomes something when a later
+// revision makes the object: no object of the seal's revision changed, and yet it
+// shows something else.
+func TestLaterRevisionFillsReference(t *testing.T) {
+	first := seal(t, pdftest.Letter(pdftest.Options{Extra: " /OpenAction 90 0 R"}), nil)
+	for name, c := range map[string]struct {
+		object string
+		want   bool
+	}{
+		"fills it": {"90 0 obj\n<</S /URI>>\nendobj\n", true}, "fills another": {"91 0 obj\n<</S /URI>>\nendobj\n", false},
+	} {
+		d, sigs := open(t, seal(t, update(t, first, c.object), nil))
+		old, err := d.Revision(sigs[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.Changes(old); len(got) > 0 != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
