@@ -10,7 +10,6 @@ import (
 // Document is a file, or one revision of it. It is not safe for concurrent use.
 type Document struct {
 	Trailer *Dict
-	Hybrid  bool     // the newest section has a table and a stream
 	Faults  []string // places that two readers can read in two ways
 
 	s        *source

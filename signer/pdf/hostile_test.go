@@ -53,7 +53,7 @@ func TestHostile(t *testing.T) {
 	rows[10], rows[13] = 1, 9
 	for name, doc := range map[string][]byte{
 		"a million entries":       streamed(1<<20, million, ""),
-		"a bomb":                  streamed(3, make([]byte, 300<<20), ""),
+		"a bomb":                  streamed(3, make([]byte, 100<<20), ""),
 		"two million values":      streamed(3, rows, wide),
 		"forty seals":             many,
 		"deep dictionaries":       bytes.Replace(letter, []byte("/Root 1 0 R"), append(bytes.Repeat([]byte("/A <<"), 1<<20), "/Root 1 0 R"...), 1),

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +27,9 @@ func letters() map[string][]byte {
 	}
 	return out
 }
+
+// drawn is one picture for all tests: drawing is the slowest part of one.
+var drawn = sync.OnceValues(func() ([]byte, error) { return picture.Draw(picture.Spec{Unit: "样例区数据局"}) })
 
 // value looks like DER of 4 bytes.
 var value = []byte{0x30, 2, 5, 0}
@@ -65,7 +69,7 @@ func open(t testing.TB, doc []byte) (*pdf.Document, []*pdf.Signature) {
 func TestUpdateISO32000(t *testing.T) {
 	for name, doc := range letters() {
 		t.Run(name, func(t *testing.T) {
-			png, err := picture.Draw(picture.Spec{Unit: "样例区数据局"})
+			png, err := drawn()
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -46,16 +46,14 @@ func (d *Document) readChain() error {
 		if visited[at] = true; len(visited) > maxSections {
 			return fmt.Errorf("%w: more than %d cross-reference sections", ErrLimit, maxSections)
 		}
-		trailer, table, err := d.readSection(at, len(visited) == 1)
+		trailer, table, err := d.readSection(at)
 		if err != nil {
 			return err
 		}
 		if d.Trailer == nil {
 			d.Trailer, d.table = trailer, table
-			if trailer.Get("Encrypt") != nil {
-				return ErrEncrypted
-			}
-		} else if trailer.Get("Encrypt") != nil {
+		}
+		if trailer.Get("Encrypt") != nil {
 			return ErrEncrypted
 		}
 		if len(trailer.Twice) > 0 {
@@ -73,7 +71,7 @@ func (d *Document) readChain() error {
 	return nil
 }
 
-func (d *Document) readSection(at int64, newest bool) (trailer *Dict, table bool, err error) {
+func (d *Document) readSection(at int64) (trailer *Dict, table bool, err error) {
 	sec := d.section()
 	l := d.lexer(at)
 	l.skip()
@@ -88,9 +86,6 @@ func (d *Document) readSection(at int64, newest bool) (trailer *Dict, table bool
 	}
 	// Hybrid (7.5.8.4): the stream is asked after its table and before Prev.
 	if x, ok := trailer.Get("XRefStm").(Int); ok {
-		if newest {
-			d.Hybrid = true
-		}
 		sub := d.section()
 		if _, err := sub.stream(int64(x)); err != nil {
 			return nil, true, err
