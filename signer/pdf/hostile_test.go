@@ -48,13 +48,13 @@ func TestHostile(t *testing.T) {
 	for i := 0; i < len(million); i += 5 {
 		million[i], million[i+3] = 1, 9
 	}
-	wide := "2 0 obj\n<</Type /Catalog /Pages [" + string(bytes.Repeat([]byte("1 "), 2<<20)) + "]>>\nendobj\n"
+	wide := "2 0 obj\n<</Type /Catalog /Pages [" + string(bytes.Repeat([]byte("1 "), 5<<18)) + "]>>\nendobj\n"
 	rows := make([]byte, 5*3)
 	rows[10], rows[13] = 1, 9
 	for name, doc := range map[string][]byte{
 		"a million entries":       streamed(1<<20, million, ""),
-		"a bomb":                  streamed(3, make([]byte, 100<<20), ""),
-		"two million values":      streamed(3, rows, wide),
+		"a bomb":                  streamed(3, make([]byte, 60<<20), ""),
+		"too many values":      streamed(3, rows, wide),
 		"forty seals":             many,
 		"deep dictionaries":       bytes.Replace(letter, []byte("/Root 1 0 R"), append(bytes.Repeat([]byte("/A <<"), 1<<20), "/Root 1 0 R"...), 1),
 		"an endless string":       bytes.Replace(letter, []byte("/Root 1 0 R"), append([]byte("/Root 1 0 R /S ("), make([]byte, 8<<20)...), 1),
