@@ -54,7 +54,7 @@ func TestHostile(t *testing.T) {
 	for name, doc := range map[string][]byte{
 		"a million entries":       streamed(1<<20, million, ""),
 		"a bomb":                  streamed(3, make([]byte, 60<<20), ""),
-		"too many values":      streamed(3, rows, wide),
+		"too many values":         streamed(3, rows, wide),
 		"forty seals":             many,
 		"deep dictionaries":       bytes.Replace(letter, []byte("/Root 1 0 R"), append(bytes.Repeat([]byte("/A <<"), 1<<20), "/Root 1 0 R"...), 1),
 		"an endless string":       bytes.Replace(letter, []byte("/Root 1 0 R"), append([]byte("/Root 1 0 R /S ("), make([]byte, 8<<20)...), 1),
