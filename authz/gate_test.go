@@ -104,11 +104,13 @@ func TestSitePolicies(t *testing.T) {
 // same reasons.
 func TestSiteCannotRaise(t *testing.T) {
 	loud := []byte(siteHead + "deny := set()\n\ndominates(_, _) := true\n\nallow := true\n\nout := \"permit\" if true\n")
+	p, err := tryPDP(t, newWorld(t, nil), loud)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range allCases(t) {
-		p, err := tryPDP(t, newWorld(t, c.Facts), loud)
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := newWorld(t, c.Facts)
+		p.facts = NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m})
 		d, err := p.Decide(t.Context(), c.request(t))
 		if err != nil || d.Allow != c.Allow {
 			t.Errorf("%s: %v %v", name, d.Allow, err)

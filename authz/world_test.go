@@ -183,15 +183,32 @@ func (b *book) Record(_ context.Context, ev ledger.Event) (ledger.Receipt, error
 	return ledger.Receipt{EntryID: ev.ID, Shard: 1, Seq: uint64(len(b.events) - 1), Promise: ledger.Integrated}, nil
 }
 
+// compiled is one decision point with the default site, made once: only its
+// prepared rules are shared by tests.
+var compiled = sync.OnceValues(func() (*PDP, error) {
+	return New(context.Background(), Config{Facts: failing{}, Recorder: &book{}, Now: time.Now})
+})
+
 func newPDP(t testing.TB, m *memory, site []byte) (*PDP, *book) {
 	t.Helper()
 	b := &book{}
-	p, err := New(t.Context(), Config{
+	c := Config{
 		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m}),
 		Recorder: b, Site: site, Now: func() time.Time { return m.Now },
-	})
+	}
+	if site != nil {
+		p, err := New(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p, b
+	}
+	base, err := compiled()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p, b
+	return &PDP{
+		facts: c.Facts, recorder: b, now: c.Now, newID: base.newID, timeout: base.timeout, table: base.table, input: base.input,
+		core: base.core, site: base.site, digests: base.digests, policy: base.policy, slots: base.slots,
+	}, b
 }

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/yinxin-gov/yinxin/signer/cms/tsp"
@@ -14,34 +13,22 @@ import (
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
-// Placement is where the stamp goes, in millimetres from the upper left corner
-// of the page to that of the seal. Zero values: the last page; lower right.
-type Placement struct {
-	Page int     `json:"page,omitempty"` // from 1; 0 is the last page
-	X    float64 `json:"x,omitempty"`
-	Y    float64 `json:"y,omitempty"` // X and Y both 0: lower right
-}
-
-// Margins of the default place: where a seal stands on the date line of an
-// official document (GB/T 9704, 7.3.5).
-const (
-	marginRight  = 26
-	marginBottom = 40
-)
-
-// Job is one seal to be put on one document.
+// Job is one seal, or one signature without a seal, to be put on one document.
 type Job struct {
-	SealDER   []byte
-	CertDER   []byte // of the signer; an entry of the seal's list
+	Standard  Standard // "" is StandardV4
+	SealDER   []byte   // none for StandardCMS
+	CertDER   []byte   // of the signer; an entry of the seal's list
 	Time      time.Time
-	Placement Placement
-	Whole     bool // protects the list of signatures too: no later seal possible
+	Placement Placement   // of the stamp; nothing for StandardCMS
+	Also      []Placement // further stamps of the same seal
+	Whole     bool        // protects the list of signatures too: no later seal possible
+	Content   bool        // StandardCMS in form (a)
 	Provider  ofd.Provider
 	PDF       PDFNames // of a PDF only
-	Stamper   Stamper  // nil: no time-stamp
+	Stamper   Stamper  // nil: no time-stamp; seals of StandardV4 only
 }
 
-// pending is a document, OFD or PDF, that waits for its SES_Signature.
+// pending is a document, OFD or PDF, that waits for its signed value.
 type pending interface {
 	DataHash() []byte // what the seal signs
 	Property() string
@@ -51,7 +38,7 @@ type pending interface {
 // Prepared is a document with everything of a new seal but its signature.
 type Prepared struct {
 	pending pending
-	draft   *seal.Draft
+	draft   draft
 	job     Job
 	maker   []byte
 	stamper []byte // certificate of the time-stamp service that answered
@@ -61,71 +48,45 @@ type Prepared struct {
 // and signs nothing. A document that cannot take the seal is ErrDocument with
 // the reason of package ofd inside.
 func Prepare(doc []byte, job Job, pub crypto.PublicKey) (*Prepared, error) {
-	e, err := seal.ParseSeal(job.SealDER)
+	pending, maker, err := prepareDocument(doc, job)
 	if err != nil {
 		return nil, err
 	}
-	pending, err := prepareDocument(doc, job, e)
+	draft, err := job.prepareValue(pending, pub)
 	if err != nil {
 		return nil, err
 	}
-	draft, err := seal.Prepare(seal.SignSpec{
-		SealDER: job.SealDER, CertDER: job.CertDER, Time: job.Time,
-		DataHash: pending.DataHash(), Property: pending.Property(),
-	}, pub)
-	if err != nil {
-		return nil, err
-	}
-	return &Prepared{pending: pending, draft: draft, job: job, maker: e.MakerCertDER}, nil
+	return &Prepared{pending: pending, draft: draft, job: job, maker: maker}, nil
 }
 
-func prepareDocument(doc []byte, job Job, e *seal.Seal) (pending, error) {
+// prepareDocument makes the changes to the document and returns the certificate
+// of the seal's maker, if there is a seal.
+func prepareDocument(doc []byte, job Job) (changed pending, maker []byte, err error) {
+	req := ofd.SealRequest{Type: ofd.TypeSign, Provider: job.Provider, SignTime: job.Time, WholeProtected: job.Whole}
+	var e *seal.Seal
+	if job.Standard != StandardCMS {
+		if e, err = seal.ParseSeal(job.SealDER); err != nil {
+			return nil, nil, err
+		}
+		req.Type, req.SealDER, maker = ofd.TypeSeal, job.SealDER, e.MakerCertDER
+	}
 	if isPDF(doc) {
-		return preparePDF(doc, job, e)
+		changed, err = preparePDF(doc, job, e)
+		return changed, maker, err
 	}
 	pkg, err := ofd.Open(doc)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDocument, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrDocument, err)
 	}
-	pages := pkg.Pages()
-	sheets := make([]sheet, len(pages))
-	for i, p := range pages {
-		sheets[i] = sheet{p.Box.W, p.Box.H}
+	if e != nil {
+		if req.Stamps, err = job.places(pkg, float64(e.Picture.Width), float64(e.Picture.Height)); err != nil {
+			return nil, nil, err
+		}
 	}
-	place, err := job.Placement.on(sheets, float64(e.Picture.Width), float64(e.Picture.Height))
-	if err != nil {
-		return nil, err
+	if changed, err = ofd.Prepare(pkg, req); err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrDocument, err)
 	}
-	pending, err := ofd.Prepare(pkg, ofd.SealRequest{
-		Provider: job.Provider, Stamps: []ofd.Place{place}, SealDER: job.SealDER,
-		SignTime: job.Time, WholeProtected: job.Whole,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDocument, err)
-	}
-	return pending, nil
-}
-
-// sheet is the size of a page in millimetres.
-type sheet struct{ w, h float64 }
-
-// on finds the place on the pages of a document.
-func (p Placement) on(pages []sheet, w, h float64) (ofd.Place, error) {
-	if len(pages) == 0 {
-		return ofd.Place{}, fmt.Errorf("%w: it has no page", ErrDocument)
-	}
-	if p.Page == 0 {
-		p.Page = len(pages)
-	}
-	if p.Page < 1 || p.Page > len(pages) {
-		return ofd.Place{}, fmt.Errorf("%w: no page %d of %d", ErrDocument, p.Page, len(pages))
-	}
-	if p.X == 0 && p.Y == 0 {
-		page := pages[p.Page-1]
-		p.X = math.Max(page.w-w-marginRight, 0)
-		p.Y = math.Max(page.h-h-marginBottom, 0)
-	}
-	return ofd.Place{Page: p.Page, X: p.X, Y: p.Y, W: w, H: h}, nil
+	return changed, maker, nil
 }
 
 // Sign signs what was prepared and returns the sealed document after it was
@@ -173,7 +134,10 @@ func (p *Prepared) stamp(ctx context.Context, value []byte) ([]byte, error) {
 // check verifies the sealed document with the certificates at hand as anchors:
 // all that does not depend on a trust list must hold for the new seal.
 func (p *Prepared) check(ctx context.Context, out []byte) error {
-	anchors := [][]byte{p.job.CertDER, p.maker}
+	anchors := [][]byte{p.job.CertDER}
+	if p.maker != nil {
+		anchors = append(anchors, p.maker)
+	}
 	if p.stamper != nil {
 		anchors = append(anchors, p.stamper)
 	}
@@ -203,11 +167,7 @@ func selfCheck(ctx context.Context, out []byte, at time.Time, trust *verify.Trus
 // Sealable reports, as ErrDocument, why a document should not be sealed: it
 // cannot take a seal, or a seal already on it is broken.
 func Sealable(ctx context.Context, doc []byte, job Job) error {
-	e, err := seal.ParseSeal(job.SealDER)
-	if err != nil {
-		return err
-	}
-	if _, err := prepareDocument(doc, job, e); err != nil {
+	if _, _, err := prepareDocument(doc, job); err != nil {
 		return err
 	}
 	report, err := verify.Document(ctx, doc, verify.Options{Now: func() time.Time { return job.Time }})

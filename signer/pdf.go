@@ -11,6 +11,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/signer/cms/signeddata"
 	"github.com/yinxin-gov/yinxin/signer/cms/tsp"
+	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/pdf"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 	"github.com/yinxin-gov/yinxin/signer/verify"
@@ -36,8 +37,13 @@ func (p pendingPDF) Property() string { return "/" + p.Field() }
 const valueRoom, tokenRoom = 1 << 10, 16 << 10
 
 func preparePDF(doc []byte, job Job, e *seal.Seal) (pending, error) {
-	if job.Whole {
+	switch {
+	case e == nil:
+		return nil, fmt.Errorf("%w: %q signs the description of an OFD; see SignPDF", ErrStandard, job.Standard)
+	case job.Whole:
 		return nil, fmt.Errorf("%w: a PDF has no list of signatures to protect", ErrDocument)
+	case job.Placement.Ride != "" || job.Placement.Keyword != "" || len(job.Also) > 0:
+		return nil, fmt.Errorf("%w: ride seals, keywords and further stamps are for OFD", ErrDocument)
 	}
 	d, err := pdf.OpenBytes(doc)
 	if err != nil {
@@ -47,17 +53,19 @@ func preparePDF(doc []byte, job Job, e *seal.Seal) (pending, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDocument, err)
 	}
-	sheets := make([]sheet, len(pages))
-	for i, p := range pages {
-		sheets[i] = sheet{p.W, p.H}
+	place := job.Placement
+	if place.Page == 0 {
+		place.Page = len(pages)
 	}
+	if place.Page < 1 || place.Page > len(pages) {
+		return nil, fmt.Errorf("%w: no page %d of %d", ErrDocument, place.Page, len(pages))
+	}
+	page := ofd.Box{W: pages[place.Page-1].W, H: pages[place.Page-1].H}
 	w, h := float64(e.Picture.Width), float64(e.Picture.Height)
-	place, err := job.Placement.on(sheets, w, h)
-	if err != nil {
-		return nil, err
+	if place.X == 0 && place.Y == 0 {
+		place.X, place.Y = lowerRight(page, nil, w, h)
 	}
-	s := sheets[place.Page-1]
-	if place.X >= s.w || place.Y >= s.h || place.X+w <= 0 || place.Y+h <= 0 {
+	if !page.Meets(ofd.Box{X: place.X, Y: place.Y, W: w, H: h}) {
 		return nil, fmt.Errorf("%w: the place is off the page", ErrDocument)
 	}
 	reserve := len(job.SealDER) + len(job.CertDER) + valueRoom

@@ -21,7 +21,7 @@ import (
 // 公通字〔2007〕43号).
 type State string
 
-// States; the full machine belongs to this room, records carry the state.
+// States that a Record carries; machine.go has the others.
 const (
 	StateDraft      State = "draft"
 	StateProposed   State = "proposed"
@@ -45,6 +45,7 @@ type Record struct {
 	DecidedOn    time.Time     `json:"decided_on"`
 	AssessedOn   time.Time     `json:"assessed_on,omitzero"` // last 等级测评
 	ValidUntil   time.Time     `json:"valid_until,omitzero"` // of the filing certificate
+	GraceUntil   time.Time     `json:"grace_until,omitzero"` // a lapsed assessment is borne with until then
 	Sample       bool          `json:"sample"`
 }
 

@@ -55,6 +55,14 @@ func TestAttacks(t *testing.T) {
 		{"02 header: time edited", func(_ *testing.T, g *golden) { g.header(6, func(h *ledger.Header) { h.Time++ }) }, ledger.CodeChain, 6},
 		{"02 header: prev_leaf edited", func(_ *testing.T, g *golden) { g.header(6, func(h *ledger.Header) { h.Prev[0] ^= 1 }) }, ledger.CodeChain, 6},
 		{"02 header: prev_leaf of the first", func(_ *testing.T, g *golden) { g.header(0, func(h *ledger.Header) { h.Prev[0] ^= 1 }) }, ledger.CodeChain, 0},
+		{"02 header: prev_leaf of the first, signed", func(t *testing.T, g *golden) {
+			prev := ledger.Hash{1}
+			for i := range g.entries {
+				g.header(i, func(h *ledger.Header) { h.Prev = prev })
+				prev = ledger.LeafHash(g.entries[i].Header)
+			}
+			g.resign(t)
+		}, ledger.CodeChain, 0},
 		{"02 header: prev_leaf of the last", func(_ *testing.T, g *golden) { g.header(11, func(h *ledger.Header) { h.Prev[0] ^= 1 }) }, ledger.CodeChain, 11},
 		{"02 header: time before the last", func(_ *testing.T, g *golden) { g.header(10, func(h *ledger.Header) { h.Time++ }) }, ledger.CodeChain, 10},
 		{"02 header: class edited", func(_ *testing.T, g *golden) {
@@ -270,6 +278,15 @@ func TestEveryByte(t *testing.T) {
 				t.Fatalf("byte %d %s is %s", i, what, r.Verdict)
 			}
 		}
+	}
+}
+
+// TestBase64HasOneForm: the decoder of the library skips a CR.
+func TestBase64HasOneForm(t *testing.T) {
+	g := newGolden(t)
+	bad := bytes.Replace(g.file(), []byte(`"header":"`), []byte("\"header\":\"\r"), 1)
+	if r := verify(t, bad, g.policy()); r.Verdict != ledger.Invalid || !has(r, ledger.CodeFormat) {
+		t.Fatalf("%+v", r)
 	}
 }
 

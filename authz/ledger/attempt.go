@@ -22,6 +22,9 @@ func (s *Sequencer) build(items []*work, rows []string) (*attempt, error) {
 	if now <= 0 || now > maxTimeMs {
 		return nil, ErrClock
 	}
+	if s.head.Size+uint64(len(items)) > maxSeq {
+		return nil, fmt.Errorf("ledger: shard %d is full", s.cfg.Shard)
+	}
 	b := Batch{Old: s.head, New: s.head, Entries: make([]Entry, len(items)), OutboxIDs: rows}
 	tree, h := s.tree.Clone(), newHasher()
 	prev := Hash(s.head.LastLeaf)

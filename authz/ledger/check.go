@@ -65,7 +65,6 @@ func (p *part) check() *checked {
 		e, pos := &p.entries[i], p.begin+uint64(i)
 		leaf := h.leaf(e.Header)
 		c.leaves = append(c.leaves, leaf[:]...)
-		c.tree.Append(leaf)
 		now, err := ParseHeader(e.Header)
 		if err != nil {
 			c.fail(CodeHeader, pos)
@@ -94,6 +93,7 @@ func (p *part) check() *checked {
 		c.lastTime, c.lastHeader = now.Time, e.Header
 		before, beforeLeaf, known = now, leaf, true
 	}
+	c.tree.appendLeaves(c.leaves)
 	return c
 }
 

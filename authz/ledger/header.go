@@ -21,13 +21,16 @@ type Hash = [HashSize]byte
 //	offset len  field
 //	     0   1  version, 1
 //	     1   4  shard
-//	     5   8  epoch, of the leader that wrote the entry
-//	    13   8  seq, from 0
-//	    21   8  time_ms since 1970 UTC, never less than in the entry before
-//	    29   1  class
-//	    30  32  prev_leaf, leaf of seq-1; zero for seq 0
-//	    62  32  body_commit
-//	    94  32  policy digest in force, zero when none
+//	     5   4  epoch, of the leader that wrote the entry
+//	     9   6  seq, from 0
+//	    15   6  time_ms since 1970 UTC, never less than in the entry before
+//	    21   1  class
+//	    22  32  prev_leaf, leaf of seq-1; zero for seq 0
+//	    54  32  body_commit
+//	    86  32  policy digest in force, zero when none
+//
+// With its domain byte and the padding of SM3 a header of this length fills
+// exactly two blocks; eight bytes more would cost a third one in every leaf.
 //
 // The hashes over it, with one domain byte each so that none can stand for
 // another (attack 24):
@@ -38,7 +41,7 @@ type Hash = [HashSize]byte
 //
 // prev_leaf sits inside the leaf, so chain and tree cost one hash, and a body
 // with its salt can be erased while chain and tree still verify.
-const HeaderSize = 126
+const HeaderSize = 118
 
 // SaltSize is the length of the salt that keeps an erased body (an identity
 // number, say) from being guessed out of body_commit.
@@ -49,15 +52,17 @@ const (
 	domainLeaf    = 0x00
 	domainNode    = 0x01
 	domainBody    = 0x10
-	maxTimeMs     = 253402300799999 // 9999-12-31T23:59:59.999Z, the last time RFC 3339 can write
+	maxTimeMs     = 253402300799999 // 9999-12-31T23:59:59.999Z, the last time RFC 3339 can write; 48 bits hold it
+	maxEpoch      = 1<<32 - 1
+	maxSeq        = 1<<48 - 1
 )
 
 // Header is the part of an entry that is never erased.
 type Header struct {
 	Shard  uint32
-	Epoch  uint64
-	Seq    uint64
-	Time   int64 // milliseconds
+	Epoch  uint64 // 32 bits
+	Seq    uint64 // 48 bits
+	Time   int64  // milliseconds, 48 bits
 	Class  Class
 	Prev   Hash
 	Commit Hash
@@ -67,13 +72,14 @@ type Header struct {
 // ErrHeader: bytes that are no header of version 1.
 var ErrHeader = errors.New("ledger: malformed header")
 
-// Append appends the encoding of h to b.
+// Append appends the encoding of h to b. The sequencer keeps Epoch and Seq in
+// their bounds.
 func (h *Header) Append(b []byte) []byte {
 	b = append(b, headerVersion)
 	b = binary.BigEndian.AppendUint32(b, h.Shard)
-	b = binary.BigEndian.AppendUint64(b, h.Epoch)
-	b = binary.BigEndian.AppendUint64(b, h.Seq)
-	b = binary.BigEndian.AppendUint64(b, uint64(h.Time))
+	b = binary.BigEndian.AppendUint32(b, uint32(h.Epoch))
+	b = appendUint48(b, h.Seq)
+	b = appendUint48(b, uint64(h.Time))
 	b = append(b, byte(h.Class))
 	b = append(b, h.Prev[:]...)
 	b = append(b, h.Commit[:]...)
@@ -89,24 +95,32 @@ func ParseHeader(b []byte) (Header, error) {
 	if b[0] != headerVersion {
 		return h, fmt.Errorf("%w: version %d", ErrHeader, b[0])
 	}
-	ms := binary.BigEndian.Uint64(b[21:])
+	ms := uint48(b[15:])
 	if ms > maxTimeMs {
 		return h, fmt.Errorf("%w: time out of range", ErrHeader)
 	}
 	h = Header{
 		Shard: binary.BigEndian.Uint32(b[1:]),
-		Epoch: binary.BigEndian.Uint64(b[5:]),
-		Seq:   binary.BigEndian.Uint64(b[13:]),
+		Epoch: uint64(binary.BigEndian.Uint32(b[5:])),
+		Seq:   uint48(b[9:]),
 		Time:  int64(ms),
-		Class: Class(b[29]),
+		Class: Class(b[21]),
 	}
 	if !h.Class.valid() {
-		return Header{}, fmt.Errorf("%w: class %d", ErrHeader, b[29])
+		return Header{}, fmt.Errorf("%w: class %d", ErrHeader, b[21])
 	}
-	copy(h.Prev[:], b[30:])
-	copy(h.Commit[:], b[62:])
-	copy(h.Policy[:], b[94:])
+	copy(h.Prev[:], b[22:])
+	copy(h.Commit[:], b[54:])
+	copy(h.Policy[:], b[86:])
 	return h, nil
+}
+
+func appendUint48(b []byte, v uint64) []byte {
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint16(b, uint16(v>>32)), uint32(v))
+}
+
+func uint48(b []byte) uint64 {
+	return uint64(binary.BigEndian.Uint16(b))<<32 | uint64(binary.BigEndian.Uint32(b[2:]))
 }
 
 // When is the header's time.
@@ -152,10 +166,19 @@ func (s *hasher) commit(salt, body []byte) (out Hash) {
 }
 
 func (s *hasher) node(left, right []byte) []byte {
+	n := copy(s.in[1:], left)
+	return s.sumNode(make([]byte, 0, HashSize), n+copy(s.in[1+n:], right))
+}
+
+// nodeInto appends the node over two joined hashes to dst, which may be a part
+// of them.
+func (s *hasher) nodeInto(dst, pair []byte) {
+	s.sumNode(dst, copy(s.in[1:], pair))
+}
+
+func (s *hasher) sumNode(dst []byte, n int) []byte {
 	s.in[0] = domainNode
-	n := 1 + copy(s.in[1:], left)
-	n += copy(s.in[n:], right)
 	s.h.Reset()
-	s.h.Write(s.in[:n])
-	return s.h.Sum(make([]byte, 0, HashSize))
+	s.h.Write(s.in[:1+n])
+	return s.h.Sum(dst)
 }

@@ -104,6 +104,9 @@ func New(ctx context.Context, cfg Config) (*Sequencer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if loaded.head.Epoch >= maxEpoch {
+		return nil, fmt.Errorf("ledger: shard %d was taken over too often: its epoch is at the end", cfg.Shard)
+	}
 	take := Batch{Old: loaded.head, New: loaded.head}
 	take.New.Epoch++
 	if err := cfg.Store.AppendBatch(ctx, take); err != nil {

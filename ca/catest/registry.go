@@ -13,6 +13,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/status"
 )
 
 // ErrInvariant: the caller broke an order of the house, such as activating
@@ -31,6 +32,7 @@ type Registry struct {
 	events   []ledger.Event
 	seen     map[string]ledger.Receipt
 	failNext map[string]error
+	lists    []status.CRL // in order of recording
 }
 
 var _ ca.Registry = (*Registry)(nil)

@@ -10,3 +10,7 @@ import (
 func TestMemoryRegistryConforms(t *testing.T) {
 	catest.Run(t, func(*testing.T) ca.Registry { return catest.New() })
 }
+
+func TestMemoryListsConform(t *testing.T) {
+	catest.RunStatus(t, func(*testing.T) catest.StatusStore { return catest.New() })
+}

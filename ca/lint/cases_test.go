@@ -148,6 +148,17 @@ func failing() map[string][]func(*sample) {
 			func(s *sample) { s.hosts = []string{} },
 			func(s *sample) { p := must(profile.Get(profile.SM2Seal)); s.profile = &p },
 		},
+		"ocsp.nocheck": {
+			func(s *sample) { p := must(profile.Get(profile.SM2OCSP)); s.profile = &p },
+			func(s *sample) {
+				s.template.ExtraExtensions = append(s.template.ExtraExtensions, pkix.Extension{Id: profile.OCSPNoCheck(), Value: asn1.NullBytes})
+			},
+			func(s *sample) {
+				p := must(profile.Get(profile.SM2OCSP))
+				s.profile = &p
+				s.template.ExtraExtensions = append(s.template.ExtraExtensions, pkix.Extension{Id: profile.OCSPNoCheck(), Critical: true, Value: asn1.NullBytes})
+			},
+		},
 	}
 }
 

@@ -68,7 +68,7 @@ func All() []Lint {
 		subjectFields(), subjectUSCC(), subjectNoPersonalNumber(), nameEncoding(),
 		namedCurve(), keyUsage(), extendedKeyUsage(), authorityBit(),
 		subjectKeyID(), authorityKeyID(), revocationPoint(), authorityInfo(),
-		policyCPS(), registeredHosts(),
+		policyCPS(), registeredHosts(), ocspNoCheck(),
 	}
 }
 

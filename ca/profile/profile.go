@@ -37,7 +37,9 @@ const (
 	SM2Person    Name = "sm2-person"
 	SM2Ledger    Name = "sm2-ledger"   // signs checkpoints of the ledger
 	SM2Exchange  Name = "sm2-exchange" // signs transfers and receipts
-	SM2TSA       Name = "sm2-tsa"      // signs time-stamps (时间戳)
+	SM2OCSP      Name = "sm2-ocsp"     // signs OCSP responses for the authority above it
+	ECDSAOCSP    Name = "ecdsa-ocsp"
+	SM2TSA       Name = "sm2-tsa" // signs time-stamps (时间戳)
 	ECDSATSA     Name = "ecdsa-tsa"
 )
 
@@ -73,6 +75,7 @@ type Profile struct {
 	ExtKeyUsage []smx509.ExtKeyUsage // empty: no extension
 	USCC        USCCRule
 	Hosts       bool // SAN: DNS names, one at least; false: no SAN at all
+	NoCheck     bool // id-pkix-ocsp-nocheck: nobody asks whether it is revoked, so it lives shortly
 	Clause      string
 }
 
@@ -91,7 +94,8 @@ func All() []Profile {
 		encrypting = smx509.KeyUsageKeyEncipherment | smx509.KeyUsageDataEncipherment | smx509.KeyUsageKeyAgreement
 		certifying = smx509.KeyUsageCertSign | smx509.KeyUsageCRLSign
 	)
-	server, client, stamping := smx509.ExtKeyUsageServerAuth, smx509.ExtKeyUsageClientAuth, smx509.ExtKeyUsageTimeStamping
+	server, client, ocsp := smx509.ExtKeyUsageServerAuth, smx509.ExtKeyUsageClientAuth, []smx509.ExtKeyUsage{smx509.ExtKeyUsageOCSPSigning}
+	stamping := []smx509.ExtKeyUsage{smx509.ExtKeyUsageTimeStamping}
 	return []Profile{
 		{Name: SM2Root, Algorithm: SM2, CA: true, PathLen: 1, SelfSigned: true, Validity: 20 * year, KeyUsage: certifying, Clause: "RFC 5280 4.2.1.9; GM/T 0034"},
 		{Name: SM2Issuing, Algorithm: SM2, CA: true, Validity: 10 * year, KeyUsage: certifying, Clause: "RFC 5280 4.2.1.9; GM/T 0034"},
@@ -108,8 +112,10 @@ func All() []Profile {
 		{Name: SM2Person, Algorithm: SM2, Validity: year, KeyUsage: signing, USCC: USCCIdentifier, Clause: "GM/T 0015; 电子签名法 art. 21"},
 		{Name: SM2Ledger, Algorithm: SM2, Validity: 3 * year, KeyUsage: signing, Clause: "GM/T 0015"},
 		{Name: SM2Exchange, Algorithm: SM2, Validity: 3 * year, KeyUsage: signing, Clause: "GM/T 0015"},
-		{Name: SM2TSA, Algorithm: SM2, Validity: 5 * year, KeyUsage: signing, ExtKeyUsage: []smx509.ExtKeyUsage{stamping}, Clause: "RFC 3161 2.3; GM/T 0033"},
-		{Name: ECDSATSA, Algorithm: ECDSA, Validity: 5 * year, KeyUsage: signing, ExtKeyUsage: []smx509.ExtKeyUsage{stamping}, Clause: "RFC 3161 2.3"},
+		{Name: SM2OCSP, Algorithm: SM2, Validity: 30 * day, KeyUsage: smx509.KeyUsageDigitalSignature, ExtKeyUsage: ocsp, NoCheck: true, Clause: "RFC 6960 4.2.2.2"},
+		{Name: ECDSAOCSP, Algorithm: ECDSA, Validity: 30 * day, KeyUsage: smx509.KeyUsageDigitalSignature, ExtKeyUsage: ocsp, NoCheck: true, Clause: "RFC 6960 4.2.2.2"},
+		{Name: SM2TSA, Algorithm: SM2, Validity: 5 * year, KeyUsage: signing, ExtKeyUsage: stamping, Clause: "RFC 3161 2.3; GM/T 0033"},
+		{Name: ECDSATSA, Algorithm: ECDSA, Validity: 5 * year, KeyUsage: signing, ExtKeyUsage: stamping, Clause: "RFC 3161 2.3"},
 	}
 }
 

@@ -75,6 +75,35 @@ func TestSiteRefuses(t *testing.T) {
 	}
 }
 
+func TestListsOfAPartitionedIssuer(t *testing.T) {
+	s := site()
+	for want, got := range map[string]string{
+		"http://ca.gov/ab.crl":             s.CRLAddress("ab", "", false),
+		"http://ca.gov/ab-delta.crl":       s.CRLAddress("ab", "", true),
+		"http://ca.gov/ab-2of4-delta.crl":  s.CRLAddress("ab", "2of4", true),
+		"http://ca.gov/ab-4of4.crl":        s.CRLAddress("ab", profile.Shard(big.NewInt(7), 4), false),
+		"http://ca.gov/ab.crl (one shard)": s.CRLAddress("ab", profile.Shard(big.NewInt(7), 1), false) + " (one shard)",
+	} {
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	s.Shards = 4
+	p, err := profile.Get(profile.SM2Seal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := fields(t)
+	cert, err := p.Template(s, f)
+	if err != nil || !strings.HasSuffix(cert.CRLDistributionPoints[0], "-1of4.crl") {
+		t.Errorf("certificate names %v, %v", cert.CRLDistributionPoints, err)
+	}
+	s.Shards = profile.MaxShards + 1
+	if err := s.Validate(); !errors.Is(err, profile.ErrSite) {
+		t.Errorf("too many: %v", err)
+	}
+}
+
 func fields(t *testing.T) profile.Fields {
 	t.Helper()
 	key, err := sm2.GenerateKey(rand.Reader)

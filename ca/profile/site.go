@@ -5,6 +5,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"math/big"
 	"net/url"
 	"strings"
 
@@ -22,10 +23,14 @@ const DefaultPolicyOID = "2.25.323762517537244491409842807732852112755"
 type Site struct {
 	PolicyOID string // dotted; empty: DefaultPolicyOID
 	CPS       string // where the certification practice rules stand (电子认证业务规则); required
-	CRL       string // distribution point; required
+	CRL       string // distribution point, "….crl"; required
+	Shards    int    // partitions of the list of each issuer; 0 and 1: the complete list only
 	OCSP      string // empty: certificates name no responder
 	Issuers   string // where the issuing certificate is fetched; required
 }
+
+// MaxShards bounds Site.Shards.
+const MaxShards = 256
 
 // ErrSite: a Site that cannot make certificates.
 var ErrSite = errors.New("profile: site not complete")
@@ -42,6 +47,9 @@ func (s Site) Validate() error {
 		if err != nil || p.Host == "" || (p.Scheme != "http" && p.Scheme != "https") {
 			return fmt.Errorf("%w: %s is not an http address", ErrSite, name)
 		}
+	}
+	if s.Shards < 0 || s.Shards > MaxShards {
+		return fmt.Errorf("%w: %d partitions of a list, at most %d", ErrSite, s.Shards, MaxShards)
 	}
 	if _, err := smx509.ParseOID(s.policy()); err != nil {
 		return fmt.Errorf("%w: policy oid: %w", ErrSite, err)
@@ -85,6 +93,31 @@ func (s Site) policies() (pkix.Extension, error) {
 		return pkix.Extension{}, fmt.Errorf("profile: encode policies: %w", err)
 	}
 	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 32}, Value: der}, nil
+}
+
+// CRLAddress is where a list of revoked certificates is fetched: the complete
+// list of an issuer (shard ""), or a partition; the full or the delta list.
+func (s Site) CRLAddress(issuerID, shard string, delta bool) string {
+	address := strings.TrimSuffix(strings.ReplaceAll(s.CRL, "{issuer}", issuerID), ".crl")
+	if shard != "" {
+		address += "-" + shard
+	}
+	if delta {
+		address += "-delta"
+	}
+	return address + ".crl"
+}
+
+// Shard names the partition that a serial belongs to, or "" when there is none.
+// The number of partitions is part of the name: after it was changed, an old
+// address grows stale, which relying parties see, and never answers for a
+// certificate that stands in another partition now.
+func Shard(serial *big.Int, shards int) string {
+	if shards <= 1 {
+		return ""
+	}
+	n := new(big.Int).Mod(serial, big.NewInt(int64(shards)))
+	return fmt.Sprintf("%dof%d", n.Int64()+1, shards)
 }
 
 // fill puts the id of the issuer into a URL template.

@@ -53,6 +53,11 @@ const backdate = 5 * time.Minute
 // OrganizationIdentifier is the X.520 attribute that holds the code of a unit.
 func OrganizationIdentifier() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{2, 5, 4, 97} }
 
+// OCSPNoCheck is id-pkix-ocsp-nocheck (RFC 6960 4.2.2.2.1).
+func OCSPNoCheck() asn1.ObjectIdentifier {
+	return asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}
+}
+
 // Template makes the template of a certificate. Validity is cut to the
 // issuer's period, so that no leaf outlives what it hangs on. The site was
 // validated when the caller started.
@@ -88,9 +93,12 @@ func (p Profile) Template(site Site, f Fields) (*smx509.Certificate, error) {
 		t.MaxPathLen, t.MaxPathLenZero = p.PathLen, p.PathLen == 0
 	}
 	t.NotBefore, t.NotAfter = p.period(f)
+	if p.NoCheck {
+		t.ExtraExtensions = append(t.ExtraExtensions, pkix.Extension{Id: OCSPNoCheck(), Value: asn1.NullBytes})
+	}
 	if !p.SelfSigned {
 		issuer := IssuerID(f.Issuer.RawSubject, f.Issuer.RawSubjectPublicKeyInfo)
-		t.CRLDistributionPoints = fill(site.CRL, issuer)
+		t.CRLDistributionPoints = []string{site.CRLAddress(issuer, Shard(f.Serial, site.Shards), false)}
 		t.IssuingCertificateURL = fill(site.Issuers, issuer)
 		t.OCSPServer = fill(site.OCSP, issuer)
 	} else {

@@ -171,7 +171,7 @@ func (h *house) request(t testing.TB, state ca.RequestState, change ...func(*ca.
 	event := func(kind string) ledger.Event {
 		return ledger.Event{
 			ID: uuid.NewString(), Type: kind, Class: ledger.ClassCertificate, Time: time.Now().UTC().Truncate(time.Millisecond),
-			Actor: ledger.Actor{Kind: "person", ID: "p-ra"}, Outcome: ledger.Success,
+			Actor: ledger.Actor{Kind: "person", ID: "p-ra"}, Object: ledger.Object{Kind: "certificate_request", ID: r.ID}, Outcome: ledger.Success,
 		}
 	}
 	if _, err := h.registry.AddRequest(t.Context(), r, event("ca.request.submitted")); err != nil {

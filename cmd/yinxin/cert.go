@@ -34,7 +34,14 @@ func newCertLintCommand(u *ui) *cobra.Command {
 		Short: u.words.Get("cert.lint.short").Both(),
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			in, err := u.lintInput(args[0], name, issuerFile)
+			data, err := u.readFile(args[0], maxListFile)
+			if err != nil {
+				return err
+			}
+			if der := listIn(data); der != nil {
+				return u.lintList(args[0], der, name, issuerFile)
+			}
+			in, err := u.lintInput(args[0], data, name, issuerFile)
 			if err != nil {
 				return err
 			}
@@ -48,8 +55,8 @@ func newCertLintCommand(u *ui) *cobra.Command {
 
 // lintInput reads the first certificate of a file; the next one of the same
 // file is its issuer when the names fit and no other is given.
-func (u *ui) lintInput(file, name, issuerFile string) (lint.Input, error) {
-	ders, err := u.readCertificates(file)
+func (u *ui) lintInput(file string, data []byte, name, issuerFile string) (lint.Input, error) {
+	ders, err := certificatesIn(file, data)
 	if err != nil {
 		return lint.Input{}, err
 	}
@@ -129,6 +136,14 @@ func (u *ui) printLint(file, name string, checks []lint.Result) error {
 // readCertificates returns every certificate of a PEM file, or the one of a DER
 // file; "-" is stdin.
 func (u *ui) readCertificates(file string) ([][]byte, error) {
+	data, err := u.readFile(file, maxCertFile)
+	if err != nil {
+		return nil, err
+	}
+	return certificatesIn(file, data)
+}
+
+func (u *ui) readFile(file string, limit int64) ([]byte, error) {
 	var in io.Reader = u.in
 	if file != "-" {
 		f, err := os.Open(file)
@@ -138,10 +153,17 @@ func (u *ui) readCertificates(file string) ([][]byte, error) {
 		defer f.Close()
 		in = f
 	}
-	data, err := io.ReadAll(io.LimitReader(in, maxCertFile+1))
+	data, err := io.ReadAll(io.LimitReader(in, limit+1))
 	if err != nil {
 		return nil, fail(fmt.Errorf("reading %s: %w", file, err), "cert.hint.open")
 	}
+	if int64(len(data)) > limit {
+		return nil, fail(fmt.Errorf("%s: larger than %d bytes", file, limit), "cert.hint.file")
+	}
+	return data, nil
+}
+
+func certificatesIn(file string, data []byte) ([][]byte, error) {
 	if len(data) > maxCertFile {
 		return nil, fail(fmt.Errorf("%s: larger than %d bytes", file, maxCertFile), "cert.hint.file")
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/catest"
 	"github.com/yinxin-gov/yinxin/ca/lint"
+	"github.com/yinxin-gov/yinxin/ca/lint/crl"
 	"github.com/yinxin-gov/yinxin/ca/profile"
 	"github.com/yinxin-gov/yinxin/internal/text"
 )
@@ -152,6 +153,11 @@ func TestEveryLintHasAText(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, l := range lint.All() {
+		if !words.Has("cert.check." + l.ID) {
+			t.Errorf("no text for %s", l.ID)
+		}
+	}
+	for _, l := range crl.All() {
 		if !words.Has("cert.check." + l.ID) {
 			t.Errorf("no text for %s", l.ID)
 		}

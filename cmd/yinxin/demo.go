@@ -3,6 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +23,7 @@ func newDemoCommand(u *ui) *cobra.Command {
 			if !serve && !cmd.Flags().Changed("listen") {
 				cfg.Listen = "127.0.0.1:0" // nobody will dial it after the walk
 			}
+			cfg.Program, cfg.Stops = program(os.Args[0]), !serve
 			d, err := demo.Run(cmd.Context(), cfg)
 			switch {
 			case errors.Is(err, demo.ErrListen):
@@ -28,6 +32,8 @@ func newDemoCommand(u *ui) *cobra.Command {
 				return fail(err, "cli.hint.demo_folder")
 			case errors.Is(err, demo.ErrDocument):
 				return fail(err, "cli.hint.demo_document")
+			case err != nil && !errors.Is(err, demo.ErrWalk):
+				return fail(err, startHint(err))
 			case err != nil:
 				return &exitError{code: exitInvalid, err: err, hint: "cli.hint.demo"}
 			}
@@ -45,4 +51,13 @@ func newDemoCommand(u *ui) *cobra.Command {
 	f.BoolVar(&serve, "serve", true, u.words.Get("cli.demo.serve").Both())
 	f.BoolVar(&cfg.Reset, "reset", false, u.words.Get("cli.demo.reset").Both())
 	return c
+}
+
+// program is how the printed commands call this program: as it was called, but
+// for `go run`, whose binary is gone afterwards.
+func program(arg0 string) string {
+	if strings.Contains(filepath.ToSlash(arg0), "/go-build") {
+		return ""
+	}
+	return arg0
 }

@@ -62,9 +62,14 @@ func free(name string, force bool) error {
 	return nil
 }
 
-// writeWhole writes a file beside its place and moves it there when it is
-// complete and on the disk.
-func writeWhole(name string, data []byte, force bool) (err error) {
+// writeWhole writes a file that anybody may read, whole or not at all.
+func writeWhole(name string, data []byte, force bool) error {
+	return writeMode(name, data, 0o644, force)
+}
+
+// writeMode writes a file beside its place and moves it there when it is
+// complete and on the disk. It is private until then.
+func writeMode(name string, data []byte, mode fs.FileMode, force bool) (err error) {
 	if err := free(name, force); err != nil {
 		return err
 	}
@@ -79,7 +84,7 @@ func writeWhole(name string, data []byte, force bool) (err error) {
 	}()
 	_, err = tmp.Write(data)
 	if err == nil {
-		err = tmp.Chmod(0o644)
+		err = tmp.Chmod(mode)
 	}
 	if err == nil {
 		err = tmp.Sync()

@@ -73,6 +73,7 @@ func newInitCommand(u *ui) *cobra.Command {
 	f.StringVar(&s.Name, "name", "", u.words.Get("cli.init.name").Both())
 	f.StringVar(&s.DB, "db", "", u.words.Get("cli.init.db").Both())
 	f.StringVar(&s.Listen, "listen", ":8443", u.words.Get("cli.init.listen").Both())
+	f.StringVar(&s.Plain, "plain", "", u.words.Get("cli.init.plain").Both())
 	f.StringVar(&s.Public, "public", "", u.words.Get("cli.init.public").Both())
 	f.StringSliceVar(&s.Names, "dns", nil, u.words.Get("cli.init.dns").Both())
 	f.StringVar(&sysadmin, "system-admin", "", u.words.Get("cli.init.system-admin").Both())

@@ -1,13 +1,12 @@
 package main
 
 import (
+	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
-
-	"crypto/ecdsa"
 
 	"github.com/spf13/cobra"
 

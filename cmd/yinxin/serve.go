@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -27,6 +28,9 @@ func newServeCommand(u *ui) *cobra.Command {
 				return fail(err, startHint(err))
 			}
 			if db != "" {
+				if err := app.CheckDB(db); err != nil {
+					return fail(err, startHint(err))
+				}
 				s.DB = db
 			}
 			if listen != "" {
@@ -37,13 +41,23 @@ func newServeCommand(u *ui) *cobra.Command {
 			if err != nil {
 				return fail(err, "cli.hint.listen")
 			}
+			var plain net.Listener
+			if s.Plain != "" {
+				if plain, err = net.Listen("tcp", s.Plain); err != nil {
+					return fail(errors.Join(err, ln.Close()), "cli.hint.listen")
+				}
+			}
 			log := slog.New(slog.NewTextHandler(u.err, nil))
 			h, err := app.Open(cmd.Context(), app.Config{Settings: s, Dir: dir, Log: log})
 			if err != nil {
-				return fail(errors.Join(err, ln.Close()), startHint(err))
+				err = errors.Join(err, ln.Close())
+				if plain != nil {
+					err = errors.Join(err, plain.Close())
+				}
+				return fail(err, startHint(err))
 			}
 			fmt.Fprintln(u.out, u.words.Get("cli.serving").Fill("url", "https://"+s.Public).Both())
-			return errors.Join(h.Serve(cmd.Context(), ln), h.Close())
+			return errors.Join(h.ServeAll(cmd.Context(), ln, plain), h.Close())
 		},
 	}
 	c.Flags().StringVar(&dir, "dir", "yinxin-data", u.words.Get("cli.serve.dir").Both())
@@ -55,17 +69,24 @@ func newServeCommand(u *ui) *cobra.Command {
 // startHint says what to do when a house does not open.
 func startHint(err error) string {
 	var corrupt *ledger.CorruptError
+	var network *net.OpError
 	switch {
 	case errors.Is(err, app.ErrNotInitialised):
 		return "cli.hint.init_first"
 	case errors.Is(err, app.ErrInitialised):
 		return "cli.hint.initialised"
+	case errors.Is(err, app.ErrAdministrators):
+		return "cli.hint.administrators"
+	case errors.Is(err, app.ErrPassword):
+		return "cli.hint.db_password"
 	case errors.Is(err, app.ErrConfig):
 		return "cli.hint.config"
 	case errors.Is(err, app.ErrFolder), errors.Is(err, os.ErrPermission):
 		return "cli.hint.folder"
 	case errors.Is(err, keys.ErrPassphrase):
 		return "cli.hint.passphrase"
+	case errors.Is(err, keys.ErrNotFound), errors.Is(err, fs.ErrNotExist):
+		return "cli.hint.missing"
 	case errors.Is(err, keys.ErrMode):
 		return "cli.hint.mode"
 	case errors.As(err, &corrupt):
@@ -74,6 +95,8 @@ func startHint(err error) string {
 		return "cli.hint.schema"
 	case errors.Is(err, store.ErrLocked):
 		return "cli.hint.locked"
+	case errors.As(err, &network):
+		return "cli.hint.store"
 	case errors.Is(err, store.ErrURL):
 		return "cli.hint.db"
 	}

@@ -6,17 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/yinxin-gov/yinxin/signer"
-	"github.com/yinxin-gov/yinxin/signer/cms/signeddata"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/seal"
-	"github.com/yinxin-gov/yinxin/signer/tsa"
 )
 
 // Limits of what the offline commands read.
@@ -25,23 +21,23 @@ const (
 	maxCertificate = 64 << 10
 )
 
-// stampTimeout is how long a time-stamp service may take.
-const stampTimeout = 20 * time.Second
-
 // signFlags are the options of yinxin sign.
 type signFlags struct {
 	seal, key, cert, passphrase, out string
+	standard, form, keyword, ride    string
 	page                             int
 	x, y                             float64
 	whole, force                     bool
 	filter, subFilter, tsaURL        string
+	placed                           bool // a place of an ordinary stamp was given
 }
 
 // signResult is what --json prints.
 type signResult struct {
 	Out      string    `json:"out"`
-	Seal     string    `json:"seal"`
-	Name     string    `json:"name"`
+	Standard string    `json:"standard"`
+	Seal     string    `json:"seal,omitempty"`
+	Name     string    `json:"name,omitempty"`
 	SignedAt time.Time `json:"signed_at"`
 	Document string    `json:"document_sm3"`
 	Sealed   string    `json:"sealed_sm3"`
@@ -55,13 +51,12 @@ func newSignCommand(u *ui) *cobra.Command {
 	var f signFlags
 	word := func(key string) string { return u.words.Get("sign." + key).Both() }
 	cmd := &cobra.Command{
-		Use:   "sign --seal SEAL.esl --key KEY.pem --out OUT FILE.ofd|FILE.pdf",
+		Use:   "sign {--seal SEAL.esl | --standard cms --cert CERT.pem} --key KEY.pem --out OUT FILE.ofd|FILE.pdf",
 		Short: word("command"),
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			placed := cmd.Flags().Changed("x") || cmd.Flags().Changed("y")
-			if placed && (!cmd.Flags().Changed("x") || !cmd.Flags().Changed("y") || !onPaper(f.x) || !onPaper(f.y)) {
-				return fail(fmt.Errorf("place %g, %g", f.x, f.y), "sign.hint.place")
+			if err := f.check(cmd.Flags().Changed); err != nil {
+				return err
 			}
 			res, err := signFile(cmd.Context(), f, args[0])
 			if err != nil {
@@ -71,7 +66,9 @@ func newSignCommand(u *ui) *cobra.Command {
 				return u.printJSON(res)
 			}
 			u.say("sign.done", "out", res.Out)
-			u.say("sign.line.seal", "id", printable(res.Seal), "name", printable(res.Name))
+			if res.Seal != "" {
+				u.say("sign.line.seal", "id", printable(res.Seal), "name", printable(res.Name))
+			}
 			u.say("sign.line.digest", "sm3", res.Sealed)
 			u.say("sign.line.offline")
 			u.say("sign.line.effect")
@@ -86,18 +83,69 @@ func newSignCommand(u *ui) *cobra.Command {
 	fs.IntVar(&f.page, "page", 0, word("flag.page"))
 	fs.Float64Var(&f.x, "x", 0, word("flag.x"))
 	fs.Float64Var(&f.y, "y", 0, word("flag.y"))
+	fs.StringVar(&f.keyword, "keyword", "", word("flag.keyword"))
+	fs.StringVar(&f.ride, "ride", "", word("flag.ride"))
+	fs.StringVar(&f.standard, "standard", string(signer.StandardV4), word("flag.standard"))
+	fs.StringVar(&f.form, "form", "b", word("flag.form"))
 	fs.BoolVar(&f.whole, "whole", false, word("flag.whole"))
 	fs.StringVar(&f.filter, "pdf-filter", "", word("flag.filter"))
 	fs.StringVar(&f.subFilter, "pdf-subfilter", "", word("flag.subfilter"))
 	fs.StringVar(&f.tsaURL, "tsa-url", "", word("flag.tsa"))
 	fs.StringVar(&f.out, "out", "", word("flag.out"))
 	fs.BoolVar(&f.force, "force", false, word("flag.force"))
-	for _, name := range []string{"seal", "key", "out"} {
+	for _, name := range []string{"key", "out"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
 			panic(err) // a flag that is defined above
 		}
 	}
 	return cmd
+}
+
+// check refuses flags that do not fit together, before anything is read.
+func (f *signFlags) check(changed func(string) bool) error {
+	bad := func(hint, format string, args ...any) error { return fail(fmt.Errorf(format, args...), hint) }
+	at := changed("x") || changed("y")
+	f.placed = at || changed("page") || changed("keyword")
+	switch signer.Standard(f.standard) {
+	case signer.StandardV4, signer.StandardV1:
+		if f.seal == "" {
+			return bad("sign.hint.standard", "--standard %s needs --seal", f.standard)
+		}
+		if changed("form") {
+			return bad("sign.hint.standard", "--form is for --standard cms")
+		}
+	case signer.StandardCMS:
+		if f.seal != "" || f.cert == "" || f.placed || changed("ride") || f.form != "a" && f.form != "b" {
+			return bad("sign.hint.standard", "--standard cms takes --cert and --form a or b, no seal and no place")
+		}
+	default:
+		return bad("sign.hint.standard", "standard %q", f.standard)
+	}
+	if at && (!changed("x") || !changed("y") || !onPaper(f.x) || !onPaper(f.y) || f.keyword != "") {
+		return bad("sign.hint.place", "place %g, %g", f.x, f.y)
+	}
+	switch signer.Edge(f.ride) {
+	case "", signer.EdgeLeft, signer.EdgeRight, signer.EdgeTop, signer.EdgeBottom:
+		return nil
+	}
+	return bad("sign.hint.place", "edge %q", f.ride)
+}
+
+// job is what the flags ask for. A ride seal stands alone unless a place for an
+// ordinary stamp is given too.
+func (f *signFlags) job() signer.Job {
+	j := signer.Job{
+		Standard: signer.Standard(f.standard), Time: time.Now(), Whole: f.whole, Content: f.form == "a",
+		Placement: signer.Placement{Page: f.page, X: f.x, Y: f.y, Keyword: f.keyword},
+		Provider:  ofd.Provider{Name: "yinxin", Version: version},
+		PDF:       signer.PDFNames{Filter: f.filter, SubFilter: f.subFilter},
+	}
+	if ride := (signer.Placement{Ride: signer.Edge(f.ride)}); f.ride != "" && f.placed {
+		j.Also = []signer.Placement{ride}
+	} else if f.ride != "" {
+		j.Placement = ride
+	}
+	return j
 }
 
 func onPaper(mm float64) bool { return mm >= 0 && mm < 5000 && !math.IsNaN(mm) }
@@ -112,30 +160,25 @@ func signFile(ctx context.Context, f signFlags, name string) (signResult, error)
 	if err != nil {
 		return signResult{}, fail(err, "sign.hint.input")
 	}
-	sealDER, err := readFile(f.seal, seal.MaxSize)
-	if err != nil {
-		return signResult{}, fail(err, "sign.hint.input")
-	}
-	e, err := seal.ParseSeal(sealDER)
-	if err != nil {
-		return signResult{}, fail(fmt.Errorf("%s: %w", f.seal, err), "sign.hint.seal")
+	var e *seal.Seal
+	job := f.job()
+	if job.Standard != signer.StandardCMS {
+		if job.SealDER, err = readFile(f.seal, seal.MaxSize); err != nil {
+			return signResult{}, fail(err, "sign.hint.input")
+		}
+		if e, err = seal.ParseSeal(job.SealDER); err != nil {
+			return signResult{}, fail(fmt.Errorf("%s: %w", f.seal, err), "sign.hint.seal")
+		}
 	}
 	key, err := openKey(f.key, f.passphrase)
 	if err != nil {
 		return signResult{}, err
 	}
-	certDER, err := signerCertificate(f.cert, e, key.Public())
-	if err != nil {
+	if job.CertDER, err = signerCertificate(f.cert, e, key.Public()); err != nil {
 		return signResult{}, err
 	}
-	job := signer.Job{
-		SealDER: sealDER, CertDER: certDER, Time: time.Now(), Whole: f.whole,
-		Placement: signer.Placement{Page: f.page, X: f.x, Y: f.y},
-		Provider:  ofd.Provider{Name: "yinxin", Version: version},
-		PDF:       signer.PDFNames{Filter: f.filter, SubFilter: f.subFilter},
-	}
 	if f.tsaURL != "" {
-		if job.Stamper, err = timeStamps(f.tsaURL, certDER); err != nil {
+		if job.Stamper, err = timeStamps(f.tsaURL, job.CertDER); err != nil {
 			return signResult{}, fail(err, "sign.hint.tsa")
 		}
 	}
@@ -146,10 +189,14 @@ func signFile(ctx context.Context, f signFlags, name string) (signResult, error)
 	if err := writeWhole(f.out, out, f.force); err != nil {
 		return signResult{}, fail(err, "sign.hint.output")
 	}
-	return signResult{
-		Out: f.out, Seal: e.ID, Name: e.Name, SignedAt: job.Time.UTC().Truncate(time.Second),
+	res := signResult{
+		Out: f.out, Standard: f.standard, SignedAt: job.Time.UTC().Truncate(time.Second),
 		Document: signer.Digest(doc), Sealed: signer.Digest(out),
-	}, nil
+	}
+	if e != nil {
+		res.Seal, res.Name = e.ID, e.Name
+	}
+	return res, nil
 }
 
 func sealDocument(ctx context.Context, doc []byte, job signer.Job, key crypto.Signer) ([]byte, error) {
@@ -163,27 +210,17 @@ func sealDocument(ctx context.Context, doc []byte, job signer.Job, key crypto.Si
 	return p.Sign(ctx, key)
 }
 
-// timeStamps is the time-stamp service at an address, asked with the digest of the
-// signer's own algorithm.
-func timeStamps(address string, certDER []byte) (signer.Stamper, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("--tsa-url %q is no http or https address", address)
-	}
-	digest, err := signeddata.DigestFor(certDER)
-	if err != nil {
-		return nil, err
-	}
-	return tsa.Client{URL: address, HTTP: &http.Client{Timeout: stampTimeout}, Digest: digest}, nil
-}
-
 // signHint says what to do about an error of sealing.
 func signHint(err error) string {
 	switch {
 	case errors.Is(err, signer.ErrStamp):
 		return "sign.hint.tsa"
+	case errors.Is(err, signer.ErrStandard):
+		return "sign.hint.standard"
 	case errors.Is(err, signer.ErrDocument):
 		return "sign.hint.document"
+	case errors.Is(err, seal.ErrUnsupported):
+		return "sign.hint.standard"
 	case errors.Is(err, seal.ErrLint):
 		return "sign.hint.lint"
 	}

@@ -53,15 +53,25 @@ func desk(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	esl, err := seal.Make(seal.Spec{
+	spec := seal.Spec{
 		ID: "41010012345678", Vendor: "yinxin", Type: 1, Name: "样例区大数据管理局（样章）", Certs: [][]byte{unitCert},
 		Created: now.Add(-time.Hour), ValidFrom: now.Add(-24 * time.Hour), ValidUntil: now.Add(900 * time.Hour),
 		Picture: seal.Picture{Type: "PNG", Data: png, Width: 42, Height: 42},
-	}, maker, makerCert)
+	}
+	esl, err := seal.Make(spec, maker, makerCert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.Layout = seal.LayoutV1
+	old, err := seal.Make(spec, maker, makerCert)
 	if err != nil {
 		t.Fatal(err)
 	}
 	doc, err := ofd.NewNotice(ofd.Notice{Title: "通知", Body: []string{"内容"}, Issuer: "样例区大数据管理局", Date: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long, err := ofd.NewNotice(ofd.Notice{Title: "通知", Body: []string{strings.Repeat("内容。", 500)}, Issuer: "样例区大数据管理局", Date: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +103,8 @@ func desk(t *testing.T) string {
 		"pass.txt":    []byte(testPassphrase + "\n"),
 		"wrong.txt":   []byte("wrong\n"),
 		"existing":    []byte("keep me"),
+		"old.esl":     old,
+		"long.ofd":    long,
 		"trust/m.crt": makerCert,
 		"trust/u.crt": unitCert,
 	} {
@@ -168,6 +180,34 @@ func TestSignThenVerify(t *testing.T) {
 	}
 }
 
+// Every standard and every kind of place, from the command line to the verdict.
+func TestSignStandardsAndPlaces(t *testing.T) {
+	dir := desk(t)
+	key := []string{"--key", "unit.pem", "--passphrase-file", "pass.txt"}
+	for name, tc := range map[string]struct {
+		args []string
+		says string // in the report of verify
+	}{
+		"v1":      {[]string{"--seal", "old.esl", "--standard", "v1"}, "GM/T 0031-2014"},
+		"cms":     {[]string{"--standard", "cms", "--cert", "unit.crt"}, "GB/T 35275-2017"},
+		"cms a":   {[]string{"--standard", "cms", "--cert", "unit.crt", "--form", "a", "--whole"}, "GB/T 35275-2017"},
+		"keyword": {[]string{"--seal", "unit.esl", "--keyword", "样例区大数据管理局"}, "GB/T 38540-2020"},
+		"ride":    {[]string{"--seal", "unit.esl", "--ride", "right"}, "GB/T 38540-2020"},
+		"both":    {[]string{"--seal", "unit.esl", "--ride", "left", "--page", "2", "--x", "100", "--y", "100"}, "GB/T 38540-2020"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			args := append(append([]string{"sign", "--force", "--out", "out.ofd"}, key...), tc.args...)
+			if code, out, errs := call(t, dir, append(args, "long.ofd")...); code != exitOK {
+				t.Fatalf("exit %d\n%s%s", code, out, errs)
+			}
+			code, out, errs := call(t, dir, "verify", "--second-opinion", "--trust", "trust", "out.ofd")
+			if code != exitOK || !strings.Contains(out, tc.says) || strings.Contains(out, "stamp.") {
+				t.Errorf("exit %d\n%s%s", code, out, errs)
+			}
+		})
+	}
+}
+
 // Bad input: exit 2, one error, a hint, nothing written, no secret shown.
 func TestSignRefuses(t *testing.T) {
 	dir := desk(t)
@@ -191,6 +231,14 @@ func TestSignRefuses(t *testing.T) {
 		{"cut document", "", "", "cut.ofd", "not an OFD package"},
 		{"missing document", "", "", "none.ofd", "none.ofd"},
 		{"no such page", "--page", "9", "notice.ofd", "page 9"},
+		{"no such edge", "--ride", "middle", "notice.ofd", "edge"},
+		{"ride seal on one page", "--ride", "left", "notice.ofd", "two pages"},
+		{"text that is not there", "--keyword", "没有", "notice.ofd", "没有"},
+		{"no such standard", "--standard", "v9", "notice.ofd", "v9"},
+		{"V1 with a V4 seal", "--standard", "v1", "notice.ofd", "V4 seal"},
+		{"V4 with a V1 seal", "--seal", "old.esl", "notice.ofd", "V1 seal"},
+		{"cms with a seal", "--standard", "cms", "notice.ofd", "no seal"},
+		{"form without cms", "--form", "a", "notice.ofd", "--form"},
 		{"x without y", "--x", "10", "notice.ofd", "place"},
 		{"output exists", "--out", "existing", "notice.ofd", "exists already"},
 		{"output folder missing", "--out", "none/out.ofd", "notice.ofd", "none"},

@@ -8,7 +8,8 @@ package main
 //   - An error is one line and is followed by one hint line (提示: what to do).
 //   - Exit codes: 0 ok or valid, 1 invalid or denied, 2 usage or I/O,
 //     3 indeterminate, 4 unsigned. Only exitError sets a code other than 2.
-//   - No secret is ever printed, in no mode.
+//   - No secret is ever printed, in no mode; the one-time links of init and
+//     demo are the exception that lets the first persons in.
 
 import (
 	"context"
@@ -16,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -102,7 +104,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 		ee = &exitError{code: exitUsage, err: err, hint: "cli.hint.help"}
 	}
 	if !ee.silent {
-		fmt.Fprintf(errw, "%s: %v\n", words.Get("cli.error").Both(), ee.err)
+		// A joined error prints one line each; this surface has one for all.
+		fmt.Fprintf(errw, "%s: %s\n", words.Get("cli.error").Both(), strings.ReplaceAll(ee.err.Error(), "\n", "; "))
 		if ee.hint != "" {
 			fmt.Fprintf(errw, "%s: %s\n", words.Get("cli.hint").Both(), words.Get(ee.hint).Both())
 		}
@@ -123,11 +126,13 @@ func newRoot(u *ui) *cobra.Command {
 	root.AddCommand(newDemoCommand(u))
 	root.AddCommand(newInitCommand(u))
 	root.AddCommand(newServeCommand(u))
+	root.AddCommand(newStoreCommand(u))
 	root.AddCommand(newVersionCommand(u))
 	root.AddCommand(newVerifyCommand(u))
 	root.AddCommand(newCertCommand(u))
 	root.AddCommand(newLedgerCommand(u))
 	root.AddCommand(newSignCommand(u))
 	root.AddCommand(newSealCommand(u))
+	root.AddCommand(newAgentCommand(u))
 	return root
 }

@@ -8,18 +8,24 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/yinxin-gov/yinxin/internal/secondopinion"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
 // newVerifyCommand judges one document offline (design §9).
 func newVerifyCommand(u *ui) *cobra.Command {
 	var trust string
+	var second bool
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
 		Short: u.words.Get("verify.command").Both(),
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			rep, err := verifyFile(cmd.Context(), args[0], trust)
+			opt := verify.Options{File: args[0]}
+			if second {
+				opt.SecondOpinion = secondopinion.Verifier{}
+			}
+			rep, err := verifyFile(cmd.Context(), opt, trust)
 			if err != nil {
 				return err
 			}
@@ -33,12 +39,13 @@ func newVerifyCommand(u *ui) *cobra.Command {
 			return result(verifyCode(rep))
 		},
 	}
+	cmd.Flags().BoolVar(&second, "second-opinion", false, u.words.Get("verify.flag.second").Both())
 	cmd.Flags().StringVar(&trust, "trust", "", u.words.Get("verify.flag.trust").Both())
 	return cmd
 }
 
-func verifyFile(ctx context.Context, name, trust string) (verify.Report, error) {
-	opt := verify.Options{File: name}
+func verifyFile(ctx context.Context, opt verify.Options, trust string) (verify.Report, error) {
+	name := opt.File
 	if trust != "" {
 		t, err := verify.ReadTrust(trust)
 		if err != nil {

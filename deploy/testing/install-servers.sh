@@ -1,40 +1,48 @@
 #!/bin/sh
-# Installs the real programs that the tests run against: PostgreSQL, and poppler's
-# pdfsig as a second opinion on PDF signatures, from Debian's own packages. Harmless to repeat. Tests start their own server from its binaries
-# (internal/store/pgtest), so the cluster that the package would make is not
-# wanted: nothing is started here, and nothing listens.
+# Installs the real programs that the tests run against, from Debian's own
+# packages: PostgreSQL, Chromium, ACME clients, a PDF verifier. Harmless to
+# repeat. Tests start their own servers on loopback from these binaries
+# (internal/store/pgtest); nothing is started here, and nothing listens.
 set -eu
 
 say() { printf '%s\n' "install-servers: $*"; }
 
-# The same search as internal/store/pgtest.
-found=$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | sort -V | tail -n 1 || true)
-[ -n "$found" ] || found=$(command -v initdb || true)
-missing=
-[ -n "$found" ] || missing="postgresql"
-command -v pdfsig >/dev/null || missing="$missing poppler-utils"
+# have_initdb: the same search as internal/store/pgtest.
+have_initdb() { ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1; }
+
+missing=""
+need() { # command package
+    command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+have_initdb || missing="$missing postgresql"
+need chromium chromium
+need openssl openssl
+need pdfsig poppler-utils
+need curl curl
+need python3 python3-minimal
+
 if [ -z "$missing" ]; then
-    say "PostgreSQL is here: $("$found" --version)"
-    say "pdfsig is here: $(pdfsig -v 2>&1 | head -n 1)"
+    say "all programs are here"
     exit 0
 fi
 
 if [ "$(id -u)" -ne 0 ]; then
     say "############################################################"
-    say "Missing, and only root may install packages: $missing"
-    say "Tests that need them will be SKIPPED (and fail under CI=true)."
-    say "As root: apt-get install --no-install-recommends $missing"
+    say "missing:$missing"
+    say "Only root may install packages. Tests that need them will be"
+    say "SKIPPED (and fail under CI=true). As root:"
+    say "apt-get install --no-install-recommends$missing"
     say "############################################################"
     exit 0
 fi
 
 if ! command -v apt-get >/dev/null; then
-    say "no apt-get on this system; install by its own means: PostgreSQL (initdb, pg_ctl), poppler (pdfsig)"
+    say "no apt-get on this system; install by its own means:$missing"
     exit 0
 fi
 
 # Debian would create and start a cluster on port 5432; we bring our own.
-if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+if ! have_initdb && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
     mkdir -p /etc/postgresql-common
     printf 'create_main_cluster = false\n' > /etc/postgresql-common/createcluster.conf
     say "wrote /etc/postgresql-common/createcluster.conf: no cluster at installation"
@@ -42,7 +50,7 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 say "apt-get update"
 apt-get update -qq
-say "apt-get install $missing"
-# shellcheck disable=SC2086 # a list of packages
+say "apt-get install$missing"
+# shellcheck disable=SC2086 # a list of package names
 apt-get install -y -qq --no-install-recommends $missing
-say "installed: $missing"
+say "done"

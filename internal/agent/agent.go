@@ -4,21 +4,19 @@
 //
 // Keys are born here and never leave the folder of the system; only the
 // encryption key comes from the key management centre, in an envelope that the
-// signing key opens. It refuses a folder whose keys others can read, a server
-// that its anchors do not vouch for, an envelope that the house did not sign or
-// that is not addressed to it, and a document whose SM3 differs from the signed
-// header.
+// signing key opens. It refuses a folder whose keys others can read or do not
+// fit their certificates, a server that its anchors do not vouch for, a
+// redirect, an envelope that the house did not sign or that is not addressed to
+// it, and a document whose SM3 differs from the signed header.
 package agent
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -32,101 +30,100 @@ import (
 
 // Outcomes that callers branch on.
 var (
+	// ErrConfig: an address or anchor that cannot be used.
+	ErrConfig = errors.New("agent: configuration")
 	// ErrRefused: the server answered with a problem; see ProblemError.
 	ErrRefused = errors.New("agent: refused by the server")
-	// ErrEnvelope: an envelope that must not be opened or trusted.
+	// ErrServer: the server cannot be reached, or is not the house's.
+	ErrServer = errors.New("agent: server")
+	// ErrEnvelope: an envelope, certificate or key that must not be opened or trusted.
 	ErrEnvelope = errors.New("agent: envelope refused")
 )
 
-// ProblemError is an RFC 9457 answer.
-type ProblemError struct {
-	Status int             `json:"status"`
-	Title  string          `json:"title"`
-	Detail string          `json:"detail"`
-	Code   string          `json:"code"`
-	Raw    json.RawMessage `json:"-"`
+// Config names the server and the folder.
+type Config struct {
+	URL     string              // https://host:port; required
+	Dir     string              // folder of the system; required
+	TLSRoot *x509.Certificate   // ECDSA root of the house; required
+	SM2Root *smx509.Certificate // SM2 root of the house; required
+	System  string              // system id; empty: the one that the TLS certificate names
+	Now     func() time.Time    // nil: time.Now
 }
 
-func (e *ProblemError) Error() string {
-	return fmt.Sprintf("%v: %d %s: %s", ErrRefused, e.Status, e.Title, e.Detail)
+func (c Config) check() (*url.URL, error) {
+	base, err := url.Parse(c.URL)
+	switch {
+	case err != nil || base.Scheme != "https" || base.Host == "" || base.User != nil:
+		return nil, fmt.Errorf("%w: address %q is not https://host:port", ErrConfig, c.URL)
+	case c.Dir == "":
+		return nil, fmt.Errorf("%w: no folder", ErrConfig)
+	case c.TLSRoot == nil || c.SM2Root == nil:
+		return nil, fmt.Errorf("%w: both roots of the house are required", ErrConfig)
+	}
+	return base, nil
 }
-func (e *ProblemError) Unwrap() error { return ErrRefused }
 
-// maxAnswer bounds what is read of an answer; envelopes have their own bound.
-const (
-	maxAnswer   = 8 << 20
-	maxEnvelope = 96 << 20
-)
+func (c Config) now() time.Time {
+	if c.Now == nil {
+		return time.Now()
+	}
+	return c.Now()
+}
 
 // Agent acts for one enrolled system. Safe for concurrent use.
 type Agent struct {
+	cfg     Config
 	base    *url.URL
 	http    *http.Client
-	system  string
 	signKey *sm2.PrivateKey
 	encKey  *sm2.PrivateKey
 	encCert *smx509.Certificate
-	anchor  *smx509.Certificate   // SM2 root
 	issuers []*smx509.Certificate // issuing certificates that came with enrolment
-}
-
-// Config names the server and the folder. Every field is required.
-type Config struct {
-	URL     string            // https://host:port
-	Dir     string            // folder of the system
-	TLSRoot *x509.Certificate // ECDSA root of the house
-	SM2Root *smx509.Certificate
-	System  string
 }
 
 // Open loads an enrolled system's folder.
 func Open(cfg Config) (*Agent, error) {
-	base, err := url.Parse(cfg.URL)
-	if err != nil || base.Scheme != "https" {
-		return nil, fmt.Errorf("agent: address %q is not an https URL", cfg.URL)
-	}
-	a := &Agent{base: base, system: cfg.System, anchor: cfg.SM2Root}
-	if a.signKey, err = readSM2Key(filepath.Join(cfg.Dir, FileSignKey)); err != nil {
-		return nil, err
-	}
-	if a.encKey, err = readSM2Key(filepath.Join(cfg.Dir, FileEncKey)); err != nil {
-		return nil, err
-	}
-	if a.encCert, err = readCert(filepath.Join(cfg.Dir, FileEncCert)); err != nil {
-		return nil, err
-	}
-	if a.issuers, err = readCerts(filepath.Join(cfg.Dir, FileSignCert)); err != nil {
-		return nil, err
-	}
-	pair, err := tls.LoadX509KeyPair(filepath.Join(cfg.Dir, FileTLSCert), filepath.Join(cfg.Dir, FileTLSKey))
+	base, err := cfg.check()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrFiles, err)
+		return nil, err
 	}
-	a.http = client(cfg.TLSRoot, &pair)
+	a := &Agent{cfg: cfg, base: base}
+	var signs []*smx509.Certificate
+	if a.signKey, signs, err = readPair(cfg.Dir, FileSignKey, FileSignCert); err != nil {
+		return nil, err
+	}
+	var encs []*smx509.Certificate
+	if a.encKey, encs, err = readPair(cfg.Dir, FileEncKey, FileEncCert); err != nil {
+		return nil, err
+	}
+	a.encCert, a.issuers = encs[0], signs[1:]
+	pair, err := readTLS(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	switch name := pair.Leaf.Subject.CommonName; {
+	case cfg.System == "":
+		a.cfg.System = name
+	case cfg.System != name:
+		return nil, fmt.Errorf("%w: %s is enrolled as %q, not %q", ErrFiles, filepath.Clean(cfg.Dir), name, cfg.System)
+	}
+	a.http = client(cfg, &pair)
 	return a, nil
-}
-
-// client trusts the house's root only and keeps connections alive.
-func client(root *x509.Certificate, pair *tls.Certificate) *http.Client {
-	pool := x509.NewCertPool()
-	pool.AddCert(root)
-	tc := &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	if pair != nil {
-		tc.Certificates = []tls.Certificate{*pair}
-	}
-	return &http.Client{
-		Timeout:   30 * time.Second,
-		Transport: &http.Transport{TLSClientConfig: tc, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 16},
-	}
 }
 
 // Close drops idle connections.
 func (a *Agent) Close() { a.http.CloseIdleConnections() }
 
+// System is the id under which the folder is enrolled.
+func (a *Agent) System() string { return a.cfg.System }
+
+// pathEvaluation is the endpoint of the AuthZEN standard.
+const pathEvaluation = "/access/v1/evaluation"
+
 // Evaluate asks an AuthZEN question; the answer is the standard's, as JSON.
 func (a *Agent) Evaluate(ctx context.Context, question any) (json.RawMessage, error) {
 	var out json.RawMessage
-	return out, call(ctx, a.http, http.MethodPost, a.base.JoinPath("/access/v1/evaluation").String(), question, &out)
+	return out, call(ctx, a.http, http.MethodPost, a.base.JoinPath(pathEvaluation).String(), question, &out)
 }
 
 // Send hands in a sealed document.
@@ -141,54 +138,18 @@ func (a *Agent) Inbox(ctx context.Context) ([]wire.Transfer, error) {
 	return ts, call(ctx, a.http, http.MethodGet, a.base.JoinPath(wire.PathTransfers).String(), nil, &ts)
 }
 
-// call sends in as JSON and decodes a 2xx answer into out.
-func call(ctx context.Context, c *http.Client, method, target string, in, out any) error {
-	var body io.Reader
-	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
-			return fmt.Errorf("agent: encode request: %w", err)
-		}
-		body = bytes.NewReader(b)
+// client trusts the house's root only, follows no redirect (a token must not
+// travel on) and keeps connections alive.
+func client(cfg Config, pair *tls.Certificate) *http.Client {
+	pool := x509.NewCertPool()
+	pool.AddCert(cfg.TLSRoot)
+	tc := &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12, Time: cfg.now}
+	if pair != nil {
+		tc.Certificates = []tls.Certificate{*pair}
 	}
-	req, err := http.NewRequestWithContext(ctx, method, target, body)
-	if err != nil {
-		return fmt.Errorf("agent: %w", err)
+	return &http.Client{
+		Timeout:       callTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport:     &http.Transport{TLSClientConfig: tc, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 16},
 	}
-	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	raw, err := do(c, req, maxAnswer)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(raw, out); err != nil {
-		return fmt.Errorf("agent: answer of the server: %w", err)
-	}
-	return nil
-}
-
-// do reads at most limit bytes and turns a non-2xx answer into a ProblemError.
-func do(c *http.Client, req *http.Request, limit int64) ([]byte, error) {
-	resp, err := c.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("agent: %w", err)
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	if err != nil {
-		return nil, fmt.Errorf("agent: read answer: %w", err)
-	}
-	if int64(len(raw)) > limit {
-		return nil, fmt.Errorf("agent: answer is larger than %d bytes", limit)
-	}
-	if resp.StatusCode/100 != 2 {
-		p := &ProblemError{Raw: raw}
-		if json.Unmarshal(raw, p) != nil || p.Status == 0 {
-			p.Title, p.Detail = resp.Status, ""
-		}
-		p.Status = resp.StatusCode
-		return nil, p
-	}
-	return raw, nil
 }

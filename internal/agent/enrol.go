@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -25,116 +24,144 @@ import (
 // ErrEnrolled: the folder holds keys already; nothing was changed.
 var ErrEnrolled = errors.New("agent: the folder is already enrolled")
 
-// Enrol makes the keys, spends the token, and writes the folder. When the
-// server refuses, no file is left behind. cfg.System may be empty: the token
-// tells.
-func Enrol(ctx context.Context, cfg Config, token string) (*Agent, error) {
-	base, err := url.Parse(cfg.URL)
-	if err != nil || base.Scheme != "https" {
-		return nil, fmt.Errorf("agent: address %q is not an https URL", cfg.URL)
-	}
-	if _, err := os.Stat(filepath.Join(cfg.Dir, FileSignKey)); err == nil {
-		return nil, fmt.Errorf("%w: %s", ErrEnrolled, cfg.Dir)
-	}
-	if err := writable(cfg.Dir); err != nil { // before the token is spent
+// identity is what enrolment makes, before any of it is written.
+type identity struct {
+	sign, enc *sm2.PrivateKey
+	tls       *ecdsa.PrivateKey
+	tlsChain  [][]byte // leaf first
+	answer    wire.EnrolAnswer
+}
+
+// Enrol makes the keys, spends the token, checks every certificate against the
+// anchors, and writes the folder: all six files or none. cfg.System may be
+// empty: the token tells; else it must be the token's.
+func Enrol(ctx context.Context, cfg Config, token string) (_ *Agent, err error) {
+	base, err := cfg.check()
+	if err != nil {
 		return nil, err
 	}
-	signKey, err := sm2.GenerateKey(rand.Reader)
+	made, err := prepare(cfg.Dir) // before the token is spent
 	if err != nil {
-		return nil, fmt.Errorf("agent: make signing key: %w", err)
+		return nil, err
 	}
-	// The subject is what was approved, not what the request says: it stays empty.
-	csr, err := smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{SignatureAlgorithm: smx509.SM2WithSM3}, signKey)
-	if err != nil {
-		return nil, fmt.Errorf("agent: make request: %w", err)
-	}
-	c := client(cfg.TLSRoot, nil)
+	defer func() {
+		if err != nil && made {
+			_ = os.Remove(cfg.Dir) // takes an empty folder only
+		}
+	}()
+	c := client(cfg, nil)
 	defer c.CloseIdleConnections()
-	var ans wire.EnrolAnswer
-	if err := call(ctx, c, http.MethodPost, base.JoinPath(wire.PathEnrol).String(), wire.EnrolRequest{Token: token, SM2CSR: csr}, &ans); err != nil {
+	var id identity
+	if err := id.enrolSM2(ctx, cfg, c, base, token); err != nil {
 		return nil, err
 	}
-	encKey, err := sm2.ParseEnvelopedPrivateKey(signKey, ans.EnvelopedKey)
-	if err != nil {
-		return nil, fmt.Errorf("%w: encryption key: %w", ErrEnvelope, err)
-	}
-	if err := checkPair(ans, &signKey.PublicKey, &encKey.PublicKey); err != nil {
+	if err := id.enrolTLS(ctx, cfg, c); err != nil {
 		return nil, err
 	}
-	tlsKey, chain, err := enrolTLS(ctx, c, ans)
-	if err != nil {
+	if err := id.write(cfg.Dir); err != nil {
 		return nil, err
 	}
-	if err := writeFolder(cfg.Dir, signKey, encKey, tlsKey, ans, chain); err != nil {
-		return nil, err
-	}
-	cfg.System = ans.System
+	cfg.System = id.answer.System
 	return Open(cfg)
 }
 
-// checkPair refuses certificates that are not for the keys at hand.
-func checkPair(ans wire.EnrolAnswer, sign, enc *ecdsa.PublicKey) error {
-	for _, p := range []struct {
-		der []byte
-		pub *ecdsa.PublicKey
-	}{{ans.SignCert, sign}, {ans.EncCert, enc}} {
-		cert, err := smx509.ParseCertificate(p.der)
-		if err != nil {
-			return fmt.Errorf("%w: certificate: %w", ErrEnvelope, err)
-		}
-		if pub, ok := cert.PublicKey.(*ecdsa.PublicKey); !ok || !p.pub.Equal(pub) {
-			return fmt.Errorf("%w: a certificate is for another key", ErrEnvelope)
-		}
+// enrolSM2 turns the token into the SM2 pair: own signing key, encryption key
+// from the key management centre.
+func (id *identity) enrolSM2(ctx context.Context, cfg Config, c *http.Client, base *url.URL, token string) (err error) {
+	if id.sign, err = sm2.GenerateKey(rand.Reader); err != nil {
+		return fmt.Errorf("agent: make signing key: %w", err)
 	}
-	return nil
+	// The subject is what was approved, not what the request says: it stays empty.
+	csr, err := smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{SignatureAlgorithm: smx509.SM2WithSM3}, id.sign)
+	if err != nil {
+		return fmt.Errorf("agent: make request: %w", err)
+	}
+	ans := &id.answer
+	if err := call(ctx, c, http.MethodPost, base.JoinPath(wire.PathEnrol).String(), wire.EnrolRequest{Token: token, SM2CSR: csr}, ans); err != nil {
+		return err
+	}
+	if ans.System == "" || cfg.System != "" && cfg.System != ans.System {
+		return fmt.Errorf("%w: the token is for system %.80q", ErrEnvelope, ans.System)
+	}
+	if id.enc, err = sm2.ParseEnvelopedPrivateKey(id.sign, ans.EnvelopedKey); err != nil {
+		return fmt.Errorf("%w: encryption key: %w", ErrEnvelope, err)
+	}
+	if len(ans.Chain) > maxChain {
+		return fmt.Errorf("%w: chain of %d certificates", ErrEnvelope, len(ans.Chain))
+	}
+	var issuers []*smx509.Certificate
+	for _, der := range ans.Chain {
+		cert, err := smx509.ParseCertificate(der)
+		if err != nil {
+			return fmt.Errorf("%w: chain: %w", ErrEnvelope, err)
+		}
+		issuers = append(issuers, cert)
+	}
+	if err := cfg.checkSM2(ans.SignCert, &id.sign.PublicKey, issuers); err != nil {
+		return err
+	}
+	return cfg.checkSM2(ans.EncCert, &id.enc.PublicKey, issuers)
 }
 
 // enrolTLS is the ECDSA track: own key, own CSR, the one-time token.
-func enrolTLS(ctx context.Context, c *http.Client, ans wire.EnrolAnswer) (*ecdsa.PrivateKey, [][]byte, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, nil, fmt.Errorf("agent: make TLS key: %w", err)
+func (id *identity) enrolTLS(ctx context.Context, cfg Config, c *http.Client) (err error) {
+	to, err := url.Parse(id.answer.SignURL)
+	if err != nil || to.Scheme != "https" {
+		return fmt.Errorf("%w: the address to sign at is not https", ErrEnvelope)
+	}
+	if id.tls, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		return fmt.Errorf("agent: make TLS key: %w", err)
 	}
 	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
-		Subject: pkix.Name{CommonName: ans.System}, DNSNames: ans.Hosts,
-	}, key)
+		Subject: pkix.Name{CommonName: id.answer.System}, DNSNames: id.answer.Hosts,
+	}, id.tls)
 	if err != nil {
-		return nil, nil, fmt.Errorf("agent: make TLS request: %w", err)
+		return fmt.Errorf("agent: make TLS request: %w", err)
 	}
 	var signed struct {
-		Crt   string            `json:"crt"`
-		CA    string            `json:"ca"`
-		Chain []json.RawMessage `json:"certChain"`
+		Crt string `json:"crt"`
+		CA  string `json:"ca"`
 	}
-	question := map[string]string{"csr": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr})), "ott": ans.OneTimeToken}
-	if err := call(ctx, c, http.MethodPost, ans.SignURL, question, &signed); err != nil {
-		return nil, nil, err
+	question := map[string]string{"csr": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr})), "ott": id.answer.OneTimeToken}
+	if err := call(ctx, c, http.MethodPost, to.String(), question, &signed); err != nil {
+		return err
 	}
-	var chain [][]byte
 	for _, p := range []string{signed.Crt, signed.CA} {
 		block, _ := pem.Decode([]byte(p))
-		if block == nil {
-			return nil, nil, fmt.Errorf("%w: TLS certificate is not PEM", ErrEnvelope)
+		if block == nil || block.Type != "CERTIFICATE" {
+			return fmt.Errorf("%w: TLS certificate is not PEM", ErrEnvelope)
 		}
-		chain = append(chain, block.Bytes)
+		id.tlsChain = append(id.tlsChain, block.Bytes)
 	}
-	return key, chain, nil
+	return cfg.checkTLS(id.tlsChain, &id.tls.PublicKey, id.answer.System)
 }
 
-// writable makes the folder and proves that a private file can be written.
-func writable(dir string) error {
+// prepare makes the folder, refuses one in use, and proves that a private file
+// can be written. made tells whether the folder is new.
+func prepare(dir string) (made bool, err error) {
+	for _, name := range allFiles() {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+			return false, fmt.Errorf("%w: %s holds %s", ErrEnrolled, dir, name)
+		}
+	}
+	_, err = os.Lstat(dir)
+	made = errors.Is(err, os.ErrNotExist)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("%w: %w", ErrFiles, err)
+		return false, fmt.Errorf("%w: %w", ErrFiles, err)
 	}
 	probe := filepath.Join(dir, ".probe")
 	if err := writeFile(probe, nil, 0o600); err != nil {
-		return fmt.Errorf("%w: %w", ErrFiles, err)
+		return made, err
 	}
-	return os.Remove(probe)
+	if err := os.Remove(probe); err != nil {
+		return made, fmt.Errorf("%w: %w", ErrFiles, err)
+	}
+	return made, nil
 }
 
-// writeFolder writes everything or removes what it wrote.
-func writeFolder(dir string, sign, enc *sm2.PrivateKey, tlsKey *ecdsa.PrivateKey, ans wire.EnrolAnswer, chain [][]byte) (err error) {
+// write puts everything in place or removes what it wrote. The signing key
+// comes last: it marks a complete folder.
+func (id *identity) write(dir string) (err error) {
 	var done []string
 	defer func() {
 		if err != nil {
@@ -147,12 +174,14 @@ func writeFolder(dir string, sign, enc *sm2.PrivateKey, tlsKey *ecdsa.PrivateKey
 		name  string
 		write func(string) error
 	}{
-		{FileSignCert, func(p string) error { return writeCerts(p, append([][]byte{ans.SignCert}, ans.Chain...)...) }},
-		{FileEncCert, func(p string) error { return writeCerts(p, append([][]byte{ans.EncCert}, ans.Chain...)...) }},
-		{FileTLSCert, func(p string) error { return writeCerts(p, chain...) }},
-		{FileTLSKey, func(p string) error { return writeKey(p, tlsKey) }},
-		{FileEncKey, func(p string) error { return writeKey(p, enc) }},
-		{FileSignKey, func(p string) error { return writeKey(p, sign) }},
+		{FileSignCert, func(p string) error {
+			return writeCerts(p, append([][]byte{id.answer.SignCert}, id.answer.Chain...)...)
+		}},
+		{FileEncCert, func(p string) error { return writeCerts(p, append([][]byte{id.answer.EncCert}, id.answer.Chain...)...) }},
+		{FileTLSCert, func(p string) error { return writeCerts(p, id.tlsChain...) }},
+		{FileTLSKey, func(p string) error { return writeKey(p, id.tls) }},
+		{FileEncKey, func(p string) error { return writeKey(p, id.enc) }},
+		{FileSignKey, func(p string) error { return writeKey(p, id.sign) }},
 	} {
 		p := filepath.Join(dir, w.name)
 		if err := w.write(p); err != nil {

@@ -2,9 +2,12 @@ package agent
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/tls"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -23,20 +26,27 @@ const (
 	FileEncCert  = "sm2-enc.crt"
 )
 
+// maxFile bounds a file of the folder; a long chain has 20 kB.
+const maxFile = 256 << 10
+
 // ErrFiles: the folder does not hold a complete, private set of files.
 var ErrFiles = errors.New("agent: files of the system are missing or not private")
 
+func allFiles() []string {
+	return []string{FileTLSKey, FileTLSCert, FileSignKey, FileSignCert, FileEncKey, FileEncCert}
+}
+
 // writeFile writes whole or not at all: temporary file, fsync, rename.
 func writeFile(path string, data []byte, mode os.FileMode) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
-	if err != nil {
-		return fmt.Errorf("agent: write %s: %w", filepath.Base(path), err)
-	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("agent: write %s: %w", filepath.Base(path), err), os.Remove(f.Name()))
+			err = fmt.Errorf("%w: write %s: %w", ErrFiles, filepath.Base(path), err)
 		}
 	}()
+	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
+	if err != nil {
+		return err
+	}
 	if err = f.Chmod(mode); err == nil {
 		if _, err = f.Write(data); err == nil {
 			err = f.Sync()
@@ -45,10 +55,13 @@ func writeFile(path string, data []byte, mode os.FileMode) (err error) {
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = os.Rename(f.Name(), path)
 	}
-	return os.Rename(f.Name(), path)
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
 }
 
 func writeKey(path string, key crypto.PrivateKey) error {
@@ -67,62 +80,92 @@ func writeCerts(path string, ders ...[]byte) error {
 	return writeFile(path, out, 0o644)
 }
 
-// readSM2Key refuses a file that others can read.
-func readSM2Key(path string) (*sm2.PrivateKey, error) {
-	fi, err := os.Stat(path)
+// read returns a file of bounded size; a private one is refused when anybody
+// else may read or write it. The file that was looked at is the one read.
+func read(dir, name string, private bool) ([]byte, error) {
+	f, err := os.Open(filepath.Join(dir, name))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFiles, err)
 	}
-	if fi.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%w: %s has mode %04o, want 0600", ErrFiles, path, fi.Mode().Perm())
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrFiles, err)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%w: %s is no file", ErrFiles, f.Name())
+	case private && info.Mode().Perm()&0o077 != 0:
+		return nil, fmt.Errorf("%w: %s has mode %04o, want 0600", ErrFiles, f.Name(), info.Mode().Perm())
+	case info.Size() > maxFile:
+		return nil, fmt.Errorf("%w: %s is too large", ErrFiles, f.Name())
 	}
-	if fi.Size() > 16<<10 {
-		return nil, fmt.Errorf("%w: %s is too large", ErrFiles, path)
-	}
-	raw, err := os.ReadFile(path)
+	raw, err := io.ReadAll(io.LimitReader(f, maxFile))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFiles, err)
+	}
+	return raw, nil
+}
+
+// readPair returns an SM2 key with its certificate and what follows it.
+func readPair(dir, keyName, certName string) (*sm2.PrivateKey, []*smx509.Certificate, error) {
+	raw, err := read(dir, keyName, true)
+	if err != nil {
+		return nil, nil, err
 	}
 	block, _ := pem.Decode(raw)
-	if block == nil {
-		return nil, fmt.Errorf("%w: %s is not PEM", ErrFiles, path)
+	if block == nil || block.Type != "PRIVATE KEY" {
+		return nil, nil, fmt.Errorf("%w: %s holds no PKCS#8 key", ErrFiles, keyName)
 	}
-	key, err := smx509.ParsePKCS8PrivateKey(block.Bytes)
+	parsed, err := smx509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrFiles, path, err)
+		return nil, nil, fmt.Errorf("%w: %s: %w", ErrFiles, keyName, err)
 	}
-	sk, ok := key.(*sm2.PrivateKey)
+	key, ok := parsed.(*sm2.PrivateKey)
 	if !ok {
-		return nil, fmt.Errorf("%w: %s is not an SM2 key", ErrFiles, path)
+		return nil, nil, fmt.Errorf("%w: %s is not an SM2 key", ErrFiles, keyName)
 	}
-	return sk, nil
+	certs, err := readCerts(dir, certName)
+	if err != nil {
+		return nil, nil, err
+	}
+	if pub, ok := certs[0].PublicKey.(*ecdsa.PublicKey); !ok || !key.PublicKey.Equal(pub) {
+		return nil, nil, fmt.Errorf("%w: %s is not for %s", ErrFiles, certName, keyName)
+	}
+	return key, certs, nil
 }
 
 // readCerts returns all certificates of a PEM file, leaf first.
-func readCerts(path string) ([]*smx509.Certificate, error) {
-	raw, err := os.ReadFile(path)
+func readCerts(dir, name string) ([]*smx509.Certificate, error) {
+	raw, err := read(dir, name, false)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrFiles, err)
+		return nil, err
 	}
 	var out []*smx509.Certificate
 	for block, rest := pem.Decode(raw); block != nil; block, rest = pem.Decode(rest) {
 		cert, err := smx509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %s: %w", ErrFiles, path, err)
+			return nil, fmt.Errorf("%w: %s: %w", ErrFiles, name, err)
 		}
 		out = append(out, cert)
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("%w: %s holds no certificate", ErrFiles, path)
+		return nil, fmt.Errorf("%w: %s holds no certificate", ErrFiles, name)
 	}
 	return out, nil
 }
 
-// readCert returns the first certificate of a PEM file.
-func readCert(path string) (*smx509.Certificate, error) {
-	certs, err := readCerts(path)
+func readTLS(dir string) (tls.Certificate, error) {
+	key, err := read(dir, FileTLSKey, true)
 	if err != nil {
-		return nil, err
+		return tls.Certificate{}, err
 	}
-	return certs[0], nil
+	cert, err := read(dir, FileTLSCert, false)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("%w: %s: %w", ErrFiles, FileTLSCert, err)
+	}
+	return pair, nil
 }

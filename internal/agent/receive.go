@@ -7,25 +7,24 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/emmansun/gmsm/sm3"
-	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
-	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/signer/cms"
 )
 
 // Delivery is an opened envelope.
 type Delivery struct {
-	Header   exchange.Header
+	Header   wire.Header
 	Document []byte
 }
 
 // Fetch gets the envelope of a transfer over mTLS, checks the house's
 // signature, the addressee and the digest, and decrypts.
 func (a *Agent) Fetch(ctx context.Context, transfer string) (Delivery, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.base.JoinPath(wire.PathTransfers, transfer, "envelope").String(), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.base.JoinPath(wire.PathTransfers, url.PathEscape(transfer), "envelope").String(), nil)
 	if err != nil {
 		return Delivery{}, fmt.Errorf("agent: %w", err)
 	}
@@ -44,47 +43,34 @@ func (a *Agent) open(raw []byte, transfer string) (Delivery, error) {
 	if err := a.vouched(signerDER); err != nil {
 		return Delivery{}, fmt.Errorf("%w: signer: %w", ErrEnvelope, err)
 	}
-	h, err := exchange.ParseHeader(headerRaw)
+	h, err := wire.ParseHeader(headerRaw)
 	if err != nil {
 		return Delivery{}, fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
-	if h.Transfer != transfer || h.System != a.system {
-		return Delivery{}, fmt.Errorf("%w: it is for transfer %s of %s", ErrEnvelope, h.Transfer, h.System)
+	if h.Transfer != transfer || h.System != a.cfg.System {
+		return Delivery{}, fmt.Errorf("%w: it is for transfer %.80q of %.80q", ErrEnvelope, h.Transfer, h.System)
 	}
 	doc, err := cms.Decrypt(inner, a.encCert.Raw, a.encKey)
 	if err != nil {
 		return Delivery{}, fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
-	sum := sm3.Sum(doc)
-	if subtle.ConstantTimeCompare([]byte(hex.EncodeToString(sum[:])), []byte(h.Document)) != 1 {
+	if subtle.ConstantTimeCompare([]byte(sm3Hex(doc)), []byte(h.Document)) != 1 {
 		return Delivery{}, fmt.Errorf("%w: the document is not the one in the header", ErrEnvelope)
 	}
 	return Delivery{Header: h, Document: doc}, nil
 }
 
-// vouched checks that a certificate chains to the pinned SM2 root through the
-// issuing certificate that came with enrolment.
-func (a *Agent) vouched(der []byte) error {
-	cert, err := smx509.ParseCertificate(der)
-	if err != nil {
-		return err
-	}
-	roots := smx509.NewCertPool()
-	roots.AddCert(a.anchor)
-	mid := smx509.NewCertPool()
-	for _, c := range a.issuers {
-		mid.AddCert(c)
-	}
-	_, err = cert.Verify(smx509.VerifyOptions{Roots: roots, Intermediates: mid, KeyUsages: []smx509.ExtKeyUsage{smx509.ExtKeyUsageAny}})
-	return err
-}
-
 // Confirm signs the receipt of a delivery and hands it in (收讫确认, 电子签名法 art. 10).
 func (a *Agent) Confirm(ctx context.Context, d Delivery) (wire.Transfer, error) {
-	sig, err := a.signKey.SignWithSM2(rand.Reader, nil, exchange.ReceiptPayload(d.Header.Transfer, d.Header.Document))
+	sig, err := a.signKey.SignWithSM2(rand.Reader, nil, wire.ReceiptPayload(d.Header.Transfer, d.Header.Document))
 	if err != nil {
 		return wire.Transfer{}, fmt.Errorf("agent: sign receipt: %w", err)
 	}
 	var t wire.Transfer
-	return t, call(ctx, a.http, http.MethodPost, a.base.JoinPath(wire.PathTransfers, d.Header.Transfer, "receipt").String(), wire.ReceiptRequest{Signature: sig}, &t)
+	return t, call(ctx, a.http, http.MethodPost, a.base.JoinPath(wire.PathTransfers, url.PathEscape(d.Header.Transfer), "receipt").String(), wire.ReceiptRequest{Signature: sig}, &t)
+}
+
+func sm3Hex(b []byte) string {
+	sum := sm3.Sum(b)
+	return hex.EncodeToString(sum[:])
 }

@@ -3,19 +3,22 @@
 // known by their mTLS certificate (ECDSA track), looked up in the registry at
 // each request, so that a revocation acts at once.
 //
-// It refuses bodies over its limits, a peer whose certificate is not in state
-// good, and never tells a client the internal cause of a failure: that goes to
-// the log with the request id.
+// It refuses a peer whose certificate is not in state good before it reads the
+// body, bodies over their limit, unknown JSON fields, and more large bodies at
+// once than memory is meant for. It never tells a client the internal cause of
+// a failure, nor repeats what a client sent: the cause goes to the log with the
+// request id.
 package api
 
 import (
 	"context"
 	"crypto/x509"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -33,8 +36,17 @@ import (
 // Limits of request bodies, in bytes. A document travels as base64 in JSON.
 const (
 	maxJSON     = 1 << 20
-	maxDocument = 64 << 20
+	maxDocument = exchange.MaxDocument
 	maxSendBody = maxDocument*4/3 + maxJSON
+)
+
+// Limits of time and number. A body over maxJSON is held in memory as a whole.
+const (
+	shortBody   = 20 * time.Second
+	longBody    = 2 * time.Minute
+	sendTimeout = 5 * time.Minute // of an envelope to a slow reader
+	largeBodies = 4               // at once, per operation
+	largeWait   = 30 * time.Second
 )
 
 // Exchange moves documents (internal/exchange).
@@ -53,12 +65,11 @@ type Enroller interface {
 // Ledger is the read side that the API shows.
 type Ledger interface {
 	LedgerHead(ctx context.Context) (wire.Head, error)
-	// ExportLedger writes the export file of the whole shard.
-	ExportLedger(ctx context.Context, w io.Writer) error
 }
 
-// Peers finds who stands behind a verified client certificate. It returns
-// ErrPeer for one that is not (any more) good.
+// Peers finds who stands behind a verified client certificate. For one that is
+// not (any more) good it returns ErrPeer or one of the CA's outcomes; any other
+// error is a failure of the house.
 type Peers interface {
 	Peer(ctx context.Context, leaf, issuer *x509.Certificate) (ledger.Actor, error)
 }
@@ -77,157 +88,81 @@ type Config struct {
 	Version  string
 }
 
-// Mount adds the API's routes to r and returns the OpenAPI document's owner.
-func Mount(r chi.Router, cfg Config) huma.API {
-	hc := huma.DefaultConfig("Yinxin 印信", cfg.Version)
-	hc.OpenAPIPath, hc.DocsPath, hc.SchemasPath = "/api/openapi", "", "/api/schemas"
-	hc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"mtls": {Type: "mutualTLS", Description: "certificate of an enrolled system, ECDSA track"}}
+func (c Config) check() error {
+	if c.Exchange == nil || c.Enroller == nil || c.Ledger == nil || c.Peers == nil || c.Verify == nil || c.Status == nil || c.Words == nil || c.Log == nil {
+		return fmt.Errorf("api: every field of the configuration is required")
+	}
+	return nil
+}
+
+// PathOpenAPI is where the OpenAPI document is served.
+const PathOpenAPI = "/api/openapi.json"
+
+// Mount adds the API's routes to r, on which Identify must stand already.
+func Mount(r chi.Router, cfg Config) error {
+	if err := cfg.check(); err != nil {
+		return err
+	}
 	h := &handlers{cfg: cfg}
-	a := humachi.New(r, hc)
-	huma.Register(a, huma.Operation{OperationID: "status", Method: http.MethodGet, Path: wire.PathStatus, Summary: "Status of the house"}, h.status)
-	huma.Register(a, huma.Operation{OperationID: "anchors", Method: http.MethodGet, Path: wire.PathAnchors, Summary: "Trust anchors"}, h.anchors)
-	huma.Register(a, huma.Operation{OperationID: "enrol", Method: http.MethodPost, Path: wire.PathEnrol, Summary: "Spend an enrolment token", MaxBodyBytes: maxJSON}, h.enrol)
-	huma.Register(a, huma.Operation{OperationID: "verify", Method: http.MethodPost, Path: wire.PathVerify, Summary: "Verify a sealed document", MaxBodyBytes: maxDocument, BodyReadTimeout: time.Minute}, h.verify)
-	huma.Register(a, huma.Operation{OperationID: "ledger-head", Method: http.MethodGet, Path: wire.PathHead, Summary: "Head of the ledger with its signed checkpoint"}, h.head)
-	mtls := []map[string][]string{{"mtls": {}}}
-	huma.Register(a, huma.Operation{OperationID: "send", Method: http.MethodPost, Path: wire.PathTransfers, Summary: "Send a sealed document", MaxBodyBytes: maxSendBody, BodyReadTimeout: time.Minute, Security: mtls, DefaultStatus: http.StatusCreated}, h.send)
-	huma.Register(a, huma.Operation{OperationID: "inbox", Method: http.MethodGet, Path: wire.PathTransfers, Summary: "What was sent to the calling system", Security: mtls}, h.inbox)
-	huma.Register(a, huma.Operation{OperationID: "envelope", Method: http.MethodGet, Path: wire.PathTransfers + "/{id}/envelope", Summary: "Fetch an envelope (decided again)", Security: mtls}, h.envelope)
-	huma.Register(a, huma.Operation{OperationID: "receipt", Method: http.MethodPost, Path: wire.PathTransfers + "/{id}/receipt", Summary: "Confirm receipt by a signature", MaxBodyBytes: maxJSON, Security: mtls}, h.receipt)
-	return a
-}
-
-type handlers struct{ cfg Config }
-
-type body[T any] struct{ Body T }
-
-func (h *handlers) status(ctx context.Context, _ *struct{}) (*body[wire.Status], error) {
-	return &body[wire.Status]{h.cfg.Status(ctx)}, nil
-}
-
-func (h *handlers) anchors(context.Context, *struct{}) (*body[wire.Anchors], error) {
-	return &body[wire.Anchors]{h.cfg.Anchors}, nil
-}
-
-func (h *handlers) enrol(ctx context.Context, in *body[wire.EnrolRequest]) (*body[wire.EnrolAnswer], error) {
-	ans, err := h.cfg.Enroller.Enrol(ctx, in.Body.Token, in.Body.SM2CSR)
-	if err != nil {
-		return nil, h.problem(ctx, err)
-	}
-	return &body[wire.EnrolAnswer]{ans}, nil
-}
-
-type rawBody struct {
-	RawBody []byte `contentType:"application/octet-stream"`
-}
-
-func (h *handlers) verify(ctx context.Context, in *rawBody) (*body[verify.Report], error) {
-	rep, err := h.cfg.Verify(ctx, in.RawBody)
-	if err != nil {
-		return nil, h.problem(ctx, fmt.Errorf("%w: %w", errNotADocument, err))
-	}
-	return &body[verify.Report]{rep}, nil
-}
-
-func (h *handlers) head(ctx context.Context, _ *struct{}) (*body[wire.Head], error) {
-	hd, err := h.cfg.Ledger.LedgerHead(ctx)
-	if err != nil {
-		return nil, h.problem(ctx, err)
-	}
-	return &body[wire.Head]{hd}, nil
-}
-
-func (h *handlers) send(ctx context.Context, in *body[wire.SendRequest]) (*body[wire.Transfer], error) {
-	actor, err := h.caller(ctx)
-	if err != nil {
-		return nil, h.problem(ctx, err)
-	}
-	b := in.Body
-	t, _, rcpt, err := h.cfg.Exchange.Send(ctx, actor, exchange.SendRequest{
-		FromSystem: actor.ID, ToSystem: b.To, Resource: b.Resource, Purpose: b.Purpose, Fields: b.Fields, Carriers: b.Carriers,
-		Name: b.Name, Document: b.Document, RequestID: requestID(ctx),
-	})
-	if err != nil {
-		return nil, h.problem(ctx, err)
-	}
-	out := toWire(t)
-	out.Receipt = rcpt
-	return &body[wire.Transfer]{out}, nil
-}
-
-func (h *handlers) inbox(ctx context.Context, _ *struct{}) (*body[[]wire.Transfer], error) {
-	actor, err := h.caller(ctx)
-	if err != nil {
-		return nil, h.problem(ctx, err)
-	}
-	ts, err := h.cfg.Exchange.Inbox(ctx, actor.ID)
-	if err != nil {
-		return nil, h.problem(ctx, err)
-	}
-	out := make([]wire.Transfer, len(ts))
-	for i, t := range ts {
-		out[i] = toWire(t)
-	}
-	return &body[[]wire.Transfer]{out}, nil
-}
-
-type idPath struct {
-	ID string `path:"id" maxLength:"64"`
-}
-
-func (h *handlers) envelope(ctx context.Context, in *idPath) (*huma.StreamResponse, error) {
-	actor, err := h.caller(ctx)
-	if err != nil {
-		return nil, h.problem(ctx, err)
-	}
-	_, rc, err := h.cfg.Exchange.Fetch(ctx, actor, in.ID)
-	if err != nil {
-		return nil, h.problem(ctx, err)
-	}
-	return &huma.StreamResponse{Body: func(hctx huma.Context) {
-		defer rc.Close()
-		hctx.SetHeader("Content-Type", "application/octet-stream")
-		hctx.SetHeader("Cache-Control", "no-store")
-		if _, err := io.Copy(hctx.BodyWriter(), rc); err != nil {
-			h.cfg.Log.WarnContext(ctx, "envelope not delivered whole", "transfer", in.ID, "error", err)
+	hc := huma.DefaultConfig("Yinxin 印信", cfg.Version)
+	// The document is served below; no schema links, which echo the Host header.
+	hc.OpenAPIPath, hc.DocsPath, hc.SchemasPath, hc.CreateHooks = "", "", "", nil
+	hc.Transformers = []huma.Transformer{h.transform}
+	hc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{schemeMTLS: {Type: "mutualTLS", Description: "certificate of an enrolled system, ECDSA track"}}
+	var doc []byte
+	var err error
+	r.Group(func(r chi.Router) {
+		r.Use(headers)
+		a := humachi.New(r, hc)
+		h.routes(a)
+		for _, never := range []string{"ErrorModel", "ErrorDetail"} { // huma's own problem, see transform
+			delete(a.OpenAPI().Components.Schemas.Map(), never)
 		}
-	}}, nil
+		if doc, err = json.Marshal(a.OpenAPI()); err != nil {
+			err = fmt.Errorf("api: OpenAPI document: %w", err)
+			return
+		}
+		r.Get(PathOpenAPI, func(w http.ResponseWriter, q *http.Request) {
+			w.Header().Set("Content-Type", "application/openapi+json")
+			if _, err := w.Write(doc); err != nil {
+				cfg.Log.DebugContext(q.Context(), "OpenAPI document not delivered", "error", err)
+			}
+		})
+		r.HandleFunc("/api/*", func(w http.ResponseWriter, q *http.Request) { h.write(q.Context(), w, errNoRoute) })
+	})
+	return err
 }
 
-func (h *handlers) receipt(ctx context.Context, in *struct {
-	ID   string `path:"id" maxLength:"64"`
-	Body wire.ReceiptRequest
-}) (*body[wire.Transfer], error) {
-	actor, err := h.caller(ctx)
-	if err != nil {
-		return nil, h.problem(ctx, err)
-	}
-	t, rcpt, err := h.cfg.Exchange.Receive(ctx, actor, in.ID, in.Body.Signature)
-	if err != nil {
-		return nil, h.problem(ctx, err)
-	}
-	out := toWire(t)
-	out.Receipt = rcpt
-	return &body[wire.Transfer]{out}, nil
-}
+const schemeMTLS = "mtls"
 
-// caller is the system behind the connection.
-func (h *handlers) caller(ctx context.Context) (ledger.Actor, error) {
-	chain := PeerChain(ctx)
-	if chain == nil {
-		return ledger.Actor{}, ErrNoPeer
+func (h *handlers) routes(a huma.API) {
+	problem := a.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[wire.Problem](), true, "Problem")
+	open := func(id, method, path, summary string, maxBody int64) huma.Operation {
+		return huma.Operation{
+			OperationID: id, Method: method, Path: path, Summary: summary, BodyReadTimeout: shortBody,
+			MaxBodyBytes: maxBody + 1, // huma refuses a body that reaches its limit
+			Responses: map[string]*huma.Response{"default": {
+				Description: "Problem", Content: map[string]*huma.MediaType{problemType: {Schema: problem}},
+			}},
+		}
 	}
-	a, err := h.cfg.Peers.Peer(ctx, chain[0], chain[1])
-	if err != nil {
-		return ledger.Actor{}, errors.Join(ErrPeer, err)
+	mtls := func(op huma.Operation) huma.Operation {
+		op.Security, op.Middlewares = []map[string][]string{{schemeMTLS: {}}}, huma.Middlewares{h.authenticate}
+		return op
 	}
-	return a, nil
-}
-
-func toWire(t exchange.Transfer) wire.Transfer {
-	return wire.Transfer{
-		ID: t.ID, From: t.FromSystem, To: t.ToSystem, Resource: t.Resource, Purpose: t.Purpose, Label: t.Label, Name: t.Name,
-		Document: t.Document, Decision: t.Decision, Agreement: t.Agreement, Holding: t.Holding, State: string(t.State),
-		SentAt: t.SentAt, FetchedAt: t.FetchedAt, ReceivedAt: t.ReceivedAt,
+	large := func(op huma.Operation) huma.Operation {
+		op.BodyReadTimeout, op.Middlewares = longBody, append(op.Middlewares, h.limitLarge())
+		return op
 	}
+	huma.Register(a, open("status", http.MethodGet, wire.PathStatus, "Status of the house", 0), h.status)
+	huma.Register(a, open("anchors", http.MethodGet, wire.PathAnchors, "Trust anchors", 0), h.anchors)
+	huma.Register(a, open("ledger-head", http.MethodGet, wire.PathHead, "Head of the ledger with its signed checkpoint", 0), h.head)
+	huma.Register(a, open("enrol", http.MethodPost, wire.PathEnrol, "Spend an enrolment token", maxJSON), h.enrol)
+	huma.Register(a, large(open("verify", http.MethodPost, wire.PathVerify, "Verify a sealed document", maxDocument)), h.verify)
+	send := large(mtls(open("send", http.MethodPost, wire.PathTransfers, "Send a sealed document", maxSendBody)))
+	send.DefaultStatus = http.StatusCreated
+	huma.Register(a, send, h.send)
+	huma.Register(a, mtls(open("inbox", http.MethodGet, wire.PathTransfers, "What was sent to the calling system", 0)), h.inbox)
+	huma.Register(a, mtls(open("envelope", http.MethodGet, wire.PathTransfers+"/{id}/envelope", "Fetch an envelope (decided again)", 0)), h.envelope)
+	huma.Register(a, mtls(open("receipt", http.MethodPost, wire.PathTransfers+"/{id}/receipt", "Confirm receipt by a signature", maxJSON)), h.receipt)
 }

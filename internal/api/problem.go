@@ -2,15 +2,22 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/yinxin-gov/yinxin/authz"
+	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
 // Outcomes of this room.
@@ -18,75 +25,148 @@ var (
 	// ErrNoPeer: the route needs a client certificate.
 	ErrNoPeer = errors.New("api: no client certificate")
 	// ErrPeer: the certificate is unknown, on hold or revoked.
-	ErrPeer         = errors.New("api: client certificate is not good")
-	errNotADocument = errors.New("api: not a document")
+	ErrPeer    = errors.New("api: client certificate is not good")
+	errNoRoute = errors.New("api: no such route")
+	errBusy    = errors.New("api: too many large bodies at once")
 )
 
-// Problem is an RFC 9457 answer; Code is stable, texts come from the catalogue.
-type Problem struct {
-	Type      string         `json:"type"`
-	Title     string         `json:"title"`
-	Status    int            `json:"status"`
-	Detail    string         `json:"detail"`
-	Code      string         `json:"code"`
-	Zh        string         `json:"zh"`
-	RequestID string         `json:"request_id,omitempty"`
-	Reasons   []authz.Reason `json:"reasons,omitempty"`
-	Decision  string         `json:"decision_id,omitempty"`
-	Seq       *uint64        `json:"ledger_seq,omitempty"`
-}
+// problemType is the media type of RFC 9457.
+const problemType = "application/problem+json"
 
-func (p *Problem) Error() string             { return p.Code }
-func (p *Problem) GetStatus() int            { return p.Status }
-func (p *Problem) ContentType(string) string { return "application/problem+json" }
+// problem makes a wire.Problem an answer.
+type problem struct{ wire.Problem }
 
-// problems is the one place that maps outcomes to HTTP. The first match wins;
-// what is not listed is "internal" and its cause stays in the log.
-var problems = []struct {
+func (p *problem) Error() string             { return p.Code }
+func (p *problem) GetStatus() int            { return p.Status }
+func (p *problem) ContentType(string) string { return problemType }
+
+const codeInternal = "internal"
+
+// outcome is one row of the table of problems.
+type outcome struct {
 	err    error
 	status int
 	code   string
-}{
-	{ErrNoPeer, http.StatusUnauthorized, "peer.missing"},
-	{ErrPeer, http.StatusForbidden, "peer.refused"},
-	{errNotADocument, http.StatusUnprocessableEntity, "document.unreadable"},
-	{exchange.ErrDenied, http.StatusForbidden, "decision.denied"},
-	{exchange.ErrNotFound, http.StatusNotFound, "transfer.unknown"},
-	{exchange.ErrReceipt, http.StatusUnprocessableEntity, "receipt.signature"},
-	{exchange.ErrState, http.StatusConflict, "transfer.state"},
-	{exchange.ErrDocument, http.StatusUnprocessableEntity, "document.refused"},
-	{ca.ErrToken, http.StatusForbidden, "enrol.token"},
-	{ca.ErrCSR, http.StatusUnprocessableEntity, "enrol.csr"},
-	{ca.ErrLint, http.StatusUnprocessableEntity, "enrol.lint"},
-	{ca.ErrNotApproved, http.StatusForbidden, "enrol.unapproved"},
-	{signer.ErrNotApproved, http.StatusForbidden, "seal.unapproved"},
-	{level.ErrStateSecret, http.StatusUnprocessableEntity, "state_secret"},
-	{ledger.ErrClosed, http.StatusServiceUnavailable, "ledger.closed"},
-	{ledger.ErrFenced, http.StatusServiceUnavailable, "ledger.fenced"},
-	{context.DeadlineExceeded, http.StatusServiceUnavailable, "timeout"},
+}
+
+// outcomes is the one place that maps what rooms return to HTTP. The first
+// match wins; what is not listed is "internal" and its cause stays in the log.
+func outcomes() []outcome {
+	return []outcome{
+		{ErrNoPeer, http.StatusUnauthorized, "peer.missing"},
+		{ErrPeer, http.StatusForbidden, "peer.refused"},
+		{errNoRoute, http.StatusNotFound, "route.unknown"},
+		{errBusy, http.StatusServiceUnavailable, "busy"},
+		{verify.ErrNotDocument, http.StatusUnprocessableEntity, "document.unreadable"},
+		{verify.ErrLimit, http.StatusUnprocessableEntity, "document.limit"},
+		{exchange.ErrPending, http.StatusServiceUnavailable, "transfer.pending"},
+		{exchange.ErrDenied, http.StatusForbidden, "decision.denied"},
+		{exchange.ErrNotFound, http.StatusNotFound, "transfer.unknown"},
+		{exchange.ErrReceipt, http.StatusUnprocessableEntity, "receipt.signature"},
+		{exchange.ErrState, http.StatusConflict, "transfer.state"},
+		{exchange.ErrDocument, http.StatusUnprocessableEntity, "document.refused"},
+		{exchange.ErrSender, http.StatusForbidden, "transfer.sender"},
+		{exchange.ErrName, http.StatusUnprocessableEntity, "transfer.name"},
+		{authz.ErrFacts, http.StatusServiceUnavailable, "decision.failed"},
+		{authz.ErrRecord, http.StatusServiceUnavailable, "decision.failed"},
+		{sharing.ErrLowered, http.StatusConflict, "holding.label"},
+		{grading.ErrBelowHoldings, http.StatusConflict, "holding.grade"},
+		{ca.ErrToken, http.StatusForbidden, "enrol.token"},
+		{ca.ErrCSR, http.StatusUnprocessableEntity, "enrol.csr"},
+		{ca.ErrLint, http.StatusUnprocessableEntity, "enrol.lint"},
+		{ca.ErrHost, http.StatusUnprocessableEntity, "enrol.host"},
+		{ca.ErrNotApproved, http.StatusForbidden, "enrol.unapproved"},
+		{signer.ErrNotApproved, http.StatusForbidden, "seal.unapproved"},
+		{level.ErrStateSecret, http.StatusUnprocessableEntity, "state_secret"},
+		{ledger.ErrClosed, http.StatusServiceUnavailable, "ledger.closed"},
+		{ledger.ErrFenced, http.StatusServiceUnavailable, "ledger.fenced"},
+		{context.DeadlineExceeded, http.StatusServiceUnavailable, "timeout"},
+	}
 }
 
 // problem turns an outcome into an answer.
 func (h *handlers) problem(ctx context.Context, err error) error {
-	status, code := http.StatusInternalServerError, "internal"
-	for _, p := range problems {
-		if errors.Is(err, p.err) {
-			status, code = p.status, p.code
+	status, code := http.StatusInternalServerError, codeInternal
+	for _, o := range outcomes() {
+		if errors.Is(err, o.err) {
+			status, code = o.status, o.code
 			break
 		}
 	}
-	id := requestID(ctx)
-	if status >= 500 {
-		h.cfg.Log.ErrorContext(ctx, "request failed", "request_id", id, "code", code, "error", err)
+	if status >= http.StatusInternalServerError {
+		h.cfg.Log.ErrorContext(ctx, "request failed", "request_id", requestID(ctx), "code", code, "error", err)
 	}
-	t := h.cfg.Words.Get("problem." + code)
-	out := &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: t.En, Zh: t.Zh, Code: code, RequestID: id}
+	out := h.words(ctx, status, code)
 	var denied *exchange.DeniedError
 	if errors.As(err, &denied) {
-		out.Reasons, out.Decision = denied.Decision.Reasons, denied.Decision.ID
-		if denied.Decision.Receipt.Promise >= ledger.Integrated {
-			out.Seq = &denied.Decision.Receipt.Seq
+		d := denied.Decision
+		for _, r := range d.Reasons {
+			out.Reasons = append(out.Reasons, wire.Reason(r))
+		}
+		out.Decision = d.ID
+		if d.Receipt.Promise >= ledger.Integrated {
+			out.Seq = &d.Receipt.Seq
 		}
 	}
 	return out
 }
+
+func (h *handlers) words(ctx context.Context, status int, code string) *problem {
+	t := h.cfg.Words.Get("problem." + code)
+	return &problem{wire.Problem{
+		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: t.En, Zh: t.Zh, Code: code, RequestID: requestID(ctx),
+	}}
+}
+
+// write answers an outcome outside of huma's handlers.
+func (h *handlers) write(ctx context.Context, w http.ResponseWriter, cause error) {
+	p := h.problem(ctx, cause).(*problem)
+	w.Header().Set("Content-Type", problemType)
+	w.WriteHeader(p.Status)
+	if err := json.NewEncoder(w).Encode(p); err != nil {
+		h.cfg.Log.DebugContext(ctx, "problem not delivered", "error", err)
+	}
+}
+
+// requestCodes names what huma itself refuses, by status.
+func requestCodes() map[int]string {
+	return map[int]string{
+		http.StatusBadRequest:            "request.malformed",
+		http.StatusNotAcceptable:         "request.media_type",
+		http.StatusRequestTimeout:        "request.timeout",
+		http.StatusRequestEntityTooLarge: "request.too_large",
+		http.StatusUnsupportedMediaType:  "request.media_type",
+		http.StatusUnprocessableEntity:   "request.invalid",
+	}
+}
+
+// Bounds of what a refusal says about a request.
+const (
+	maxFields    = 16
+	maxFieldText = 200
+)
+
+// transform gives huma's own refusals the one form of the house. Its error
+// model repeats the values that a client sent, tokens among them, and internal
+// causes; neither leaves.
+func (h *handlers) transform(hctx huma.Context, _ string, v any) (any, error) {
+	m, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	ctx := hctx.Context()
+	code, known := requestCodes()[m.Status]
+	if !known {
+		h.cfg.Log.ErrorContext(ctx, "request failed", "request_id", requestID(ctx), "status", m.Status, "error", m.Detail)
+		return h.words(ctx, m.Status, codeInternal), nil
+	}
+	p := h.words(ctx, m.Status, code)
+	for _, e := range m.Errors {
+		if e != nil && len(p.Fields) < maxFields {
+			p.Fields = append(p.Fields, wire.FieldError{Location: cut(e.Location), Message: cut(e.Message)})
+		}
+	}
+	return p, nil
+}
+
+func cut(s string) string { return s[:min(len(s), maxFieldText)] }

@@ -3,7 +3,15 @@ package api
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+
+	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/ca"
 )
 
 type ctxKey int
@@ -11,23 +19,23 @@ type ctxKey int
 const (
 	keyRequestID ctxKey = iota
 	keyPeer
+	keyCaller
 )
 
-// HeaderRequestID is echoed unchanged when a client sends it (AuthZEN 1.0).
+// HeaderRequestID names a request. A client's own is echoed unchanged (AuthZEN
+// 1.0) when it is printable and of at most 128 characters; else one is made.
 const HeaderRequestID = "X-Request-ID"
 
 // Identify puts the request id and the verified client certificate into the
-// context. A client's own id is kept when it is printable and short.
+// context, and the id into the answer.
 func Identify(newID func() string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			id := r.Header.Get(HeaderRequestID)
-			if id != "" {
-				w.Header().Set(HeaderRequestID, id)
-			}
 			if !printable(id) {
 				id = newID()
 			}
+			w.Header().Set(HeaderRequestID, id)
 			ctx := context.WithValue(r.Context(), keyRequestID, id)
 			if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 && len(r.TLS.VerifiedChains[0]) > 1 {
 				ctx = context.WithValue(ctx, keyPeer, r.TLS.VerifiedChains[0])
@@ -59,4 +67,48 @@ func requestID(ctx context.Context) string {
 func PeerChain(ctx context.Context) []*x509.Certificate {
 	chain, _ := ctx.Value(keyPeer).([]*x509.Certificate)
 	return chain
+}
+
+// authenticate finds the system behind the connection before the body is read.
+func (h *handlers) authenticate(hctx huma.Context, next func(huma.Context)) {
+	actor, err := h.peer(hctx.Context())
+	if err != nil {
+		_, w := humachi.Unwrap(hctx)
+		h.write(hctx.Context(), w, err)
+		return
+	}
+	next(huma.WithValue(hctx, keyCaller, actor))
+}
+
+func (h *handlers) peer(ctx context.Context) (ledger.Actor, error) {
+	chain := PeerChain(ctx)
+	if len(chain) < 2 {
+		return ledger.Actor{}, ErrNoPeer
+	}
+	a, err := h.cfg.Peers.Peer(ctx, chain[0], chain[1])
+	for _, not := range []error{ca.ErrNotFound, ca.ErrState, ca.ErrRevoked, identity.ErrNotFound} {
+		if errors.Is(err, not) {
+			err = errors.Join(ErrPeer, err)
+			break
+		}
+	}
+	return a, err
+}
+
+// caller is whom authenticate found; a route without it has none.
+func caller(ctx context.Context) (ledger.Actor, error) {
+	a, ok := ctx.Value(keyCaller).(ledger.Actor)
+	if !ok || a.ID == "" {
+		return ledger.Actor{}, ErrNoPeer
+	}
+	return a, nil
+}
+
+// headers keeps answers out of caches and from being read as something else.
+func headers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
 }

@@ -3,7 +3,6 @@ package app
 import (
 	"bytes"
 	"context"
-	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -127,33 +126,6 @@ func (p peers) Peer(ctx context.Context, leaf, issuer *x509.Certificate) (ledger
 	return ledger.Actor{Kind: "system", ID: sys.ID, Unit: string(sys.Agency), Certificate: crt.Serial}, nil
 }
 
-// sameAgency lets an enforcement point ask for its own agency's systems only.
-type sameAgency struct{ people identity.Reader }
-
-func (s sameAgency) MayAsk(ctx context.Context, caller, subjectType, subjectID string) (bool, error) {
-	me, err := s.people.System(ctx, caller)
-	if err != nil {
-		return false, err
-	}
-	var unit identity.USCC
-	switch subjectType {
-	case "system":
-		var other identity.System
-		other, err = s.people.System(ctx, subjectID)
-		unit = other.Agency
-	case "person":
-		var p identity.Person
-		p, err = s.people.Person(ctx, subjectID)
-		unit = p.Agency
-	case "agency":
-		unit = identity.USCC(subjectID)
-	}
-	if errors.Is(err, identity.ErrNotFound) { // a stranger is not told who exists
-		return false, nil
-	}
-	return err == nil && unit == me.Agency, err
-}
-
 // sealed refuses to send what is not sealed or whose seal does not stand (X11-19a).
 type sealed struct {
 	verify func(ctx context.Context, document []byte) (verify.Report, error)
@@ -168,13 +140,6 @@ func (s sealed) CheckSealed(ctx context.Context, document []byte) error {
 		return fmt.Errorf("%w: verdict %s, integrity %s", exchange.ErrDocument, rep.Verdict, rep.Integrity)
 	}
 	return nil
-}
-
-// sealKeys opens the key of a seal for one use.
-type sealKeys struct{ custody *custody }
-
-func (k sealKeys) Signer(ctx context.Context, keyID string) (crypto.Signer, error) {
-	return k.custody.dir.Open(ctx, keyID, nil)
 }
 
 // trust says whether a certificate of the SM2 track was good at a time: it

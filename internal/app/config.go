@@ -13,8 +13,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -23,6 +26,11 @@ import (
 	"github.com/knadh/koanf/providers/file"
 	"github.com/knadh/koanf/v2"
 	yamlv3 "gopkg.in/yaml.v3"
+
+	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/ca/profile"
+	"github.com/yinxin-gov/yinxin/ca/status"
 )
 
 // Names inside the data folder.
@@ -43,6 +51,10 @@ var (
 	ErrNotInitialised = errors.New("app: the data folder is not initialised")
 	// ErrInitialised: the folder or the store is in use already; nothing was changed.
 	ErrInitialised = errors.New("app: already initialised")
+	// ErrAdministrators: not three persons for the three posts (三员分立).
+	ErrAdministrators = errors.New("app: three administrators must be three persons")
+	// ErrPassword: the database address holds a password, where others read it.
+	ErrPassword = errors.New("app: the database address holds a password")
 	// ErrConfig: a setting that cannot be.
 	ErrConfig = errors.New("app: invalid configuration")
 	// ErrFolder: the data folder cannot be made or written.
@@ -61,6 +73,7 @@ type Settings struct {
 	DB           string   `yaml:"db" koanf:"db"`                     // "" = SQLite in the data folder; postgres://…
 	Listen       string   `yaml:"listen" koanf:"listen"`             // host:port of HTTPS
 	Public       string   `yaml:"public" koanf:"public"`             // host:port under which clients reach it
+	Plain        string   `yaml:"plain" koanf:"plain"`               // host:port of plain HTTP for lists, OCSP and issuing certificates; "": on HTTPS only
 	Names        []string `yaml:"names" koanf:"names"`               // DNS names and addresses in the server certificate
 	Sample       bool     `yaml:"sample" koanf:"sample"`             // demo data and keys
 }
@@ -87,7 +100,10 @@ func LoadSettings(dir string) (Settings, error) {
 	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
 		return Settings{}, fmt.Errorf("%w: %s: %w", ErrConfig, path, err)
 	}
-	known := map[string]bool{"name": true, "organization": true, "uscc": true, "division": true, "duties": true, "db": true, "listen": true, "public": true, "names": true, "sample": true}
+	if err := CheckDB(k.String("db")); err != nil {
+		return Settings{}, err
+	}
+	known := map[string]bool{"name": true, "organization": true, "uscc": true, "division": true, "duties": true, "db": true, "listen": true, "public": true, "plain": true, "names": true, "sample": true}
 	for key := range k.Raw() {
 		if !known[key] {
 			return Settings{}, fmt.Errorf("%w: %s: unknown setting %q", ErrConfig, path, key)
@@ -119,22 +135,52 @@ func (s Settings) validate() error {
 		return fmt.Errorf("%w: name %q must be one word", ErrConfig, s.Name)
 	case s.Organization == "":
 		return fmt.Errorf("%w: organization is empty", ErrConfig)
-	case s.Listen == "" || s.Public == "":
-		return fmt.Errorf("%w: listen and public must be host:port", ErrConfig)
 	case len(s.Names) == 0:
 		return fmt.Errorf("%w: names is empty: the server certificate needs one", ErrConfig)
+	case !divisionForm.MatchString(s.Division):
+		return fmt.Errorf("%w: division %q is not 6 digits", ErrConfig, s.Division)
+	}
+	for name, addr := range map[string]string{"listen": s.Listen, "public": s.Public} {
+		if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
+			return fmt.Errorf("%w: %s %q must be host:port", ErrConfig, name, addr)
+		}
+	}
+	if _, port, err := net.SplitHostPort(s.Plain); s.Plain != "" && (err != nil || port == "") {
+		return fmt.Errorf("%w: plain %q must be host:port", ErrConfig, s.Plain)
+	}
+	if err := identity.USCC(s.USCC).Validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return nil
+}
+
+// divisionForm is GB/T 2260: province, city, county.
+var divisionForm = regexp.MustCompile(`^[0-9]{6}$`)
+
+// CheckDB refuses a database address with a password in it: config.yaml and
+// command lines are no place for one.
+func CheckDB(address string) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return fmt.Errorf("%w: db is not an address", ErrConfig) // the parser's words would repeat it
+	}
+	if _, has := u.User.Password(); has || u.Query().Has("password") {
+		return ErrPassword
 	}
 	return nil
 }
 
 // save writes config.yaml; it holds no secret.
 func (s Settings) save(dir string) error {
+	if err := CheckDB(s.DB); err != nil {
+		return err
+	}
 	raw, err := yamlv3.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("app: encode settings: %w", err)
 	}
 	head := "# 印信 / Yinxin. Settings; secrets do not belong here. See docs/zh/operate.md\n"
-	return os.WriteFile(filepath.Join(dir, fileConfig), append([]byte(head), raw...), 0o600)
+	return writeAtomic(filepath.Join(dir, fileConfig), append([]byte(head), raw...), 0o600)
 }
 
 // withDefaults fills what the zero value stands for.
@@ -151,8 +197,29 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// store is the URL of the database.
-func (c Config) store() string {
+// StatusURL is where relying parties ask about certificates: plain HTTP where
+// there is such a listener (what is served is signed itself; RFC 5280 8), under
+// the public name.
+func (s Settings) StatusURL() string {
+	host, _, herr := net.SplitHostPort(s.Public)
+	_, port, perr := net.SplitHostPort(s.Plain)
+	if herr != nil || perr != nil {
+		return "https://" + s.Public
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// site is what every certificate says about the house.
+func (c Config) site() profile.Site {
+	base := c.StatusURL()
+	return profile.Site{CPS: base + "/pki/cps", CRL: base + status.PathCRL + "/{issuer}.crl", Issuers: base + "/pki/issuers/{issuer}.cer", OCSP: base + status.PathOCSP}
+}
+
+// origin names the ledger in its checkpoints.
+func (c Config) origin() string { return c.Name + ledger.OriginSuffix }
+
+// Store is the URL of the database.
+func (c Config) Store() string {
 	if c.DB != "" {
 		return c.DB
 	}

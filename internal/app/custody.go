@@ -2,15 +2,19 @@ package app
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 
 	"github.com/emmansun/gmsm/sm2"
 
+	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/internal/keys"
 )
 
@@ -41,12 +45,17 @@ var serviceKeys = []keys.Spec{
 // fileKEK holds the KMC's key-encryption key, encrypted to keyKMC.
 const fileKEK = "kmc-kek.der"
 
-// custody is the service's keys, opened.
+// custody is the service's keys, opened, and those of seals once they were used.
 type custody struct {
 	dir     *keys.Dir
 	secret  keys.Passphrase
 	people  keys.People
-	signers map[string]keys.Signer
+	signers map[string]keys.Signer // written by open, read only after
+	kek     []byte                 // of the KMC; set by open
+
+	mu     sync.Mutex
+	seals  map[string]keys.Signer // guarded by mu
+	closed bool                   // guarded by mu
 }
 
 // passphrase of the service: the environment when set, else the secret file.
@@ -61,7 +70,7 @@ func openCustody(cfg Config) (*custody, error) {
 	if err := keys.SelfTest(); err != nil {
 		return nil, fmt.Errorf("app: power-on self test: %w", err)
 	}
-	c := &custody{secret: passphrase(cfg.Dir), signers: map[string]keys.Signer{}}
+	c := &custody{secret: passphrase(cfg.Dir), signers: map[string]keys.Signer{}, seals: map[string]keys.Signer{}}
 	var err error
 	if c.dir, err = keys.OpenDir(keys.Config{Dir: filepath.Join(cfg.Dir, dirKeys), Passphrase: c.secret, Rand: cfg.Rand, Now: cfg.Now}); err != nil {
 		return nil, fmt.Errorf("app: open key folder: %w", err)
@@ -70,48 +79,21 @@ func openCustody(cfg Config) (*custody, error) {
 	return c, nil
 }
 
-// create makes the service's keys; nothing is overwritten.
-func (c *custody) create(ctx context.Context) error {
+// create makes the service's keys and the KMC's key-encryption key; nothing is
+// overwritten.
+func (c *custody) create(ctx context.Context, cfg Config) error {
 	for _, s := range serviceKeys {
 		if _, err := c.dir.Create(ctx, s); err != nil {
 			return fmt.Errorf("app: make key %s: %w", s.ID, err)
 		}
 	}
-	return nil
-}
-
-// open unlocks the service's signing keys, or says which one cannot be used.
-func (c *custody) open(ctx context.Context) error {
-	for _, s := range serviceKeys {
-		if s.Purpose != keys.PurposeSign {
-			continue
-		}
-		k, err := c.dir.Open(ctx, s.ID, nil)
-		if err != nil {
-			return errors.Join(fmt.Errorf("app: open key %s: %w", s.ID, err), c.Close())
-		}
-		c.signers[s.ID] = k
-	}
-	return nil
-}
-
-// signer returns an opened service key; a missing one is a fault of the wiring.
-func (c *custody) signer(id string) keys.Signer { return c.signers[id] }
-
-// createKEK draws the KMC's key-encryption key and keeps it under keyKMC.
-func (c *custody) createKEK(ctx context.Context, cfg Config) error {
-	dec, err := c.dir.OpenDecrypter(ctx, keyKMC, nil)
-	if err != nil {
-		return fmt.Errorf("app: open key %s: %w", keyKMC, err)
-	}
-	defer dec.Close()
 	kek := make([]byte, kekSize)
 	if _, err := io.ReadFull(cfg.Rand, kek); err != nil {
 		return fmt.Errorf("app: draw key-encryption key: %w", err)
 	}
-	pub, ok := dec.Public().(*ecdsa.PublicKey)
-	if !ok {
-		return fmt.Errorf("app: key %s is not an SM2 key", keyKMC)
+	pub, err := c.public(ctx, keyKMC)
+	if err != nil {
+		return err
 	}
 	sealed, err := sm2.EncryptASN1(cfg.Rand, pub, kek)
 	if err != nil {
@@ -120,32 +102,90 @@ func (c *custody) createKEK(ctx context.Context, cfg Config) error {
 	return writeAtomic(filepath.Join(cfg.Dir, fileKEK), sealed, 0o600)
 }
 
-// kek opens the KMC's key-encryption key.
-func (c *custody) kek(ctx context.Context, cfg Config) ([]byte, error) {
-	dec, err := c.dir.OpenDecrypter(ctx, keyKMC, nil)
-	if err != nil {
-		return nil, fmt.Errorf("app: open key %s: %w", keyKMC, err)
+// open unlocks the service's keys, or says which one cannot be used.
+func (c *custody) open(ctx context.Context, cfg Config) error {
+	for _, s := range serviceKeys {
+		if s.Purpose != keys.PurposeSign {
+			continue
+		}
+		k, err := c.dir.Open(ctx, s.ID, nil)
+		if err != nil {
+			return fmt.Errorf("app: open key %s: %w", s.ID, err)
+		}
+		c.signers[s.ID] = k
 	}
-	defer dec.Close()
-	sealed, err := os.ReadFile(filepath.Join(cfg.Dir, fileKEK))
-	if err != nil {
-		return nil, fmt.Errorf("app: key-encryption key: %w", err)
-	}
-	kek, err := dec.Decrypt(cfg.Rand, sealed, nil)
-	if err != nil {
-		return nil, fmt.Errorf("app: key-encryption key: %w", err)
-	}
-	if len(kek) != kekSize {
-		return nil, fmt.Errorf("app: key-encryption key has %d bytes", len(kek))
-	}
-	return kek, nil
+	return c.openKEK(ctx, cfg)
 }
 
-// Close forgets the keys.
+// openKEK decrypts the KMC's key-encryption key with the custody key of the KMC.
+func (c *custody) openKEK(ctx context.Context, cfg Config) (err error) {
+	dec, err := c.dir.OpenDecrypter(ctx, keyKMC, nil)
+	if err != nil {
+		return fmt.Errorf("app: open key %s: %w", keyKMC, err)
+	}
+	defer func() { err = errors.Join(err, dec.Close()) }()
+	sealed, err := os.ReadFile(filepath.Join(cfg.Dir, fileKEK))
+	if err != nil {
+		return fmt.Errorf("app: key-encryption key: %w", err)
+	}
+	if c.kek, err = dec.Decrypt(cfg.Rand, sealed, nil); err != nil {
+		return fmt.Errorf("app: key-encryption key: %w", err)
+	}
+	if len(c.kek) != kekSize {
+		return fmt.Errorf("app: key-encryption key has %d bytes", len(c.kek))
+	}
+	return nil
+}
+
+// centre is the key management centre over that key.
+func (c *custody) centre(cfg Config) (*kmc.Centre, error) {
+	wrapper, err := kmc.NewLocalKEK(c.kek, cfg.Rand)
+	if err != nil {
+		return nil, err
+	}
+	return kmc.New(kmc.Config{KEK: wrapper, Rand: cfg.Rand, Now: cfg.Now})
+}
+
+// signer returns an opened service key; a missing one is a fault of the wiring.
+func (c *custody) signer(id string) keys.Signer { return c.signers[id] }
+
+// Signer gives the signer room the seal maker's key or that of a seal. A seal's
+// key is unlocked at its first use, which costs a scrypt, and stays open until
+// Close: who may use it is decided by the approval of each use, not by the file.
+func (c *custody) Signer(ctx context.Context, id string) (crypto.Signer, error) {
+	if id == keyMaker {
+		return c.signers[id], nil
+	}
+	if !strings.HasPrefix(id, sealPrefix) {
+		return nil, fmt.Errorf("app: key %q is not a seal's: %w", id, keys.ErrPurpose)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, keys.ErrClosed
+	}
+	if k := c.seals[id]; k != nil {
+		return k, nil
+	}
+	k, err := c.dir.Open(ctx, id, nil)
+	if err != nil {
+		return nil, fmt.Errorf("app: open key %s: %w", id, err)
+	}
+	c.seals[id] = k
+	return k, nil
+}
+
+// Close forgets the keys; every use after is refused.
 func (c *custody) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	clear(c.kek)
 	var errs []error
-	for _, k := range c.signers {
-		errs = append(errs, k.Close())
+	for _, opened := range []map[string]keys.Signer{c.signers, c.seals} {
+		for _, k := range opened {
+			errs = append(errs, k.Close())
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/internal/console"
 	"github.com/yinxin-gov/yinxin/internal/keys"
 	"github.com/yinxin-gov/yinxin/internal/signin"
@@ -71,7 +72,7 @@ var _ console.Door = door{}
 func (d door) Enter(ctx context.Context, secret, pin string) (string, time.Time, error) {
 	purpose, err := d.h.Signin.Purpose(ctx, secret)
 	if err != nil {
-		return "", time.Time{}, fmt.Errorf("%w: %w", console.ErrDoor, err)
+		return "", time.Time{}, doorError(err)
 	}
 	var cookie string
 	var s signin.Session
@@ -83,13 +84,24 @@ func (d door) Enter(ctx context.Context, secret, pin string) (string, time.Time,
 	default:
 		cookie, s, err = d.activate(ctx, secret, pin)
 	}
-	switch {
-	case errors.Is(err, signin.ErrWeakPIN):
-		return "", time.Time{}, fmt.Errorf("%w: %w", console.ErrPIN, err)
-	case err != nil:
-		return "", time.Time{}, fmt.Errorf("%w: %w", console.ErrDoor, err)
+	if err != nil {
+		return "", time.Time{}, doorError(err)
 	}
 	return cookie, s.Expires, nil
+}
+
+// doorError tells a visitor's mistake from a fault of the house, which stays as
+// it is and reaches the log.
+func doorError(err error) error {
+	if errors.Is(err, signin.ErrWeakPIN) {
+		return fmt.Errorf("%w: %w", console.ErrPIN, err)
+	}
+	for _, mistake := range []error{signin.ErrLink, signin.ErrSession, signin.ErrPIN, signin.ErrLocked, signin.ErrInvalid} {
+		if errors.Is(err, mistake) {
+			return fmt.Errorf("%w: %w", console.ErrDoor, err)
+		}
+	}
+	return err
 }
 
 // activate gives a person key and session. The certificate comes at once while
@@ -99,14 +111,9 @@ func (d door) activate(ctx context.Context, secret, pin string) (string, signin.
 	if err != nil {
 		return "", signin.Session{}, err
 	}
-	founding, err := d.h.founding(ctx)
-	if err != nil {
+	_, err = d.h.CertifyPerson(ctx, d.h.PersonActor(p.ID, p.Agency), p.ID)
+	if err != nil && !errors.Is(err, ca.ErrNotApproved) {
 		return "", signin.Session{}, err
-	}
-	if founding {
-		if _, err := d.h.CertifyPerson(ctx, d.h.PersonActor(p.ID, p.Agency), p.ID); err != nil {
-			return "", signin.Session{}, err
-		}
 	}
 	return d.h.Signin.Login(ctx, p.ID, pin)
 }
@@ -114,7 +121,7 @@ func (d door) activate(ctx context.Context, secret, pin string) (string, signin.
 func (d door) Who(ctx context.Context, cookie string) (console.Person, error) {
 	_, p, err := d.h.Signin.Session(ctx, cookie)
 	if err != nil {
-		return console.Person{}, fmt.Errorf("%w: %w", console.ErrDoor, err)
+		return console.Person{}, doorError(err)
 	}
 	out := console.Person{ID: p.ID, Name: p.Name, Unit: string(p.Agency)}
 	posts, err := d.h.rooms.Identity.PostsOf(ctx, p.ID)
@@ -125,6 +132,7 @@ func (d door) Who(ctx context.Context, cookie string) (console.Person, error) {
 	for _, post := range posts {
 		if post.HeldAt(now) {
 			out.Roles = append(out.Roles, d.h.words.Get("role."+string(post.Role)).Zh)
+			out.Auditor = out.Auditor || post.Role == identity.RoleAuditor && string(post.Agency) == d.h.cfg.USCC
 		}
 	}
 	return out, nil
@@ -132,8 +140,8 @@ func (d door) Who(ctx context.Context, cookie string) (console.Person, error) {
 
 func (d door) Leave(ctx context.Context, cookie string) error {
 	_, err := d.h.Signin.Logout(ctx, cookie)
-	if errors.Is(err, signin.ErrSession) {
-		return console.ErrDoor
+	if err != nil {
+		return doorError(err)
 	}
-	return err
+	return nil
 }

@@ -3,36 +3,40 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
 
-// CountCertificates counts the certificates in force of a system.
-func (h *House) CountCertificates(ctx context.Context, system string) (int, error) {
+// CertificatesOf lists the certificates of a system that are in force.
+func (h *House) CertificatesOf(ctx context.Context, system string) ([]ca.Certificate, error) {
 	all, err := h.rooms.CA.CertificatesOf(ctx, system)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	n := 0
-	for _, c := range all {
-		if c.State == ca.StateGood {
-			n++
-		}
-	}
-	return n, nil
+	return slices.DeleteFunc(all, func(c ca.Certificate) bool { return c.State != ca.StateGood }), nil
 }
 
 // Enrol spends an enrolment token: the SM2 pair now, and a one-time token for
-// the ECDSA track, minted only because the request was approved.
+// the ECDSA track, minted only because the request was approved. It is minted
+// first: when that fails the enrolment token is still good, and when the pair
+// fails nobody ever sees it.
 func (h *House) Enrol(ctx context.Context, token string, sm2CSR []byte) (wire.EnrolAnswer, error) {
-	pair, err := h.CA.EnrolSM2(ctx, token, sm2CSR)
+	req, err := h.CA.Authorize(ctx, token)
 	if err != nil {
 		return wire.EnrolAnswer{}, err
 	}
-	ott, err := h.StepCA.MintToken(ctx, pair.Request)
+	if _, err := ca.ParseCSR(sm2CSR); err != nil {
+		return wire.EnrolAnswer{}, err
+	}
+	ott, err := h.StepCA.MintToken(ctx, req)
 	if err != nil {
 		return wire.EnrolAnswer{}, fmt.Errorf("app: one-time token: %w", err)
+	}
+	pair, err := h.CA.EnrolSM2(ctx, token, sm2CSR)
+	if err != nil {
+		return wire.EnrolAnswer{}, err
 	}
 	return wire.EnrolAnswer{
 		System: pair.Request.System, SignCert: pair.SignCert, EncCert: pair.EncCert, EnvelopedKey: pair.Envelope, Chain: pair.Chain,

@@ -2,10 +2,8 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -19,8 +17,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
-	"github.com/yinxin-gov/yinxin/ca/kmc"
-	"github.com/yinxin-gov/yinxin/ca/profile"
+	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/ca/stepca"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/signin"
@@ -46,21 +43,22 @@ type House struct {
 	anchors anchors
 	words   *text.Catalogue
 
-	Ledger    *ledger.Sequencer
-	Identity  *identity.Service
-	Approvals *approval.Service
-	Grading   *grading.Service
-	Sharing   *sharing.Service
-	CA        *ca.Service
-	StepCA    *stepca.Authority
-	Signer    *signer.Service
-	PDP       *authz.PDP
-	Exchange  *exchange.Service
-	Signin    *signin.Service
+	Ledger     *ledger.Sequencer
+	Identity   *identity.Service
+	Approvals  *approval.Service
+	Grading    *grading.Service
+	Sharing    *sharing.Service
+	CA         *ca.Service
+	StepCA     *stepca.Authority
+	CertStatus *status.Service
+	Signer     *signer.Service
+	PDP        *authz.PDP
+	Exchange   *exchange.Service
+	Signin     *signin.Service
 
-	founder   *ca.Service // issues without approval while founding() holds
-	founded   sync.Mutex
-	raOfficer bool // guarded by founded: once true, always true
+	founder   *ca.Service // issues without approval to those of founds()
+	founded   sync.Mutex  // held while a person is certified
+	raOfficer bool        // guarded by founded: once true, always true
 
 	server *stepca.ServerCertificate
 	trust  *verify.Trust
@@ -77,8 +75,9 @@ func (h *House) service() ledger.Actor {
 	return ledger.Actor{Kind: "service", ID: "yinxin", Unit: h.cfg.USCC}
 }
 
-// Open builds the house over a data folder that Init made.
-func Open(ctx context.Context, cfg Config) (_ *House, err error) {
+// Open builds the house over a data folder that Init made, or says why it must
+// not run.
+func Open(ctx context.Context, cfg Config) (*House, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err
@@ -86,7 +85,19 @@ func Open(ctx context.Context, cfg Config) (_ *House, err error) {
 	if err := private(cfg.Dir); err != nil {
 		return nil, err
 	}
-	h := &House{cfg: cfg}
+	cu, err := openCustody(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := cu.open(ctx, cfg); err != nil {
+		return nil, errors.Join(err, cu.Close())
+	}
+	return open(ctx, cfg, cu)
+}
+
+// open joins the rooms over an opened custody, which it owns from here on.
+func open(ctx context.Context, cfg Config, cu *custody) (_ *House, err error) {
+	h := &House{cfg: cfg, custody: cu}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.Close())
@@ -117,16 +128,19 @@ func Open(ctx context.Context, cfg Config) (_ *House, err error) {
 	return h, nil
 }
 
-// openBase opens custody, store and ledger.
+// openBase opens store and ledger.
 func (h *House) openBase(ctx context.Context) (err error) {
-	if h.custody, err = openCustody(h.cfg); err != nil {
-		return err
-	}
-	if err = h.custody.open(ctx); err != nil {
-		return err
-	}
-	if h.store, err = store.Open(ctx, store.Config{URL: h.cfg.store(), Now: h.cfg.Now, Rand: h.cfg.Rand}); err != nil {
+	if h.store, err = store.Open(ctx, store.Config{URL: h.cfg.Store(), Now: h.cfg.Now, Rand: h.cfg.Rand}); err != nil {
 		return fmt.Errorf("app: open store: %w", err)
+	}
+	head, err := h.store.Ledger().Head(ctx, 0)
+	if err != nil {
+		return fmt.Errorf("app: ledger: %w", err)
+	}
+	if head.Checkpoint == nil {
+		// Founding ends with a signed checkpoint. Without one anybody who writes
+		// to the store could have made a whole new history for us to sign.
+		return fmt.Errorf("app: ledger: %w", &ledger.CorruptError{Code: ledger.CodeNoteForm, Detail: "no checkpoint"})
 	}
 	h.Ledger, err = ledger.New(ctx, ledger.Config{
 		Store: h.store.Ledger(), Now: h.cfg.Now, Rand: h.cfg.Rand, Origin: h.cfg.origin(), Signer: h.custody.signer(keyLedger),
@@ -168,15 +182,7 @@ func (h *House) openPeople() (err error) {
 
 // openCA builds both trust tracks on one registry.
 func (h *House) openCA(ctx context.Context) (err error) {
-	kek, err := h.custody.kek(ctx, h.cfg)
-	if err != nil {
-		return err
-	}
-	wrapper, err := kmc.NewLocalKEK(kek, h.cfg.Rand)
-	if err != nil {
-		return err
-	}
-	centre, err := kmc.New(kmc.Config{KEK: wrapper, Rand: h.cfg.Rand, Now: h.cfg.Now})
+	centre, err := h.custody.centre(h.cfg)
 	if err != nil {
 		return err
 	}
@@ -197,6 +203,10 @@ func (h *House) openCA(ctx context.Context) (err error) {
 		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Identity}, Gate: gate{h.rooms.Grading, h.cfg.Now},
 		Recorder: h.Ledger, Agency: h.cfg.USCC, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
 	})
+	if err != nil {
+		return err
+	}
+	h.CertStatus, err = h.openStatus()
 	return err
 }
 
@@ -210,7 +220,7 @@ func (h *House) openWork(ctx context.Context) (err error) {
 		return fmt.Errorf("app: decision point: %w", err)
 	}
 	h.Signer, err = signer.New(signer.Config{
-		Register: h.rooms.Seals, Approver: useApprover{h.Approvals}, Keys: sealKeys{h.custody}, Now: h.cfg.Now, NewID: newID,
+		Register: h.rooms.Seals, Approver: useApprover{h.Approvals}, Keys: h.custody, Now: h.cfg.Now, NewID: newID,
 	})
 	if err != nil {
 		return err
@@ -221,46 +231,6 @@ func (h *House) openWork(ctx context.Context) (err error) {
 		Signer: h.custody.signer(keyExchange), CertDER: h.anchors.exchange, Now: h.cfg.Now, NewID: newID,
 	})
 	return err
-}
-
-// Verify checks a document against the house's own anchors and registry.
-func (h *House) Verify(ctx context.Context, document []byte) (verify.Report, error) {
-	return verify.Document(ctx, document, verify.Options{Trust: h.trust, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors.sm2Issuing}})
-}
-
-// site is what every certificate says about the house.
-func (c Config) site() profile.Site {
-	base := "https://" + c.Public
-	return profile.Site{CPS: base + "/pki/cps", CRL: base + "/pki/crl/{issuer}.crl", Issuers: base + "/pki/issuers/{issuer}.cer"}
-}
-
-// origin names the ledger in its checkpoints.
-func (c Config) origin() string { return c.Name + ledger.OriginSuffix }
-
-// private refuses a data folder that others may read.
-func private(dir string) error {
-	fi, err := os.Stat(dir)
-	if err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("%w: %s", ErrNotInitialised, dir)
-		}
-		return fmt.Errorf("%w: %w", ErrFolder, err)
-	}
-	if !fi.IsDir() {
-		return fmt.Errorf("%w: %s is not a folder", ErrFolder, dir)
-	}
-	if fi.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("%w: %s has mode %04o, want 0700", ErrFolder, dir, fi.Mode().Perm())
-	}
-	return nil
-}
-
-// TLSCertificate serves the house's own certificate, which renews itself.
-func (h *House) tlsConfig() *tls.Config {
-	return &tls.Config{
-		MinVersion: tls.VersionTLS12, GetCertificate: h.server.GetCertificate,
-		ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: h.StepCA.ClientPool(),
-	}
 }
 
 // Close ends the rooms in the order that loses nothing: no new work, then the

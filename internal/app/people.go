@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/identity"
@@ -70,12 +71,16 @@ func (h *House) CertifyPerson(ctx context.Context, actor ledger.Actor, person st
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	authority := h.CA
-	founding, err := h.founding(ctx)
+	// Held to the end: the officer's own certificate closes the founding, and
+	// nobody slips through beside it.
+	h.founded.Lock()
+	defer h.founded.Unlock()
+	founds, err := h.founds(ctx, person)
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	if founding {
+	authority := h.CA
+	if founds {
 		authority = h.founder
 	}
 	out, err := authority.IssueSM2(ctx, actor, spec)
@@ -85,33 +90,47 @@ func (h *House) CertifyPerson(ctx context.Context, actor ledger.Actor, person st
 	return h.Identity.SetPersonKey(ctx, person, personKey(person), out.Certificate.DER, actor)
 }
 
-// founding holds until an RA officer of the operating unit has a certificate.
-func (h *House) founding(ctx context.Context) (bool, error) {
-	h.founded.Lock()
-	defer h.founded.Unlock()
+// founds says whether a person is a founder, that is one of the three
+// administrators or the first RA officer, of a house that no RA officer with a
+// certificate serves yet. The caller holds h.founded.
+func (h *House) founds(ctx context.Context, person string) (bool, error) {
 	if h.raOfficer {
 		return false, nil
 	}
-	officers, err := h.rooms.Identity.Holders(ctx, identity.USCC(h.cfg.USCC), identity.RoleRAOfficer)
+	unit := identity.USCC(h.cfg.USCC)
+	officers, err := h.rooms.Identity.Holders(ctx, unit, identity.RoleRAOfficer)
 	if err != nil {
 		return false, fmt.Errorf("app: look for RA officers: %w", err)
 	}
 	for _, p := range officers {
 		if len(p.CertDER) > 0 {
 			h.raOfficer = true
+			return false, nil
 		}
 	}
-	return !h.raOfficer, nil
+	return h.holds(ctx, person, unit, identity.RoleSystemAdmin, identity.RoleSecurityOfficer, identity.RoleAuditor, identity.RoleRAOfficer)
+}
+
+// holds says whether a person holds one of these posts in a unit now.
+func (h *House) holds(ctx context.Context, person string, unit identity.USCC, roles ...identity.Role) (bool, error) {
+	posts, err := h.rooms.Identity.PostsOf(ctx, person)
+	if err != nil {
+		return false, fmt.Errorf("app: posts: %w", err)
+	}
+	now := h.cfg.Now()
+	return slices.ContainsFunc(posts, func(p identity.Post) bool {
+		return p.Agency == unit && p.HeldAt(now) && slices.Contains(roles, p.Role)
+	}), nil
 }
 
 // Approve answers a subject with a person's own key, opened by the PIN for
-// this one act (design law 5).
+// this one act (design law 5). Tries are counted as everywhere else.
 func (h *House) Approve(ctx context.Context, s approval.Subject, person, pin string, approved bool, reason string) (approval.Approval, ledger.Receipt, error) {
-	key, err := h.custody.people.Open(ctx, personKey(person), pin)
+	key, p, err := h.Signin.Open(ctx, person, pin)
 	if err != nil {
 		return approval.Approval{}, ledger.Receipt{}, err
 	}
-	a, rc, err := h.Approvals.Decide(ctx, approval.Approval{Subject: s, Approved: approved, Reason: reason, Approver: person}, key, h.PersonActor(person, s.Unit))
+	a, rc, err := h.Approvals.Decide(ctx, approval.Approval{Subject: s, Approved: approved, Reason: reason, Approver: person}, key, h.PersonActor(person, p.Agency))
 	return a, rc, errors.Join(err, key.Close())
 }
 

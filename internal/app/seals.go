@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
@@ -28,14 +29,29 @@ type SealOrder struct {
 	Purpose string // below the star, may be empty
 }
 
-func sealKey(id string) string { return "seal-" + id }
+// sealPrefix starts the custody ids of seals' keys; keyMaker is none of them.
+const sealPrefix = "seal-"
+
+// sealNumber is a division code and eight digits.
+var sealNumber = regexp.MustCompile(`^[0-9]{14}$`)
+
+func sealKey(id string) string { return sealPrefix + id }
 
 // PrepareSeal makes the seal's key in custody and returns what an RA officer
 // approves: the certificate that binds the key to the unit.
 func (h *House) PrepareSeal(ctx context.Context, o SealOrder, requester string) (approval.Subject, error) {
-	_, err := h.custody.dir.Create(ctx, keys.Spec{ID: sealKey(o.ID), Algorithm: keys.SM2, Purpose: keys.PurposeSign, Owner: string(o.Unit)})
-	if err != nil && !errors.Is(err, keys.ErrExists) {
+	if !sealNumber.MatchString(o.ID) {
+		return approval.Subject{}, fmt.Errorf("%w: seal number %.40q is not 14 digits", ErrConfig, o.ID)
+	}
+	rec, err := h.custody.dir.Create(ctx, keys.Spec{ID: sealKey(o.ID), Algorithm: keys.SM2, Purpose: keys.PurposeSign, Owner: string(o.Unit)})
+	if errors.Is(err, keys.ErrExists) { // asked before; never another unit's key
+		rec, err = h.custody.dir.Record(ctx, sealKey(o.ID))
+	}
+	if err != nil {
 		return approval.Subject{}, fmt.Errorf("app: key of seal: %w", err)
+	}
+	if rec.Owner != string(o.Unit) {
+		return approval.Subject{}, fmt.Errorf("%w: number %s belongs to another unit", signer.ErrExists, o.ID)
 	}
 	spec, err := h.sealSpec(ctx, o)
 	if err != nil {
@@ -105,7 +121,7 @@ func (h *House) SealAgreement(ctx context.Context, a sharing.Agreement, party id
 	if s.Unit != string(party) || s.State != signer.SealActive {
 		return sharing.PartySeal{}, fmt.Errorf("%w: seal %s", signer.ErrSealState, sealID)
 	}
-	key, err := sealKeys{h.custody}.Signer(ctx, s.KeyID)
+	key, err := h.custody.Signer(ctx, s.KeyID)
 	if err != nil {
 		return sharing.PartySeal{}, err
 	}

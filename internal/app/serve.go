@@ -2,25 +2,28 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 
-	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/internal/api"
 	"github.com/yinxin-gov/yinxin/internal/api/authzen"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/console"
+	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
 // Limits of the listener.
 const (
 	readHeaderTimeout = 10 * time.Second
+	bodyTimeout       = 5 * time.Minute // the largest document on a slow line
 	idleTimeout       = 2 * time.Minute
 	shutdownTimeout   = 10 * time.Second
 	maxHeader         = 64 << 10
@@ -37,11 +40,65 @@ func (h *House) Serve(ctx context.Context, ln net.Listener) error {
 		return errors.Join(fmt.Errorf("app: server certificate: %w", err), ln.Close())
 	}
 	srv := &http.Server{
-		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		TLSConfig: h.tlsConfig(), ErrorLog: slog.NewLogLogger(h.cfg.Log.Handler(), slog.LevelDebug),
 	}
+	var timers sync.WaitGroup
+	defer timers.Wait()
+	timing, endTimers := context.WithCancel(ctx)
+	defer endTimers()
+	timers.Go(func() {
+		if err := h.CertStatus.Run(timing); !errors.Is(err, context.Canceled) {
+			h.cfg.Log.ErrorContext(ctx, "lists of revoked certificates are not built any more", "error", err)
+		}
+	})
+	return until(ctx, srv, func() error { return srv.ServeTLS(ln, "", "") })
+}
+
+// tlsConfig serves the house's own certificate, which renews itself. A client
+// certificate is optional here: each door says itself whom it lets in.
+func (h *House) tlsConfig() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, GetCertificate: h.server.GetCertificate,
+		ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: h.StepCA.ClientPool(),
+	}
+}
+
+// ServePlain answers plain HTTP on ln until ctx ends: what relying parties fetch
+// before they trust anything, all of it signed. It owns ln.
+func (h *House) ServePlain(ctx context.Context, ln net.Listener) error {
+	r := chi.NewRouter()
+	r.Use(recoverer(h.cfg.Log))
+	h.mountStatus(r)
+	srv := &http.Server{
+		Handler: r, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readHeaderTimeout, WriteTimeout: time.Minute, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(h.cfg.Log.Handler(), slog.LevelDebug),
+	}
+	return until(ctx, srv, func() error { return srv.Serve(ln) })
+}
+
+// ServeAll serves both listeners until ctx ends or one of them fails; plain may
+// be nil.
+func (h *House) ServeAll(ctx context.Context, ln, plain net.Listener) error {
+	if plain == nil {
+		return h.Serve(ctx, ln)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	lists := make(chan error, 1)
+	go func() {
+		defer stop()
+		lists <- h.ServePlain(ctx, plain)
+	}()
+	err := h.Serve(ctx, ln)
+	stop()
+	return errors.Join(err, <-lists)
+}
+
+// until runs serve until ctx ends, then finishes what is under way.
+func until(ctx context.Context, srv *http.Server, serve func() error) error {
 	done := make(chan error, 1)
-	go func() { done <- srv.ServeTLS(ln, "", "") }()
+	go func() { done <- serve() }()
 	select {
 	case err := <-done:
 		return fmt.Errorf("app: serve: %w", err)
@@ -49,7 +106,7 @@ func (h *House) Serve(ctx context.Context, ln net.Listener) error {
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	err = srv.Shutdown(stop)
+	err := srv.Shutdown(stop)
 	if serr := <-done; !errors.Is(serr, http.ErrServerClosed) {
 		err = errors.Join(err, serr)
 	}
@@ -61,12 +118,15 @@ func (h *House) Serve(ctx context.Context, ln net.Listener) error {
 func (h *House) handler() (http.Handler, error) {
 	r := chi.NewRouter()
 	r.Use(api.Identify(newID), recoverer(h.cfg.Log))
-	api.Mount(r, api.Config{
+	err := api.Mount(r, api.Config{
 		Exchange: h.Exchange, Enroller: h, Ledger: h, Peers: h.peers(), Verify: h.Verify, Status: h.Status,
 		Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log, Version: Version,
 	})
+	if err != nil {
+		return nil, err
+	}
 	zen, err := authzen.New(authzen.Config{
-		Decider: h.PDP, MayAsk: sameAgency{h.rooms.Identity}, Caller: h.caller, Identifier: "https://" + h.cfg.Public,
+		Decider: h.PDP, MayAsk: authzen.OwnAgency{People: h.rooms.Identity}, Caller: h.caller, Identifier: "https://" + h.cfg.Public,
 	})
 	if err != nil {
 		return nil, err
@@ -77,7 +137,7 @@ func (h *House) handler() (http.Handler, error) {
 	for _, p := range h.StepCA.Paths() {
 		r.Handle(p, steps)
 	}
-	r.Get("/pki/issuers/{name}", h.issuers)
+	h.mountStatus(r)
 	err = console.Mount(r, console.Config{
 		Door: door{h}, Status: h.Status, Head: h.ledgerPage, Verify: h.Verify, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log,
 	})
@@ -94,27 +154,6 @@ func (h *House) caller(r *http.Request) (string, bool) {
 	}
 	a, err := h.peers().Peer(r.Context(), chain[0], chain[1])
 	return a.ID, err == nil
-}
-
-// issuers serves the issuing certificates that certificates point to (AIA).
-func (h *House) issuers(w http.ResponseWriter, r *http.Request) {
-	for _, c := range []struct {
-		id  string
-		der []byte
-	}{
-		{ca.IssuerID(h.anchors.sm2Issuing), h.anchors.sm2Issuing.Raw}, {ca.IssuerID(h.anchors.sm2Root), h.anchors.sm2Root.Raw},
-		{ecdsaID(h.anchors.ecdsaIssuing), h.anchors.ecdsaIssuing.Raw}, {ecdsaID(h.anchors.ecdsaRoot), h.anchors.ecdsaRoot.Raw},
-	} {
-		if chi.URLParam(r, "name") == c.id+".cer" {
-			w.Header().Set("Content-Type", "application/pkix-cert")
-			w.Header().Set("Cache-Control", "public, max-age=3600")
-			if _, err := w.Write(c.der); err != nil {
-				h.cfg.Log.DebugContext(r.Context(), "certificate not delivered", "error", err)
-			}
-			return
-		}
-	}
-	http.NotFound(w, r)
 }
 
 // Status is what anybody may know.
@@ -141,4 +180,9 @@ func recoverer(log *slog.Logger) func(http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		})
 	}
+}
+
+// Verify checks a document against the house's own anchors and registry.
+func (h *House) Verify(ctx context.Context, document []byte) (verify.Report, error) {
+	return verify.Document(ctx, document, verify.Options{Trust: h.trust, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors.sm2Issuing}})
 }

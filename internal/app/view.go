@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"io"
 
+	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/console"
@@ -40,8 +41,11 @@ const recentLines = 20
 
 // ledgerPage is what an auditor sees; that he looked is on the ledger too.
 func (h *House) ledgerPage(ctx context.Context, p console.Person) (console.Head, error) {
+	if !p.Auditor {
+		return console.Head{}, console.ErrForbidden
+	}
 	ev := ledger.Event{
-		ID: newID(), Type: "console.ledger.read", Class: ledger.ClassAccess, Time: h.now(), Actor: h.PersonActor(p.ID, ""),
+		ID: newID(), Type: "console.ledger.read", Class: ledger.ClassAccess, Time: h.now(), Actor: h.PersonActor(p.ID, identity.USCC(p.Unit)),
 		Object: ledger.Object{Kind: "ledger", ID: h.cfg.Name}, Action: "read", Outcome: ledger.Success,
 	}
 	if _, err := h.Ledger.Append(ctx, ev); err != nil {

@@ -29,10 +29,15 @@ type Config struct {
 	Doc    string // document to seal, OFD without a seal; empty: a notice made here
 	Listen string // host:port of HTTPS; port 0 takes a free one
 	Reset  bool   // remove what an earlier demo left in Dir
-	Out    io.Writer
-	Words  *text.Catalogue
-	Now    func() time.Time // nil: time.Now
-	Log    *slog.Logger     // nil: discard
+	// Program is what the printed commands start with; empty: `go run ./cmd/yinxin`.
+	Program string
+	// Stops: the caller closes the house after the walk, so the commands begin
+	// with the one that starts it again.
+	Stops bool
+	Out   io.Writer
+	Words *text.Catalogue
+	Now   func() time.Time // nil: time.Now
+	Log   *slog.Logger     // nil: discard
 }
 
 // Outcomes that callers branch on.
@@ -55,7 +60,7 @@ type Demo struct {
 	Manifest Manifest
 	house    *app.House
 	stop     context.CancelFunc
-	served   chan error
+	served   chan error // one value: both listeners have ended
 }
 
 // Wait serves until ctx ends.
@@ -96,6 +101,7 @@ type walk struct {
 	console        string
 	auditor        string // person id
 	listen         string
+	listenPlain    string // lists and OCSP
 	ledger         Ledger
 	ra, sealAdmin  person
 	samples        Samples
@@ -103,31 +109,44 @@ type walk struct {
 }
 
 // Run walks the main job and leaves the house serving.
-func Run(ctx context.Context, cfg Config) (_ *Demo, err error) {
+func Run(ctx context.Context, cfg Config) (*Demo, error) { return newWalk(cfg).run(ctx) }
+
+func newWalk(cfg Config) *walk {
 	w := &walk{cfg: cfg, now: cfg.Now, tell: teller{out: cfg.Out, words: cfg.Words}, agencies: map[string]*agency{}, agents: map[string]*agent.Agent{}, terms: map[string]Term{}}
 	if w.now == nil {
 		w.now = time.Now
 	}
+	if w.cfg.Program == "" {
+		w.cfg.Program = "go run ./cmd/yinxin"
+	}
+	return w
+}
+
+func (w *walk) run(ctx context.Context) (_ *Demo, err error) {
 	// What can be refused is refused before anything is made.
 	if err := w.loadDocument(); err != nil {
 		return nil, err
 	}
-	ln, err := net.Listen("tcp", cfg.Listen)
+	ln, err := net.Listen("tcp", w.cfg.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrListen, err)
 	}
 	if err := w.makeFolder(); err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
+	plain, err := listenBeside(ln)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %w", ErrListen, err), ln.Close())
+	}
 	w.public = net.JoinHostPort("localhost", strconv.Itoa(ln.Addr().(*net.TCPAddr).Port))
-	w.url, w.listen = "https://"+w.public, ln.Addr().String()
+	w.url, w.listen, w.listenPlain = "https://"+w.public, ln.Addr().String(), plain.Addr().String()
 	if err := w.found(ctx); err != nil {
-		return nil, errors.Join(err, ln.Close())
+		return nil, errors.Join(err, ln.Close(), plain.Close())
 	}
 	// The server outlives the walk: Close ends it.
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	d := &Demo{house: w.house, stop: stop, served: make(chan error, 1)}
-	go func() { d.served <- w.house.Serve(serving, ln) }()
+	go func() { d.served <- w.house.ServeAll(serving, ln, plain) }()
 	defer func() {
 		for _, a := range w.agents {
 			a.Close()
@@ -148,6 +167,17 @@ func Run(ctx context.Context, cfg Config) (_ *Demo, err error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// listenBeside takes the next port for plain HTTP, or a free one when that is
+// taken.
+func listenBeside(ln net.Listener) (net.Listener, error) {
+	at := ln.Addr().(*net.TCPAddr)
+	host := at.IP.String()
+	if next, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(at.Port+1))); err == nil {
+		return next, nil
+	}
+	return net.Listen("tcp", net.JoinHostPort(host, "0"))
 }
 
 // makeFolder makes Dir with its three parts, or says why not.

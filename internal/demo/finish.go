@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/yinxin-gov/yinxin/internal/agent"
 )
@@ -43,6 +44,9 @@ func (w *walk) finish(ctx context.Context) error {
 	w.tell.line("  " + w.cfg.Words.Get("demo.files.console").Fill("url", w.console).Both())
 	w.tell.line("  " + w.cfg.Words.Get("demo.warning").Both())
 	w.tell.head("demo.chapter.try")
+	if w.cfg.Stops {
+		w.tell.line("  " + w.cfg.Words.Get("demo.try.serve").Fill("command", w.serveCommand()).Both())
+	}
 	for _, c := range w.commands() {
 		w.tell.line("  " + c)
 	}
@@ -53,12 +57,28 @@ func (w *walk) finish(ctx context.Context) error {
 func (w *walk) commands() []string {
 	a := w.agencies[unitA].system.ID
 	ask := fmt.Sprintf(`{"subject":{"type":"system","id":"%s"},"action":{"name":"read"},"resource":{"type":"resource","id":"%s"},"context":{"purpose":"%s"}}`, a, resNotice, purposeAssist)
+	in := func(parts ...string) string { return quote(w.path(parts...)) }
 	return []string{
 		fmt.Sprintf("curl --cacert %s --cert %s --key %s -H 'Content-Type: application/json' -d '%s' %s/access/v1/evaluation",
-			w.path("out", "anchors", "ecdsa-root.crt"), w.path("clients", a, agent.FileTLSCert), w.path("clients", a, agent.FileTLSKey), ask, w.url),
-		fmt.Sprintf("go run ./cmd/yinxin verify --trust %s %s", w.path("out", "anchors"), w.path(w.samples.Sealed)),
-		fmt.Sprintf("go run ./cmd/yinxin ledger verify --key %s %s", w.path(w.ledger.Key), w.path(w.ledger.Export)),
+			in("out", "anchors", "ecdsa-root.crt"), in("clients", a, agent.FileTLSCert), in("clients", a, agent.FileTLSKey), ask, w.url),
+		fmt.Sprintf("%s verify --trust %s %s", w.cfg.Program, in("out", "anchors"), in(w.samples.Sealed)),
+		fmt.Sprintf("%s ledger verify --key %s %s", w.cfg.Program, in(w.ledger.Key), in(w.ledger.Export)),
 	}
+}
+
+// serveCommand starts the same house again.
+func (w *walk) serveCommand() string {
+	return w.cfg.Program + " serve --dir " + quote(w.path("server"))
+}
+
+// quote makes one word of a path for a POSIX shell.
+func quote(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./", r)
+	}) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // manifest builds demo.json.
@@ -68,14 +88,14 @@ func (w *walk) manifest() (Manifest, error) {
 	tlsRoot, _ := w.house.Roots()
 	m := Manifest{
 		Schema: 1, Notice: w.cfg.Words.Get("demo.warning").Both(), URL: w.url, Console: w.console, AuthZEN: w.url + "/access/v1/evaluation",
-		OpenAPI: w.url + "/api/openapi.json", StepCA: w.url,
+		OpenAPI: w.url + "/api/openapi.json", StepCA: w.url, Status: w.house.StatusURL(),
 		Anchors: Anchors{
 			SM2Root: anchors("sm2-root.crt"), SM2Issuing: anchors("sm2-issuing.crt"), ECDSARoot: anchors("ecdsa-root.crt"), ECDSAIssuing: anchors("ecdsa-issuing.crt"),
 			TrustDir: filepath.Join("out", "anchors"), SM2RootSM3: got.SM2RootSM3, ECDSARootSM3: got.ECDSARootSM3, ECDSARootS256: fmt.Sprintf("%x", sha256.Sum256(tlsRoot.Raw)),
 		},
 		Agencies: map[string]Agency{}, Systems: map[string]System{}, Resources: map[string]Resource{}, Agreements: w.terms, Seals: map[string]Seal{},
 		Enrolments: w.spare, Transfer: w.transfer, Samples: w.samples, Ledger: w.ledger,
-		Server: Server{Dir: "server", Listen: w.listen, Command: "go run ./cmd/yinxin serve --dir " + w.path("server")},
+		Server: Server{Dir: "server", Listen: w.listen, Command: w.serveCommand()},
 	}
 	for key, a := range w.agencies {
 		m.Agencies[key] = Agency{USCC: string(a.unit.USCC), Name: a.unit.Name}

@@ -12,6 +12,7 @@ type Manifest struct {
 	AuthZEN string `json:"authzen"` // access evaluation endpoint
 	OpenAPI string `json:"openapi"`
 	StepCA  string `json:"step_ca"` // base of the step-ca API
+	Status  string `json:"status"`  // plain HTTP: /ocsp, /pki/crl/, /pki/issuers/
 
 	Anchors    Anchors             `json:"anchors"`
 	Agencies   map[string]Agency   `json:"agencies"`  // by short name: provider, a, b, office

@@ -84,19 +84,17 @@ func (w *walk) found(ctx context.Context) error {
 	cfg := app.Config{
 		Settings: app.Settings{
 			Name: "yangli", Organization: op.unit.Name, USCC: string(op.unit.USCC), Division: division, Duties: op.unit.Duties,
-			Listen: w.listen, Public: w.public, Names: []string{"localhost"}, Sample: true,
+			Listen: w.listen, Public: w.public, Plain: w.listenPlain, Names: []string{"localhost"}, Sample: true,
 		},
 		Dir: w.path("server"), Now: w.cfg.Now, Log: w.cfg.Log,
 	}
-	made, err := app.Init(ctx, cfg, []app.Administrator{
+	h, made, err := app.Found(ctx, cfg, []app.Administrator{
 		{Role: identity.RoleSystemAdmin, Name: "样例系统管理员"}, {Role: identity.RoleSecurityOfficer, Name: "样例安全管理员"}, {Role: identity.RoleAuditor, Name: "样例审计员"},
 	})
 	if err != nil {
 		return err
 	}
-	if w.house, err = app.Open(ctx, cfg); err != nil {
-		return err
-	}
+	w.house = h
 	w.tell.line(w.cfg.Words.Get("demo.title").Both())
 	w.tell.head("demo.chapter.house")
 	w.tell.plain(true, "demo.house.roots", "sm2", made.SM2RootSM3, "ecdsa", made.ECDSARootSM3)

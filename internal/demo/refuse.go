@@ -112,14 +112,14 @@ func (w *walk) sendToB(ctx context.Context) ([]authz.Reason, ledger.Receipt, err
 	if !errors.As(err, &p) || p.Code != "decision.denied" {
 		return nil, ledger.Receipt{}, errors.Join(errAllowed, err)
 	}
-	var ext struct {
-		Reasons []authz.Reason `json:"reasons"`
-		Seq     uint64         `json:"ledger_seq"`
+	if p.Seq == nil {
+		return nil, ledger.Receipt{}, errors.New("the refusal does not say where it is recorded")
 	}
-	if err := json.Unmarshal(p.Raw, &ext); err != nil {
-		return nil, ledger.Receipt{}, err
+	reasons := make([]authz.Reason, len(p.Reasons))
+	for i, r := range p.Reasons {
+		reasons[i] = authz.Reason(r)
 	}
-	return ext.Reasons, ledger.Receipt{Seq: ext.Seq, Promise: ledger.Integrated}, nil
+	return reasons, ledger.Receipt{Seq: *p.Seq, Promise: ledger.Integrated}, nil
 }
 
 // afterTheEnd waits until the short-lived agreement is over and asks then.

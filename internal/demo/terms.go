@@ -29,8 +29,9 @@ const (
 	purposeOther  = "employment-support" // a duty of A, but not in the agreement
 )
 
-// shortLife is how long the agreement that ends during the demo is good.
-const shortLife = 6 * time.Second
+// shortLife is how long, at least, the agreement that ends during the demo is
+// good.
+const shortLife = 4 * time.Second
 
 // resources are what the provider and B registered in the catalogue.
 func (w *walk) resources() []sharing.Resource {
@@ -97,26 +98,33 @@ func (w *walk) makeSeals(ctx context.Context) error {
 	return nil
 }
 
-// agreements drafts, seals three times, and registers.
+// agreements drafts, has three parties seal, and registers.
 func (w *walk) agreements(ctx context.Context) error {
 	w.tell.head("demo.chapter.agreements")
 	now := w.now().UTC().Truncate(time.Second)
-	w.shortLivedEnds = now.Add(shortLife)
+	longest := time.Duration(0)
 	for _, t := range []sharing.Agreement{
-		// First, while its short life lasts.
-		{ID: agrArchive, Resource: resArchive, Consumer: w.agencies[unitA].unit.USCC, Purposes: []string{purposeAssist},
-			Fields: []string{"name", "case_no"}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: w.shortLivedEnds},
 		{ID: agrNotice, Resource: resNotice, Consumer: w.agencies[unitA].unit.USCC, Purposes: []string{purposeAssist},
 			Fields: []string{"name", "address", "assistance_level"}, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0)},
 		{ID: agrB, Resource: resNotice, Consumer: w.agencies[unitB].unit.USCC, Purposes: []string{purposeAssist},
 			Fields: []string{"name", "assistance_level"}, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0)},
 		{ID: agrStats, Resource: resStats, Consumer: w.agencies[unitA].unit.USCC, Purposes: []string{purposeAssist},
 			Fields: []string{"count", "month"}, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0)},
+		{ID: agrArchive, Resource: resArchive, Consumer: w.agencies[unitA].unit.USCC, Purposes: []string{purposeAssist},
+			Fields: []string{"name", "case_no"}, NotBefore: now.AddDate(-1, 0, 0)},
 	} {
+		began := w.now()
+		if t.ID == agrArchive {
+			// It must outlive its own sealing, also where that is slow, and end
+			// before the walk does.
+			t.NotAfter = began.UTC().Add(max(shortLife, 4*longest)).Truncate(time.Second)
+			w.shortLivedEnds = t.NotAfter
+		}
 		rc, err := w.agree(ctx, t)
 		if err != nil {
 			return fmt.Errorf("agreement %s: %w", t.ID, err)
 		}
+		longest = max(longest, w.now().Sub(began))
 		w.terms[t.ID] = Term{Resource: t.Resource, Consumer: string(t.Consumer), Purposes: t.Purposes, Fields: t.Fields,
 			NotBefore: t.NotBefore.Format(time.RFC3339), NotAfter: t.NotAfter.Format(time.RFC3339)}
 		w.tell.done(rc, "demo.agreements.sealed", "id", t.ID, "consumer", w.byUSCC(t.Consumer).unit.Name, "until", t.NotAfter.Format(time.DateTime))

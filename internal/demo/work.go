@@ -39,7 +39,7 @@ func (w *walk) loadDocument() error {
 		w.plain = doc
 		return nil
 	}
-	doc, err := os.ReadFile(w.cfg.Doc)
+	doc, err := readDocument(w.cfg.Doc)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrDocument, err)
 	}
@@ -52,6 +52,22 @@ func (w *walk) loadDocument() error {
 	}
 	w.plain, w.title = doc, filepath.Base(w.cfg.Doc)
 	return nil
+}
+
+// maxDocument is what the house's own API takes.
+const maxDocument = 32 << 20
+
+func readDocument(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: not a regular file", name)
+	case info.Size() > maxDocument:
+		return nil, fmt.Errorf("%s: more than %d bytes", name, maxDocument)
+	}
+	return os.ReadFile(name)
 }
 
 // enrol turns one token each into the certificates of both tracks; each system
@@ -69,14 +85,14 @@ func (w *walk) enrol(ctx context.Context) error {
 			return fmt.Errorf("enrol %s: %w", a.system.ID, err)
 		}
 		w.agents[key] = ag
-		n, err := w.house.CountCertificates(ctx, a.system.ID)
+		all, err := w.house.CertificatesOf(ctx, a.system.ID)
 		if err != nil {
 			return err
 		}
 		// Nobody else acts while the demo walks: the newest entry is the mTLS
 		// certificate, the last record of this enrolment.
 		last := ledger.Receipt{Seq: w.house.Ledger.Head().Size - 1, Promise: ledger.Integrated}
-		w.tell.done(last, "demo.enrol.system", "id", a.system.ID, "n", fmt.Sprint(n))
+		w.tell.done(last, "demo.enrol.system", "id", a.system.ID, "n", fmt.Sprint(len(all)))
 	}
 	token, dec, err := w.token(ctx, w.agencies[unitA])
 	if err != nil {

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
 
 // Fetch decides again, for the receiver this time, and hands out the envelope
@@ -108,8 +110,8 @@ func checkReceipt(certDER []byte, t Transfer, signature []byte) error {
 	if err != nil {
 		return fmt.Errorf("exchange: receiver's certificate: %w", err)
 	}
-	pub, ok := sm2Public(cert)
-	if !ok || len(signature) == 0 || !sm2.VerifyASN1WithSM2(pub, nil, ReceiptPayload(t.ID, t.Document), signature) {
+	pub, ok := cert.PublicKey.(*ecdsa.PublicKey)
+	if !ok || pub.Curve != sm2.P256() || len(signature) == 0 || !sm2.VerifyASN1WithSM2(pub, nil, wire.ReceiptPayload(t.ID, t.Document), signature) {
 		return ErrReceipt
 	}
 	return nil

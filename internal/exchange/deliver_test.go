@@ -4,15 +4,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
-	mrand "math/rand/v2"
 	"sync"
 	"testing"
-	"time"
 
-	"github.com/yinxin-gov/yinxin/authz"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
-	"github.com/yinxin-gov/yinxin/authz/sharing"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 )
 
@@ -30,7 +27,7 @@ func (w *world) fetch(n int, id string) {
 
 func (w *world) signed(n int, tr exchange.Transfer) []byte {
 	w.t.Helper()
-	sig, err := w.sign[sys(n)].key.SignWithSM2(rand.Reader, nil, exchange.ReceiptPayload(tr.ID, tr.Document))
+	sig, err := w.sign[sys(n)].key.SignWithSM2(rand.Reader, nil, wire.ReceiptPayload(tr.ID, tr.Document))
 	must(w.t, err)
 	return sig
 }
@@ -204,72 +201,5 @@ func TestReceive_CrashBetweenTheCommits(t *testing.T) {
 	w.store.refuse = nil
 	if _, _, err := w.svc.Receive(t.Context(), actor(2), tr.ID, w.signed(2, tr)); err != nil {
 		t.Errorf("retry: %v", err)
-	}
-}
-
-// A copy handed on by the id of the holding: origin, source, agreement and end
-// of the copy of the copy (design law 1; X14 art. 23).
-func TestForwardOfACopy(t *testing.T) {
-	w := newWorld(t)
-	first := w.deliver(1, 2, "population")
-	w.now = w.now.Add(time.Hour)
-	second := w.deliver(2, 3, first.Holding)
-	h, err := w.cat.Holding(t.Context(), second.Holding)
-	must(t, err)
-	src, err := w.cat.Holding(t.Context(), first.Holding)
-	must(t, err)
-	if h.Resource != "population" || len(h.Sources) != 1 || h.Sources[0] != src.ID || h.Agreement != "agreement-1" || h.Until.After(src.Until) || h.Until.IsZero() {
-		t.Errorf("copy of a copy %+v", h)
-	}
-}
-
-// Of several agreements the record names one in force for the purpose.
-func TestSend_NamesTheAgreementInForce(t *testing.T) {
-	w := newWorld(t)
-	w.agree("agreement-0", 2, start.AddDate(0, 1, 0))
-	if tr := w.send(1, 2, "population"); tr.Agreement != "agreement-0" {
-		t.Errorf("got %s", tr.Agreement)
-	}
-	w.now = start.AddDate(0, 2, 0)
-	if tr := w.send(1, 2, "population"); tr.Agreement != "agreement-1" {
-		t.Errorf("after its end: %s", tr.Agreement)
-	}
-}
-
-// Law: whatever is raised between sending, fetching and confirming, the label
-// of a registered copy dominates resource, source and transfer.
-func TestLaw_HoldingIsNeverLower(t *testing.T) {
-	for seed := range uint64(24) {
-		rnd := mrand.New(mrand.NewPCG(seed, 7))
-		w := newWorld(t)
-		w.decide = func(*world, authz.Request) []string { return nil } // also when decisions are stale
-		current := label(3, level.TagPersonal)
-		rise := func() {
-			if rnd.IntN(2) == 0 {
-				return
-			}
-			current = level.Join(current, label(level.Level(1+rnd.IntN(4)), []level.Tag{level.TagSensitive, level.TagWorkSecret, level.TagLegalPerson}[rnd.IntN(3)]))
-			up := current
-			w.cat.raised = &up
-		}
-		resource := "population"
-		for _, hop := range [][2]int{{1, 2}, {2, 3}} {
-			rise()
-			tr := w.send(hop[0], hop[1], resource)
-			rise()
-			w.fetch(hop[1], tr.ID)
-			rise()
-			got, _, err := w.svc.Receive(t.Context(), actor(hop[1]), tr.ID, w.signed(hop[1], tr))
-			must(t, err)
-			resource = got.Holding
-			h, err := w.cat.Holding(t.Context(), resource)
-			must(t, err)
-			if !h.Label.Dominates(current) || !h.Label.Dominates(tr.Label) {
-				t.Fatalf("seed %d: holding %s, resource %s, transfer %s", seed, h.Label, current, tr.Label)
-			}
-		}
-		if _, err := w.cat.Holding(t.Context(), resource); errors.Is(err, sharing.ErrNotFound) {
-			t.Fatal("no holding")
-		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/signer/cms"
 )
 
@@ -231,10 +232,10 @@ func (s *Service) seal(ctx context.Context, t *Transfer, document []byte) ([]byt
 	if err != nil {
 		return nil, fmt.Errorf("exchange: encrypt: %w", err)
 	}
-	header, err := Header{
+	header, err := wire.Header{
 		Transfer: t.ID, Receiver: t.Receiver, System: t.ToSystem, Label: t.Label, Decision: t.Decision,
 		Document: t.Document, Name: t.Name, Resource: t.Resource, SentAt: t.SentAt,
-	}.encode()
+	}.Encode()
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/signer/cms"
 )
@@ -47,7 +48,7 @@ func TestSend_EnvelopeBindsTheHeader(t *testing.T) {
 	if string(signer) != string(w.house.der) {
 		t.Error("not signed by the house")
 	}
-	h, err := exchange.ParseHeader(header)
+	h, err := wire.ParseHeader(header)
 	must(t, err)
 	if h.Transfer != tr.ID || h.System != sys(2) || h.Receiver != string(unit(t, 2)) || h.Label.String() != "L3/S3A3[personal]" ||
 		h.Decision != tr.Decision || h.Document != exchange.SM3Hex(document) || h.Resource != "population" || h.Name != "通知.ofd" {

@@ -18,6 +18,8 @@ var (
 	ErrURL = errors.New("store: bad database address")
 	// ErrSchema: migrations are missing, or were applied by a newer program.
 	ErrSchema = errors.New("store: the schema is not the one of this program")
+	// ErrEmpty: no migration was ever applied; it is an ErrSchema.
+	ErrEmpty = fmt.Errorf("%w: the database is empty; run `yinxin store migrate`", ErrSchema)
 	// ErrLocked: a migration runs or broke off, or another writer does not let go.
 	ErrLocked = errors.New("store: locked")
 	// ErrUnintegrated: the act is committed and will get its sequence number,

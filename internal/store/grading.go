@@ -34,6 +34,16 @@ type gradingRow struct {
 	AssessedOn   bun.NullTime `bun:"assessed_on"`
 	ValidUntil   bun.NullTime `bun:"valid_until"`
 	Sample       bool         `bun:"sample"`
+	GraceUntil   bun.NullTime `bun:"grace_until,scanonly"` // of grading_grace
+}
+
+// graceRow stands beside a record: few have one.
+type graceRow struct {
+	bun.BaseModel `bun:"table:grading_grace"`
+
+	System  string       `bun:"system,pk"`
+	Version int64        `bun:"version,pk"`
+	Until   bun.NullTime `bun:"grace_until"`
 }
 
 func (r gradingRow) record() grading.Record {
@@ -41,6 +51,7 @@ func (r gradingRow) record() grading.Record {
 		System: r.System, Version: int(r.Version), Grade: level.Grade{S: uint8(r.S), A: uint8(r.A)}, Reason: r.Reason,
 		State: grading.State(r.State), BuildingUnit: identity.USCC(r.BuildingUnit), Filing: r.Filing,
 		DecidedOn: utc(r.DecidedOn), AssessedOn: utc(r.AssessedOn), ValidUntil: utc(r.ValidUntil), Sample: r.Sample,
+		GraceUntil: utc(r.GraceUntil),
 	}
 }
 
@@ -50,29 +61,55 @@ func (g *Grading) AddGrading(ctx context.Context, r grading.Record, ev ledger.Ev
 		return ledger.Receipt{}, fmt.Errorf("%w: grade %s of %q", grading.ErrInvalid, r.Grade, r.System)
 	}
 	return g.commitFacts(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		var last int64
-		err := tx.NewRaw("SELECT COALESCE(MAX(version), 0) FROM grading_record WHERE system = ?", r.System).Scan(ctx, &last)
+		filed, err := tx.NewSelect().Model((*objectRow)(nil)).Where("id = ?", r.System).Exists(ctx)
 		if err != nil {
-			return fmt.Errorf("reading the versions of %q: %w", r.System, err)
+			return fmt.Errorf("looking for a dossier of %q: %w", r.System, err)
+		}
+		if filed {
+			return fmt.Errorf("%w: %q", grading.ErrProcedure, r.System)
+		}
+		last, err := lastVersion(ctx, tx, r.System)
+		if err != nil {
+			return err
 		}
 		if int64(r.Version) <= last {
 			return fmt.Errorf("%w: version %d of %q is not after %d", grading.ErrInvalid, r.Version, r.System, last)
 		}
-		above, err := one[holdingRow](ctx, tx,
-			"system = ? AND ended_at IS NULL AND (label_s > ? OR label_a > ?)", r.System, r.Grade.S, r.Grade.A)
-		switch {
-		case err == nil:
-			return fmt.Errorf("%w: %s does not carry holding %q (%s)",
-				grading.ErrBelowHoldings, r.Grade, above.ID, above.label())
-		case !errors.Is(err, sql.ErrNoRows):
-			return fmt.Errorf("reading the holdings of %q: %w", r.System, err)
-		}
-		return insert(ctx, tx, &gradingRow{
-			System: r.System, Version: int64(r.Version), S: int64(r.Grade.S), A: int64(r.Grade.A), Reason: r.Reason,
-			State: string(r.State), BuildingUnit: string(r.BuildingUnit), Filing: r.Filing, DecidedOn: at(r.DecidedOn),
-			AssessedOn: at(r.AssessedOn), ValidUntil: at(r.ValidUntil), Sample: r.Sample,
-		}, grading.ErrInvalid, grading.ErrNotFound, "grading of", r.System)
+		return appendRecord(ctx, tx, r)
 	})
+}
+
+func lastVersion(ctx context.Context, tx bun.Tx, system string) (last int64, err error) {
+	err = tx.NewRaw("SELECT COALESCE(MAX(version), 0) FROM grading_record WHERE system = ?", system).Scan(ctx, &last)
+	if err != nil {
+		return 0, fmt.Errorf("reading the versions of %q: %w", system, err)
+	}
+	return last, nil
+}
+
+// appendRecord holds the line of 西政办发〔2014〕14号 art. 30: no grade in force
+// below what the system holds.
+func appendRecord(ctx context.Context, tx bun.Tx, r grading.Record) error {
+	above, err := one[holdingRow](ctx, tx,
+		"system = ? AND ended_at IS NULL AND (label_s > ? OR label_a > ?)", r.System, r.Grade.S, r.Grade.A)
+	switch {
+	case err == nil:
+		return fmt.Errorf("%w: %s does not carry holding %q (%s)",
+			grading.ErrBelowHoldings, r.Grade, above.ID, above.label())
+	case !errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("reading the holdings of %q: %w", r.System, err)
+	}
+	if !r.GraceUntil.IsZero() {
+		grace := &graceRow{System: r.System, Version: int64(r.Version), Until: at(r.GraceUntil)}
+		if err := insert(ctx, tx, grace, grading.ErrInvalid, grading.ErrNotFound, "grace of", r.System); err != nil {
+			return err
+		}
+	}
+	return insert(ctx, tx, &gradingRow{
+		System: r.System, Version: int64(r.Version), S: int64(r.Grade.S), A: int64(r.Grade.A), Reason: r.Reason,
+		State: string(r.State), BuildingUnit: string(r.BuildingUnit), Filing: r.Filing, DecidedOn: at(r.DecidedOn),
+		AssessedOn: at(r.AssessedOn), ValidUntil: at(r.ValidUntil), Sample: r.Sample,
+	}, grading.ErrInvalid, grading.ErrNotFound, "grading of", r.System)
 }
 
 // Grading implements grading.Registry.
@@ -84,8 +121,10 @@ func (g *Grading) Grading(ctx context.Context, system string) (grading.Record, e
 // inForce is the newest version that is not a draft or a proposal.
 func inForce(ctx context.Context, db bun.IDB, system string) (gradingRow, error) {
 	var row gradingRow
-	err := db.NewSelect().Model(&row).
-		Where("system = ? AND state NOT IN (?, ?)", system, string(grading.StateDraft), string(grading.StateProposed)).
-		OrderExpr("version DESC").Limit(1).Scan(ctx)
+	err := db.NewSelect().Model(&row).ModelTableExpr("grading_record AS r").
+		ColumnExpr("r.system, r.version, r.grade_s, r.grade_a, r.reason, r.state, r.building_unit, r.filing, r.decided_on, r.assessed_on, r.valid_until, r.sample, g.grace_until").
+		Join("LEFT JOIN grading_grace AS g ON g.system = r.system AND g.version = r.version").
+		Where("r.system = ? AND r.state NOT IN (?, ?)", system, string(grading.StateDraft), string(grading.StateProposed)).
+		OrderExpr("r.version DESC").Limit(1).Scan(ctx)
 	return row, err
 }

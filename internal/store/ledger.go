@@ -75,16 +75,6 @@ func (r entryRow) entry() ledger.Entry {
 	}
 }
 
-// leavesRow holds the leaves of one batch, joined: a start reads them without
-// dragging the bodies along.
-type leavesRow struct {
-	bun.BaseModel `bun:"table:ledger_leaves"`
-
-	Shard  int64  `bun:"shard,pk"`
-	First  int64  `bun:"first_seq,pk"`
-	Leaves []byte `bun:"leaves"`
-}
-
 // Head implements ledger.Backend.
 func (l *Ledger) Head(ctx context.Context, shard uint32) (ledger.Head, error) {
 	row, err := one[headRow](ctx, l.s.r, "shard = ?", int64(shard))

@@ -109,7 +109,7 @@ func checkSchema(ctx context.Context, db *bun.DB) error {
 	}
 	all, err := m.MigrationsWithStatus(ctx)
 	if isMissingTable(err) {
-		return fmt.Errorf("%w: the database is empty; run `yinxin store migrate`", ErrSchema)
+		return ErrEmpty
 	}
 	if err != nil {
 		return fmt.Errorf("reading the state of the schema: %w", err)

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/internal/store"
@@ -88,6 +90,15 @@ func rows(t testing.TB) []written {
 		func(r *store.Rooms, s approval.Subject) (approval.Approval, error) {
 			return r.Approvals.ApprovalOf(bg, s.Kind, s.ID)
 		})
+	lists := kind(status.ErrNumber,
+		func(r *store.Rooms) adder[status.CRL] { return r.CA.AddCRL },
+		func(r *store.Rooms, shard string) (status.CRL, error) {
+			got, err := r.CA.CRLsSince(bg, "aa", shard, 7)
+			if err != nil || len(got) == 0 {
+				return status.CRL{}, errors.Join(err, status.ErrNoList)
+			}
+			return got[0], nil
+		})
 	requests := kind(ca.ErrExists,
 		func(r *store.Rooms) adder[ca.Request] { return r.CA.AddRequest },
 		func(r *store.Rooms, id string) (ca.Request, error) { return r.CA.Request(bg, id) })
@@ -140,6 +151,10 @@ func rows(t testing.TB) []written {
 		holdings("derived holding", derived, "h2"),
 		approvals("approval", answer("ap1"), answer("").Subject),
 		approvals("refusal", refusal, refusal.Subject),
+		lists("list", status.CRL{
+			Issuer: "aa", Shard: "1of2", Number: 7, Base: 3, ThisUpdate: day(1), NextUpdate: day(2), Entries: 5, TBSSM3: "bb",
+			TBS: []byte{0x30}, State: status.CRLPending,
+		}, "1of2"),
 		requests("request", request("q1"), "q1"),
 		requests("bare request", ca.Request{ID: "q2", State: ca.RequestSubmitted}, "q2"),
 		certificates("certificate", certificate("c1"), "c1"),
@@ -192,7 +207,7 @@ func TestRowsComeBackAsWrittenAndSurviveARestart(t *testing.T) {
 
 func TestMissingRowsAreNotFound(t *testing.T) {
 	sentinels := []error{identity.ErrNotFound, grading.ErrNotFound, sharing.ErrNotFound, approval.ErrNotFound,
-		ca.ErrNotFound, signer.ErrNotFound, exchange.ErrNotFound, signin.ErrLink, signin.ErrSession}
+		ca.ErrNotFound, status.ErrNoList, signer.ErrNotFound, exchange.ErrNotFound, signin.ErrLink, signin.ErrSession}
 	onEngines(t, func(t *testing.T, s *store.Store) {
 		for _, w := range rows(t) {
 			if _, err := w.read(s.Rooms(nil)); !isAny(err, sentinels) {

@@ -77,7 +77,7 @@ func databaseFile(path string, create bool) (string, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("%w: no database at %s; run `yinxin store migrate` to create it", ErrSchema, path)
+		return "", fmt.Errorf("%w: no file at %s", ErrEmpty, path)
 	case err != nil:
 		return "", fmt.Errorf("%w: %w", ErrURL, err)
 	case !info.Mode().IsRegular():

@@ -4,10 +4,11 @@
 //
 // Each room owns one file catalogue/<room>.yaml with lines
 // `key: {zh: "…", en: "…"}`. It refuses a key that stands twice and a text that
-// lacks one language. Placeholders are named: {name}.
+// lacks one language or has a third. Placeholders are named: {name}.
 package text
 
 import (
+	"bytes"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -46,14 +47,15 @@ func (t Text) In(l Lang) string {
 // Both is "中文 / English", the form of the command line.
 func (t Text) Both() string { return t.Zh + " / " + t.En }
 
-// Fill replaces {name} by the value that follows name in pairs.
+// Fill replaces {name} by the value that follows name in pairs, all in one
+// pass: a value that looks like a placeholder stays as it is.
 func (t Text) Fill(pairs ...string) Text {
+	var holes []string
 	for i := 0; i+1 < len(pairs); i += 2 {
-		k := "{" + pairs[i] + "}"
-		t.Zh = strings.ReplaceAll(t.Zh, k, pairs[i+1])
-		t.En = strings.ReplaceAll(t.En, k, pairs[i+1])
+		holes = append(holes, "{"+pairs[i]+"}", pairs[i+1])
 	}
-	return t
+	r := strings.NewReplacer(holes...)
+	return Text{Zh: r.Replace(t.Zh), En: r.Replace(t.En)}
 }
 
 // Catalogue is immutable and safe for concurrent use.
@@ -74,7 +76,9 @@ func load(fsys fs.FS) (*Catalogue, error) {
 			return nil, fmt.Errorf("text: read %s: %w", name, err)
 		}
 		var m map[string]Text // yaml.v3 refuses a key that stands twice in one file
-		if err := yaml.Unmarshal(raw, &m); err != nil {
+		dec := yaml.NewDecoder(bytes.NewReader(raw))
+		dec.KnownFields(true)
+		if err := dec.Decode(&m); err != nil {
 			return nil, fmt.Errorf("text: parse %s: %w", name, err)
 		}
 		for k, t := range m {

@@ -29,6 +29,37 @@ func SignDetached(content []byte, at time.Time, signer crypto.Signer, certDER []
 	return sign(content, true, at, signer, certDER)
 }
 
+// SignContent signs content that the message carries, without attributes
+// (GB/T 35275 SignedData, form a of the OFD signatures: the content is a
+// digest). Content that reads as signed attributes is refused.
+func SignContent(content []byte, signer crypto.Signer, certDER []byte) ([]byte, error) {
+	if len(content) == 0 {
+		return nil, ErrEmpty
+	}
+	if looksLikeAttributes(content) || len(content) > maxHeader {
+		return nil, fmt.Errorf("%w: content of %d bytes without attributes", ErrUnsupported, len(content))
+	}
+	cert, pub, err := parseCertificate(certDER)
+	if err != nil {
+		return nil, err
+	}
+	if key, ok := signer.Public().(*ecdsa.PublicKey); !ok || !pub.Equal(key) {
+		return nil, fmt.Errorf("%w: the key is not the certificate's", ErrCertificate)
+	}
+	value, err := signer.Sign(rand.Reader, content, sm2.DefaultSM2SignerOpts)
+	if err != nil {
+		return nil, fmt.Errorf("cms: sign: %w", err)
+	}
+	der, err := message(content, false, nil, value, cert)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := verify(der, nil, false); err != nil {
+		return nil, fmt.Errorf("cms: verifying what was signed: %w", err)
+	}
+	return der, nil
+}
+
 // sign writes a SignedData and verifies what it wrote. A zero time leaves the
 // signingTime attribute out.
 func sign(content []byte, detached bool, at time.Time, signer crypto.Signer, certDER []byte) ([]byte, error) {
@@ -142,7 +173,9 @@ func message(content []byte, detached bool, attrs, value []byte, cert *smx509.Ce
 							b.AddASN1BigInt(cert.SerialNumber)
 						})
 						algorithm(b, oidSM3)
-						b.AddASN1(tag0, func(b *cryptobyte.Builder) { b.AddBytes(attrs) })
+						if len(attrs) > 0 {
+							b.AddASN1(tag0, func(b *cryptobyte.Builder) { b.AddBytes(attrs) })
+						}
 						algorithm(b, oidSM2Sign)
 						b.AddASN1OctetString(value)
 					})

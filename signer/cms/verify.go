@@ -3,14 +3,11 @@ package cms
 import (
 	"bytes"
 	"crypto/ecdsa"
-	"crypto/subtle"
 	encasn1 "encoding/asn1"
 	"fmt"
 	"math/big"
 	"time"
 
-	"github.com/emmansun/gmsm/sm2"
-	"github.com/emmansun/gmsm/sm3"
 	"github.com/emmansun/gmsm/smx509"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -30,6 +27,9 @@ func VerifyDetached(der, content []byte) (Signed, error) {
 	}
 	return verify(der, content, false)
 }
+
+// maxCerts bounds the certificates of one message.
+const maxCerts = 16
 
 // signerInfo is the one signer of a message.
 type signerInfo struct {
@@ -67,26 +67,22 @@ func verify(der, detached []byte, needAttributes bool) (Signed, error) {
 	if err != nil {
 		return Signed{}, err
 	}
-	signed := content
+	m := Message{Value: info.value}
 	switch {
 	case info.signed:
-		if out.SigningTime, err = info.checkAttributes(content); err != nil {
+		a, err := info.readAttributes()
+		if err != nil {
 			return Signed{}, err
 		}
-		var set cryptobyte.Builder
-		set.AddASN1(asn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(info.attrs) })
-		if signed, err = set.Bytes(); err != nil {
-			return Signed{}, fmt.Errorf("%w: attributes", ErrFormat)
+		m.Digest, out.SigningTime = a.digest, a.at
+		if m.Attributes, err = info.set(); err != nil {
+			return Signed{}, err
 		}
 	case needAttributes:
 		return Signed{}, fmt.Errorf("%w: no signed attributes", ErrUnsupported)
-	case looksLikeAttributes(content):
-		// Without attributes the content itself is signed: a signature that was
-		// made over attributes must not be shown as one over content.
-		return Signed{}, fmt.Errorf("%w: content that reads as signed attributes", ErrUnsupported)
 	}
-	if !sm2.VerifyASN1WithSM2(pub, nil, signed, info.value) {
-		return Signed{}, ErrSignature
+	if err := m.Verify(pub, content); err != nil {
+		return Signed{}, err
 	}
 	out.CertDER = cert.Raw
 	return out, nil
@@ -179,58 +175,12 @@ func readSigner(in cryptobyte.String) (signerInfo, error) {
 
 // certificate finds the signer's certificate among those carried.
 func (s signerInfo) certificate(certs cryptobyte.String) (*smx509.Certificate, *ecdsa.PublicKey, error) {
-	for n := 0; !certs.Empty(); n++ {
-		var el cryptobyte.String
-		if n == 16 || !certs.ReadASN1Element(&el, asn1.SEQUENCE) {
-			return nil, nil, fmt.Errorf("%w: certificates", ErrFormat)
-		}
-		cert, pub, err := parseCertificate(el)
-		if err == nil && bytes.Equal(cert.RawIssuer, s.issuer) && cert.SerialNumber.Cmp(s.serial) == 0 {
-			return cert, pub, nil
-		}
+	der, err := s.find(certs)
+	if err != nil {
+		return nil, nil, err
+	}
+	if der != nil {
+		return parseCertificate(der)
 	}
 	return nil, nil, fmt.Errorf("%w: the signer's certificate is not in the message", ErrCertificate)
-}
-
-// checkAttributes checks contentType and messageDigest, each exactly once, and
-// reads signingTime.
-func (s signerInfo) checkAttributes(content []byte) (at time.Time, err error) {
-	var kinds, digests, times int
-	for in := s.attrs; !in.Empty(); {
-		var attr, set cryptobyte.String
-		var kind encasn1.ObjectIdentifier
-		if !in.ReadASN1(&attr, asn1.SEQUENCE) || !attr.ReadASN1ObjectIdentifier(&kind) || !attr.ReadASN1(&set, asn1.SET) || !attr.Empty() {
-			return time.Time{}, fmt.Errorf("%w: signed attributes", ErrFormat)
-		}
-		ok := true
-		switch {
-		case kind.Equal(oidContentType):
-			var v encasn1.ObjectIdentifier
-			kinds++
-			ok = set.ReadASN1ObjectIdentifier(&v) && set.Empty() && (v.Equal(oidData) || v.Equal(oidPKCS7Data))
-		case kind.Equal(oidMessageDigest):
-			var v cryptobyte.String
-			digests++
-			if ok = set.ReadASN1(&v, asn1.OCTET_STRING) && set.Empty(); ok {
-				sum := sm3.Sum(content)
-				if subtle.ConstantTimeCompare(v, sum[:]) != 1 {
-					return time.Time{}, fmt.Errorf("%w: message digest", ErrSignature)
-				}
-			}
-		case kind.Equal(oidSigningTime):
-			times++
-			if set.PeekASN1Tag(asn1.UTCTime) {
-				ok = set.ReadASN1UTCTime(&at) && set.Empty()
-			} else {
-				ok = set.ReadASN1GeneralizedTime(&at) && set.Empty()
-			}
-		}
-		if !ok {
-			return time.Time{}, fmt.Errorf("%w: attribute %v", ErrFormat, kind)
-		}
-	}
-	if kinds != 1 || digests != 1 || times > 1 {
-		return time.Time{}, fmt.Errorf("%w: contentType and messageDigest must stand once", ErrFormat)
-	}
-	return at.UTC(), nil
 }

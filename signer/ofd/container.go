@@ -162,16 +162,39 @@ func (d *directory) readRecord(r io.ReaderAt, cd []byte, base, limit int64, lim 
 	}
 	lflags := le.Uint16(h[6:])
 	same := int(le.Uint16(h[26:])) == nameLen && string(h[localLen:]) == e.raw &&
-		le.Uint16(h[8:]) == e.method && (lflags^flags)&0x2041 == 0
+		le.Uint16(h[8:]) == e.method && (lflags^flags)&0x2049 == 0 // and both or none with a descriptor
 	if lflags&8 == 0 { // without a data descriptor the local header is complete
 		same = same && le.Uint32(h[14:]) == e.crc &&
 			int64(le.Uint32(h[18:])) == e.csize && int64(le.Uint32(h[22:])) == e.usize
+	} else {
+		same = same && e.described(r)
 	}
 	if !same {
 		d.fault(FaultHeader, e.name)
 	}
 	d.entries = append(d.entries, e)
 	return cd[stop:], nil
+}
+
+// described compares the data descriptor behind the bytes of an entry (APPNOTE
+// 4.3.9): readers that stream believe it. Its signature is optional, and its
+// sizes may have eight bytes.
+func (e *entry) described(r io.ReaderAt) bool {
+	le := binary.LittleEndian
+	var b [24]byte
+	n, err := r.ReadAt(b[:], e.data+e.csize)
+	if err != nil && err != io.EOF {
+		return false
+	}
+	fits := func(d []byte) bool {
+		if len(d) < 12 || le.Uint32(d) != e.crc {
+			return false
+		}
+		return int64(le.Uint32(d[4:])) == e.csize && int64(le.Uint32(d[8:])) == e.usize ||
+			len(d) >= 20 && le.Uint64(d[4:]) == uint64(e.csize) && le.Uint64(d[12:]) == uint64(e.usize)
+	}
+	d := b[:n]
+	return len(d) >= 4 && le.Uint32(d) == 0x08074b50 && fits(d[4:]) || fits(d)
 }
 
 // checkNames finds names that some reader takes for one (reference §5.3 1).

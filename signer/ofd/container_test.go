@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,27 @@ func pack(tb testing.TB, items ...string) []byte {
 	for _, it := range items {
 		name, body, _ := strings.Cut(it, "=")
 		if err := k.add(zw, name, []byte(body), time.Time{}); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if err := zw.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// streamed writes a zip as Java and Go do, with data descriptors.
+func streamed(tb testing.TB) []byte {
+	tb.Helper()
+	var out bytes.Buffer
+	zw := zip.NewWriter(&out)
+	for _, it := range []string{ofdXML, docXML, pageDoc} {
+		name, body, _ := strings.Cut(it, "=")
+		w, err := zw.Create(name)
+		if err == nil {
+			_, err = w.Write([]byte(body))
+		}
+		if err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -89,6 +111,15 @@ func TestContainerFaults(t *testing.T) {
 		"other local size": {mutate(small(t), func(b []byte) {
 			b[bytes.Index(b, []byte("PK\x03\x04"))+22]++
 		}), FaultHeader},
+		"other descriptor": {mutate(streamed(t), func(b []byte) {
+			b[bytes.Index(b, []byte("PK\x07\x08"))+5]++
+		}), FaultHeader},
+		"descriptor for one of two": {mutate(small(t), func(b []byte) {
+			b[central(b, 2)+8] |= 8
+		}), FaultHeader},
+		"descriptor without its signature": {mutate(streamed(t), func(b []byte) {
+			b[bytes.Index(b, []byte("PK\x07\x08"))]++
+		}), FaultHeader},
 		"overlap": {mutate(small(t), func(b []byte) {
 			copy(b[central(b, 2)+42:][:4], b[central(b, 1)+42:][:4])
 		}), FaultOverlap},
@@ -125,6 +156,27 @@ func hide(b []byte) []byte {
 	binary.LittleEndian.PutUint16(e[10:], 2)
 	binary.LittleEndian.PutUint32(e[12:], uint32(last-central(b, 0)))
 	return out
+}
+
+// APPNOTE 4.3.9: a data descriptor with and without its signature, and with
+// sizes of eight bytes, is the same to everybody.
+func TestDataDescriptors(t *testing.T) {
+	sig := []byte("PK\x07\x08")
+	for name, change := range map[string]func(crc, csize, usize []byte) []byte{
+		"as written": func(crc, c, u []byte) []byte { return slices.Concat(sig, crc, c, u) },
+		"bare":       func(crc, c, u []byte) []byte { return slices.Concat(crc, c, u) },
+		"zip64":      func(crc, c, u []byte) []byte { return slices.Concat(sig, crc, c, make([]byte, 4), u, make([]byte, 4)) },
+	} {
+		b := streamed(t)
+		i := bytes.LastIndex(b, sig) // of the last entry: only the directory moves
+		d := change(b[i+4:i+8], b[i+8:i+12], b[i+12:i+16])
+		out := slices.Concat(b[:i], d, b[i+16:])
+		end := bytes.LastIndex(out, []byte("PK\x05\x06"))
+		binary.LittleEndian.PutUint32(out[end+16:], binary.LittleEndian.Uint32(out[end+16:])+uint32(len(d)-16))
+		if p, err := Open(out); err != nil || len(p.Faults()) > 0 || len(p.Notes()) > 0 {
+			t.Errorf("%s: %v %v", name, err, p)
+		}
+	}
 }
 
 // Vendor habits that harm nobody are notes (reference §4).

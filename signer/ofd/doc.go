@@ -92,7 +92,8 @@ type Limits struct {
 	EntrySize int64 // one inflated entry, default 512 MiB
 	Total     int64 // all inflated entries, default 1 GiB
 	Ratio     int64 // inflated : stored, for what exceeds 4 MiB, default 200
-	XMLSize   int64 // one XML file that is parsed, default 64 MiB
+	XMLSize   int64 // one page, or another file that is read whole, default 32 MiB; other XML half of it
+	XMLTotal  int64 // all XML files that are parsed, default 256 MiB
 }
 
 // ratioFloor is the inflated size below which the ratio says nothing: a blank
@@ -113,7 +114,10 @@ func (l Limits) withDefaults() Limits {
 		l.Ratio = 200
 	}
 	if l.XMLSize == 0 {
-		l.XMLSize = 64 << 20
+		l.XMLSize = 32 << 20
+	}
+	if l.XMLTotal == 0 {
+		l.XMLTotal = 256 << 20
 	}
 	return l
 }

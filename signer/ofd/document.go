@@ -102,9 +102,9 @@ func (p *Package) follow(base, ref string, role Role) (abs string, first bool) {
 
 // parse reads one structural file; a failure is a problem and nil.
 func (p *Package) parse(abs, prune string) *node {
-	var n *node
-	b, err := p.Read(abs)
+	b, err := p.readXML(abs, prune)
 	if err == nil {
+		var n *node
 		if n, err = parseXML(b, prune); err == nil {
 			return n
 		}
@@ -115,6 +115,20 @@ func (p *Package) parse(abs, prune string) *node {
 	}
 	p.problem(code, abs)
 	return nil
+}
+
+// readXML reads a file that will be parsed, within the limits of XML. Of a page
+// only the frame is kept, of any other file every element: it may be half as
+// large.
+func (p *Package) readXML(abs, prune string) ([]byte, error) {
+	e, err := p.find(abs)
+	if err != nil {
+		return nil, err
+	}
+	if p.parsed += e.usize; p.parsed > p.lim.XMLTotal || prune == "" && e.usize > p.lim.XMLSize/2 {
+		return nil, limitErr("xml of " + abs)
+	}
+	return p.Read(abs)
 }
 
 func (p *Package) readDocument(b *Body) {
@@ -189,18 +203,10 @@ func (p *Package) readResource(base, ref string) {
 	if res == nil {
 		return
 	}
-	dir := strings.Trim(strings.ReplaceAll(res.get("BaseLoc"), `\`, "/"), " ")
-	at := func(loc string) string {
-		loc = strings.TrimSpace(loc)
-		if dir == "" || loc == "" || strings.HasPrefix(loc, "/") || strings.HasPrefix(loc, `\`) {
-			return loc
-		}
-		return strings.TrimSuffix(dir, "/") + "/" + loc
-	}
 	for _, group := range res.kids {
 		for _, k := range group.kids {
 			for _, loc := range []string{k.value("FontFile"), k.value("MediaFile"), k.get("Profile")} {
-				if loc = at(loc); loc != "" {
+				if loc = MediaRef(res.get("BaseLoc"), loc); loc != "" {
 					p.follow(abs, loc, RoleMedia)
 				}
 			}

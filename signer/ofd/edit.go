@@ -84,15 +84,15 @@ func qualified(prefix, name string) string {
 
 // editList adds the record of the new signature to Signatures.xml, and the list
 // to OFD.xml when the document has none yet.
-func (q *Pending) editList(b *Body, list, id, last string) error {
+func (q *Pending) editList(b *Body, list, kind, id, last string) error {
 	if b.List == "" {
 		raw, err := q.linkList(b, list)
 		if err != nil {
 			return err
 		}
 		q.put("/OFD.xml", raw)
-		q.put(list, fmt.Appendf(nil, `%s<ofd:Signatures xmlns:ofd="http://www.ofdspec.org/2016"><ofd:MaxSignId>%s</ofd:MaxSignId><ofd:Signature ID="%s" Type="Seal" BaseLoc="%s"/></ofd:Signatures>`,
-			xmlHead, last, id, escape(q.signPath)))
+		q.put(list, fmt.Appendf(nil, `%s<ofd:Signatures xmlns:ofd="http://www.ofdspec.org/2016"><ofd:MaxSignId>%s</ofd:MaxSignId><ofd:Signature ID="%s" Type="%s" BaseLoc="%s"/></ofd:Signatures>`,
+			xmlHead, last, id, kind, escape(q.signPath)))
 		return nil
 	}
 	raw, err := q.pkg.Read(list)
@@ -104,7 +104,7 @@ func (q *Pending) editList(b *Body, list, id, last string) error {
 		return fmt.Errorf("editing %s: %w", list, err)
 	}
 	root, numbered := all[0], false
-	record := fmt.Sprintf(`<%s ID="%s" Type="Seal" BaseLoc="%s"/>`, qualified(root.prefix, "Signature"), id, escape(q.signPath))
+	record := fmt.Sprintf(`<%s ID="%s" Type="%s" BaseLoc="%s"/>`, qualified(root.prefix, "Signature"), id, kind, escape(q.signPath))
 	// From the end, so that earlier places stay true.
 	for i := len(all) - 1; i > 0; i-- {
 		if s := all[i]; s.name == "MaxSignId" && s.end > s.body {

@@ -22,6 +22,8 @@ type Package struct {
 	digests map[string][sm3.Size]byte
 	damaged map[string]error // so that a bad entry is inflated once, however often it is named
 	boxes   map[string]Box   // of pages that were read
+	parsed  int64            // bytes of XML so far
+	refs    int              // references of all signatures so far
 	inflate io.ReadCloser    // reused from entry to entry
 	buf     []byte           // the same
 

@@ -29,10 +29,11 @@ type Place struct {
 	Clip       *Box
 }
 
-// SealRequest is what a new electronic seal puts into the package.
+// SealRequest is what a new electronic seal or signature puts into the package.
 type SealRequest struct {
+	Type     string // "" or TypeSeal; TypeSign has neither stamp nor seal
 	Provider Provider
-	Stamps   []Place // at least one
+	Stamps   []Place // at least one for a seal
 	SealDER  []byte  // SESeal, stored as Seal.esl
 	SignTime time.Time
 	// WholeProtected covers Signatures.xml too: any later seal is then refused.
@@ -59,8 +60,16 @@ func Prepare(p *Package, req SealRequest) (*Pending, error) {
 	if err := p.sealable(); err != nil {
 		return nil, err
 	}
-	if len(req.SealDER) == 0 || len(req.Stamps) == 0 {
+	if req.Type == "" {
+		req.Type = TypeSeal
+	}
+	switch bare := len(req.SealDER) == 0 && len(req.Stamps) == 0; {
+	case req.Type == TypeSign && !bare:
+		return nil, fmt.Errorf("%w: a signature without a seal has no stamp", ErrStamp)
+	case req.Type == TypeSeal && (len(req.SealDER) == 0 || len(req.Stamps) == 0):
 		return nil, fmt.Errorf("%w: a seal and a stamp are needed", ErrStamp)
+	case req.Type != TypeSeal && req.Type != TypeSign:
+		return nil, fmt.Errorf("%w: type %q", ErrStamp, req.Type)
 	}
 	b, err := p.bodyOf(req.Stamps)
 	if err != nil {
@@ -80,10 +89,12 @@ func Prepare(p *Package, req SealRequest) (*Pending, error) {
 	q.signPath, q.valuePath = dir+"/Signature.xml", dir+"/SignedValue.dat"
 	sealPath := dir + "/Seal.esl"
 	id := b.MaxSignID + 1
-	if err := q.editList(b, list, signID(id), signID(id+len(req.Stamps))); err != nil {
+	if err := q.editList(b, list, req.Type, signID(id), signID(id+len(req.Stamps))); err != nil {
 		return nil, err
 	}
-	q.put(sealPath, req.SealDER)
+	if req.Type == TypeSeal {
+		q.put(sealPath, req.SealDER)
+	}
 	covered, err := q.digests(list, req.WholeProtected)
 	if err != nil {
 		return nil, err
@@ -110,9 +121,15 @@ func (p *Package) sealable() error {
 }
 
 // bodyOf checks the stamps and returns the document they stand on: one seal
-// belongs to one document.
+// belongs to one document; a signature without a stamp goes to the first.
 func (p *Package) bodyOf(stamps []Place) (*Body, error) {
+	if len(p.Bodies) == 0 {
+		return nil, fmt.Errorf("%w: no document", ErrUnsound)
+	}
 	var body *Body
+	if len(stamps) == 0 {
+		body = &p.Bodies[0]
+	}
 	for i, st := range stamps {
 		b, pg := p.page(st.Page)
 		if b == nil || pg.Path == "" || pg.ID == "" {
@@ -122,7 +139,7 @@ func (p *Package) bodyOf(stamps []Place) (*Body, error) {
 			return nil, fmt.Errorf("%w: stamp %d: page %d is of another document", ErrStamp, i+1, st.Page)
 		}
 		body = b
-		if bad(st.X, st.Y, st.W, st.H) || !visible(st).Meets(Box{0, 0, pg.Box.W, pg.Box.H}) {
+		if bad(st.X, st.Y, st.W, st.H) || !st.Visible().Meets(Box{0, 0, pg.Box.W, pg.Box.H}) {
 			return nil, fmt.Errorf("%w: stamp %d: not on page %d", ErrStamp, i+1, st.Page)
 		}
 	}
@@ -141,8 +158,8 @@ func bad(vs ...float64) bool {
 	return false
 }
 
-// visible is the part of the stamp that is drawn, in page space.
-func visible(st Place) Box {
+// Visible is the part of the stamp that is drawn, in page space.
+func (st Place) Visible() Box {
 	if st.Clip == nil {
 		return Box{st.X, st.Y, st.W, st.H}
 	}
@@ -236,8 +253,10 @@ func (q *Pending) signatureXML(req SealRequest, id int, sealPath string, refs []
 		}
 		w.WriteString(`/>`)
 	}
-	fmt.Fprintf(&w, `<ofd:Seal><ofd:BaseLoc>%s</ofd:BaseLoc></ofd:Seal></ofd:SignedInfo>`, escape(sealPath))
-	fmt.Fprintf(&w, `<ofd:SignedValue>%s</ofd:SignedValue></ofd:Signature>`, escape(q.valuePath))
+	if req.Type == TypeSeal {
+		fmt.Fprintf(&w, `<ofd:Seal><ofd:BaseLoc>%s</ofd:BaseLoc></ofd:Seal>`, escape(sealPath))
+	}
+	fmt.Fprintf(&w, `</ofd:SignedInfo><ofd:SignedValue>%s</ofd:SignedValue></ofd:Signature>`, escape(q.valuePath))
 	return []byte(w.String())
 }
 
@@ -256,6 +275,9 @@ func (q *Pending) DataHash() []byte {
 	d := sm3.Sum(q.changed[q.signPath])
 	return d[:]
 }
+
+// SignatureXML is what a signature without a seal is made over.
+func (q *Pending) SignatureXML() []byte { return q.changed[q.signPath] }
 
 // Property is the propertyInfo of the seal: the absolute path of Signature.xml.
 func (q *Pending) Property() string { return q.signPath }

@@ -188,3 +188,45 @@ func TestDataHashIsRawSM3(t *testing.T) {
 		t.Fatalf("Beijing time or escaping wrong: %s", raw)
 	}
 }
+
+// GM/T 0099-2020, 7.2.2: a signature without a seal has a record of Type="Sign",
+// no stamp and no Seal element, and covers what a seal would.
+func TestPrepareSign(t *testing.T) {
+	data := small(t)
+	p, err := Open(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := SealRequest{Type: TypeSign, Provider: Provider{Name: "yinxin"}, SignTime: signTime}
+	q, err := Prepare(p, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := sm3.Sum(q.SignatureXML()); !bytes.Equal(d[:], q.DataHash()) {
+		t.Error("the digest is of something else")
+	}
+	out, err := q.Finish([]byte("value"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err = Open(out); err != nil {
+		t.Fatal(err)
+	}
+	s := p.Signatures()
+	if len(s) != 1 || s[0].Type != TypeSign || s[0].Broken || s[0].SealPath != "" || len(s[0].Stamps) != 0 || len(s[0].References) != len(p.Files())-3 ||
+		len(p.CoverageOf(&s[0]).Uncovered) != 0 {
+		t.Errorf("%+v", s)
+	}
+	for name, c := range map[string]struct {
+		req  SealRequest
+		want error
+	}{
+		"with a seal":  {SealRequest{Type: TypeSign, SealDER: []byte("x")}, ErrStamp},
+		"with a stamp": {SealRequest{Type: TypeSign, Stamps: request(false).Stamps}, ErrStamp},
+		"other type":   {SealRequest{Type: "Ink"}, ErrStamp},
+	} {
+		if _, err := Prepare(p, c.req); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

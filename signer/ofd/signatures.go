@@ -50,6 +50,9 @@ type Stamp struct {
 // maxSignatures of one list: each costs two SM2 verifications and more.
 const maxSignatures = 256
 
+// maxReferences of all signatures of a package: each is kept.
+const maxReferences = 200_000
+
 // SM3Check reports whether the digest method is plain SM3; the keyed variant
 // …401.2 is not.
 func (s *Signature) SM3Check() bool {
@@ -110,6 +113,11 @@ func (p *Package) readSignature(s *Signature, b *Body, loc string) {
 		case "References":
 			s.CheckMethod = k.get("CheckMethod")
 			for _, r := range k.kids {
+				if p.refs++; p.refs > maxReferences {
+					p.problem(ProblemLimit, s.Path)
+					s.Broken = true
+					return
+				}
 				if r.name == "Reference" {
 					s.References = append(s.References, p.readReference(s.Path, r))
 				}

@@ -15,7 +15,7 @@ import (
 // Limits of one XML file beside its size.
 const (
 	maxDepth = 64
-	maxNodes = 200_000
+	maxNodes = 300_000 // elements and attributes
 )
 
 // node is an element of a structural file, known by its local name because
@@ -25,11 +25,15 @@ type node struct {
 	attr []xml.Attr
 	kids []*node
 	text string
+	more []byte // text after a comment or CDATA, until the end tag
 }
 
 // parseXML reads one file. The children of elements named prune are checked for
 // form but not kept: page content is large and holds no file reference.
 func parseXML(b []byte, prune string) (*node, error) {
+	if !tokensFit(b) {
+		return nil, fmt.Errorf("%w: a tag or text is too long", ErrLimit)
+	}
 	dec := xml.NewDecoder(bytes.NewReader(b))
 	dec.CharsetReader = charset
 	var (
@@ -63,7 +67,7 @@ func parseXML(b []byte, prune string) (*node, error) {
 			if skip > 0 {
 				continue
 			}
-			if count++; count > maxNodes {
+			if count += 1 + len(t.Attr); count > maxNodes {
 				return nil, fmt.Errorf("%w: too many elements", ErrLimit)
 			}
 			n := &node{name: t.Name.Local, attr: t.Attr}
@@ -85,12 +89,23 @@ func parseXML(b []byte, prune string) (*node, error) {
 				skip = 0
 			}
 			if skip == 0 {
+				n := stack[len(stack)-1]
+				n.text += string(n.more)
+				n.more = nil
 				stack = stack[:len(stack)-1]
 			}
 			names = names[:len(names)-1]
 		case xml.CharData:
 			if skip == 0 && len(stack) > 0 {
-				stack[len(stack)-1].text += strings.TrimSpace(string(t))
+				n := stack[len(stack)-1]
+				if n.name != "TextCode" { // there every space has its place on the page
+					t = bytes.TrimSpace(t)
+				}
+				if n.text == "" {
+					n.text = string(t)
+				} else {
+					n.more = append(n.more, t...)
+				}
 			} else if len(names) == 0 && len(bytes.TrimSpace(bytes.TrimPrefix(t, []byte("\ufeff")))) > 0 {
 				return nil, fmt.Errorf("%w: text outside the root element", ErrXML)
 			}

@@ -53,6 +53,12 @@ func derTime(t time.Time) []byte {
 	return wrap(idGenTime, []byte(t.UTC().Format("20060102150405Z")))
 }
 
+func derUTCTime(t time.Time) []byte {
+	return wrap(idUTCTime, []byte(t.UTC().Format("060102150405Z")))
+}
+
+func bitString(b []byte) []byte { return wrap(idBitString, []byte{0}, b) }
+
 // algorithm is DER of SM2-with-SM3, 1.2.156.10197.1.501.
 func algorithm() []byte {
 	return []byte{idOID, 8, 0x2a, 0x81, 0x1c, 0xcf, 0x55, 0x01, 0x83, 0x75}

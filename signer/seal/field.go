@@ -27,11 +27,12 @@ var chinaTime = time.FixedZone("CST", 8*3600)
 var (
 	zonedForms = []string{"20060102150405Z0700", "20060102150405.999Z0700", "060102150405Z0700", "0601021504Z0700",
 		"2006-01-02T15:04:05.999Z07:00", "2006-01-02T15:04:05.999Z0700"}
-	localForms = []string{"2006-01-02 15:04:05", "2006-01-02T15:04:05.999", "20060102150405", "060102150405"}
+	localForms = []string{"2006-01-02 15:04:05.999", "2006-01-02T15:04:05.999", "2006/01/02 15:04:05", "20060102150405",
+		"060102150405", "2006-01-02"}
 )
 
-// parseTime reads a time value in any form seen.
-func parseTime(text string) (t time.Time, ok bool) {
+// ParseTime reads a time in any form seen in files; one without a zone is China's.
+func ParseTime(text string) (t time.Time, ok bool) {
 	text = strings.TrimSpace(text)
 	if len(text) > 40 {
 		return time.Time{}, false
@@ -55,7 +56,7 @@ func (r *reader) time(el tlv, want byte, what string) (time.Time, error) {
 	if el.id != idGenTime && el.id != idUTCTime {
 		return time.Time{}, fmt.Errorf("%w: %s is not a time", ErrFormat, what)
 	}
-	t, ok := parseTime(string(el.body))
+	t, ok := ParseTime(string(el.body))
 	if !ok {
 		return time.Time{}, fmt.Errorf("%w: %s cannot be read as a time", ErrFormat, what)
 	}

@@ -44,6 +44,10 @@ func (s Spec) Lint(maker crypto.PublicKey, makerCertDER []byte) error {
 		return refuse("the period ends before it starts")
 	case s.Created.After(s.ValidUntil):
 		return refuse("created after the end of the period")
+	case s.Layout != "" && s.Layout != LayoutV4 && s.Layout != LayoutV1:
+		return refuse("layout %s is not written", s.Layout)
+	case s.Layout == LayoutV1 && !(inUTCTime(s.Created) && inUTCTime(s.ValidFrom) && inUTCTime(s.ValidUntil)):
+		return refuse("a date that UTCTime does not hold")
 	}
 	if err := s.Picture.lint(); err != nil {
 		return err
@@ -84,15 +88,19 @@ func (p Picture) lint() error {
 }
 
 // lint checks a use of a seal before it is recorded and signed: the seal is a
-// genuine V4 seal that names the certificate, the time lies in both periods,
+// genuine seal of the layout that names the certificate, the time lies in both periods,
 // and the key is the certificate's.
 func (s SignSpec) lint(signer crypto.PublicKey) error {
 	e, err := ParseSeal(s.SealDER)
 	if err != nil {
 		return err
 	}
-	if e.Layout != LayoutV4 {
-		return fmt.Errorf("%w: layout %s; only V4 seals are used to sign", ErrUnsupported, e.Layout)
+	want := LayoutV4
+	if s.Layout != "" {
+		want = s.Layout
+	}
+	if e.Layout != want || want != LayoutV4 && want != LayoutV1 {
+		return fmt.Errorf("%w: a %s seal for a %s signature; V4 and, on request, V1 are written", ErrUnsupported, e.Layout, want)
 	}
 	if err := e.VerifyMaker(); err != nil {
 		return err
@@ -112,6 +120,23 @@ func (s SignSpec) lint(signer crypto.PublicKey) error {
 	case !strings.HasPrefix(s.Property, "/") || len(s.Property) > 512 || !isASCII(s.Property):
 		return refuse("property info is not an absolute ASCII path")
 	}
+	if s.Layout == LayoutV1 && !inUTCTime(at) {
+		return refuse("signing time %s cannot be written as UTCTime", stamp(at))
+	}
+	return inside("signing time", at, at, "signer", cert)
+}
+
+// inUTCTime reports whether UTCTime has the year: V1 seals write nothing else.
+func inUTCTime(t time.Time) bool { return t.UTC().Year() >= 1950 && t.UTC().Year() <= 2049 }
+
+// LintSigner checks a certificate that shall sign without a seal: a signing
+// certificate of no authority, in its period at the time, with pub as its key.
+func LintSigner(certDER []byte, pub crypto.PublicKey, at time.Time) error {
+	cert, err := lintCertificate("signer", certDER, pub)
+	if err != nil {
+		return err
+	}
+	at = at.UTC().Truncate(time.Second)
 	return inside("signing time", at, at, "signer", cert)
 }
 
@@ -122,7 +147,7 @@ func lintCertificate(who string, der []byte, pub crypto.PublicKey) (*smx509.Cert
 	if err != nil {
 		return nil, refuse("%s certificate does not parse: %v", who, err)
 	}
-	own, err := publicKey(der)
+	own, err := PublicKey(der)
 	if err != nil {
 		return nil, refuse("%s certificate: %v", who, err)
 	}

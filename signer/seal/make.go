@@ -9,8 +9,13 @@ import (
 	"github.com/emmansun/gmsm/sm2"
 )
 
-// headerVersion is GB/T 38540, the one form that is written.
-const headerVersion = 4
+// headerVersion is what stands in the header of a layout that is written.
+func headerVersion(layout string) int {
+	if layout == LayoutV1 {
+		return 1
+	}
+	return 4
+}
 
 // Spec is a seal to be made. Times are written in whole seconds, UTC.
 type Spec struct {
@@ -23,20 +28,30 @@ type Spec struct {
 	ValidFrom  time.Time
 	ValidUntil time.Time
 	Picture    Picture // PNG
+	Layout     string  // "" or LayoutV4: GB/T 38540; LayoutV1 on request only
 }
 
 // Make writes and signs a seal (GB/T 38540, 6.2): certListType 1, the maker's
-// signature over DER(SES_SealInfo). It lints first and verifies what it made.
+// signature over DER(SES_SealInfo); for V1 over the certificate and the
+// algorithm too (GM/T 0031-2014, 6.1.1). It lints first and verifies what it
+// made.
 func Make(spec Spec, maker crypto.Signer, makerCertDER []byte) ([]byte, error) {
 	if err := spec.Lint(maker.Public(), makerCertDER); err != nil {
 		return nil, err
 	}
-	info := spec.info()
-	value, err := signMessage(maker, info)
+	info, cert := spec.info(), wrap(idOctetString, makerCertDER)
+	signed := info
+	if spec.Layout == LayoutV1 {
+		signed = wrap(idSequence, info, cert, algorithm())
+	}
+	value, err := signMessage(maker, signed)
 	if err != nil {
 		return nil, fmt.Errorf("seal: maker signs: %w", err)
 	}
-	der := wrap(idSequence, info, wrap(idOctetString, makerCertDER), algorithm(), wrap(idBitString, []byte{0}, value))
+	der := wrap(idSequence, info, cert, algorithm(), bitString(value))
+	if spec.Layout == LayoutV1 {
+		der = wrap(idSequence, info, wrap(idSequence, cert, algorithm(), bitString(value)))
+	}
 	made, err := ParseSeal(der)
 	if err != nil {
 		return nil, fmt.Errorf("seal: reading back what was made: %w", err)
@@ -53,15 +68,19 @@ func (s Spec) info() []byte {
 	for i, c := range s.Certs {
 		certs[i] = wrap(idOctetString, c)
 	}
+	listType, date := derInt(1), derTime // certificates
+	if s.Layout == LayoutV1 {
+		listType, date = nil, derUTCTime
+	}
 	return wrap(idSequence,
-		wrap(idSequence, wrap(idIA5, []byte("ES")), derInt(headerVersion), wrap(idIA5, []byte(s.Vendor))),
+		wrap(idSequence, wrap(idIA5, []byte("ES")), derInt(headerVersion(s.Layout)), wrap(idIA5, []byte(s.Vendor))),
 		wrap(idIA5, []byte(s.ID)),
 		wrap(idSequence,
 			derInt(s.Type),
 			wrap(idUTF8, []byte(s.Name)),
-			derInt(1), // certListType: certificates
+			listType,
 			wrap(idSequence, certs...),
-			derTime(s.Created), derTime(s.ValidFrom), derTime(s.ValidUntil)),
+			date(s.Created), date(s.ValidFrom), date(s.ValidUntil)),
 		wrap(idSequence,
 			wrap(idIA5, []byte(s.Picture.Type)),
 			wrap(idOctetString, s.Picture.Data),
@@ -75,6 +94,7 @@ type SignSpec struct {
 	Time     time.Time
 	DataHash []byte // SM3 of Signature.xml, 32 bytes
 	Property string // absolute path of Signature.xml
+	Layout   string // "" or LayoutV4; LayoutV1, on request, takes a V1 seal
 }
 
 // Draft is a use of a seal that passed the lint and is not signed yet: what is
@@ -89,7 +109,7 @@ func Prepare(spec SignSpec, pub crypto.PublicKey) (*Draft, error) {
 	if err := spec.lint(pub); err != nil {
 		return nil, err
 	}
-	key, err := publicKey(spec.CertDER)
+	key, err := PublicKey(spec.CertDER)
 	if err != nil {
 		return nil, err
 	}
@@ -100,13 +120,7 @@ func Prepare(spec SignSpec, pub crypto.PublicKey) (*Draft, error) {
 // DER(TBS_Sign), which holds the whole seal as it was made. It verifies what it
 // made, because a key in foreign custody may do anything.
 func (d *Draft) Sign(signer crypto.Signer) ([]byte, error) {
-	spec := d.spec
-	tbs := wrap(idSequence,
-		derInt(headerVersion),
-		spec.SealDER,
-		derTime(spec.Time),
-		wrap(idBitString, []byte{0}, spec.DataHash),
-		wrap(idIA5, []byte(spec.Property)))
+	tbs := d.toSign()
 	value, err := signMessage(signer, tbs)
 	if err != nil {
 		return nil, fmt.Errorf("seal: sign: %w", err)
@@ -114,7 +128,23 @@ func (d *Draft) Sign(signer crypto.Signer) ([]byte, error) {
 	if !sm2.VerifyASN1WithSM2(d.key, nil, tbs, value) {
 		return nil, fmt.Errorf("%w: verifying what was signed", ErrSignature)
 	}
-	return wrap(idSequence, tbs, wrap(idOctetString, spec.CertDER), algorithm(), wrap(idBitString, []byte{0}, value)), nil
+	if d.spec.Layout == LayoutV1 {
+		return wrap(idSequence, tbs, bitString(value)), nil
+	}
+	return wrap(idSequence, tbs, wrap(idOctetString, d.spec.CertDER), algorithm(), bitString(value)), nil
+}
+
+// toSign is DER(TBS_Sign). V1 has the time as UTCTime in a BIT STRING, and the
+// certificate and the algorithm inside what is signed (GM/T 0031-2014, 6.2.1).
+func (d *Draft) toSign() []byte {
+	spec := d.spec
+	at, tail := derTime(spec.Time), []byte(nil)
+	if spec.Layout == LayoutV1 {
+		at = bitString(derUTCTime(spec.Time))
+		tail = append(wrap(idOctetString, spec.CertDER), algorithm()...)
+	}
+	return wrap(idSequence, derInt(headerVersion(spec.Layout)), spec.SealDER, at,
+		bitString(spec.DataHash), wrap(idIA5, []byte(spec.Property)), tail)
 }
 
 // Sign is Prepare and Draft.Sign in one step.

@@ -286,3 +286,67 @@ func BenchmarkParseSignature(b *testing.B) {
 		}
 	}
 }
+
+// GM/T 0031-2014, 6.1 and 6.2: V1 is written on request, read back without a
+// warning, and the maker signs the certificate and the algorithm too.
+func TestMakeAndSignV1(t *testing.T) {
+	maker, signer := newHolder(t, nil), newHolder(t, nil)
+	spec := newSpec(t, signer)
+	spec.Layout = seal.LayoutV1
+	der := make1(t, spec, maker)
+	e, err := seal.ParseSeal(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Layout != seal.LayoutV1 || e.Version != 1 || !e.ValidUntil.Equal(end) || !e.Lists(signer.cert) || len(e.Warnings) != 0 {
+		t.Errorf("%s %d %v %v", e.Layout, e.Version, e.ValidUntil, e.Warnings)
+	}
+	hash := sm3.Sum([]byte("<Signature/>"))
+	use := seal.SignSpec{SealDER: der, CertDER: signer.cert, Time: start.Add(time.Hour), DataHash: hash[:],
+		Property: "/Doc_0/Signs/Sign_0/Signature.xml", Layout: seal.LayoutV1}
+	signed, err := seal.Sign(use, signer.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := seal.ParseSignature(signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Verify(), s.Seal.VerifyMaker()); err != nil || s.Layout != seal.LayoutV1 || len(s.Warnings) != 0 || !s.Time.Equal(use.Time) {
+		t.Errorf("%v %s %v %v", err, s.Layout, s.Warnings, s.Time)
+	}
+	// A byte of the maker's certificate is signed in this layout.
+	at := bytes.LastIndex(der, maker.cert) + len(maker.cert) - 1
+	der[at] ^= 1
+	if e, err := seal.ParseSeal(der); err != nil || !errors.Is(e.VerifyMaker(), seal.ErrSignature) {
+		t.Errorf("a changed maker certificate: %v", err)
+	}
+	for name, edit := range map[string]func(*seal.Spec){
+		"layout that is not written": func(s *seal.Spec) { s.Layout = seal.LayoutV5 },
+		"date out of UTCTime":        func(s *seal.Spec) { s.Created = time.Date(1949, 1, 1, 0, 0, 0, 0, time.UTC) },
+	} {
+		bad := spec
+		edit(&bad)
+		if _, err := seal.Make(bad, maker.key, maker.cert); !errors.Is(err, seal.ErrLint) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A certificate that signs without a seal is held to the same rules.
+func TestLintSigner(t *testing.T) {
+	good, other := newHolder(t, nil), newHolder(t, nil)
+	authority := newHolder(t, func(c *smx509.Certificate) { c.KeyUsage |= smx509.KeyUsageCertSign })
+	at := start.Add(time.Hour)
+	if err := seal.LintSigner(good.cert, good.key.Public(), at); err != nil {
+		t.Error(err)
+	}
+	for name, err := range map[string]error{
+		"key of another": seal.LintSigner(good.cert, other.key.Public(), at), "authority": seal.LintSigner(authority.cert, authority.key.Public(), at),
+		"too late": seal.LintSigner(good.cert, good.key.Public(), end.AddDate(20, 0, 0)), "no certificate": seal.LintSigner(nil, good.key.Public(), at),
+	} {
+		if !errors.Is(err, seal.ErrLint) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

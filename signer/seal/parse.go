@@ -141,7 +141,7 @@ func (s *Signature) readTimeV1(r *reader, el tlv) (err error) {
 			return nil
 		}
 	}
-	t, ok := parseTime(string(b))
+	t, ok := ParseTime(string(b))
 	if !ok {
 		return fmt.Errorf("%w: timeInfo cannot be read as a time", ErrFormat)
 	}

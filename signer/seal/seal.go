@@ -4,8 +4,8 @@
 //
 // It reads all three leniently, because real producers deviate, and reports
 // every deviation as a warning code; it verifies the seal maker's and the
-// signer's SM2 signatures over the stored bytes, and it writes exactly one
-// form, V4 in DER. It judges mathematics only: certificate chains, periods,
+// signer's SM2 signatures over the stored bytes, and it writes DER: V4, and V1
+// where a receiver asks for it. It judges mathematics only: certificate chains, periods,
 // revocation and the digests of the document belong to signer/verify.
 //
 // It refuses input over MaxSize, nesting over 32, indefinite lengths, trailing
@@ -20,6 +20,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/sm3"
 )
 
@@ -125,10 +126,24 @@ func (s *Seal) Lists(certDER []byte) bool {
 			return true
 		}
 	}
+	if len(s.CertDigests) == 0 {
+		return false
+	}
 	sum := sm3.Sum(certDER)
+	digests := [][]byte{sum[:]}
+	// Some vendors write the SM2 digest, SM3(Z‖certificate), Z of the
+	// certificate's own key: it names one certificate just as well.
+	if pub, err := PublicKey(certDER); err == nil {
+		if h, err := sm2.NewHash(pub); err == nil {
+			h.Write(certDER)
+			digests = append(digests, h.Sum(nil))
+		}
+	}
 	for _, d := range s.CertDigests {
-		if subtle.ConstantTimeCompare(d, sum[:]) == 1 {
-			return true
+		for _, sum := range digests {
+			if subtle.ConstantTimeCompare(d, sum) == 1 {
+				return true
+			}
 		}
 	}
 	return false

@@ -1,9 +1,7 @@
 package seal
 
 import (
-	"bytes"
 	"crypto/ecdsa"
-	"encoding/asn1"
 	"fmt"
 
 	"github.com/emmansun/gmsm/sm2"
@@ -12,42 +10,23 @@ import (
 // Verify checks the signer's signature over TBS (GB/T 38540, 7.3 b). It says
 // nothing about the certificate, the seal maker or the document.
 func (s *Signature) Verify() error {
-	return verify("signer", s.CertDER, s.Algorithm, s.TBS, s.Value)
+	_, err := s.Proof()
+	return err
 }
 
 // VerifyMaker checks the seal maker's signature over the seal (GB/T 38540,
 // 6.3). It says nothing about the maker's certificate.
 func (s *Seal) VerifyMaker() error {
-	return verify("maker", s.MakerCertDER, s.Algorithm, s.signed, s.Value)
+	_, err := s.MakerProof()
+	return err
 }
 
-// verify tries the stored bytes first, then their DER encoding: some producers
-// sign DER and store BER. Both are the same abstract value, so that accepting
-// either cannot change what was signed.
-func verify(who string, certDER []byte, alg asn1.ObjectIdentifier, signed, value []byte) error {
-	if !alg.Equal(oidSM2WithSM3) && !alg.Equal(oidSM2Sign) && !alg.Equal(oidSM2) {
-		return fmt.Errorf("%w: %s signature algorithm %v", ErrUnsupported, who, alg)
-	}
-	pub, err := publicKey(certDER)
-	if err != nil {
-		return fmt.Errorf("%s certificate: %w", who, err)
-	}
-	if sm2.VerifyASN1WithSM2(pub, nil, signed, value) {
-		return nil
-	}
-	der, err := reencode(signed)
-	if err == nil && !bytes.Equal(der, signed) && sm2.VerifyASN1WithSM2(pub, nil, der, value) {
-		return nil
-	}
-	return fmt.Errorf("%w: %s", ErrSignature, who)
-}
-
-// publicKey takes the SM2 key out of a certificate. It walks the structure
+// PublicKey takes the SM2 key out of a certificate. It walks the structure
 // itself, because certificates of real government authorities exist that
 // strict parsers refuse for an unrelated field; for one that they accept the
 // result is the same. Explicit curve parameters are refused: they could name
 // another generator.
-func publicKey(certDER []byte) (*ecdsa.PublicKey, error) {
+func PublicKey(certDER []byte) (*ecdsa.PublicKey, error) {
 	el, err := readOne(certDER)
 	if err != nil {
 		return nil, err

@@ -187,6 +187,26 @@ func TestStrippedSeal(t *testing.T) {
 	}
 }
 
+// A later seal that is cut out of the list leaves its files behind: what is left
+// is sealed less than it was, and the document is not intact.
+func TestLaterSealCutOut(t *testing.T) {
+	w := newWorld(t)
+	twice := w.put(w.put(w.notice(), false), false)
+	cut := edit(t, twice, "Doc_0/Signs/Signatures.xml", func(b []byte) []byte {
+		i, j := bytes.LastIndex(b, []byte("<ofd:Signature ")), bytes.LastIndex(b, []byte("</ofd:Signatures>"))
+		return append(bytes.Clone(b[:i]), b[j:]...)
+	})
+	rep := w.judge(cut)
+	if rep.Verdict != Indeterminate || rep.Integrity != Partial || len(rep.Signatures) != 1 || rep.Signatures[0].Verdict != Valid || !warned(rep, WarnOrphan) {
+		t.Fatal(dump(rep))
+	}
+	for _, c := range rep.Checks {
+		if c.ID == CheckList && (c.Reason != ReasonOrphan || !strings.Contains(c.Detail, "/Doc_0/Signs/Sign_1/Signature.xml")) {
+			t.Fatalf("%+v", c)
+		}
+	}
+}
+
 // A forged record in the open list must not exempt a page from coverage by
 // calling it a signature file.
 func TestForgedRecordDoesNotExemptContent(t *testing.T) {

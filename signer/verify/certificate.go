@@ -1,13 +1,20 @@
 package verify
 
 import (
+	"crypto/ecdsa"
 	"encoding/asn1"
 	"errors"
 	"math/big"
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
+	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/unicode"
+
+	"github.com/yinxin-gov/yinxin/signer/seal"
 )
 
 // certificate is what the checks need of one. Certificates of real authorities
@@ -60,10 +67,26 @@ func commonName(der []byte) string {
 			Value asn1.RawValue
 		}
 		if _, err := asn1.Unmarshal(set.Bytes, &attr); err == nil && attr.Type.Equal(asn1.ObjectIdentifier{2, 5, 4, 3}) {
-			return "CN=" + strings.ToValidUTF8(string(attr.Value.Bytes), "\ufffd")
+			return "CN=" + foreignText(attr.Value)
 		}
 	}
 	return ""
+}
+
+// foreignText reads a string whose tag and bytes need not agree: real
+// certificates hold GBK in a type that is ASCII only.
+func foreignText(v asn1.RawValue) string {
+	switch {
+	case v.Tag == asn1.TagBMPString && len(v.Bytes)%2 == 0:
+		if s, err := unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM).NewDecoder().Bytes(v.Bytes); err == nil {
+			return string(s)
+		}
+	case !utf8.Valid(v.Bytes):
+		if s, err := simplifiedchinese.GB18030.NewDecoder().Bytes(v.Bytes); err == nil {
+			return string(s)
+		}
+	}
+	return strings.ToValidUTF8(string(v.Bytes), "\ufffd")
 }
 
 func (c *certificate) validAt(t time.Time) bool {
@@ -76,14 +99,15 @@ func (c *certificate) signs() bool {
 	return c.full.KeyUsage&want != 0
 }
 
-// chains reports whether the certificate is an anchor or leads to one at time t;
-// carried are authorities that the signature brought with it.
-func (c *certificate) chains(trust *Trust, t time.Time, carried ...[]byte) bool {
+// chains reports whether the certificate is an anchor or leads to one at time t,
+// and the signatures on the way; carried are authorities that the signature
+// brought with it.
+func (c *certificate) chains(trust *Trust, t time.Time, carried ...[]byte) (links []proof, ok bool) {
 	if trust.pinned(c.der) {
-		return true
+		return nil, true
 	}
 	if c.full == nil {
-		return false
+		return nil, false
 	}
 	between := smx509.NewCertPool()
 	for _, der := range carried {
@@ -91,8 +115,17 @@ func (c *certificate) chains(trust *Trust, t time.Time, carried ...[]byte) bool 
 			between.AddCert(ca)
 		}
 	}
-	_, err := c.full.Verify(smx509.VerifyOptions{
+	chains, err := c.full.Verify(smx509.VerifyOptions{
 		Roots: trust.roots, Intermediates: between, CurrentTime: t, KeyUsages: []smx509.ExtKeyUsage{smx509.ExtKeyUsageAny},
 	})
-	return err == nil
+	if err != nil || len(chains) == 0 {
+		return nil, false
+	}
+	for i, child := range chains[0][:len(chains[0])-1] {
+		if key, ok := chains[0][i+1].PublicKey.(*ecdsa.PublicKey); ok && key.Curve == sm2.P256() {
+			p := seal.Proof{Key: key, Message: child.RawTBSCertificate, Value: child.Signature}
+			links = append(links, proof{Proof: p, who: child.Subject.String(), holds: true})
+		}
+	}
+	return links, true
 }

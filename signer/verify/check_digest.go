@@ -14,8 +14,11 @@ import (
 // canonicalisation, one added newline is a change.
 func checkDataHash(s *subject) outcome {
 	const clause = "GM/T 0031-2014, 6.2.3 e; GB/T 38540-2020, 7.3"
-	if s.ses == nil || s.sig.Path == "" {
+	if !s.judged() || s.sig.Path == "" {
 		return skip(CheckDataHash, clause, ReasonNotJudged)
+	}
+	if s.msg != nil {
+		return s.messageHash(clauseCMS)
 	}
 	got, err := s.pkg.Digest(s.sig.Path)
 	if err != nil {

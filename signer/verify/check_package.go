@@ -43,6 +43,18 @@ func checkStructure(p *ofd.Package) outcome {
 	return pass(CheckTree, clause, "")
 }
 
+// checkList: beside signatures that stand, no files of signatures that no list
+// names. They are what remains when a later seal was cut out of the list: the
+// seals that are left then cover less than was once sealed. Where no signature is
+// left at all the document is unsigned, with a warning.
+func checkList(orphans []string, signatures int) outcome {
+	const clause = "GB/T 33190-2016, 18.1"
+	if len(orphans) == 0 || signatures == 0 {
+		return pass(CheckList, clause, "")
+	}
+	return fail(CheckList, clause, ReasonOrphan, strings.Join(orphans[:min(len(orphans), maxEvidence)], "; "), effPartial)
+}
+
 // maxEvidence bounds the list of one detail.
 const maxEvidence = 20
 
@@ -57,12 +69,8 @@ func notes(list []ofd.Note) string {
 	return strings.Join(out, "; ")
 }
 
-// checkFormat stands only where the signed value is of a form that this version
-// does not judge; its digests, references and coverage are checked all the same.
+// checkFormat stands only where the signed value is of a kind that cannot be
+// judged; digests, references and coverage are checked all the same.
 func (s *subject) checkFormat() outcome {
-	clause := map[string]string{
-		ReasonSign: "GB/T 35275-2017; GM/T 0099-2020, 7.2.2", ReasonRaw: "GM/T 0099-2020, 7.2.2",
-		ReasonV1: "GM/T 0031-2014, 6.2", ReasonV5: "GM/T 0031-2025",
-	}[s.form]
-	return cannot(CheckFormat, clause, s.form, s.sig.ValuePath)
+	return cannot(CheckFormat, clauseCMS, s.form, s.sig.ValuePath)
 }

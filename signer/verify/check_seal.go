@@ -9,9 +9,10 @@ import (
 	"github.com/yinxin-gov/yinxin/signer/seal"
 )
 
-// checkSES: the signature has a description and a value, and the value is an
-// SES_Signature (GB/T 38540, 7.3 a).
-func checkSES(s *subject) outcome {
+// checkStructureOfValue: the signature has a description and a value, and the
+// value is of the form that it claims: an SES_Signature (GB/T 38540, 7.3 a) or a
+// GB/T 35275 message.
+func checkStructureOfValue(s *subject) outcome {
 	const clause = "GB/T 38540-2020, 7.1; GB/T 33190-2016, 18.2"
 	switch {
 	case s.sig.Broken:
@@ -20,8 +21,10 @@ func checkSES(s *subject) outcome {
 		return fail(CheckSES, clause, ReasonValueMissing, s.sig.Path, effAltered)
 	case s.form != "":
 		return skip(CheckSES, clause, ReasonNotJudged)
-	case s.sesErr != nil:
-		return fail(CheckSES, clause, ReasonMalformed, s.sig.ValuePath+": "+s.sesErr.Error(), effAltered)
+	case s.kind == kindCMS:
+		return checkMessage(s)
+	case s.valueErr != nil:
+		return fail(CheckSES, clause, ReasonMalformed, s.sig.ValuePath+": "+s.valueErr.Error(), effAltered)
 	}
 	if s.ses.Property != "" && s.ses.Property != s.sig.Path {
 		if p, _ := s.pkg.Resolve("/OFD.xml", s.ses.Property); p != s.sig.Path {
@@ -34,10 +37,12 @@ func checkSES(s *subject) outcome {
 // checkSealSignature: the seal maker signed this seal (GB/T 38540, 6.3).
 func checkSealSignature(s *subject) outcome {
 	const clause = "GB/T 38540-2020, 6.3"
-	if !s.judged() {
+	if s.ses == nil {
 		return skip(CheckSealSig, clause, ReasonNotJudged)
 	}
-	return mathematics(CheckSealSig, clause, s.ses.Seal.VerifyMaker())
+	p, err := s.ses.Seal.MakerProof()
+	s.note("maker", p, err)
+	return mathematics(CheckSealSig, clause, err)
 }
 
 // mathematics turns the result of one SM2 verification into an outcome.
@@ -45,6 +50,8 @@ func mathematics(id, clause string, err error) outcome {
 	switch {
 	case err == nil:
 		return pass(id, clause, "")
+	case errors.Is(err, errNoCertificate):
+		return cannot(id, clause, ReasonNoCert, "")
 	case errors.Is(err, seal.ErrUnsupported):
 		return cannot(id, clause, ReasonAlgorithm, err.Error())
 	case errors.Is(err, seal.ErrSignature):
@@ -58,7 +65,7 @@ func mathematics(id, clause string, err error) outcome {
 // §5.2 f1).
 func checkMaker(s *subject) outcome {
 	const clause = "GM/T 0031-2014, 6.1.2; GB/T 38540-2020, 6.3"
-	if !s.judged() {
+	if s.ses == nil {
 		return skip(CheckMaker, clause, ReasonNotJudged)
 	}
 	if s.maker == nil {
@@ -83,7 +90,7 @@ func checkMaker(s *subject) outcome {
 // checkMakerChain: the maker's certificate leads to an anchor.
 func checkMakerChain(s *subject) outcome {
 	const clause = "GM/T 0031-2014, 6.1.2; GB/T 38540-2020, 6.3"
-	if !s.judged() {
+	if s.ses == nil {
 		return skip(CheckMakerChain, clause, ReasonNotJudged)
 	}
 	return s.chain(CheckMakerChain, clause, s.maker, s.ses.Seal.Created)
@@ -92,15 +99,15 @@ func checkMakerChain(s *subject) outcome {
 // checkSealPeriod: the seal was in its period at the claimed time of signing.
 func checkSealPeriod(s *subject) outcome {
 	const clause = "GM/T 0031-2014, 6.2.3 f; GB/T 38540-2020, 7.3"
-	if !s.judged() {
+	if s.ses == nil {
 		return skip(CheckSealPeriod, clause, ReasonNotJudged)
 	}
 	se := s.ses.Seal
-	if s.ses.Time.IsZero() {
+	if s.at.IsZero() {
 		return cannot(CheckSealPeriod, clause, ReasonNoTime, "")
 	}
-	detail := span(s.ses.Time, se.ValidFrom, se.ValidUntil)
-	if !se.ActiveAt(s.ses.Time) {
+	detail := span(s.at, se.ValidFrom, se.ValidUntil)
+	if !se.ActiveAt(s.at) {
 		return fail(CheckSealPeriod, clause, ReasonPeriod, detail, effInvalid)
 	}
 	return pass(CheckSealPeriod, clause, detail)
@@ -110,7 +117,7 @@ func checkSealPeriod(s *subject) outcome {
 // somebody else.
 func checkCertList(s *subject) outcome {
 	const clause = "GM/T 0031-2014, 6.2.2 c; GB/T 38540-2020, 7.3"
-	if !s.judged() {
+	if s.ses == nil {
 		return skip(CheckCertList, clause, ReasonNotJudged)
 	}
 	if !s.ses.Seal.Lists(s.ses.CertDER) {
@@ -123,7 +130,7 @@ func checkCertList(s *subject) outcome {
 // readers that draw from the file would show another picture otherwise.
 func checkSealFile(s *subject) outcome {
 	const clause = "GB/T 33190-2016, 18.2.3"
-	if !s.judged() {
+	if s.ses == nil {
 		return skip(CheckSealFile, clause, ReasonNotJudged)
 	}
 	if s.sig.SealPath == "" {

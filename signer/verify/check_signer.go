@@ -15,7 +15,13 @@ func checkValue(s *subject) outcome {
 	if !s.judged() {
 		return skip(CheckValue, clause, ReasonNotJudged)
 	}
-	return mathematics(CheckValue, clause, s.ses.Verify())
+	prove := s.messageProof
+	if s.ses != nil {
+		prove = s.ses.Proof
+	}
+	p, err := prove()
+	s.note("signer", p, err)
+	return mathematics(CheckValue, clause, err)
 }
 
 // checkCertForm: the signer's certificate reads. One with bytes that strict
@@ -23,6 +29,8 @@ func checkValue(s *subject) outcome {
 func checkCertForm(s *subject) outcome {
 	const clause = "GB/T 20518-2018"
 	switch {
+	case s.form == ReasonRaw, s.msg != nil && s.certDER == nil:
+		return cannot(CheckCertForm, clause, ReasonNoCert, s.sig.ValuePath)
 	case !s.judged():
 		return skip(CheckCertForm, clause, ReasonNotJudged)
 	case s.signer == nil:
@@ -39,7 +47,11 @@ func checkChain(s *subject) outcome {
 	if !s.judged() {
 		return skip(CheckChain, clause, ReasonNotJudged)
 	}
-	return s.chain(CheckChain, clause, s.signer, s.ses.Time)
+	var carried [][]byte
+	if s.msg != nil {
+		carried = s.msg.Certs
+	}
+	return s.chain(CheckChain, clause, s.signer, s.at, carried...)
 }
 
 // chain judges a chain at the time at which the certificate was used; whether the
@@ -55,7 +67,11 @@ func (s *subject) chain(id, clause string, c *certificate, at time.Time, carried
 	if !c.validAt(at) {
 		at = c.notAfter // the period is judged apart; the chain still tells who vouched
 	}
-	if !c.chains(s.opt.Trust, at, carried...) {
+	links, ok := c.chains(s.opt.Trust, at, carried...)
+	for _, l := range links {
+		s.note(l.who, l.Proof, nil)
+	}
+	if !ok {
 		return cannot(id, clause, ReasonUntrusted, c.subject)
 	}
 	return pass(id, clause, c.subject)
@@ -93,11 +109,11 @@ func checkCertPeriod(s *subject) outcome {
 	if !s.judged() || s.signer == nil {
 		return skip(CheckCertPeriod, clause, ReasonNotJudged)
 	}
-	if s.ses.Time.IsZero() {
+	if s.at.IsZero() {
 		return cannot(CheckCertPeriod, clause, ReasonNoTime, "")
 	}
-	detail := span(s.ses.Time, s.signer.notBefore, s.signer.notAfter)
-	if !s.signer.validAt(s.ses.Time) {
+	detail := span(s.at, s.signer.notBefore, s.signer.notAfter)
+	if !s.signer.validAt(s.at) {
 		return fail(CheckCertPeriod, clause, ReasonPeriod, detail, effInvalid)
 	}
 	return pass(CheckCertPeriod, clause, detail)
@@ -110,16 +126,16 @@ func checkTime(s *subject) outcome {
 	if !s.judged() {
 		return skip(CheckTime, clause, ReasonNotJudged)
 	}
-	if s.ses.Time.IsZero() {
+	if s.at.IsZero() {
 		return cannot(CheckTime, clause, ReasonNoTime, "")
 	}
-	if s.ses.Time.After(s.now.Add(skew)) {
-		return fail(CheckTime, clause, ReasonFuture, stamp(s.ses.Time)+" after "+stamp(s.now), effInvalid)
+	if s.at.After(s.now.Add(skew)) {
+		return fail(CheckTime, clause, ReasonFuture, stamp(s.at)+" after "+stamp(s.now), effInvalid)
 	}
 	if checkToken(s); s.trusted.IsZero() {
 		s.warn(WarnClaimedTime, "")
 	}
-	return pass(CheckTime, clause, stamp(s.ses.Time))
+	return pass(CheckTime, clause, stamp(s.at))
 }
 
 // checkRevocation: no known revocation before signing. A revocation after it
@@ -129,17 +145,21 @@ func checkRevocation(s *subject) outcome {
 	if !s.judged() {
 		return skip(CheckRevocation, clause, ReasonNotJudged)
 	}
-	return s.revocation(clause, s.ses.Time, s.ses.CertDER, s.ses.Seal.MakerCertDER)
+	certs := [][]byte{s.certDER}
+	if s.ses != nil {
+		certs = append(certs, s.ses.Seal.MakerCertDER)
+	}
+	return s.revocation(clause, s.at, certs...)
 }
 
 // revocation asks for certificates that were used at a time.
-func (s *subject) revocation(clause string, used time.Time, ders ...[]byte) outcome {
+func (s *subject) revocation(clause string, used time.Time, certs ...[]byte) outcome {
 	if s.opt.Revocation == nil {
 		s.warn(WarnNoRevocation, "")
 		return skip(CheckRevocation, clause, ReasonNoRevocation)
 	}
 	late := ""
-	for _, der := range ders {
+	for _, der := range certs {
 		at, known, err := s.opt.Revocation.RevokedAt(s.ctx, der)
 		switch {
 		case err != nil || !known:

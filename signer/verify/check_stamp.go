@@ -10,7 +10,7 @@ import (
 // seal off its page is a signature that the reader of the paper does not know of.
 func checkStamp(s *subject) outcome {
 	const clause = "GB/T 33190-2016, 18.2.3"
-	if s.sig.Broken || s.sig.Type == ofd.TypeSign {
+	if s.sig.Broken || s.ses == nil && s.sig.Type == ofd.TypeSign {
 		return skip(CheckStamp, clause, ReasonNotJudged)
 	}
 	if len(s.sig.Stamps) == 0 {

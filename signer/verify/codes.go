@@ -10,11 +10,12 @@ import (
 const (
 	CheckContainer  = "zip.container"
 	CheckTree       = "ofd.structure"
+	CheckList       = "sig.list"
 	CheckPDF        = "pdf.structure"
 	CheckRange      = "pdf.byterange"
 	CheckFormat     = "format.unsupported" // stands only where the form is not judged here
 	CheckSES        = "ses.structure"
-	CheckCMS        = "cms.structure"
+	CheckCMS        = "cms.structure" // stands instead of ses.structure for GB/T 35275
 	CheckSealSig    = "seal.signature"
 	CheckMaker      = "seal.maker"
 	CheckMakerChain = "seal.maker.chain"
@@ -34,6 +35,7 @@ const (
 	CheckCoverage   = "sig.coverage"
 	CheckStamp      = "stamp.page"
 	CheckBase       = "sig.base"
+	CheckSecond     = "second.opinion" // stands only when one was asked for
 )
 
 // Reasons of results that are no plain pass. The faults of the container
@@ -48,10 +50,12 @@ const (
 	ReasonRevision     = "coverage.revision"
 	ReasonTail         = "coverage.tail"
 	ReasonDigestDiffer = "digest.mismatch"
-	ReasonV1           = "format.v1"
-	ReasonV5           = "format.v5"
-	ReasonSign         = "format.signed_data"
-	ReasonRaw          = "format.raw"
+	ReasonRaw          = "format.raw" // SEQUENCE{r,s} without a certificate
+	ReasonType         = "format.type"
+	ReasonByValue      = "digest.by_value" // nothing but the signature value binds Signature.xml
+	ReasonNoCert       = "cert.none"
+	ReasonDisagree     = "second.disagrees"
+	ReasonNoOpinion    = "second.silent"
 	ReasonAlgorithm    = "algorithm.unsupported"
 	ReasonDigest       = "digest.unsupported"
 	ReasonNotJudged    = "not.judged" // needs a part that another check refused
@@ -92,6 +96,7 @@ const (
 	ReasonNoStamp      = "stamp.none"
 	ReasonNoBase       = "base.none"
 	ReasonBaseMissing  = "base.missing"
+	ReasonOrphan       = "list.orphan"
 )
 
 // Warnings of this room. Those of the container (ofd.Note…), ofd.ProblemMissing
@@ -108,15 +113,18 @@ const (
 	WarnNames        = "pdf.names"          // Filter and SubFilter are not those of the value
 	WarnShadow       = "pdf.shadowed"       // a second body of an object that no reader should show
 	WarnLater        = "pdf.later"          // a later revision signed again and did nothing else
+	WarnTimeXML      = "time.signature_xml" // the claimed time stands only in Signature.xml
+	WarnType         = "type.mismatch"      // a seal under Type="Sign"
+	WarnSealToken    = "seal.timestamp"     // a time-stamp on the seal itself: not judged, counts for nothing
 )
 
 // Checks lists every check id in order of running.
 func Checks() []string {
 	return []string{
-		CheckContainer, CheckTree, CheckPDF, CheckRange, CheckFormat, CheckSES, CheckCMS, CheckSealSig, CheckMaker, CheckMakerChain,
+		CheckContainer, CheckTree, CheckList, CheckPDF, CheckRange, CheckFormat, CheckSES, CheckCMS, CheckSealSig, CheckMaker, CheckMakerChain,
 		CheckSealPeriod, CheckValue, CheckCertForm, CheckChain, CheckUsage, CheckCertPeriod, CheckTime,
 		CheckDataHash, CheckReferences, CheckCertList, CheckSealFile, CheckToken, CheckRevocation,
-		CheckCoverage, CheckStamp, CheckBase,
+		CheckCoverage, CheckStamp, CheckBase, CheckSecond,
 	}
 }
 
@@ -124,14 +132,14 @@ func Checks() []string {
 func Reasons() []string {
 	return []string{
 		ReasonPDFBroken, ReasonPDFFaults, ReasonPDFEncrypted, ReasonPDFUnread, ReasonCMS,
-		ReasonChangedAfter, ReasonRevision, ReasonTail, ReasonDigestDiffer, ReasonV1, ReasonV5, ReasonSign, ReasonRaw, ReasonAlgorithm, ReasonDigest, ReasonNotJudged,
+		ReasonChangedAfter, ReasonRevision, ReasonTail, ReasonDigestDiffer, ReasonRaw, ReasonType, ReasonByValue, ReasonNoCert, ReasonDisagree, ReasonNoOpinion, ReasonAlgorithm, ReasonDigest, ReasonNotJudged,
 		ReasonValueMissing, ReasonSigXML, ReasonMalformed, ReasonSignature, ReasonCertBad, ReasonCertUsage,
 		ReasonCertIsCA, ReasonNoAnchor, ReasonUntrusted, ReasonPeriod, ReasonNoTime, ReasonFuture,
 		ReasonSigXMLHash, ReasonFileChanged, ReasonFileMissing, ReasonFileDamaged, ReasonNoReferences,
 		ReasonNotListed, ReasonSealDiffers, ReasonNoSealFile, ReasonNoToken, ReasonTokenBad,
 		ReasonTokenUnknown, ReasonTokenImprint, ReasonTokenValue, ReasonTokenUsage, ReasonTokenCert,
 		ReasonTokenEarly, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
-		ReasonStampPage, ReasonStampOff, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing,
+		ReasonStampPage, ReasonStampOff, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing, ReasonOrphan,
 		ofd.FaultDuplicate, ofd.FaultTraversal, ofd.FaultAbsolute, ofd.FaultEncrypted, ofd.FaultSymlink,
 		ofd.FaultOverlap, ofd.FaultHidden, ofd.FaultHeader, ofd.FaultMethod, ofd.FaultDirectory,
 		ofd.ProblemXML, ofd.ProblemEscape, ofd.ProblemList, ofd.ProblemLimit,
@@ -143,7 +151,7 @@ func Reasons() []string {
 func Warnings() []string {
 	out := []string{
 		WarnOrphan, WarnUnreferenced, WarnNoRevocation, WarnClaimedTime, WarnKeyCertSign, WarnProperty,
-		WarnEarlySeal, WarnSlices, WarnNames, WarnShadow, WarnLater, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
+		WarnEarlySeal, WarnSlices, WarnNames, WarnShadow, WarnLater, WarnTimeXML, WarnType, WarnSealToken, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
 		ofd.NoteEncoding, ofd.NoteCase,
 	}
 	for _, w := range []string{

@@ -148,7 +148,7 @@ func (f *pdfFile) judge(s *pdf.Signature) (judgement, []Warning, error) {
 		list = append(list, unjudged(CheckCMS, cmsClause, ReasonAlgorithm, string(s.SubFilter))) // SHA-1
 	case s.SubFilter == "ETSI.RFC3161":
 		err = p.judgeStamp(&desc, &list)
-	case formOf(s.Value) == ReasonSign:
+	case kindOf(s.Value) == kindCMS:
 		err = p.judgeCMS(&desc, &list)
 	default:
 		err = p.judgeSES(&desc, &list)
@@ -157,6 +157,9 @@ func (f *pdfFile) judge(s *pdf.Signature) (judgement, []Warning, error) {
 		return judgement{}, nil, err
 	}
 	list = append(list, p.checkCoverage(), p.checkWidget())
+	if f.opt.SecondOpinion != nil {
+		list = append(list, checkSecondOpinion(&p.subject))
+	}
 	return conclude(desc, list), p.warnings, nil
 }
 
@@ -238,21 +241,25 @@ func (p *pdfSubject) judgeSES(desc *Signature, list *[]outcome) error {
 	const clause = "GB/T 38540-2020, 7.1; GM/T 0112-2021, 7.2"
 	desc.Kind = "seal"
 	p.names(pdf.SealFilters(), pdf.SealSubFilters())
-	if p.ses, p.sesErr = seal.ParseSignature(p.pdf.Value); p.sesErr != nil {
-		p.ses = nil
-		o := fail(CheckSES, clause, ReasonMalformed, p.sesErr.Error(), effAltered)
-		if errors.Is(p.sesErr, seal.ErrUnsupported) {
+	ses, err := seal.ParseSignature(p.pdf.Value)
+	if err != nil {
+		o := fail(CheckSES, clause, ReasonMalformed, err.Error(), effAltered)
+		if errors.Is(err, seal.ErrUnsupported) {
 			reason := ReasonAlgorithm
-			if formOf(p.pdf.Value) == ReasonRaw {
+			if kindOf(p.pdf.Value) == kindRaw {
 				reason = ReasonRaw
 			}
-			o = unjudged(CheckSES, clause, reason, p.sesErr.Error())
+			o = unjudged(CheckSES, clause, reason, err.Error())
 		}
 		*list = append(*list, o)
 		return nil
 	}
+	p.ses, p.certDER, p.at = ses, ses.CertDER, ses.Time
 	for _, w := range append(p.ses.Warnings, p.ses.Seal.Warnings...) {
 		p.warn("ses."+w, p.pdf.Field)
+	}
+	if ses.Seal.TimeStamp != nil {
+		p.warn(WarnSealToken, p.pdf.Field)
 	}
 	p.signer, _ = readCertificate(p.ses.CertDER)
 	p.maker, _ = readCertificate(p.ses.Seal.MakerCertDER)

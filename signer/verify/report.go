@@ -106,15 +106,16 @@ type Warning struct {
 }
 
 func (r *Report) warn(code, path, sig string) {
+	if len(r.Warnings) == maxWarnings {
+		return
+	}
 	w := Warning{code, path, sig}
 	for _, have := range r.Warnings {
 		if have == w {
 			return
 		}
 	}
-	if len(r.Warnings) < maxWarnings {
-		r.Warnings = append(r.Warnings, w)
-	}
+	r.Warnings = append(r.Warnings, w)
 }
 
 // maxWarnings keeps a report readable whatever the document holds.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/yinxin-gov/yinxin/signer/cms"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 )
@@ -18,16 +19,20 @@ type subject struct {
 	sig  *ofd.Signature
 	cov  ofd.Coverage
 	now  time.Time
+	kind kind   // of the signed value
 	form string // reason why the signed value is not judged, "" when it is
 
-	ses    *seal.Signature // nil when missing, unreadable or of another kind
-	sesErr error
-	value  []byte       // Seal.esl and SignedValue.dat as stored
-	signer *certificate // nil when unreadable
-	maker  *certificate
+	ses      *seal.Signature // set when the value is an SES_Signature that reads
+	msg      *cms.Message    // set when the value is a GB/T 35275 message that reads
+	valueErr error           // why neither is set
+	certDER  []byte          // of the signer, nil when the value has none
+	at       time.Time       // of signing, as claimed
+	signer   *certificate    // nil when unreadable
+	maker    *certificate    // of the seal
 
 	token    *outcome  // of the time-stamp, judged once
 	trusted  time.Time // of a time-stamp that holds; zero: none
+	proofs   []proof   // every SM2 signature that was checked, for the second opinion
 	warnings []Warning
 }
 
@@ -42,68 +47,105 @@ func (s *subject) warn(code, path string) {
 	s.warnings = append(s.warnings, Warning{Code: code, Path: path})
 }
 
-// readValue parses the signed value and decides whether this version judges it:
-// only the layout of GB/T 38540-2020. The layout decides, never the attribute
-// Type or a version number alone (reference §2.4).
-func (s *subject) readValue() {
-	if s.sig.ValuePath == "" {
-		return
-	}
-	if s.value, s.sesErr = s.pkg.Read(s.sig.ValuePath); s.sesErr != nil {
-		return
-	}
-	s.form = formOf(s.value)
-	if s.form != "" {
-		return
-	}
-	if s.ses, s.sesErr = seal.ParseSignature(s.value); s.sesErr != nil {
-		if errors.Is(s.sesErr, seal.ErrUnsupported) {
-			s.form = ReasonAlgorithm
-		}
-		s.ses = nil
-		return
-	}
-	switch {
-	case s.sig.Type == ofd.TypeSign:
-		s.form = ReasonSign
-	case s.ses.Layout == seal.LayoutV1:
-		s.form = ReasonV1
-	case s.ses.Layout != seal.LayoutV4:
-		s.form = ReasonV5
-	}
-	for _, w := range append(s.ses.Warnings, s.ses.Seal.Warnings...) {
-		s.warn("ses."+w, s.sig.ValuePath)
-	}
-	// A certificate that does not read is a finding of sig.cert.structure and
-	// seal.maker.
-	s.signer, _ = readCertificate(s.ses.CertDER)
-	s.maker, _ = readCertificate(s.ses.Seal.MakerCertDER)
-}
+// kind is the form of a signed value.
+type kind int
 
-// formOf recognises signed values that are no SES_Signature by the first element
-// inside the outer SEQUENCE (reference §2.4).
-func formOf(der []byte) string {
+const (
+	kindSES kind = iota // SES_Signature of any layout; also what is no structure at all
+	kindCMS             // ContentInfo of GB/T 35275
+	kindRaw             // SEQUENCE{r,s}
+)
+
+// kindOf tells the forms apart by the first element inside the outer SEQUENCE:
+// the bytes decide, never the attribute Type or a version number (reference
+// §2.4).
+func kindOf(der []byte) kind {
 	if len(der) < 2 || der[0] != 0x30 {
-		return ""
+		return kindSES
 	}
 	head := 2
 	if der[1]&0x80 != 0 {
 		head += int(der[1] & 0x7f)
 	}
 	if head >= len(der) {
-		return ""
+		return kindSES
 	}
 	switch der[head] {
 	case 0x06:
-		return ReasonSign // ContentInfo, GB/T 35275
+		return kindCMS
 	case 0x02:
-		return ReasonRaw // SEQUENCE{r,s}
+		return kindRaw
 	}
-	return ""
+	return kindSES
+}
+
+// readValue parses the signed value and takes from it who signed, and when.
+func (s *subject) readValue() {
+	if s.sig.ValuePath == "" {
+		return
+	}
+	var value []byte
+	if value, s.valueErr = s.pkg.Read(s.sig.ValuePath); s.valueErr != nil {
+		return
+	}
+	switch s.kind = kindOf(value); s.kind {
+	case kindRaw:
+		s.form = ReasonRaw
+		return
+	case kindCMS:
+		s.readMessage(value)
+	default:
+		s.readSeal(value)
+	}
+	if s.at.IsZero() && s.judged() {
+		// Signature.xml is signed too: its time is a claim like any other, only
+		// display in the standards (reference §4).
+		if at, ok := seal.ParseTime(s.sig.DateTime); ok {
+			s.at = at
+			s.warn(WarnTimeXML, s.sig.Path)
+		}
+	}
+	// A certificate that does not read is a finding of sig.cert.structure and
+	// seal.maker.
+	s.signer, _ = readCertificate(s.certDER)
+}
+
+func (s *subject) readSeal(value []byte) {
+	ses, err := seal.ParseSignature(value)
+	if err != nil {
+		s.valueErr = err
+		return
+	}
+	s.ses, s.certDER, s.at = ses, ses.CertDER, ses.Time
+	s.maker, _ = readCertificate(ses.Seal.MakerCertDER)
+	for _, w := range append(ses.Warnings, ses.Seal.Warnings...) {
+		s.warn("ses."+w, s.sig.ValuePath)
+	}
+	if s.sig.Type == ofd.TypeSign {
+		s.warn(WarnType, s.sig.ValuePath)
+	}
+	if ses.Seal.TimeStamp != nil {
+		s.warn(WarnSealToken, s.sig.ValuePath)
+	}
+}
+
+func (s *subject) readMessage(value []byte) {
+	msg, err := cms.Parse(value)
+	switch {
+	case errors.Is(err, cms.ErrUnsupported):
+		s.form = ReasonAlgorithm
+	case err != nil:
+		s.valueErr = err
+	default:
+		s.msg, s.certDER, s.at = msg, msg.CertDER, msg.SigningTime
+		if msg.RawValue {
+			s.warn("ses."+seal.WarnRawSignature, s.sig.ValuePath)
+		}
+	}
 }
 
 // judged reports whether the checks of the signed value apply.
-func (s *subject) judged() bool { return s.ses != nil && s.form == "" }
+func (s *subject) judged() bool { return s.ses != nil || s.msg != nil }
 
 type judgement struct {
 	Signature
@@ -113,16 +155,19 @@ type judgement struct {
 // judge runs every check in order.
 func (s *subject) judge(container outcome) judgement {
 	list := []outcome{container}
-	if s.form != "" {
+	if s.form == ReasonAlgorithm {
 		list = append(list, s.checkFormat())
 	}
 	for _, run := range []func(*subject) outcome{
-		checkSES, checkSealSignature, checkMaker, checkMakerChain, checkSealPeriod,
+		checkStructureOfValue, checkSealSignature, checkMaker, checkMakerChain, checkSealPeriod,
 		checkValue, checkCertForm, checkChain, checkUsage, checkCertPeriod, checkTime,
 		checkDataHash, checkReferences, checkCertList, checkSealFile,
 		checkToken, checkRevocation, checkCoverage, checkStamp, checkBase,
 	} {
 		list = append(list, run(s))
+	}
+	if s.opt.SecondOpinion != nil {
+		list = append(list, checkSecondOpinion(s))
 	}
 	return conclude(s.describe(), list)
 }
@@ -147,7 +192,7 @@ func conclude(sig Signature, list []outcome) judgement {
 // describe fills what the report shows of the signature.
 func (s *subject) describe() Signature {
 	d := Signature{ID: s.sig.ID, Kind: "seal", Coverage: Coverage{Covered: s.cov.Covered, Uncovered: s.cov.Uncovered}}
-	if s.sig.Type == ofd.TypeSign {
+	if s.kind != kindSES || s.ses == nil && s.sig.Type == ofd.TypeSign {
 		d.Kind = "sign"
 	}
 	if d.Coverage.Covered == nil {
@@ -156,8 +201,17 @@ func (s *subject) describe() Signature {
 	if d.Coverage.Uncovered == nil {
 		d.Coverage.Uncovered = []string{}
 	}
-	if s.form == ReasonSign {
+	if s.kind == kindCMS {
 		d.Standard = "GB/T 35275-2017"
+	}
+	if s.signer != nil {
+		d.Signer = s.signer.subject
+	}
+	if !s.at.IsZero() {
+		d.SignedAt = stamp(s.at)
+	}
+	if !s.trusted.IsZero() {
+		d.TrustedTime = stamp(s.trusted)
 	}
 	if s.ses == nil {
 		return d
@@ -171,15 +225,6 @@ func (s *subject) describe() Signature {
 		d.Standard = "GM/T 0031-2025"
 	}
 	d.Seal, d.SealID = s.ses.Seal.Name, s.ses.Seal.ID
-	if s.signer != nil {
-		d.Signer = s.signer.subject
-	}
-	if !s.ses.Time.IsZero() {
-		d.SignedAt = stamp(s.ses.Time)
-	}
-	if !s.trusted.IsZero() {
-		d.TrustedTime = stamp(s.trusted)
-	}
 	return d
 }
 

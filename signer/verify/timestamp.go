@@ -13,7 +13,7 @@ import (
 func checkToken(s *subject) outcome {
 	const clause = "GB/T 38540-2020, 7.3; GB/T 20520-2006"
 	switch {
-	case !s.judged():
+	case s.ses == nil:
 		return skip(CheckToken, clause, ReasonNotJudged)
 	case s.token != nil:
 	case s.ses.TimeStamp != nil && s.ses.Layout == seal.LayoutV1:
@@ -21,7 +21,7 @@ func checkToken(s *subject) outcome {
 		o := cannot(CheckToken, clause, ReasonTokenUnknown, s.sig.ValuePath)
 		s.token = &o
 	default:
-		o := s.judgeToken(clause, s.ses.TimeStamp, s.ses.Value, s.ses.Time)
+		o := s.judgeToken(clause, s.ses.TimeStamp, s.ses.Value, s.at)
 		s.token = &o
 	}
 	return *s.token
@@ -59,8 +59,10 @@ func (s *subject) judgeParsed(clause string, t *tsp.Token, err error, claimed ti
 		return fail(CheckToken, clause, ReasonTokenEarly, detail+" before "+stamp(claimed), effInvalid)
 	case s.opt.Trust == nil:
 		return cannot(CheckToken, clause, ReasonNoAnchor, c.subject)
-	case !c.chains(s.opt.Trust, t.Time, t.Certs...):
-		return cannot(CheckToken, clause, ReasonUntrusted, c.subject)
+	}
+	// Its period is judged with the token; here it is who vouches for it.
+	if o := s.chain(CheckToken, clause, c, t.Time, t.Certs...); o.Result != Pass {
+		return o
 	}
 	s.trusted = t.Time
 	return pass(CheckToken, clause, detail+" "+c.subject)

@@ -8,8 +8,12 @@
 // stamps that the standards leave out. A check that fails never stops the ones
 // that do not need it, so that a report names everything that is wrong.
 //
-// It fails closed: what cannot be judged here (another seal version, a token, a
-// digest method, a certificate that does not parse) is indeterminate and never
+// It reads seals of GM/T 0031-2014 (V1), GB/T 38540-2020 (V4) and GM/T 0031-2025
+// (V5), GB/T 35275 messages in both forms, and names a bare r‖s for what it is: a
+// value that nobody is known to have signed.
+//
+// It fails closed: what cannot be judged here (RSA, a token, a digest method, a
+// certificate that does not parse) is indeterminate and never
 // valid. It refuses only what is no document at all (ErrNotDocument) or exceeds
 // the limits (ErrLimit).
 //
@@ -42,6 +46,9 @@ type Options struct {
 	Now        func() time.Time // nil: time.Now
 	Revocation Revocation       // nil: revocation unknown, a warning
 	Limits     ofd.Limits
+	// SecondOpinion, when set, checks every SM2 signature again with another
+	// implementation: check second.opinion.
+	SecondOpinion SecondOpinion
 }
 
 // Revocation answers whether a certificate was revoked, and when. A zero time
@@ -87,19 +94,17 @@ func document(ctx context.Context, pkg *ofd.Package, opt *Options) (Report, erro
 			rep.warn(n.Code, n.Path, "")
 		}
 	}
-	if orphans := pkg.Orphans(); len(orphans) > 0 {
-		for _, f := range orphans {
-			rep.warn(WarnOrphan, f, "")
-		}
+	orphans, sigs := pkg.Orphans(), pkg.Signatures()
+	for _, f := range orphans {
+		rep.warn(WarnOrphan, f, "")
 	}
-	own := []outcome{checkContainer(pkg), checkStructure(pkg)}
+	own := []outcome{checkContainer(pkg), checkStructure(pkg), checkList(orphans, len(sigs))}
 	worst := effNone
 	for _, o := range own {
 		rep.Checks = append(rep.Checks, o.Check)
 		worst = max(worst, o.effect)
 	}
 	integrity, verdict := worst.integrity(), worst.verdict()
-	sigs := pkg.Signatures()
 	for i := range sigs {
 		if err := ctx.Err(); err != nil {
 			return Report{}, err

@@ -213,11 +213,25 @@ func (w *world) clock() time.Time { return later }
 
 func (w *world) judge(data []byte) Report {
 	w.tb.Helper()
-	rep, err := Document(context.Background(), data, Options{
-		File: "x.ofd", Trust: NewTrust(w.root.cert.Raw), Now: func() time.Time { return later },
-	})
+	return w.judgeWith(data, nil)
+}
+
+func (w *world) judgeWith(data []byte, second SecondOpinion) Report {
+	w.tb.Helper()
+	rep, err := Document(context.Background(), data, w.options(second))
 	w.must(err)
 	return rep
+}
+
+// try is judge for what may be no document at all.
+func (w *world) try(data []byte) (Report, error) {
+	return Document(context.Background(), data, w.options(nil))
+}
+
+func (w *world) options(second SecondOpinion) Options {
+	return Options{
+		File: "x.ofd", Trust: NewTrust(w.root.cert.Raw), Now: func() time.Time { return later }, SecondOpinion: second,
+	}
 }
 
 type zfile struct {

@@ -19,6 +19,7 @@ type Registry struct {
 	mu    sync.Mutex
 	rows  map[string][]grading.Record
 	holds map[string][]level.Label
+	files map[string]bool // objects with a dossier
 }
 
 var _ grading.Registry = (*Registry)(nil)
@@ -40,10 +41,11 @@ func (r *Registry) AddGrading(_ context.Context, rec grading.Record, ev ledger.E
 	if err := rec.Validate(); err != nil {
 		return ledger.Receipt{}, err
 	}
-	for _, l := range r.holds[rec.System] {
-		if !rec.Grade.Carries(l) {
-			return ledger.Receipt{}, fmt.Errorf("%w: %s", grading.ErrBelowHoldings, l)
-		}
+	if r.files[rec.System] {
+		return ledger.Receipt{}, grading.ErrProcedure
+	}
+	if err := r.carries(rec); err != nil {
+		return ledger.Receipt{}, err
 	}
 	if rows := r.rows[rec.System]; len(rows) > 0 && rows[len(rows)-1].Version >= rec.Version {
 		return ledger.Receipt{}, fmt.Errorf("%w: version %d is taken", grading.ErrInvalid, rec.Version)
@@ -56,6 +58,15 @@ func (r *Registry) AddGrading(_ context.Context, rec grading.Record, ev ledger.E
 		r.rows[rec.System] = append(r.rows[rec.System], rec)
 	}
 	return rc, err
+}
+
+func (r *Registry) carries(rec grading.Record) error {
+	for _, l := range r.holds[rec.System] {
+		if !rec.Grade.Carries(l) {
+			return fmt.Errorf("%w: %s", grading.ErrBelowHoldings, l)
+		}
+	}
+	return nil
 }
 
 // Grading returns the newest version that is neither draft nor proposed.

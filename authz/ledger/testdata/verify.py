@@ -28,8 +28,9 @@ check(head["entries"] == end["entries"] == len(rows), "count of entries")
 prev, last, leaves, ids, erased = bytes(32), 0, [], set(), 0
 for seq, row in enumerate(rows):
     header = base64.b64decode(row["header"], validate=True)
-    check(len(header) == 126, "header of %d" % seq)
-    ver, shard, epoch, n, ms, cls, p, commit, policy = struct.unpack(">BIQQQB32s32s32s", header)
+    check(len(header) == 118, "header of %d" % seq)
+    ver, shard, epoch, n, ms, cls, p, commit, policy = struct.unpack(">BII6s6sB32s32s32s", header)
+    n, ms = int.from_bytes(n, "big"), int.from_bytes(ms, "big")
     check(ver == 1 and shard == head["shard"] and n == seq == row["seq"], "header of %d" % seq)
     check(p == prev, "chain at %d" % seq)
     check(ms >= last, "time at %d" % seq)

@@ -1,6 +1,8 @@
-// Package wire holds the JSON shapes of the house's own API, for the server
-// (internal/api) and its clients (internal/agent). Binary values are base64;
-// times are RFC 3339 in UTC; digests are SM3 in lower-case hex.
+// Package wire holds the shapes that travel: the JSON of the house's own API
+// and the signed header of an envelope, for the server (internal/api,
+// internal/exchange) and its clients (internal/agent). Binary values are base64;
+// times are RFC 3339 in UTC; digests are SM3 in lower-case hex. A leaf: it
+// imports only leaves.
 package wire
 
 import (
@@ -18,7 +20,6 @@ const (
 	PathVerify    = "/api/v1/verifications"
 	PathTransfers = "/api/v1/transfers"
 	PathHead      = "/api/v1/ledger/head"
-	PathExport    = "/api/v1/ledger/export"
 )
 
 // Status is what anybody may know.

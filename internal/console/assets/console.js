@@ -2,7 +2,7 @@
 // Move it into the form and out of the address bar.
 const door = document.getElementById("door");
 if (door && location.hash.length > 1) {
-  door.elements.namedItem("secret").value = decodeURIComponent(location.hash.slice(1));
+  door.elements.namedItem("secret").value = location.hash.slice(1);
   history.replaceState(null, "", location.pathname);
 }
 

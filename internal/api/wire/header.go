@@ -1,15 +1,11 @@
-package exchange
+package wire
 
 import (
 	"bytes"
-	"crypto/ecdsa"
 	"encoding/json"
 	"fmt"
 	"io"
 	"time"
-
-	"github.com/emmansun/gmsm/sm2"
-	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/authz/level"
 )
@@ -28,10 +24,11 @@ type Header struct {
 	SentAt   time.Time   `json:"sent_at"`
 }
 
-func (h Header) encode() ([]byte, error) {
+// Encode is the form that is signed.
+func (h Header) Encode() ([]byte, error) {
 	b, err := json.Marshal(h)
 	if err != nil {
-		return nil, fmt.Errorf("exchange: encode header: %w", err)
+		return nil, fmt.Errorf("wire: encode header: %w", err)
 	}
 	return b, nil
 }
@@ -42,13 +39,13 @@ func ParseHeader(b []byte) (Header, error) {
 	dec.DisallowUnknownFields()
 	var h Header
 	if err := dec.Decode(&h); err != nil {
-		return Header{}, fmt.Errorf("exchange: header: %w", err)
+		return Header{}, fmt.Errorf("wire: header: %w", err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return Header{}, fmt.Errorf("exchange: header: data after the object")
+		return Header{}, fmt.Errorf("wire: header: data after the object")
 	}
 	if err := h.Label.Validate(); err != nil {
-		return Header{}, fmt.Errorf("exchange: header: %w", err)
+		return Header{}, fmt.Errorf("wire: header: %w", err)
 	}
 	return h, nil
 }
@@ -58,10 +55,4 @@ func ParseHeader(b []byte) (Header, error) {
 // each ended by a newline.
 func ReceiptPayload(transfer, documentSM3 string) []byte {
 	return []byte("yinxin/receipt/v1\n" + transfer + "\n" + documentSM3 + "\n")
-}
-
-// sm2Public returns the certificate's key when it is one on the SM2 curve.
-func sm2Public(cert *smx509.Certificate) (*ecdsa.PublicKey, bool) {
-	pub, ok := cert.PublicKey.(*ecdsa.PublicKey)
-	return pub, ok && pub.Curve == sm2.P256()
 }

@@ -1,4 +1,4 @@
-package exchange
+package wire
 
 import (
 	"strings"
@@ -12,7 +12,7 @@ func TestParseHeader(t *testing.T) {
 	if err != nil || h.Transfer != "t" || h.Label.Level != 3 {
 		t.Fatalf("%+v, %v", h, err)
 	}
-	b, err := h.encode()
+	b, err := h.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}

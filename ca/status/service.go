@@ -1,0 +1,264 @@
+package status
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/emmansun/gmsm/sm2"
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/lint/crl"
+	"github.com/yinxin-gov/yinxin/ca/profile"
+)
+
+// Config of a Service. Fields without another word are required.
+type Config struct {
+	Authorities []Authority
+	Registry    Registry
+	Lists       Lists
+	Published   Published
+	// Site says which addresses certificates name. CRL ends in "{issuer}.crl";
+	// Shards is how many partitions are published beside the complete list.
+	Site  profile.Site
+	Actor ledger.Actor // who publishes lists: the house
+	Now   func() time.Time
+	Rand  io.Reader
+	NewID func() string // ids of ledger events, UUIDv7
+	Log   *slog.Logger  // failures of the timer, of answers; nil: nowhere
+
+	FullEvery     time.Duration // 0: 12 hours
+	FullValidity  time.Duration // thisUpdate to nextUpdate; 0: three times FullEvery
+	DeltaEvery    time.Duration // 0: 30 minutes
+	DeltaValidity time.Duration // 0: three times DeltaEvery
+	// ExpiredMargin is how long an expired certificate stays listed, at least
+	// FullValidity: it has to appear on a full list after its end (RFC 5280
+	// 3.3). 0: FullValidity and a day.
+	ExpiredMargin time.Duration
+
+	OCSPValidity time.Duration // of an answer; 0: one hour
+	// MaxAge lets HTTP caches answer in our place for so long, at most until
+	// nextUpdate. 0: caches ask again each time, so that a revocation is seen
+	// at once; an unchanged answer then costs a 304 and no signature.
+	MaxAge time.Duration
+	// CacheSize bounds the signed answers kept, which serve again while the row
+	// is unchanged. 0: 4096; negative: none.
+	CacheSize int
+}
+
+// Authority is one issuer that the service speaks for.
+type Authority struct {
+	Certificate *smx509.Certificate
+	Signer      crypto.Signer // its key, from custody; signs messages
+	// Responder signs OCSP answers in place of the authority (profiles sm2-ocsp
+	// and ecdsa-ocsp), with ResponderKey, until SetResponder brings the next.
+	// Both nil: the authority signs itself.
+	Responder    *smx509.Certificate
+	ResponderKey crypto.Signer
+}
+
+// Service builds lists and answers OCSP. It is safe for concurrent use.
+type Service struct {
+	cfg     Config
+	issuers []*issuer
+	linter  *crl.Linter
+	cache   *answers
+	served  *listCache
+}
+
+// issuer is an Authority, checked.
+type issuer struct {
+	Authority
+	id     string
+	shards []string // "" is the complete list
+	hashes []issuerHash
+	lists  signing
+	answer atomic.Pointer[signing] // who signs OCSP
+}
+
+// New refuses an authority that does not fit its key, and a timer under which
+// lists would end before the next one comes.
+func New(cfg Config) (*Service, error) {
+	switch {
+	case cfg.Registry == nil, cfg.Lists == nil, cfg.Published == nil, cfg.Now == nil, cfg.Rand == nil, cfg.NewID == nil:
+		return nil, errors.New("status: needs registry, lists, clock, randomness and ids")
+	case cfg.Actor.Kind == "" || cfg.Actor.ID == "":
+		return nil, errors.New("status: needs the actor of its events")
+	case len(cfg.Authorities) == 0:
+		return nil, errors.New("status: speaks for no authority")
+	case !strings.HasSuffix(cfg.Site.CRL, "/{issuer}.crl"):
+		return nil, errors.New("status: addresses of lists have to end in /{issuer}.crl")
+	}
+	if err := cfg.Site.Validate(); err != nil {
+		return nil, err
+	}
+	if err := cfg.times(); err != nil {
+		return nil, err
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.CacheSize == 0 {
+		cfg.CacheSize = 4096
+	}
+	s := &Service{cfg: cfg, linter: crl.New(), cache: newAnswers(cfg.CacheSize), served: newListCache()}
+	for _, a := range cfg.Authorities {
+		i, err := newIssuer(a, cfg.Site.Shards, cfg.Now())
+		if err != nil {
+			return nil, err
+		}
+		if s.issuer(i.id) != nil {
+			return nil, fmt.Errorf("status: authority %q is given twice", a.Certificate.Subject)
+		}
+		s.issuers = append(s.issuers, i)
+	}
+	return s, nil
+}
+
+func (c *Config) times() error {
+	for _, d := range []struct {
+		is   *time.Duration
+		zero func() time.Duration
+	}{
+		{&c.FullEvery, func() time.Duration { return 12 * time.Hour }},
+		{&c.FullValidity, func() time.Duration { return 3 * c.FullEvery }},
+		{&c.DeltaEvery, func() time.Duration { return 30 * time.Minute }},
+		{&c.DeltaValidity, func() time.Duration { return 3 * c.DeltaEvery }},
+		{&c.ExpiredMargin, func() time.Duration { return c.FullValidity + 24*time.Hour }},
+		{&c.OCSPValidity, func() time.Duration { return time.Hour }},
+	} {
+		if *d.is == 0 {
+			*d.is = d.zero()
+		}
+		// Lists and answers carry whole seconds.
+		if *d.is < time.Second {
+			return fmt.Errorf("status: a period of %s", *d.is)
+		}
+	}
+	switch {
+	case c.FullEvery > c.FullValidity || c.DeltaEvery > c.DeltaValidity:
+		return errors.New("status: a list would end before the next one comes")
+	case c.ExpiredMargin < c.FullValidity:
+		return errors.New("status: an expired certificate has to stay listed for the validity of a full list")
+	case c.MaxAge < 0:
+		return errors.New("status: MaxAge is negative")
+	}
+	return nil
+}
+
+func newIssuer(a Authority, shards int, now time.Time) (*issuer, error) {
+	if a.Certificate == nil || a.Signer == nil {
+		return nil, errors.New("status: an authority without certificate or key")
+	}
+	name := a.Certificate.Subject.String()
+	lists, err := newSigning(a.Certificate, a.Signer)
+	if err != nil {
+		return nil, fmt.Errorf("status: authority %q: %w", name, err)
+	}
+	i := &issuer{Authority: a, id: ca.IssuerID(a.Certificate), shards: []string{""}, lists: lists}
+	i.answer.Store(&lists)
+	for n := 1; shards > 1 && n <= shards; n++ {
+		i.shards = append(i.shards, fmt.Sprintf("%dof%d", n, shards))
+	}
+	if i.hashes, err = issuerHashes(a.Certificate); err != nil {
+		return nil, fmt.Errorf("status: authority %q: %w", name, err)
+	}
+	if a.Responder == nil && a.ResponderKey == nil {
+		return i, nil
+	}
+	return i, i.delegate(a.Responder, a.ResponderKey, now)
+}
+
+// SetResponder puts a renewed responder in the place of the last: its profile
+// lives 30 days, and a service runs longer. What it refuses changes nothing.
+func (s *Service) SetResponder(issuerID string, responder *smx509.Certificate, key crypto.Signer) error {
+	i := s.issuer(issuerID)
+	if i == nil {
+		return fmt.Errorf("%w: %q", ErrUnknownIssuer, issuerID)
+	}
+	return i.delegate(responder, key, s.cfg.Now())
+}
+
+// delegate accepts a responder that the authority issued itself (RFC 6960
+// 4.2.2.2), for this and in its period.
+func (i *issuer) delegate(responder *smx509.Certificate, key crypto.Signer, now time.Time) error {
+	name := i.Certificate.Subject.String()
+	if responder == nil || key == nil {
+		return fmt.Errorf("status: responder of %q without certificate or key", name)
+	}
+	g, err := newSigning(responder, key)
+	if err != nil {
+		return fmt.Errorf("status: responder of %q: %w", name, err)
+	}
+	if err := responder.CheckSignatureFrom(i.Certificate); err != nil {
+		return fmt.Errorf("status: responder of %q was not issued by it: %w", name, err)
+	}
+	switch {
+	case !slices.Contains(responder.ExtKeyUsage, smx509.ExtKeyUsageOCSPSigning):
+		return fmt.Errorf("status: responder of %q may not sign answers", name)
+	case now.Before(responder.NotBefore) || now.After(responder.NotAfter):
+		return fmt.Errorf("status: responder of %q is out of its period", name)
+	}
+	g.embed = responder.Raw
+	i.answer.Store(&g)
+	return nil
+}
+
+func (s *Service) issuer(id string) *issuer {
+	for _, i := range s.issuers {
+		if i.id == id {
+			return i
+		}
+	}
+	return nil
+}
+
+// Issuers are the ids of all authorities, as in addresses.
+func (s *Service) Issuers() []string {
+	out := make([]string, len(s.issuers))
+	for n, i := range s.issuers {
+		out[n] = i.id
+	}
+	return out
+}
+
+// signing is a key with the way it signs messages.
+type signing struct {
+	cert  *smx509.Certificate
+	key   crypto.Signer
+	opts  crypto.SignerOpts
+	sm2   bool
+	embed []byte // DER for the answer's certs; nil: the receiver has it
+}
+
+func newSigning(cert *smx509.Certificate, key crypto.Signer) (signing, error) {
+	public, ok := key.Public().(*ecdsa.PublicKey)
+	if certified, isEC := cert.PublicKey.(*ecdsa.PublicKey); !ok || !isEC || !public.Equal(certified) {
+		return signing{}, errors.New("the signer does not hold the key of the certificate")
+	}
+	s := signing{cert: cert, key: key, opts: crypto.SHA256}
+	if s.sm2 = public.Curve == sm2.P256(); s.sm2 {
+		s.opts = sm2.DefaultSM2SignerOpts
+	}
+	return s, nil
+}
+
+func (g signing) sign(rand io.Reader, msg []byte) ([]byte, error) {
+	return crypto.SignMessage(g.key, rand, msg, g.opts)
+}
+
+func (g signing) algorithm() smx509.SignatureAlgorithm {
+	if g.sm2 {
+		return smx509.SM2WithSM3
+	}
+	return smx509.ECDSAWithSHA256
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/yinxin-gov/yinxin/internal/agent"
+)
+
+// agentFlags are common to all commands of a system.
+type agentFlags struct{ url, root, sm2Root, dir, system string }
+
+// config reads the two roots that everything else is checked against.
+func (f agentFlags) config() (agent.Config, error) {
+	cfg := agent.Config{URL: f.url, Dir: f.dir, System: f.system}
+	der, err := readRoot(f.root)
+	if err == nil {
+		cfg.TLSRoot, err = x509.ParseCertificate(der)
+	}
+	if err != nil {
+		return cfg, fail(fmt.Errorf("--root %s: %w", f.root, err), "agent.hint.roots")
+	}
+	if der, err = readRoot(f.sm2Root); err == nil {
+		cfg.SM2Root, err = smx509.ParseCertificate(der)
+	}
+	if err != nil {
+		return cfg, fail(fmt.Errorf("--sm2-root %s: %w", f.sm2Root, err), "agent.hint.roots")
+	}
+	return cfg, nil
+}
+
+func readRoot(file string) ([]byte, error) {
+	raw, err := readFile(file, maxCertFile)
+	if err != nil {
+		return nil, err
+	}
+	block, rest := pem.Decode(raw)
+	if block == nil || block.Type != "CERTIFICATE" || len(strings.TrimSpace(string(rest))) > 0 {
+		return nil, errNoCertificate
+	}
+	return block.Bytes, nil
+}
+
+// open loads the folder of an enrolled system.
+func (f agentFlags) open() (*agent.Agent, error) {
+	cfg, err := f.config()
+	if err != nil {
+		return nil, err
+	}
+	a, err := agent.Open(cfg)
+	return a, hinted(err)
+}
+
+// hinted gives an error of the agent its hint.
+func hinted(err error) error {
+	if err == nil {
+		return nil
+	}
+	var p *agent.ProblemError
+	if errors.As(err, &p) {
+		hint := "agent.hint.refused"
+		switch {
+		case p.Code == "enrol.token":
+			hint = "agent.hint.token"
+		case strings.HasPrefix(p.Code, "peer."):
+			hint = "agent.hint.peer"
+		}
+		return fail(errors.New(printable(err.Error())), hint)
+	}
+	for _, h := range []struct {
+		err  error
+		hint string
+	}{
+		{agent.ErrEnrolled, "agent.hint.enrolled"}, {agent.ErrFiles, "agent.hint.files"}, {agent.ErrEnvelope, "agent.hint.envelope"},
+		{agent.ErrServer, "agent.hint.server"}, {agent.ErrConfig, "agent.hint.url"},
+	} {
+		if errors.Is(err, h.err) {
+			return fail(err, h.hint)
+		}
+	}
+	return fail(err, "agent.hint.refused")
+}

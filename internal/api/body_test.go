@@ -1,0 +1,143 @@
+package api
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
+	"github.com/yinxin-gov/yinxin/internal/exchange"
+)
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// What a client sends wrongly is told by place and kind, never repeated.
+func TestBadRequests(t *testing.T) {
+	h := newHouse(t)
+	const token = "token-token-token-token"
+	long := strings.Repeat("x", 300)
+	for name, tc := range map[string]struct {
+		path, body, mediaType string
+		status                int
+		code                  string
+	}{
+		"no body":            {wire.PathEnrol, "", "", 400, "request.malformed"},
+		"no JSON":            {wire.PathEnrol, token + secret, "", 400, "request.malformed"},
+		"JSON cut short":     {wire.PathEnrol, `{"token":"` + token, "", 400, "request.malformed"},
+		"unknown field":      {wire.PathEnrol, `{"token":"` + token + `","sm2_csr":"AQID","admin":"` + secret + `"}`, "", 422, "request.invalid"},
+		"field missing":      {wire.PathEnrol, `{"token":"` + token + `"}`, "", 422, "request.invalid"},
+		"token too long":     {wire.PathEnrol, `{"token":"` + long + `","sm2_csr":"AQID"}`, "", 422, "request.invalid"},
+		"token no string":    {wire.PathEnrol, `{"token":["` + token + `"],"sm2_csr":"AQID"}`, "", 422, "request.invalid"},
+		"CSR no base64":      {wire.PathEnrol, `{"token":"` + token + `","sm2_csr":"?` + secret + `"}`, "", 422, "request.invalid"},
+		"CSR too long":       {wire.PathEnrol, `{"token":"` + token + `","sm2_csr":"` + strings.Repeat("AAAA", 5000) + `"}`, "", 422, "request.invalid"},
+		"body too large":     {wire.PathEnrol, `{"token":"` + strings.Repeat("x", maxJSON) + `"}`, "", 413, "request.too_large"},
+		"other media type":   {wire.PathEnrol, `token=` + token, "application/x-www-form-urlencoded", 415, "request.media_type"},
+		"document no base64": {wire.PathTransfers, strings.Replace(goodSend, "5paH5Lu2", secret, 1), "", 422, "request.invalid"},
+		"name too long":      {wire.PathTransfers, strings.Replace(goodSend, "通知.ofd", long, 1), "", 422, "request.invalid"},
+		"null":               {wire.PathTransfers, "null", "", 422, "request.invalid"},
+		"receipt too long":   {wire.PathTransfers + "/t-1/receipt", `{"signature":"` + strings.Repeat("AAAA", 100) + `"}`, "", 422, "request.invalid"},
+		"id too long":        {wire.PathTransfers + "/" + long + "/receipt", `{"signature":"AQIDBAUGBwg="}`, "", 422, "request.invalid"},
+		"unknown route":      {"/api/v2/things", "{}", "", 404, "route.unknown"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set := []string{"Content-Type", "application/json"}
+			if tc.mediaType != "" {
+				set[1] = tc.mediaType
+			}
+			a := h.do("POST", tc.path, true, strings.NewReader(tc.body), set...)
+			if a.status != tc.status || a.p.Code != tc.code {
+				t.Errorf("%d %s", a.status, a.raw)
+			}
+			if strings.Contains(a.raw, token) || strings.Contains(a.raw, long[:maxFieldText+1]) {
+				t.Errorf("repeats what was sent: %s", a.raw)
+			}
+		})
+	}
+	if h.calls != 0 {
+		t.Errorf("%d calls got through", h.calls)
+	}
+	if a := h.do("PUT", wire.PathEnrol, false, nil); a.status != 404 {
+		t.Errorf("another method: %d %s", a.status, a.raw)
+	}
+}
+
+// A document of exactly the limit passes, one byte more does not.
+func TestVerify_Limit(t *testing.T) {
+	h := newHouse(t)
+	var got int
+	h.verify = func(d []byte) { got = len(d) }
+	if a := h.do("POST", wire.PathVerify, false, io.LimitReader(zeros{}, maxDocument)); a.status != 200 || got != maxDocument {
+		t.Errorf("at the limit: %d, %d bytes", a.status, got)
+	}
+	if a := h.do("POST", wire.PathVerify, false, io.LimitReader(zeros{}, maxDocument+1)); a.status != 413 {
+		t.Errorf("over the limit: %d", a.status)
+	}
+	if a := h.do("POST", wire.PathVerify, false, nil); a.status != 400 {
+		t.Errorf("empty: %d", a.status)
+	}
+	if maxDocument != exchange.MaxDocument {
+		t.Error("API and exchange take different sizes")
+	}
+}
+
+// Large bodies wait for one another, small ones never do.
+func TestLargeBodiesAtOnce(t *testing.T) {
+	h := newHouse(t)
+	busy, release := make(chan struct{}, 16), make(chan struct{})
+	h.verify = func(d []byte) {
+		if len(d) > maxJSON {
+			busy <- struct{}{}
+			<-release
+		}
+	}
+	done := make(chan int, largeBodies+1)
+	for range largeBodies + 1 {
+		go func() { done <- h.do("POST", wire.PathVerify, false, io.LimitReader(zeros{}, maxJSON+1)).status }()
+	}
+	for range largeBodies {
+		<-busy
+	}
+	if a := h.do("POST", wire.PathVerify, false, strings.NewReader("small")); a.status != 200 {
+		t.Errorf("a small body: %d", a.status)
+	}
+	select {
+	case <-busy:
+		t.Error("one more than allowed is under way")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(release)
+	for range largeBodies + 1 {
+		if s := <-done; s != 200 {
+			t.Errorf("answered %d", s)
+		}
+	}
+}
+
+// An envelope that cannot be read to its end is no complete answer.
+func TestEnvelope_BrokenOff(t *testing.T) {
+	h := newHouse(t)
+	h.broken = true
+	req, err := http.NewRequestWithContext(t.Context(), "GET", h.url+wire.PathTransfers+"/t-1/envelope", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set(testPeer, "1")
+	resp, err := http.DefaultClient.Do(req)
+	if err == nil {
+		_, err = io.ReadAll(resp.Body)
+		resp.Body.Close()
+	}
+	if err == nil || !strings.Contains(h.logged(), "not delivered whole") {
+		t.Errorf("%v, log %s", err, h.logged())
+	}
+	if h.closed != 1 {
+		t.Error("the envelope was left open")
+	}
+}

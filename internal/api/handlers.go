@@ -1,0 +1,172 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
+	"github.com/yinxin-gov/yinxin/internal/exchange"
+	"github.com/yinxin-gov/yinxin/signer/verify"
+)
+
+type handlers struct{ cfg Config }
+
+type body[T any] struct{ Body T }
+
+func (h *handlers) status(ctx context.Context, _ *struct{}) (*body[wire.Status], error) {
+	return &body[wire.Status]{h.cfg.Status(ctx)}, nil
+}
+
+func (h *handlers) anchors(context.Context, *struct{}) (*body[wire.Anchors], error) {
+	return &body[wire.Anchors]{h.cfg.Anchors}, nil
+}
+
+func (h *handlers) head(ctx context.Context, _ *struct{}) (*body[wire.Head], error) {
+	hd, err := h.cfg.Ledger.LedgerHead(ctx)
+	if err != nil {
+		return nil, h.problem(ctx, err)
+	}
+	return &body[wire.Head]{hd}, nil
+}
+
+func (h *handlers) enrol(ctx context.Context, in *body[wire.EnrolRequest]) (*body[wire.EnrolAnswer], error) {
+	ans, err := h.cfg.Enroller.Enrol(ctx, in.Body.Token, in.Body.SM2CSR)
+	if err != nil {
+		return nil, h.problem(ctx, err)
+	}
+	return &body[wire.EnrolAnswer]{ans}, nil
+}
+
+type rawBody struct {
+	RawBody []byte `contentType:"application/octet-stream"`
+}
+
+func (h *handlers) verify(ctx context.Context, in *rawBody) (*body[verify.Report], error) {
+	rep, err := h.cfg.Verify(ctx, in.RawBody)
+	if err != nil {
+		return nil, h.problem(ctx, err)
+	}
+	return &body[verify.Report]{rep}, nil
+}
+
+func (h *handlers) send(ctx context.Context, in *body[wire.SendRequest]) (*body[wire.Transfer], error) {
+	actor, err := caller(ctx)
+	if err != nil {
+		return nil, h.problem(ctx, err)
+	}
+	b := in.Body
+	t, _, rcpt, err := h.cfg.Exchange.Send(ctx, actor, exchange.SendRequest{
+		FromSystem: actor.ID, ToSystem: b.To, Resource: b.Resource, Purpose: b.Purpose, Fields: b.Fields, Carriers: b.Carriers,
+		Name: b.Name, Document: b.Document, RequestID: requestID(ctx),
+	})
+	if err != nil {
+		return nil, h.problem(ctx, err)
+	}
+	out := toWire(t)
+	out.Receipt = rcpt
+	return &body[wire.Transfer]{out}, nil
+}
+
+func (h *handlers) inbox(ctx context.Context, _ *struct{}) (*body[[]wire.Transfer], error) {
+	actor, err := caller(ctx)
+	if err != nil {
+		return nil, h.problem(ctx, err)
+	}
+	ts, err := h.cfg.Exchange.Inbox(ctx, actor.ID)
+	if err != nil {
+		return nil, h.problem(ctx, err)
+	}
+	out := make([]wire.Transfer, len(ts))
+	for i, t := range ts {
+		out[i] = toWire(t)
+	}
+	return &body[[]wire.Transfer]{out}, nil
+}
+
+type idPath struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+func (h *handlers) envelope(ctx context.Context, in *idPath) (*huma.StreamResponse, error) {
+	actor, err := caller(ctx)
+	if err != nil {
+		return nil, h.problem(ctx, err)
+	}
+	_, rc, err := h.cfg.Exchange.Fetch(ctx, actor, in.ID)
+	if err != nil {
+		return nil, h.problem(ctx, err)
+	}
+	return &huma.StreamResponse{Body: func(hctx huma.Context) {
+		defer rc.Close()
+		_, w := humachi.Unwrap(hctx)
+		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(sendTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			h.cfg.Log.WarnContext(ctx, "no deadline for an envelope", "transfer", in.ID, "error", err)
+		}
+		hctx.SetHeader("Content-Type", "application/octet-stream")
+		if _, err := io.Copy(hctx.BodyWriter(), rc); err != nil {
+			h.cfg.Log.WarnContext(ctx, "envelope not delivered whole", "transfer", in.ID, "error", err)
+			// The status is out: only a broken connection tells the client.
+			panic(http.ErrAbortHandler)
+		}
+	}}, nil
+}
+
+// receiptInput names its path parameter itself: huma sets no field of an
+// embedded unexported struct.
+type receiptInput struct {
+	ID   string `path:"id" maxLength:"64"`
+	Body wire.ReceiptRequest
+}
+
+func (h *handlers) receipt(ctx context.Context, in *receiptInput) (*body[wire.Transfer], error) {
+	actor, err := caller(ctx)
+	if err != nil {
+		return nil, h.problem(ctx, err)
+	}
+	t, rcpt, err := h.cfg.Exchange.Receive(ctx, actor, in.ID, in.Body.Signature)
+	if err != nil {
+		return nil, h.problem(ctx, err)
+	}
+	out := toWire(t)
+	out.Receipt = rcpt
+	return &body[wire.Transfer]{out}, nil
+}
+
+// limitLarge lets a few large bodies in at a time, because each stands in
+// memory as a whole. Small ones never wait.
+func (h *handlers) limitLarge() func(huma.Context, func(huma.Context)) {
+	slots := make(chan struct{}, largeBodies)
+	return func(hctx huma.Context, next func(huma.Context)) {
+		r, w := humachi.Unwrap(hctx)
+		if r.ContentLength >= 0 && r.ContentLength <= maxJSON {
+			next(hctx)
+			return
+		}
+		wait := time.NewTimer(largeWait)
+		defer wait.Stop()
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+			next(hctx)
+		case <-wait.C:
+			h.write(hctx.Context(), w, errBusy)
+		case <-hctx.Context().Done():
+			h.write(hctx.Context(), w, fmt.Errorf("%w: %w", errBusy, hctx.Context().Err()))
+		}
+	}
+}
+
+func toWire(t exchange.Transfer) wire.Transfer {
+	return wire.Transfer{
+		ID: t.ID, From: t.FromSystem, To: t.ToSystem, Resource: t.Resource, Purpose: t.Purpose, Label: t.Label, Name: t.Name,
+		Document: t.Document, Decision: t.Decision, Agreement: t.Agreement, Holding: t.Holding, State: string(t.State),
+		SentAt: t.SentAt, FetchedAt: t.FetchedAt, ReceivedAt: t.ReceivedAt,
+	}
+}

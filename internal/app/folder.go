@@ -1,0 +1,61 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// claimFolder makes the data folder, or takes an empty one. undo removes what
+// was put into it, and the folder when it was made here.
+func claimFolder(dir string) (undo func() error, err error) {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrFolder, err)
+		}
+		undo = func() error { return os.RemoveAll(dir) }
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrFolder, err)
+	case len(entries) > 0:
+		return nil, fmt.Errorf("%w: %s is not empty", ErrInitialised, dir)
+	default:
+		if err := os.Chmod(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrFolder, err)
+		}
+		undo = func() error { return emptyFolder(dir) }
+	}
+	for _, sub := range []string{dirAnchors, dirBlobs} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
+			return nil, errors.Join(fmt.Errorf("%w: %w", ErrFolder, err), undo())
+		}
+	}
+	return undo, nil
+}
+
+func emptyFolder(dir string) error {
+	entries, err := os.ReadDir(dir)
+	errs := []error{err}
+	for _, e := range entries {
+		errs = append(errs, os.RemoveAll(filepath.Join(dir, e.Name())))
+	}
+	return errors.Join(errs...)
+}
+
+// private refuses a data folder that others may read.
+func private(dir string) error {
+	fi, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("%w: %s", ErrNotInitialised, dir)
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrFolder, err)
+	case !fi.IsDir():
+		return fmt.Errorf("%w: %s is not a folder", ErrFolder, dir)
+	case fi.Mode().Perm()&0o077 != 0:
+		return fmt.Errorf("%w: %s has mode %04o, want 0700", ErrFolder, dir, fi.Mode().Perm())
+	}
+	return nil
+}

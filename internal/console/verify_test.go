@@ -1,0 +1,92 @@
+package console
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/yinxin-gov/yinxin/signer/verify"
+)
+
+func TestVerify_Report(t *testing.T) {
+	h := newHouse(t)
+	h.report = sampleReport()
+	body, mediaType := form("document", "通知.ofd", []byte("bytes"))
+	w := h.do("POST", "/console/verify", body, func(r *http.Request) { r.Header.Set("Content-Type", mediaType) })
+	if w.Code != 200 || string(h.got) != "bytes" {
+		t.Fatalf("%d, verified %q", w.Code, h.got)
+	}
+	page := w.Body.String()
+	contains(t, page, `<h2 class="verdict invalid">✗ 无效`, "通知.ofd", "✗ 已被改动", "样例区民政局", "GB/T 38540-2020", "2026-07-01 17:00:00",
+		`<tr class="fail"><th scope="row">受保护文件的摘要<small>sig.references</small></th><td>✗ 不通过</td>`, "/Doc_0/Pages/Page_0/Content.xml",
+		`<tr class="indeterminate">`, "– 未检查", "没有撤销信息", "/Doc_0/Attach/added.xml", "签章时间为签章方自报", "/extra.txt", "压缩包结构", "不是司法鉴定意见")
+	for _, raw := range []string{"{time.claimed", "verify.reason.", "verify.warning.", "verify.check.", "&lt;nil&gt;"} {
+		if strings.Contains(page, raw) {
+			t.Errorf("the page shows %q", raw)
+		}
+	}
+}
+
+// Everything that a document or a client says is hostile.
+func TestVerify_HostileText(t *testing.T) {
+	h := newHouse(t)
+	evil := "</td><script>alert(1)</script>\u202egpj.exe\x1b[2J"
+	h.report = sampleReport()
+	s := &h.report.Signatures[0]
+	s.ID, s.Seal, s.Signer, s.Standard, s.SignedAt = evil, evil, evil, evil, evil
+	s.Checks[1].Detail, s.Coverage.Uncovered[0], s.Coverage.Covered[0], h.report.Warnings[1].Path = evil, evil, evil, evil
+	for _, name := range []string{evil, `"><img src=x onerror=alert(1)>.ofd`, "..\\..\\x.ofd", strings.Repeat("长", 5000)} {
+		body, mediaType := form("document", name, []byte("x"))
+		page := h.do("POST", "/console/verify", body, func(r *http.Request) { r.Header.Set("Content-Type", mediaType) }).Body.String()
+		for _, bad := range []string{"<script>alert", "<img", "\u202e", "\x1b"} {
+			if strings.Contains(page, bad) {
+				t.Errorf("name %.20q: the page holds %q", name, bad)
+			}
+		}
+	}
+}
+
+func TestVerify_Refusals(t *testing.T) {
+	good := func(field string, content []byte) func() (io.Reader, string) {
+		return func() (io.Reader, string) { b, m := form(field, "a.ofd", content); return b, m }
+	}
+	for name, tc := range map[string]struct {
+		body func() (io.Reader, string)
+		err  error
+		code int
+		want string
+	}{
+		"no form":       {func() (io.Reader, string) { return strings.NewReader("x=1"), "application/x-www-form-urlencoded" }, nil, 400, "没有收到文件"},
+		"another field": {good("other", []byte("x")), nil, 400, "没有收到文件"},
+		"empty file":    {good("document", nil), nil, 400, "没有收到文件"},
+		"form cut short": {func() (io.Reader, string) {
+			b, m := form("document", "a.ofd", []byte("x"))
+			return bytes.NewReader(b.Bytes()[:b.Len()-20]), m
+		}, nil, 400, "没有收到文件"},
+		"too large":        {good("document", make([]byte, maxUpload+1)), nil, 413, "超过 64 MB"},
+		"form too large":   {good("other", make([]byte, maxUpload+maxFrame+1)), nil, 413, "超过 64 MB"},
+		"not a document":   {good("document", []byte("x")), fmt.Errorf("%s: %w", inside, verify.ErrNotDocument), 422, "不是可读取的"},
+		"bomb":             {good("document", []byte("x")), fmt.Errorf("%s: %w", inside, verify.ErrLimit), 422, "超出核验限度"},
+		"register is down": {good("document", []byte("x")), errors.New(inside), 500, "服务内部出错"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.err = tc.err
+			body, mediaType := tc.body()
+			w := h.do("POST", "/console/verify", body, func(r *http.Request) { r.Header.Set("Content-Type", mediaType) })
+			if w.Code != tc.code {
+				t.Errorf("%d", w.Code)
+			}
+			contains(t, w.Body.String(), tc.want, `role="alert"`)
+		})
+	}
+	h := newHouse(t)
+	body, mediaType := form("document", "a.ofd", make([]byte, maxUpload))
+	if w := h.do("POST", "/console/verify", body, func(r *http.Request) { r.Header.Set("Content-Type", mediaType) }); w.Code != 200 {
+		t.Errorf("a document of exactly the limit: %d", w.Code)
+	}
+}

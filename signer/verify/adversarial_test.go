@@ -1,0 +1,310 @@
+package verify
+
+import (
+	"archive/zip"
+	"bytes"
+	"compress/flate"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/signer/ofd"
+)
+
+// budget is what the refusal of a hostile document may allocate in all, which
+// bounds what it holds at any time.
+const budget = 100 << 20
+
+// hostile judges a document and reports what that took. Times are printed, not
+// asserted: the limit of the issue is one second.
+func hostile(t *testing.T, data []byte) (Report, error) {
+	t.Helper()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	from := time.Now()
+	rep, err := Document(context.Background(), data, Options{})
+	took := time.Since(from)
+	runtime.ReadMemStats(&after)
+	used := after.TotalAlloc - before.TotalAlloc
+	t.Logf("%d bytes: %v, %.1f MB allocated in all", len(data), took.Round(time.Millisecond), float64(used)/(1<<20))
+	if used > budget {
+		t.Errorf("%d bytes allocated", used)
+	}
+	return rep, err
+}
+
+// The bombs of these tests do inflate to what they should.
+func TestBombsAreReal(t *testing.T) {
+	var out bytes.Buffer
+	zw := zip.NewWriter(&out)
+	if err := errors.Join(zeros(zw, "b", 64<<20, 64<<20), zw.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := zip.NewReader(bytes.NewReader(out.Bytes()), int64(out.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := r.File[0].OpenRaw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, flate.NewReader(raw)); n != 64<<20 || err != nil || out.Len() > 1<<20 {
+		t.Fatalf("%d bytes of %d: %v", n, out.Len(), err)
+	}
+}
+
+// Documents that are refused as a whole: the limits of the container.
+func TestHostileContainersAreRefused(t *testing.T) {
+	w := newWorld(t)
+	sealed := w.put(w.notice(), false)
+	add := func(write func(*zip.Writer) error) []byte { return addRaw(t, sealed, write) }
+	for name, c := range map[string]struct {
+		data []byte
+		want error
+	}{
+		"zip bomb, 1 GB of zeros": {add(func(zw *zip.Writer) error { return zeros(zw, "Doc_0/bomb.bin", 1<<30, 1<<30) }), ErrLimit},
+		"zip bomb of many entries": {add(func(zw *zip.Writer) error {
+			for i := range 300 {
+				if err := zeros(zw, fmt.Sprintf("b%d.bin", i), 4<<20, 4<<20); err != nil {
+					return err
+				}
+			}
+			return nil
+		}), ErrLimit},
+		"4 GB declared":              {declare(t, sealed, 0xffffffff, false), ErrLimit},
+		"4 GB declared, stored":      {declare(t, sealed, 0xffffffff, true), ErrNotDocument},
+		"1 M entries":                {million(false), ErrLimit},
+		"1 M entries, 5 declared":    {million(true), ErrNotDocument},
+		"directory of 4 GB declared": {directorySize(sealed, 0xfffffff0), ErrNotDocument},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if rep, err := hostile(t, c.data); !errors.Is(err, c.want) {
+				t.Fatalf("%v, want %v\n%s", err, c.want, dump(rep))
+			}
+		})
+	}
+}
+
+// Documents that open and whose content is hostile: a verdict that is never
+// valid, with the check that says why.
+func TestHostileContentIsNeverValid(t *testing.T) {
+	w := newWorld(t)
+	sealed := w.put(w.notice(), false)
+	const page, list, sig = "Doc_0/Pages/Page_0/Content.xml", "Doc_0/Signs/Signatures.xml", "Doc_0/Signs/Sign_0/Signature.xml"
+	swap := func(name, body string) []byte {
+		return edit(t, sealed, name, func([]byte) []byte { return []byte(body) })
+	}
+	nest := func(n int, inner string) string {
+		return strings.Repeat("<a>", n) + inner + strings.Repeat("</a>", n)
+	}
+	laughs := `<!DOCTYPE l [<!ENTITY l0 "ha">`
+	for i := range 30 {
+		laughs += fmt.Sprintf(`<!ENTITY l%d "&l%d;&l%d;&l%d;&l%d;&l%d;&l%d;&l%d;&l%d;">`, i+1, i, i, i, i, i, i, i, i)
+	}
+	laughs += `]><Document>&l30;</Document>`
+	salt := func(n int) string { // text that a ratio limit lets pass
+		var b strings.Builder
+		for x := uint32(1); b.Len() < n; {
+			x = x*1664525 + 1013904223
+			fmt.Fprintf(&b, "%08x%s", x, strings.Repeat(" ", 400))
+		}
+		return b.String()
+	}
+	// A resource that names itself and the document that names the list.
+	cyclic := edit(t, edit(t, sealed, "Doc_0/PublicRes.xml", func([]byte) []byte {
+		return []byte(`<Res><MultiMedias><MultiMedia><MediaFile>/Doc_0/PublicRes.xml</MediaFile></MultiMedia><MultiMedia><MediaFile>/OFD.xml</MediaFile></MultiMedia></MultiMedias></Res>`)
+	}), "Doc_0/Document.xml", func([]byte) []byte {
+		return []byte(`<Document><CommonData><PublicRes>Document.xml</PublicRes><PublicRes>PublicRes.xml</PublicRes>` +
+			strings.Repeat(`<TemplatePage ID="1" BaseLoc="Document.xml"/>`, 1000) + `</CommonData><Pages>` +
+			strings.Repeat(`<Page ID="2" BaseLoc="Document.xml"/>`, 1000) + `</Pages><Annotations>Document.xml</Annotations><Attachments>/OFD.xml</Attachments></Document>`)
+	})
+	records := func(n int, loc, more string) string {
+		var b strings.Builder
+		b.WriteString(`<Signatures>`)
+		for i := range n {
+			fmt.Fprintf(&b, `<Signature ID="s%d" %s Type="Seal" BaseLoc="%s"/>`, i, more, loc)
+		}
+		return b.String() + `</Signatures>`
+	}
+	references := `<Signature><SignedInfo><References CheckMethod="SM3">` + strings.Repeat(`<Reference FileRef="/x"><CheckValue/></Reference>`, 60_000) +
+		`</References></SignedInfo><SignedValue>/Doc_0/Signs/Sign_0/SignedValue.dat</SignedValue></Signature>`
+	for name, c := range map[string]struct {
+		data   []byte
+		check  string // of the document or the signature, that must not pass
+		reason string
+	}{
+		"100-level XML document":         {swap("Doc_0/Document.xml", nest(100, "")), CheckTree, ofd.ProblemXML},
+		"100-level XML page":             {swap(page, `<Page><Content>`+nest(100, "")+`</Content></Page>`), CheckTree, ofd.ProblemXML},
+		"100-level signature":            {swap(sig, nest(100, "")), CheckTree, ofd.ProblemXML},
+		"1 M levels":                     {addRaw(t, drop(t, sealed, page), stored(page, nest(1_000_000, ""))), CheckTree, ofd.ProblemXML},
+		"billion laughs":                 {swap("Doc_0/Document.xml", laughs), CheckTree, ofd.ProblemXML},
+		"external entity":                {swap(page, `<!DOCTYPE a SYSTEM "file:///etc/passwd"><Page/>`), CheckTree, ofd.ProblemXML},
+		"one tag of 3 M attributes":      {addRaw(t, drop(t, sealed, page), stored(page, `<Page `+strings.Repeat(`a=">" `, 3_000_000)+`/>`)), CheckTree, ofd.ProblemLimit},
+		"text in 1 M pieces":             {addRaw(t, drop(t, sealed, "Doc_0/Document.xml"), stored("Doc_0/Document.xml", `<Document>`+strings.Repeat("a<!---->", 1_000_000)+`</Document>`)), CheckReferences, ReasonFileChanged},
+		"XML of 24 MB":                   {addRaw(t, drop(t, sealed, "Doc_0/Document.xml"), stored("Doc_0/Document.xml", `<Document>`+salt(24<<20)+`</Document>`)), CheckTree, ofd.ProblemLimit},
+		"1 M elements":                   {addRaw(t, drop(t, sealed, "Doc_0/Document.xml"), stored("Doc_0/Document.xml", `<Document>`+strings.Repeat("<a/>", 1_000_000)+`</Document>`)), CheckTree, ofd.ProblemLimit},
+		"cyclic references":              {cyclic, CheckReferences, ReasonFileChanged},
+		"list that names itself":         {swap(list, records(1, "/"+list, "")), CheckSES, ReasonSigXML},
+		"bases in a circle":              {swap(list, records(2, "/"+sig, `Relative="s1"`)), CheckSES, ""},
+		"5000 records":                   {swap(list, records(5000, "/"+sig, "")), CheckTree, ofd.ProblemLimit},
+		"60,000 references":              {addRaw(t, drop(t, sealed, sig), stored(sig, references)), CheckDataHash, ReasonSigXMLHash},
+		"SES with 4 GB lengths":          {swap("Doc_0/Signs/Sign_0/SignedValue.dat", "\x30\x84\xff\xff\xff\xff\x30\x84\xff\xff\xff\xf0"), CheckSES, ReasonMalformed},
+		"SES nested 100,000 levels":      {swap("Doc_0/Signs/Sign_0/SignedValue.dat", strings.Repeat("\x30\x80", 100_000)), CheckSES, ReasonMalformed},
+		"CMS with 4 GB lengths":          {swap("Doc_0/Signs/Sign_0/SignedValue.dat", "\x30\x84\xff\xff\xff\xff\x06\x0a"), CheckCMS, ReasonMalformed},
+		"entry that lies about its 1 GB": {lie(t, sealed), CheckTree, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rep, err := hostile(t, c.data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := append([]Check{}, rep.Checks...)
+			for _, s := range rep.Signatures {
+				all = append(all, s.Checks...)
+			}
+			found := c.reason == ""
+			for _, k := range all {
+				found = found || k.ID == c.check && k.Result != Pass && k.Reason == c.reason
+			}
+			if rep.Verdict == Valid || rep.Integrity == Intact && c.reason != "" || !found {
+				t.Errorf("%s %s: no %s at %s\n%.4000s", rep.Verdict, rep.Integrity, c.reason, c.check, dump(rep))
+			}
+			if len(rep.Warnings) > maxWarnings {
+				t.Errorf("%d warnings", len(rep.Warnings))
+			}
+		})
+	}
+}
+
+// addRaw rewrites a package with one more entry, made by write.
+func addRaw(tb testing.TB, data []byte, write func(*zip.Writer) error) []byte {
+	tb.Helper()
+	var out bytes.Buffer
+	zw := zip.NewWriter(&out)
+	for _, f := range unzip(tb, data) {
+		e, err := zw.Create(f.name)
+		if err == nil {
+			_, err = e.Write(f.body)
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if err := write(zw); err != nil {
+		tb.Fatal(err)
+	}
+	if err := zw.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// stored writes an entry without compression, so that no ratio is met first.
+func stored(name, body string) func(*zip.Writer) error {
+	return func(zw *zip.Writer) error {
+		e, err := zw.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
+		if err != nil {
+			return err
+		}
+		_, err = e.Write([]byte(body))
+		return err
+	}
+}
+
+// zeros writes an entry that inflates to real zero bytes and declares another
+// size. After the first two the deflated blocks of a megabyte are all alike, so
+// that a gigabyte is written by repeating one. The checksum is not right: nobody
+// gets as far.
+func zeros(zw *zip.Writer, name string, real, declared int64) error {
+	var packed bytes.Buffer
+	fw, err := flate.NewWriter(&packed, flate.BestSpeed)
+	if err != nil {
+		return err
+	}
+	block, ends := make([]byte, 1<<20), [2]int{}
+	for i := range ends {
+		if _, err := fw.Write(block); err != nil {
+			return err
+		}
+		if err := fw.Flush(); err != nil {
+			return err
+		}
+		ends[i] = packed.Len()
+	}
+	body := append(bytes.Clone(packed.Bytes()), bytes.Repeat(packed.Bytes()[ends[0]:ends[1]], int(real>>20)-2)...)
+	body = append(body, 0x03, 0x00) // an empty last block
+	e, err := zw.CreateRaw(&zip.FileHeader{Name: name, Method: zip.Deflate, CompressedSize64: uint64(len(body)), UncompressedSize64: uint64(declared)})
+	if err != nil {
+		return err
+	}
+	_, err = e.Write(body)
+	return err
+}
+
+// lie puts a page in that declares 1 kB and inflates to a gigabyte.
+func lie(tb testing.TB, data []byte) []byte {
+	const page = "Doc_0/Pages/Page_0/Content.xml"
+	return addRaw(tb, drop(tb, data, page), func(zw *zip.Writer) error { return zeros(zw, page, 1<<30, 1<<10) })
+}
+
+// declare writes another inflated size into the last record of the directory and
+// its local header; stored also calls it not compressed, of that size.
+func declare(tb testing.TB, data []byte, size uint32, stored bool) []byte {
+	tb.Helper()
+	out := bytes.Clone(data)
+	c := bytes.LastIndex(out, []byte("PK\x01\x02"))
+	local := int(binary.LittleEndian.Uint32(out[c+42:]))
+	for _, at := range []int{c + 20, local + 18} { // compressed size, then inflated size
+		binary.LittleEndian.PutUint32(out[at+4:], size)
+		if stored {
+			binary.LittleEndian.PutUint32(out[at:], size)
+		}
+	}
+	return out
+}
+
+func directorySize(data []byte, size uint32) []byte {
+	out := bytes.Clone(data)
+	binary.LittleEndian.PutUint32(out[bytes.LastIndex(out, []byte("PK\x05\x06"))+12:], size)
+	return out
+}
+
+// million is a zip of a million empty entries. With lie its end record declares
+// five; otherwise as zip64 has it.
+func million(lie bool) []byte {
+	const n = 1_000_000
+	var locals, directory bytes.Buffer
+	locals.Grow(n * 37)
+	directory.Grow(n * 53)
+	local, central := make([]byte, 37), make([]byte, 53)
+	binary.LittleEndian.PutUint32(local, 0x04034b50)
+	binary.LittleEndian.PutUint16(local[26:], 7)
+	binary.LittleEndian.PutUint32(central, 0x02014b50)
+	binary.LittleEndian.PutUint16(central[28:], 7)
+	for i := range n {
+		name := fmt.Sprintf("%07d", i)
+		copy(local[30:], name)
+		copy(central[46:], name)
+		binary.LittleEndian.PutUint32(central[42:], uint32(i*len(local)))
+		locals.Write(local)
+		directory.Write(central)
+	}
+	end := make([]byte, 22)
+	binary.LittleEndian.PutUint32(end, 0x06054b50)
+	count := uint16(0xffff)
+	if lie {
+		count = 5
+	}
+	binary.LittleEndian.PutUint16(end[8:], count)
+	binary.LittleEndian.PutUint16(end[10:], count)
+	binary.LittleEndian.PutUint32(end[12:], uint32(directory.Len()))
+	binary.LittleEndian.PutUint32(end[16:], uint32(locals.Len()))
+	return append(append(locals.Bytes(), directory.Bytes()...), end...)
+}
