@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/yinxin-gov/yinxin/signer/cms/tsp"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 	"github.com/yinxin-gov/yinxin/signer/verify"
@@ -23,14 +24,24 @@ type Job struct {
 	Whole     bool        // protects the list of signatures too: no later seal possible
 	Content   bool        // StandardCMS in form (a)
 	Provider  ofd.Provider
+	PDF       PDFNames // of a PDF only
+	Stamper   Stamper  // nil: no time-stamp; seals of StandardV4 only
+}
+
+// pending is a document, OFD or PDF, that waits for its signed value.
+type pending interface {
+	DataHash() []byte // what the seal signs
+	Property() string
+	Finish(value []byte) ([]byte, error)
 }
 
 // Prepared is a document with everything of a new seal but its signature.
 type Prepared struct {
-	pending *ofd.Pending
+	pending pending
 	draft   draft
 	job     Job
 	maker   []byte
+	stamper []byte // certificate of the time-stamp service that answered
 }
 
 // Prepare lints the document, the seal, the place and the key that shall sign,
@@ -50,7 +61,7 @@ func Prepare(doc []byte, job Job, pub crypto.PublicKey) (*Prepared, error) {
 
 // prepareDocument makes the changes to the document and returns the certificate
 // of the seal's maker, if there is a seal.
-func prepareDocument(doc []byte, job Job) (pending *ofd.Pending, maker []byte, err error) {
+func prepareDocument(doc []byte, job Job) (changed pending, maker []byte, err error) {
 	req := ofd.SealRequest{Type: ofd.TypeSign, Provider: job.Provider, SignTime: job.Time, WholeProtected: job.Whole}
 	var e *seal.Seal
 	if job.Standard != StandardCMS {
@@ -58,6 +69,10 @@ func prepareDocument(doc []byte, job Job) (pending *ofd.Pending, maker []byte, e
 			return nil, nil, err
 		}
 		req.Type, req.SealDER, maker = ofd.TypeSeal, job.SealDER, e.MakerCertDER
+	}
+	if isPDF(doc) {
+		changed, err = preparePDF(doc, job, e)
+		return changed, maker, err
 	}
 	pkg, err := ofd.Open(doc)
 	if err != nil {
@@ -68,10 +83,10 @@ func prepareDocument(doc []byte, job Job) (pending *ofd.Pending, maker []byte, e
 			return nil, nil, err
 		}
 	}
-	if pending, err = ofd.Prepare(pkg, req); err != nil {
+	if changed, err = ofd.Prepare(pkg, req); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrDocument, err)
 	}
-	return pending, maker, nil
+	return changed, maker, nil
 }
 
 // Sign signs what was prepared and returns the sealed document after it was
@@ -79,6 +94,9 @@ func prepareDocument(doc []byte, job Job) (pending *ofd.Pending, maker []byte, e
 func (p *Prepared) Sign(ctx context.Context, key crypto.Signer) ([]byte, error) {
 	value, err := p.draft.Sign(key)
 	if err != nil {
+		return nil, err
+	}
+	if value, err = p.stamp(ctx, value); err != nil {
 		return nil, err
 	}
 	out, err := p.pending.Finish(value)
@@ -91,17 +109,43 @@ func (p *Prepared) Sign(ctx context.Context, key crypto.Signer) ([]byte, error) 
 	return out, nil
 }
 
-// check verifies the sealed document with the two certificates at hand as
-// anchors: all that does not depend on a trust list must hold for the new seal.
+// stamp puts a time-stamp into the seal (GB/T 38540, 7.1). A seal that should
+// have one is not made without it.
+func (p *Prepared) stamp(ctx context.Context, value []byte) ([]byte, error) {
+	if p.job.Stamper == nil {
+		return value, nil
+	}
+	ses, err := seal.ParseSignature(value)
+	if err != nil {
+		return nil, err
+	}
+	token, err := p.job.Stamper.Stamp(ctx, ses.Value)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrStamp, err)
+	}
+	t, err := tsp.ParseToken(token)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrStamp, err)
+	}
+	p.stamper = t.CertDER
+	return seal.AddTimeStamp(value, token)
+}
+
+// check verifies the sealed document with the certificates at hand as anchors:
+// all that does not depend on a trust list must hold for the new seal.
 func (p *Prepared) check(ctx context.Context, out []byte) error {
 	anchors := [][]byte{p.job.CertDER}
 	if p.maker != nil {
 		anchors = append(anchors, p.maker)
 	}
-	report, err := verify.Document(ctx, out, verify.Options{
-		Trust: verify.NewTrust(anchors...),
-		Now:   func() time.Time { return p.job.Time },
-	})
+	if p.stamper != nil {
+		anchors = append(anchors, p.stamper)
+	}
+	return selfCheck(ctx, out, p.job.Time, verify.NewTrust(anchors...))
+}
+
+func selfCheck(ctx context.Context, out []byte, at time.Time, trust *verify.Trust) error {
+	report, err := verify.Document(ctx, out, verify.Options{Trust: trust, Now: func() time.Time { return at }})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSelfCheck, err)
 	}

@@ -29,17 +29,21 @@ type draft interface {
 }
 
 // prepareValue lints what shall be signed, without signing it.
-func (j Job) prepareValue(pending *ofd.Pending, pub crypto.PublicKey) (draft, error) {
+func (j Job) prepareValue(doc pending, pub crypto.PublicKey) (draft, error) {
 	switch j.Standard {
 	case StandardCMS:
 		if err := seal.LintSigner(j.CertDER, pub, j.Time); err != nil {
 			return nil, err
 		}
-		return message{j, pending.SignatureXML()}, nil
+		described, ok := doc.(*ofd.Pending)
+		if !ok {
+			return nil, fmt.Errorf("%w: %q signs the description of an OFD; see SignPDF", ErrStandard, j.Standard)
+		}
+		return message{j, described.SignatureXML()}, nil
 	case "", StandardV4, StandardV1:
 		spec := seal.SignSpec{
 			SealDER: j.SealDER, CertDER: j.CertDER, Time: j.Time,
-			DataHash: pending.DataHash(), Property: pending.Property(),
+			DataHash: doc.DataHash(), Property: doc.Property(),
 		}
 		if j.Standard == StandardV1 {
 			spec.Layout = seal.LayoutV1

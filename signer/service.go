@@ -19,7 +19,7 @@ type Keys interface {
 	Signer(ctx context.Context, keyID string) (crypto.Signer, error)
 }
 
-// Config of the room. Every field but Provider is required.
+// Config of the room. Every field but Provider and Stamper is required.
 type Config struct {
 	Register Register
 	Approver Approver
@@ -27,6 +27,7 @@ type Config struct {
 	Now      func() time.Time
 	NewID    func() string // UUIDv7
 	Provider ofd.Provider  // named in sealed documents; zero: yinxin without a version
+	Stamper  Stamper       // nil: seals carry no time-stamp
 }
 
 // Service is the room. It is safe for concurrent use if its parts are.

@@ -78,6 +78,7 @@ var (
 	ErrChanged     = errors.New("signer: document differs from the approved one")
 	ErrDocument    = errors.New("signer: not a document that can be sealed")
 	ErrUnit        = errors.New("signer: the seal belongs to another unit")
+	ErrStamp       = errors.New("signer: no time-stamp")
 	ErrStandard    = errors.New("signer: no such standard")
 	ErrSelfCheck   = errors.New("signer: the sealed document does not verify")
 )
@@ -93,6 +94,12 @@ type Register interface {
 	// when the row is not in from.
 	MoveUse(ctx context.Context, u Use, from UseState, ev ledger.Event) (ledger.Receipt, error)
 	Use(ctx context.Context, id string) (Use, error)
+}
+
+// Stamper asks a time-stamp service (tsa.Client) for a token over a signature
+// value.
+type Stamper interface {
+	Stamp(ctx context.Context, value []byte) (token []byte, err error)
 }
 
 // Approver answers whether a use was approved: it verifies the leader's

@@ -107,5 +107,5 @@ func (s *Service) usable(ctx context.Context, actor ledger.Actor, sealID string,
 }
 
 func (s *Service) job(e Seal, at time.Time, place Placement, whole bool) Job {
-	return Job{SealDER: e.DER, CertDER: e.CertDER, Time: at, Placement: place, Whole: whole, Provider: s.cfg.Provider}
+	return Job{SealDER: e.DER, CertDER: e.CertDER, Time: at, Placement: place, Whole: whole, Provider: s.cfg.Provider, Stamper: s.cfg.Stamper}
 }

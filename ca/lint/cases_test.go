@@ -109,6 +109,11 @@ func failing() map[string][]func(*sample) {
 		"usage.extended": {
 			func(s *sample) { s.template.ExtKeyUsage = []smx509.ExtKeyUsage{smx509.ExtKeyUsageAny} },
 			func(s *sample) { s.template.UnknownExtKeyUsage = []asn1.ObjectIdentifier{{1, 2, 3}} },
+			func(s *sample) { // critical, where no time-stamp service is meant
+				s.template.ExtraExtensions = append(s.template.ExtraExtensions, pkix.Extension{
+					Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Critical: true, Value: []byte{0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 8},
+				})
+			},
 		},
 		"constraints.ca": {
 			func(s *sample) { s.template.KeyUsage |= smx509.KeyUsageCertSign },

@@ -39,6 +39,8 @@ const (
 	SM2Exchange  Name = "sm2-exchange" // signs transfers and receipts
 	SM2OCSP      Name = "sm2-ocsp"     // signs OCSP responses for the authority above it
 	ECDSAOCSP    Name = "ecdsa-ocsp"
+	SM2TSA       Name = "sm2-tsa" // signs time-stamps (时间戳)
+	ECDSATSA     Name = "ecdsa-tsa"
 )
 
 // Algorithm is the track: of the subject's key and of the issuer's.
@@ -93,6 +95,7 @@ func All() []Profile {
 		certifying = smx509.KeyUsageCertSign | smx509.KeyUsageCRLSign
 	)
 	server, client, ocsp := smx509.ExtKeyUsageServerAuth, smx509.ExtKeyUsageClientAuth, []smx509.ExtKeyUsage{smx509.ExtKeyUsageOCSPSigning}
+	stamping := []smx509.ExtKeyUsage{smx509.ExtKeyUsageTimeStamping}
 	return []Profile{
 		{Name: SM2Root, Algorithm: SM2, CA: true, PathLen: 1, SelfSigned: true, Validity: 20 * year, KeyUsage: certifying, Clause: "RFC 5280 4.2.1.9; GM/T 0034"},
 		{Name: SM2Issuing, Algorithm: SM2, CA: true, Validity: 10 * year, KeyUsage: certifying, Clause: "RFC 5280 4.2.1.9; GM/T 0034"},
@@ -111,7 +114,15 @@ func All() []Profile {
 		{Name: SM2Exchange, Algorithm: SM2, Validity: 3 * year, KeyUsage: signing, Clause: "GM/T 0015"},
 		{Name: SM2OCSP, Algorithm: SM2, Validity: 30 * day, KeyUsage: smx509.KeyUsageDigitalSignature, ExtKeyUsage: ocsp, NoCheck: true, Clause: "RFC 6960 4.2.2.2"},
 		{Name: ECDSAOCSP, Algorithm: ECDSA, Validity: 30 * day, KeyUsage: smx509.KeyUsageDigitalSignature, ExtKeyUsage: ocsp, NoCheck: true, Clause: "RFC 6960 4.2.2.2"},
+		{Name: SM2TSA, Algorithm: SM2, Validity: 5 * year, KeyUsage: signing, ExtKeyUsage: stamping, Clause: "RFC 3161 2.3; GM/T 0033"},
+		{Name: ECDSATSA, Algorithm: ECDSA, Validity: 5 * year, KeyUsage: signing, ExtKeyUsage: stamping, Clause: "RFC 3161 2.3"},
 	}
+}
+
+// CriticalPurpose reports whether the extended key usage is critical: that of a
+// time-stamp service is, and is its only one (RFC 3161, 2.3).
+func (p Profile) CriticalPurpose() bool {
+	return len(p.ExtKeyUsage) == 1 && p.ExtKeyUsage[0] == smx509.ExtKeyUsageTimeStamping
 }
 
 // Get returns one profile or ErrUnknown.

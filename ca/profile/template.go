@@ -86,6 +86,9 @@ func (p Profile) Template(site Site, f Fields) (*smx509.Certificate, error) {
 		ExtraExtensions:       []pkix.Extension{policies},
 		SignatureAlgorithm:    p.signature(),
 	}
+	if p.CriticalPurpose() {
+		t.ExtraExtensions = append(t.ExtraExtensions, criticalStamping())
+	}
 	if p.CA {
 		t.MaxPathLen, t.MaxPathLenZero = p.PathLen, p.PathLen == 0
 	}
@@ -102,6 +105,15 @@ func (p Profile) Template(site Site, f Fields) (*smx509.Certificate, error) {
 		t.AuthorityKeyId = id
 	}
 	return t, nil
+}
+
+// criticalStamping is the extended key usage of a time-stamp service; templates
+// make only extensions that are not critical.
+func criticalStamping() pkix.Extension {
+	return pkix.Extension{
+		Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Critical: true,
+		Value: []byte{0x30, 0x0a, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x08}, // SEQUENCE{id-kp-timeStamping}
+	}
 }
 
 func (p Profile) checkFields(f Fields) error {

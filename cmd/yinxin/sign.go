@@ -28,6 +28,7 @@ type signFlags struct {
 	page                             int
 	x, y                             float64
 	whole, force                     bool
+	filter, subFilter, tsaURL        string
 	placed                           bool // a place of an ordinary stamp was given
 }
 
@@ -50,7 +51,7 @@ func newSignCommand(u *ui) *cobra.Command {
 	var f signFlags
 	word := func(key string) string { return u.words.Get("sign." + key).Both() }
 	cmd := &cobra.Command{
-		Use:   "sign {--seal SEAL.esl | --standard cms --cert CERT.pem} --key KEY.pem --out OUT.ofd FILE.ofd",
+		Use:   "sign {--seal SEAL.esl | --standard cms --cert CERT.pem} --key KEY.pem --out OUT FILE.ofd|FILE.pdf",
 		Short: word("command"),
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -87,6 +88,9 @@ func newSignCommand(u *ui) *cobra.Command {
 	fs.StringVar(&f.standard, "standard", string(signer.StandardV4), word("flag.standard"))
 	fs.StringVar(&f.form, "form", "b", word("flag.form"))
 	fs.BoolVar(&f.whole, "whole", false, word("flag.whole"))
+	fs.StringVar(&f.filter, "pdf-filter", "", word("flag.filter"))
+	fs.StringVar(&f.subFilter, "pdf-subfilter", "", word("flag.subfilter"))
+	fs.StringVar(&f.tsaURL, "tsa-url", "", word("flag.tsa"))
 	fs.StringVar(&f.out, "out", "", word("flag.out"))
 	fs.BoolVar(&f.force, "force", false, word("flag.force"))
 	for _, name := range []string{"key", "out"} {
@@ -134,6 +138,7 @@ func (f *signFlags) job() signer.Job {
 		Standard: signer.Standard(f.standard), Time: time.Now(), Whole: f.whole, Content: f.form == "a",
 		Placement: signer.Placement{Page: f.page, X: f.x, Y: f.y, Keyword: f.keyword},
 		Provider:  ofd.Provider{Name: "yinxin", Version: version},
+		PDF:       signer.PDFNames{Filter: f.filter, SubFilter: f.subFilter},
 	}
 	if ride := (signer.Placement{Ride: signer.Edge(f.ride)}); f.ride != "" && f.placed {
 		j.Also = []signer.Placement{ride}
@@ -172,6 +177,11 @@ func signFile(ctx context.Context, f signFlags, name string) (signResult, error)
 	if job.CertDER, err = signerCertificate(f.cert, e, key.Public()); err != nil {
 		return signResult{}, err
 	}
+	if f.tsaURL != "" {
+		if job.Stamper, err = timeStamps(f.tsaURL, job.CertDER); err != nil {
+			return signResult{}, fail(err, "sign.hint.tsa")
+		}
+	}
 	out, err := sealDocument(ctx, doc, job, key)
 	if err != nil {
 		return signResult{}, fail(fmt.Errorf("%s: %w", name, err), signHint(err))
@@ -203,6 +213,10 @@ func sealDocument(ctx context.Context, doc []byte, job signer.Job, key crypto.Si
 // signHint says what to do about an error of sealing.
 func signHint(err error) string {
 	switch {
+	case errors.Is(err, signer.ErrStamp):
+		return "sign.hint.tsa"
+	case errors.Is(err, signer.ErrStandard):
+		return "sign.hint.standard"
 	case errors.Is(err, signer.ErrDocument):
 		return "sign.hint.document"
 	case errors.Is(err, seal.ErrUnsupported):

@@ -24,7 +24,7 @@ func (u *ui) printReport(rep verify.Report) {
 		}
 		u.line("\n", "verify.line.signature", data("mark", mark(s.Verdict)), word("kind", "verify.kind."+s.Kind),
 			data("id", s.ID), standard, word("verdict", "verify.verdict."+string(s.Verdict)))
-		for _, l := range [][2]string{{"signer", s.Signer}, {"seal", s.Seal}, {"time", s.SignedAt}} {
+		for _, l := range [][2]string{{"signer", s.Signer}, {"seal", s.Seal}, {"time", s.SignedAt}, {"trusted", s.TrustedTime}} {
 			if l[1] != "" {
 				u.line("  ", "verify.line."+l[0], data("value", l[1]))
 			}

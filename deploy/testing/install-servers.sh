@@ -17,6 +17,7 @@ need() { # command package
 have_initdb || missing="$missing postgresql"
 need chromium chromium
 need openssl openssl
+need pdfsig poppler-utils
 need curl curl
 need lego lego
 need certbot certbot

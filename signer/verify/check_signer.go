@@ -120,7 +120,7 @@ func checkCertPeriod(s *subject) outcome {
 }
 
 // checkTime: the claimed time is there and not in the future. It stays the
-// signer's own claim until a time-stamp proves it.
+// signer's own claim unless a time-stamp bounds it.
 func checkTime(s *subject) outcome {
 	const clause = "GM/T 0031-2014, 6.2.3 d; GB/T 38540-2020, 7.3"
 	if !s.judged() {
@@ -132,24 +132,10 @@ func checkTime(s *subject) outcome {
 	if s.at.After(s.now.Add(skew)) {
 		return fail(CheckTime, clause, ReasonFuture, stamp(s.at)+" after "+stamp(s.now), effInvalid)
 	}
-	s.warn(WarnClaimedTime, "")
+	if checkToken(s); s.trusted.IsZero() {
+		s.warn(WarnClaimedTime, "")
+	}
 	return pass(CheckTime, clause, stamp(s.at))
-}
-
-// checkToken: a GB/T 20520 token over the signature value. This version does not
-// judge tokens: one that is there is named and never counts as a trusted time.
-func checkToken(s *subject) outcome {
-	const clause = "GB/T 38540-2020, 7.3; GB/T 20520-2006"
-	if s.ses == nil {
-		return skip(CheckToken, clause, ReasonNotJudged)
-	}
-	switch {
-	case s.ses.TimeStamp == nil:
-		return skip(CheckToken, clause, ReasonNoToken)
-	case kindOf(s.ses.TimeStamp) != kindCMS: // a token is a ContentInfo
-		return fail(CheckToken, clause, ReasonTokenBad, s.sig.ValuePath, effInvalid)
-	}
-	return cannot(CheckToken, clause, ReasonTokenUnknown, s.sig.ValuePath)
 }
 
 // checkRevocation: no known revocation before signing. A revocation after it
@@ -159,13 +145,18 @@ func checkRevocation(s *subject) outcome {
 	if !s.judged() {
 		return skip(CheckRevocation, clause, ReasonNotJudged)
 	}
-	if s.opt.Revocation == nil {
-		s.warn(WarnNoRevocation, "")
-		return skip(CheckRevocation, clause, ReasonNoRevocation)
-	}
 	certs := [][]byte{s.certDER}
 	if s.ses != nil {
 		certs = append(certs, s.ses.Seal.MakerCertDER)
+	}
+	return s.revocation(clause, s.at, certs...)
+}
+
+// revocation asks for certificates that were used at a time.
+func (s *subject) revocation(clause string, used time.Time, certs ...[]byte) outcome {
+	if s.opt.Revocation == nil {
+		s.warn(WarnNoRevocation, "")
+		return skip(CheckRevocation, clause, ReasonNoRevocation)
 	}
 	late := ""
 	for _, der := range certs {
@@ -173,9 +164,9 @@ func checkRevocation(s *subject) outcome {
 		switch {
 		case err != nil || !known:
 			s.warn(WarnNoRevocation, "")
-		case !at.IsZero() && !at.After(s.at):
+		case !at.IsZero() && !at.After(used):
 			return fail(CheckRevocation, clause, ReasonRevoked, stamp(at), effInvalid)
-		case !at.IsZero():
+		case !at.IsZero() && (s.trusted.IsZero() || !at.After(s.trusted)):
 			late = stamp(at)
 		}
 	}

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/pdf"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 )
 
@@ -10,6 +11,8 @@ const (
 	CheckContainer  = "zip.container"
 	CheckTree       = "ofd.structure"
 	CheckList       = "sig.list"
+	CheckPDF        = "pdf.structure"
+	CheckRange      = "pdf.byterange"
 	CheckFormat     = "format.unsupported" // stands only where the form is not judged here
 	CheckSES        = "ses.structure"
 	CheckCMS        = "cms.structure" // stands instead of ses.structure for GB/T 35275
@@ -38,7 +41,15 @@ const (
 // Reasons of results that are no plain pass. The faults of the container
 // (ofd.Fault…) and of the tree (ofd.Problem…) are reasons too.
 const (
-	ReasonPDF          = "format.pdf"
+	ReasonPDFBroken    = "pdf.broken"
+	ReasonPDFFaults    = "pdf.ambiguous"
+	ReasonPDFEncrypted = "pdf.encrypted"
+	ReasonPDFUnread    = "pdf.unsupported"
+	ReasonCMS          = "cms.malformed"
+	ReasonChangedAfter = "coverage.changed_after"
+	ReasonRevision     = "coverage.revision"
+	ReasonTail         = "coverage.tail"
+	ReasonDigestDiffer = "digest.mismatch"
 	ReasonRaw          = "format.raw" // SEQUENCE{r,s} without a certificate
 	ReasonType         = "format.type"
 	ReasonByValue      = "digest.by_value" // nothing but the signature value binds Signature.xml
@@ -71,6 +82,11 @@ const (
 	ReasonNoToken      = "timestamp.none"
 	ReasonTokenBad     = "timestamp.unreadable"
 	ReasonTokenUnknown = "timestamp.not_judged"
+	ReasonTokenImprint = "timestamp.imprint"
+	ReasonTokenValue   = "timestamp.signature"
+	ReasonTokenUsage   = "timestamp.usage"
+	ReasonTokenCert    = "timestamp.no_certificate"
+	ReasonTokenEarly   = "timestamp.early"
 	ReasonNoRevocation = "revocation.none"
 	ReasonRevoked      = "revocation.revoked"
 	ReasonRevokedLater = "revocation.later"
@@ -94,6 +110,9 @@ const (
 	WarnProperty     = "property.mismatch"  // propertyInfo names another file
 	WarnEarlySeal    = "seal.before_maker"  // seal valid before its maker's certificate was
 	WarnSlices       = "stamp.slices"       // ride seal slices do not add up
+	WarnNames        = "pdf.names"          // Filter and SubFilter are not those of the value
+	WarnShadow       = "pdf.shadowed"       // a second body of an object that no reader should show
+	WarnLater        = "pdf.later"          // a later revision signed again and did nothing else
 	WarnTimeXML      = "time.signature_xml" // the claimed time stands only in Signature.xml
 	WarnType         = "type.mismatch"      // a seal under Type="Sign"
 	WarnSealToken    = "seal.timestamp"     // a time-stamp on the seal itself: not judged, counts for nothing
@@ -102,7 +121,7 @@ const (
 // Checks lists every check id in order of running.
 func Checks() []string {
 	return []string{
-		CheckContainer, CheckTree, CheckList, CheckFormat, CheckSES, CheckCMS, CheckSealSig, CheckMaker, CheckMakerChain,
+		CheckContainer, CheckTree, CheckList, CheckPDF, CheckRange, CheckFormat, CheckSES, CheckCMS, CheckSealSig, CheckMaker, CheckMakerChain,
 		CheckSealPeriod, CheckValue, CheckCertForm, CheckChain, CheckUsage, CheckCertPeriod, CheckTime,
 		CheckDataHash, CheckReferences, CheckCertList, CheckSealFile, CheckToken, CheckRevocation,
 		CheckCoverage, CheckStamp, CheckBase, CheckSecond,
@@ -112,16 +131,19 @@ func Checks() []string {
 // Reasons lists every reason.
 func Reasons() []string {
 	return []string{
-		ReasonPDF, ReasonType, ReasonByValue, ReasonNoCert, ReasonDisagree, ReasonNoOpinion, ReasonAlgorithm, ReasonDigest, ReasonNotJudged,
+		ReasonPDFBroken, ReasonPDFFaults, ReasonPDFEncrypted, ReasonPDFUnread, ReasonCMS,
+		ReasonChangedAfter, ReasonRevision, ReasonTail, ReasonDigestDiffer, ReasonRaw, ReasonType, ReasonByValue, ReasonNoCert, ReasonDisagree, ReasonNoOpinion, ReasonAlgorithm, ReasonDigest, ReasonNotJudged,
 		ReasonValueMissing, ReasonSigXML, ReasonMalformed, ReasonSignature, ReasonCertBad, ReasonCertUsage,
 		ReasonCertIsCA, ReasonNoAnchor, ReasonUntrusted, ReasonPeriod, ReasonNoTime, ReasonFuture,
 		ReasonSigXMLHash, ReasonFileChanged, ReasonFileMissing, ReasonFileDamaged, ReasonNoReferences,
 		ReasonNotListed, ReasonSealDiffers, ReasonNoSealFile, ReasonNoToken, ReasonTokenBad,
-		ReasonTokenUnknown, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
+		ReasonTokenUnknown, ReasonTokenImprint, ReasonTokenValue, ReasonTokenUsage, ReasonTokenCert,
+		ReasonTokenEarly, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
 		ReasonStampPage, ReasonStampOff, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing, ReasonOrphan,
 		ofd.FaultDuplicate, ofd.FaultTraversal, ofd.FaultAbsolute, ofd.FaultEncrypted, ofd.FaultSymlink,
 		ofd.FaultOverlap, ofd.FaultHidden, ofd.FaultHeader, ofd.FaultMethod, ofd.FaultDirectory,
 		ofd.ProblemXML, ofd.ProblemEscape, ofd.ProblemList, ofd.ProblemLimit,
+		pdf.RangeMalformed, pdf.RangeContents, pdf.RangePadding, pdf.RangeGap,
 	}
 }
 
@@ -129,7 +151,7 @@ func Reasons() []string {
 func Warnings() []string {
 	out := []string{
 		WarnOrphan, WarnUnreferenced, WarnNoRevocation, WarnClaimedTime, WarnKeyCertSign, WarnProperty,
-		WarnEarlySeal, WarnSlices, WarnTimeXML, WarnType, WarnSealToken, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
+		WarnEarlySeal, WarnSlices, WarnNames, WarnShadow, WarnLater, WarnTimeXML, WarnType, WarnSealToken, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
 		ofd.NoteEncoding, ofd.NoteCase,
 	}
 	for _, w := range []string{

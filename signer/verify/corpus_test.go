@@ -249,13 +249,6 @@ func TestNotADocument(t *testing.T) {
 	}
 }
 
-func TestPDFIsNotJudgedYet(t *testing.T) {
-	rep := judge(t, []byte("%PDF-1.7\n"), nil)
-	if rep.Format != "pdf" || rep.Verdict != Indeterminate || rep.Checks[0].ID != CheckFormat {
-		t.Fatal(dump(rep))
-	}
-}
-
 func dump(r Report) string {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s %v\n", r.Verdict, r.Integrity, r.Warnings)

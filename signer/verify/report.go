@@ -67,19 +67,22 @@ type Report struct {
 
 // Signature is the part of one seal or signature.
 type Signature struct {
-	ID       string   `json:"id"`
-	Kind     string   `json:"kind"`     // "seal" or "sign"
-	Standard string   `json:"standard"` // "" when unknown
-	Signer   string   `json:"signer"`   // subject of the certificate
-	Seal     string   `json:"seal"`     // name of the seal
-	SealID   string   `json:"seal_id,omitempty"`
-	SignedAt string   `json:"signed_at"` // RFC 3339, UTC; "" when unknown
-	Verdict  Verdict  `json:"verdict"`
-	Checks   []Check  `json:"checks"`
-	Coverage Coverage `json:"coverage"`
+	ID       string `json:"id"`
+	Kind     string `json:"kind"`     // "seal", "sign", or "pdf": a CMS signature in a PDF
+	Standard string `json:"standard"` // "" when unknown
+	Signer   string `json:"signer"`   // subject of the certificate
+	Seal     string `json:"seal"`     // name of the seal
+	SealID   string `json:"seal_id,omitempty"`
+	SignedAt string `json:"signed_at"` // RFC 3339, UTC; "" when unknown
+	// TrustedTime is that of a time-stamp that holds up to an anchor: the
+	// signature existed then.
+	TrustedTime string   `json:"trusted_time,omitempty"`
+	Verdict     Verdict  `json:"verdict"`
+	Checks      []Check  `json:"checks"`
+	Coverage    Coverage `json:"coverage"`
 }
 
-// Coverage lists files of the package by absolute path.
+// Coverage lists files of the package by absolute path, or byte ranges of a PDF.
 type Coverage struct {
 	Covered   []string `json:"covered"`
 	Uncovered []string `json:"uncovered"` // reachable, but not protected

@@ -30,7 +30,9 @@ type subject struct {
 	signer   *certificate    // nil when unreadable
 	maker    *certificate    // of the seal
 
-	proofs   []proof // every SM2 signature that was checked, for the second opinion
+	token    *outcome  // of the time-stamp, judged once
+	trusted  time.Time // of a time-stamp that holds; zero: none
+	proofs   []proof   // every SM2 signature that was checked, for the second opinion
 	warnings []Warning
 }
 
@@ -152,7 +154,6 @@ type judgement struct {
 
 // judge runs every check in order.
 func (s *subject) judge(container outcome) judgement {
-	worst, partial := container.effect, container.effect == effPartial
 	list := []outcome{container}
 	if s.form == ReasonAlgorithm {
 		list = append(list, s.checkFormat())
@@ -168,7 +169,13 @@ func (s *subject) judge(container outcome) judgement {
 	if s.opt.SecondOpinion != nil {
 		list = append(list, checkSecondOpinion(s))
 	}
-	out := judgement{Signature: s.describe()}
+	return conclude(s.describe(), list)
+}
+
+// conclude joins the outcomes of one signature.
+func conclude(sig Signature, list []outcome) judgement {
+	out := judgement{Signature: sig}
+	worst, partial := effNone, false
 	for _, o := range list {
 		out.Checks = append(out.Checks, o.Check)
 		worst = max(worst, o.effect)
@@ -202,6 +209,9 @@ func (s *subject) describe() Signature {
 	}
 	if !s.at.IsZero() {
 		d.SignedAt = stamp(s.at)
+	}
+	if !s.trusted.IsZero() {
+		d.TrustedTime = stamp(s.trusted)
 	}
 	if s.ses == nil {
 		return d

@@ -1,4 +1,4 @@
-// Package verify judges the seals and signatures of a document: container,
+// Package verify judges the seals and signatures of an OFD or PDF document: container,
 // structure, mathematics, coverage, certificates, periods. It returns a Report
 // and never a sentence; internal/text has the words for every id, reason and
 // warning (Checks, Reasons, Warnings).
@@ -71,7 +71,7 @@ func Reader(ctx context.Context, r io.ReaderAt, size int64, opt Options) (Report
 	if n, err := r.ReadAt(magic[:], 0); err != nil && !errors.Is(err, io.EOF) {
 		return Report{}, fmt.Errorf("reading document: %w", err)
 	} else if string(magic[:n]) == "%PDF-" {
-		return pdfReport(opt.File), nil
+		return pdfDocument(ctx, r, size, &opt)
 	}
 	pkg, err := ofd.OpenReaderAt(r, size, opt.Limits)
 	switch {
@@ -122,14 +122,4 @@ func document(ctx context.Context, pkg *ofd.Package, opt *Options) (Report, erro
 	}
 	rep.Integrity, rep.Verdict = integrity, verdict
 	return rep, nil
-}
-
-// pdfReport says that seals in PDF (GM/T 0112) are not judged by this version:
-// nothing is known to be covered, so integrity is not better than partial.
-func pdfReport(file string) Report {
-	o := cannot(CheckFormat, "GM/T 0112-2021, 7.6", ReasonPDF, "")
-	return Report{
-		File: file, Format: "pdf", Verdict: Indeterminate, Integrity: Partial,
-		Signatures: []Signature{}, Warnings: []Warning{}, Checks: []Check{o.Check},
-	}
 }

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/json"
+	"math/big"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emmansun/gmsm/sm2"
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/yinxin-gov/yinxin/signer/tsa"
+	"github.com/yinxin-gov/yinxin/signer/verify"
+)
+
+type tokens struct{ n int }
+
+func (r *tokens) RecordTimeStamp(context.Context, tsa.Issued) error { r.n++; return nil }
+
+func TestSignWithTimeStamp(t *testing.T) {
+	dir := desk(t)
+	key, err := sm2.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &smx509.Certificate{
+		SerialNumber: big.NewInt(8), Subject: pkix.Name{CommonName: "时间戳"}, KeyUsage: smx509.KeyUsageDigitalSignature,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Critical: true,
+			Value: []byte{0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 8}}},
+	}
+	der, err := smx509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := &tokens{}
+	service, err := tsa.New(tsa.Config{
+		Key: key, CertDER: der, Policy: asn1.ObjectIdentifier{1, 2, 3}, Now: time.Now,
+		Synchronised: func() error { return nil }, Rand: rand.Reader, Recorder: rec,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(service)
+	defer srv.Close()
+	sign := []string{"sign", "--seal", "unit.esl", "--key", "unit.pem", "--passphrase-file", "pass.txt", "--out"}
+	if code, text, errs := call(t, dir, append(sign, "stamped.ofd", "--tsa-url", srv.URL, "notice.ofd")...); code != exitOK || rec.n != 1 {
+		t.Fatalf("exit %d, %d tokens\n%s%s", code, rec.n, text, errs)
+	}
+	// A token of a service that nobody vouches for keeps the verdict open.
+	if code, text, _ := call(t, dir, "verify", "--trust", "trust", "stamped.ofd"); code != exitIndeterminate {
+		t.Errorf("unknown service: exit %d\n%s", code, text)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "trust", "tsa.crt"), der, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, text, _ := call(t, dir, "verify", "--json", "--trust", "trust", "stamped.ofd")
+	var rep verify.Report
+	if err := json.Unmarshal([]byte(text), &rep); err != nil || code != exitOK || rep.Signatures[0].TrustedTime == "" {
+		t.Errorf("exit %d %v\n%s", code, err, text)
+	}
+	srv.Close()
+	for name, address := range map[string]string{"gone": srv.URL, "no address": "tsa.example", "file": "file:///etc/passwd"} {
+		code, _, errs := call(t, dir, append(sign, "no.ofd", "--tsa-url", address, "notice.ofd")...)
+		if code != exitUsage || !strings.Contains(errs, "time-stamp service gave no usable token") {
+			t.Errorf("%s: exit %d %s", name, code, errs)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "no.ofd")); err == nil {
+			t.Errorf("%s: sealed all the same", name)
+		}
+	}
+}

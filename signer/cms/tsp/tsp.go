@@ -1,0 +1,267 @@
+// Package tsp writes and reads time-stamp requests, responses and tokens (时间戳)
+// of RFC 3161, on both algorithm tracks: ECDSA with SHA-256, and SM2 with SM3 in
+// the frame of GB/T 35275 (GM/T 0033, GB/T 20520).
+//
+// Verify checks what the mathematics and the certificate alone can tell: the
+// imprint, the signature, the certificate's one purpose (critical, RFC 3161 2.3)
+// and its period at the time of the token. The chain is the caller's.
+//
+// It refuses anything that is not DER, unknown digests, critical extensions, and
+// requests over a few kilobytes.
+package tsp
+
+import (
+	"crypto"
+	"crypto/subtle"
+	encasn1 "encoding/asn1"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/emmansun/gmsm/smx509"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/yinxin-gov/yinxin/signer/cms/signeddata"
+)
+
+// Outcomes that callers branch on.
+var (
+	// ErrFormat: the bytes are not such a message.
+	ErrFormat = errors.New("tsp: malformed message")
+	// ErrUnsupported: well formed, but of a kind or an algorithm not handled here.
+	ErrUnsupported = errors.New("tsp: unsupported message or algorithm")
+	// ErrImprint: the token is over something else.
+	ErrImprint = errors.New("tsp: token over another value")
+	// ErrSignature: the token's signature does not verify.
+	ErrSignature = errors.New("tsp: signature of the token does not verify")
+	// ErrUsage: the signer's certificate is not one of a time-stamp service.
+	ErrUsage = errors.New("tsp: certificate not for time-stamps")
+	// ErrRefused: the service answered that it makes no token.
+	ErrRefused = errors.New("tsp: request refused")
+)
+
+// OIDInfo is the content type of a token.
+func OIDInfo() encasn1.ObjectIdentifier {
+	return encasn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4}
+}
+
+var oidEKU = encasn1.ObjectIdentifier{2, 5, 29, 37}
+
+// Imprint is the digest that is stamped.
+type Imprint struct {
+	Digest signeddata.Digest
+	Value  []byte
+}
+
+// Over makes the imprint of some bytes.
+func Over(d signeddata.Digest, content []byte) Imprint { return Imprint{d, d.Of(content)} }
+
+func (i Imprint) write(b *cryptobyte.Builder) {
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1ObjectIdentifier(i.Digest.OID)
+			b.AddASN1NULL()
+		})
+		b.AddASN1OctetString(i.Value)
+	})
+}
+
+func (i *Imprint) read(in *cryptobyte.String) error {
+	var seq, alg, sum cryptobyte.String
+	var oid encasn1.ObjectIdentifier
+	if !in.ReadASN1(&seq, asn1.SEQUENCE) || !seq.ReadASN1(&alg, asn1.SEQUENCE) || !alg.ReadASN1ObjectIdentifier(&oid) ||
+		!seq.ReadASN1(&sum, asn1.OCTET_STRING) || !seq.Empty() {
+		return fmt.Errorf("%w: imprint", ErrFormat)
+	}
+	d, err := signeddata.DigestOf(oid)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnsupported, err)
+	}
+	if len(sum) != d.New().Size() {
+		return fmt.Errorf("%w: imprint of %d bytes", ErrFormat, len(sum))
+	}
+	i.Digest, i.Value = d, sum
+	return nil
+}
+
+// Info is a TSTInfo.
+type Info struct {
+	Policy   encasn1.ObjectIdentifier
+	Imprint  Imprint
+	Serial   *big.Int
+	Time     time.Time
+	Accuracy time.Duration // 0: not stated; whole milliseconds
+	Nonce    *big.Int      // nil: none
+}
+
+// Sign makes a token. With certs it carries the certificate and chain.
+func Sign(info Info, certDER []byte, chain [][]byte, certs bool, key crypto.Signer) ([]byte, error) {
+	if _, err := usable(certDER, info.Time); err != nil {
+		return nil, err
+	}
+	content, err := info.der()
+	if err != nil {
+		return nil, err
+	}
+	return signeddata.Sign(signeddata.Spec{Type: OIDInfo(), Content: content, CertDER: certDER, Chain: chain, NoCerts: !certs}, key)
+}
+
+func (i Info) der() ([]byte, error) {
+	var b cryptobyte.Builder
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1Int64(1)
+		b.AddASN1ObjectIdentifier(i.Policy)
+		i.Imprint.write(b)
+		b.AddASN1BigInt(i.Serial)
+		b.AddASN1GeneralizedTime(i.Time.UTC().Truncate(time.Second))
+		if i.Accuracy > 0 {
+			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				if s := int64(i.Accuracy / time.Second); s > 0 {
+					b.AddASN1Int64(s)
+				}
+				if ms := int64(i.Accuracy % time.Second / time.Millisecond); ms > 0 {
+					b.AddASN1Int64WithTag(ms, asn1.Tag(0).ContextSpecific())
+				}
+			})
+		}
+		if i.Nonce != nil {
+			b.AddASN1BigInt(i.Nonce)
+		}
+	})
+	der, err := b.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("tsp: encode: %w", err)
+	}
+	return der, nil
+}
+
+// Token is a parsed token, not verified yet.
+type Token struct {
+	Info
+	CertDER []byte   // of the service; nil when the token does not carry it
+	Certs   [][]byte // all that it carries
+
+	message *signeddata.Message
+}
+
+// ParseToken reads a token.
+func ParseToken(der []byte) (*Token, error) {
+	m, err := signeddata.Parse(der)
+	switch {
+	case errors.Is(err, signeddata.ErrUnsupported):
+		return nil, fmt.Errorf("%w: %w", ErrUnsupported, err)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
+	case !m.Type.Equal(OIDInfo()) || m.Content == nil:
+		return nil, fmt.Errorf("%w: no time-stamp information inside", ErrFormat)
+	}
+	t := &Token{CertDER: m.CertDER, Certs: m.Certs, message: m}
+	return t, t.readInfo(m.Content)
+}
+
+func (t *Token) readInfo(der cryptobyte.String) error {
+	bad := fmt.Errorf("%w: TSTInfo", ErrFormat)
+	var in cryptobyte.String
+	var version int
+	if !der.ReadASN1(&in, asn1.SEQUENCE) || !der.Empty() || !in.ReadASN1Integer(&version) || version != 1 ||
+		!in.ReadASN1ObjectIdentifier(&t.Policy) {
+		return bad
+	}
+	if err := t.Imprint.read(&in); err != nil {
+		return err
+	}
+	t.Serial = new(big.Int)
+	if !in.ReadASN1Integer(t.Serial) || !readTime(&in, &t.Time) {
+		return bad
+	}
+	if in.PeekASN1Tag(asn1.SEQUENCE) {
+		var acc cryptobyte.String
+		if !in.ReadASN1(&acc, asn1.SEQUENCE) || !t.readAccuracy(acc) {
+			return bad
+		}
+	}
+	var ordering bool
+	if !in.ReadOptionalASN1Boolean(&ordering, asn1.BOOLEAN, false) {
+		return bad
+	}
+	if in.PeekASN1Tag(asn1.INTEGER) {
+		t.Nonce = new(big.Int)
+		if !in.ReadASN1Integer(t.Nonce) {
+			return bad
+		}
+	}
+	return nil // the name of the service and extensions are not read
+}
+
+// readTime reads a GeneralizedTime, which may have fractions of a second here.
+func readTime(in *cryptobyte.String, at *time.Time) bool {
+	var raw cryptobyte.String
+	if !in.ReadASN1(&raw, asn1.GeneralizedTime) || len(raw) > 32 {
+		return false
+	}
+	t, err := time.Parse("20060102150405.999999999Z", string(raw))
+	*at = t.UTC()
+	return err == nil
+}
+
+func (t *Token) readAccuracy(in cryptobyte.String) bool {
+	var s, ms, us int64
+	if in.PeekASN1Tag(asn1.INTEGER) && !in.ReadASN1Integer(&s) {
+		return false
+	}
+	for i, v := range []*int64{&ms, &us} {
+		tag := asn1.Tag(i).ContextSpecific()
+		if in.PeekASN1Tag(tag) && !in.ReadASN1Int64WithTag(v, tag) {
+			return false
+		}
+	}
+	if s < 0 || s > 1e6 || ms < 0 || ms > 999 || us < 0 || us > 999 || !in.Empty() {
+		return false
+	}
+	t.Accuracy = time.Duration(s)*time.Second + time.Duration(ms)*time.Millisecond + time.Duration(us)*time.Microsecond
+	return true
+}
+
+// Verify checks the token over content.
+func (t *Token) Verify(content []byte) error { return t.VerifyDigest(t.Imprint.Digest.Of(content)) }
+
+// VerifyDigest checks the token over content of which the digest is known, by
+// t.Imprint.Digest.
+func (t *Token) VerifyDigest(digest []byte) error {
+	if subtle.ConstantTimeCompare(digest, t.Imprint.Value) != 1 {
+		return ErrImprint
+	}
+	t.message.CertDER = t.CertDER
+	err := t.message.VerifyContent()
+	switch {
+	case errors.Is(err, signeddata.ErrUnsupported):
+		return fmt.Errorf("%w: %w", ErrUnsupported, err)
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrSignature, err)
+	}
+	_, err = usable(t.CertDER, t.Time)
+	return err
+}
+
+// usable checks the certificate of a time-stamp service: its only purpose, stated
+// critically, and its period at the time of the token (RFC 3161, 2.3).
+func usable(der []byte, at time.Time) (*smx509.Certificate, error) {
+	cert, err := smx509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrUsage, err)
+	}
+	critical := false
+	for _, e := range cert.Extensions {
+		critical = critical || e.Id.Equal(oidEKU) && e.Critical
+	}
+	switch {
+	case cert.IsCA || !critical || len(cert.UnknownExtKeyUsage) > 0 || len(cert.ExtKeyUsage) != 1 ||
+		cert.ExtKeyUsage[0] != smx509.ExtKeyUsageTimeStamping:
+		return nil, fmt.Errorf("%w: time-stamping must be its one purpose, critical", ErrUsage)
+	case at.Before(cert.NotBefore) || at.After(cert.NotAfter):
+		return nil, fmt.Errorf("%w: outside its period at %s", ErrUsage, at.UTC().Format(time.RFC3339))
+	}
+	return cert, nil
+}
