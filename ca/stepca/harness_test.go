@@ -38,11 +38,7 @@ const (
 	host   = "svc1.xicheng.gov.internal"
 )
 
-// The policy is of the example arc (X.660): the default has an arc of 128 bits,
-// and certificates with one are not read by programs that Go before 1.22 built,
-// such as the lego of Debian 12.
 var site = profile.Site{
-	PolicyOID: "2.999.1",
 	CPS:       "http://pki.gov.internal/cps", CRL: "http://pki.gov.internal/crl/{issuer}.crl",
 	OCSP: "http://pki.gov.internal/ocsp", Issuers: "http://pki.gov.internal/ca/{issuer}.crt",
 }

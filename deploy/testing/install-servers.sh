@@ -21,7 +21,6 @@ need pdfsig poppler-utils
 need curl curl
 need lego lego
 need certbot certbot
-need pdfsig poppler-utils
 need python3 python3-minimal
 
 if [ -z "$missing" ]; then
