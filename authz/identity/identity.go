@@ -90,12 +90,15 @@ func (p Post) HeldAt(t time.Time) bool {
 // System is an information system (业务系统) that may hold certificates, ask
 // for decisions and keep copies.
 type System struct {
-	ID        string    `json:"id"` // short stable name: "civil-a"; [a-z0-9-]{1,63}
-	Name      string    `json:"name"`
-	Agency    USCC      `json:"agency"`
-	Hosts     []string  `json:"hosts"` // DNS names it may have in certificates
-	Sample    bool      `json:"sample"`
-	CreatedAt time.Time `json:"created_at"`
+	ID     string   `json:"id"` // short stable name: "civil-a"; [a-z0-9-]{1,63}
+	Name   string   `json:"name"`
+	Agency USCC     `json:"agency"`
+	Hosts  []string `json:"hosts"` // DNS names it may have in certificates
+	// Addresses of hosts, IP literals without port: where ACME challenges are
+	// looked for. A host without one cannot use ACME.
+	Addresses map[string]string `json:"addresses,omitempty"`
+	Sample    bool              `json:"sample"`
+	CreatedAt time.Time         `json:"created_at"`
 }
 
 // Outcomes that callers branch on.

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -128,6 +129,11 @@ func (s System) Validate() error {
 	for i, h := range s.Hosts {
 		if !ValidHost(h) || slices.Contains(s.Hosts[:i], h) {
 			return fmt.Errorf("%w: host name %q", ErrInvalid, h)
+		}
+	}
+	for h, a := range s.Addresses {
+		if ip, err := netip.ParseAddr(a); err != nil || ip.Zone() != "" || !slices.Contains(s.Hosts, h) {
+			return fmt.Errorf("%w: address %q of host %q", ErrInvalid, a, h)
 		}
 	}
 	return nil

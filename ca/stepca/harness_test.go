@@ -39,7 +39,7 @@ const (
 )
 
 var site = profile.Site{
-	CPS:       "http://pki.gov.internal/cps", CRL: "http://pki.gov.internal/crl/{issuer}.crl",
+	CPS: "http://pki.gov.internal/cps", CRL: "http://pki.gov.internal/crl/{issuer}.crl",
 	OCSP: "http://pki.gov.internal/ocsp", Issuers: "http://pki.gov.internal/ca/{issuer}.crt",
 }
 

@@ -201,7 +201,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	h.StepCA, err = stepca.New(ctx, stepca.Config{
 		Registry: h.rooms.CA, Root: h.anchors.ecdsaRoot, Issuing: h.anchors.ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing),
 		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Identity}, Gate: gate{h.rooms.Grading, h.cfg.Now},
-		Recorder: h.Ledger, Agency: h.cfg.USCC, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
+		Recorder: h.Ledger, Agency: h.cfg.USCC, ACME: h.rooms.ACME, Resolver: register{h.rooms.Identity}, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
 	})
 	if err != nil {
 		return err
@@ -213,7 +213,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 // openWork builds what does the main job.
 func (h *House) openWork(ctx context.Context) (err error) {
 	h.PDP, err = authz.New(ctx, authz.Config{
-		Facts:    authz.NewFacts(authz.FactsConfig{People: h.rooms.Identity, Grading: h.rooms.Grading, Sharing: h.rooms.Sharing, Revision: h.store}),
+		Facts:    authz.NewFacts(authz.FactsConfig{People: h.rooms.Identity, Grading: grading.Bound{Source: h.rooms.Grading, Profile: grading.Notice2025()}, Sharing: h.rooms.Sharing, Revision: h.store}),
 		Recorder: h.Ledger, Now: h.cfg.Now, NewID: newID,
 	})
 	if err != nil {

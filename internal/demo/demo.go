@@ -93,6 +93,7 @@ type walk struct {
 	agents   map[string]*agent.Agent
 	terms    map[string]Term
 	spare    []Enrolment
+	acme     map[string]ACMEAccount
 
 	plain, sealed  []byte
 	title          string
@@ -112,7 +113,7 @@ type walk struct {
 func Run(ctx context.Context, cfg Config) (*Demo, error) { return newWalk(cfg).run(ctx) }
 
 func newWalk(cfg Config) *walk {
-	w := &walk{cfg: cfg, now: cfg.Now, tell: teller{out: cfg.Out, words: cfg.Words}, agencies: map[string]*agency{}, agents: map[string]*agent.Agent{}, terms: map[string]Term{}}
+	w := &walk{cfg: cfg, now: cfg.Now, tell: teller{out: cfg.Out, words: cfg.Words}, agencies: map[string]*agency{}, agents: map[string]*agent.Agent{}, terms: map[string]Term{}, acme: map[string]ACMEAccount{}}
 	if w.now == nil {
 		w.now = time.Now
 	}

@@ -94,7 +94,7 @@ func (w *walk) manifest() (Manifest, error) {
 			TrustDir: filepath.Join("out", "anchors"), SM2RootSM3: got.SM2RootSM3, ECDSARootSM3: got.ECDSARootSM3, ECDSARootS256: fmt.Sprintf("%x", sha256.Sum256(tlsRoot.Raw)),
 		},
 		Agencies: map[string]Agency{}, Systems: map[string]System{}, Resources: map[string]Resource{}, Agreements: w.terms, Seals: map[string]Seal{},
-		Enrolments: w.spare, Transfer: w.transfer, Samples: w.samples, Ledger: w.ledger,
+		Enrolments: w.spare, ACME: ACME{Directory: w.url + "/acme/acme/directory", Accounts: w.acme}, Transfer: w.transfer, Samples: w.samples, Ledger: w.ledger,
 		Server: Server{Dir: "server", Listen: w.listen, Command: w.serveCommand()},
 	}
 	for key, a := range w.agencies {

@@ -21,6 +21,7 @@ type Manifest struct {
 	Agreements map[string]Term     `json:"agreements"`
 	Seals      map[string]Seal     `json:"seals"`
 	Enrolments []Enrolment         `json:"enrolments"` // unspent tokens
+	ACME       ACME                `json:"acme"`
 	Transfer   Transfer            `json:"transfer"`
 	Samples    Samples             `json:"samples"`
 	Ledger     Ledger              `json:"ledger"`
@@ -93,6 +94,20 @@ type Enrolment struct {
 	Token   string   `json:"token"`
 	Expires string   `json:"expires"`
 	URL     string   `json:"url"`
+}
+
+// ACME is where ACME clients (RFC 8555) go, and the external account key of each
+// system. Challenges are looked for on 127.0.0.1, ports 80 and 443.
+type ACME struct {
+	Directory string                 `json:"directory"`
+	Accounts  map[string]ACMEAccount `json:"accounts"` // by system id
+}
+
+// ACMEAccount is an unbound external account key (EAB).
+type ACMEAccount struct {
+	KeyID string   `json:"kid"`
+	HMAC  string   `json:"hmac"` // base64url
+	Hosts []string `json:"hosts"`
 }
 
 // Transfer is the one that the walk made.

@@ -107,17 +107,18 @@ func (i *Identity) Person(ctx context.Context, id string) (identity.Person, erro
 type systemRow struct {
 	bun.BaseModel `bun:"table:identity_system"`
 
-	ID        string           `bun:"id,pk"`
-	Name      string           `bun:"name"`
-	Agency    string           `bun:"agency"`
-	Hosts     nested[[]string] `bun:"hosts"`
-	Sample    bool             `bun:"sample"`
-	CreatedAt bun.NullTime     `bun:"created_at"`
+	ID        string                    `bun:"id,pk"`
+	Name      string                    `bun:"name"`
+	Agency    string                    `bun:"agency"`
+	Hosts     nested[[]string]          `bun:"hosts"`
+	Addresses nested[map[string]string] `bun:"addresses"`
+	Sample    bool                      `bun:"sample"`
+	CreatedAt bun.NullTime              `bun:"created_at"`
 }
 
 func (r systemRow) system() identity.System {
 	return identity.System{
-		ID: r.ID, Name: r.Name, Agency: identity.USCC(r.Agency), Hosts: r.Hosts.V,
+		ID: r.ID, Name: r.Name, Agency: identity.USCC(r.Agency), Hosts: r.Hosts.V, Addresses: r.Addresses.V,
 		Sample: r.Sample, CreatedAt: utc(r.CreatedAt),
 	}
 }
@@ -126,7 +127,7 @@ func (r systemRow) system() identity.System {
 func (i *Identity) AddSystem(ctx context.Context, s identity.System, ev ledger.Event) (ledger.Receipt, error) {
 	return i.commitFacts(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		return insert(ctx, tx, &systemRow{
-			ID: s.ID, Name: s.Name, Agency: string(s.Agency), Hosts: nested[[]string]{s.Hosts},
+			ID: s.ID, Name: s.Name, Agency: string(s.Agency), Hosts: nested[[]string]{s.Hosts}, Addresses: nested[map[string]string]{s.Addresses},
 			Sample: s.Sample, CreatedAt: at(s.CreatedAt),
 		}, identity.ErrExists, identity.ErrNotFound, "system", s.ID)
 	})

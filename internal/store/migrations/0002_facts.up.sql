@@ -44,6 +44,7 @@ CREATE TABLE IF NOT EXISTS identity_system (
   name TEXT NOT NULL,
   agency TEXT NOT NULL REFERENCES identity_agency (uscc),
   hosts TEXT NOT NULL,
+  addresses TEXT NOT NULL,
   sample BOOLEAN NOT NULL,
   created_at {{.Time}}
 )
