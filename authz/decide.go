@@ -13,6 +13,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/policies"
 )
@@ -112,40 +113,75 @@ func New(ctx context.Context, c Config) (*PDP, error) {
 // reasons collected; the answer is on the ledger before it is returned. An
 // error never comes with Allow.
 func (p *PDP) Decide(ctx context.Context, r Request) (Decision, error) {
-	d := Decision{ID: p.newID(), At: p.now().UTC().Truncate(time.Millisecond), Digests: p.digests}
+	d := Decision{ID: p.newID(), At: p.clock(), Digests: p.digests}
 	if r.ID == "" {
 		r.ID = d.ID
 	}
-	r = normalise(r)
-	v := view{req: r, now: d.At}
-	question := asked(r)
-	var found []finding
-	var failed error
-	revision := int64(0)
-	if why := oversized(r); why != "" {
-		v.req = Request{ID: d.ID, Action: ActionRead}
-		found = []finding{{codeMalformed, why, guardPDP}}
-	} else if snap, err := p.load(ctx, r); err != nil {
-		failed = fmt.Errorf("%w: %w", ErrFacts, err)
-		found = []finding{{codeError, "facts", guardPDP}}
-	} else {
-		v, revision = newView(r, snap, d.At), snap.Revision
-		if d.Digests.Facts, err = canonical(snap); err != nil {
-			found = []finding{{codeError, "facts", guardPDP}}
-		}
-		found = append(found, p.judge(ctx, v, memoKey{d.Digests.Facts, question})...)
+	w := p.weigh(ctx, r, d.At)
+	receipt, err := p.recorder.Record(ctx, p.conclude(&d, w))
+	if errors.Is(err, ledger.ErrInvalidEvent) { // text that no auditor could read: nothing of it is written
+		w = w.malformed(d.ID, "text that may not be written")
+		receipt, err = p.recorder.Record(ctx, p.conclude(&d, w))
 	}
-	d.Reasons = p.reasons(found)
-	d.Allow = len(found) == 0
-	if d.Allow {
-		d.Obligations = v.obligations(d.ID)
-	}
-	receipt, err := p.recorder.Record(ctx, p.event(d, v, found, question, revision))
 	if err != nil {
 		return p.refuse(d, "ledger"), fmt.Errorf("%w: %w", ErrRecord, err)
 	}
 	d.Receipt = receipt
-	return d, failed
+	return d, w.failed
+}
+
+// clock is the time of a decision, as exact as the ledger writes it.
+func (p *PDP) clock() time.Time { return p.now().UTC().Truncate(time.Millisecond) }
+
+// weighed is a request with what was read and found for it.
+type weighed struct {
+	view     view
+	found    []finding // none: permitted
+	question string    // digest of the request
+	facts    string    // digest of the facts; "" when nothing was read
+	revision int64
+	failed   error // ErrFacts
+}
+
+// malformed is w as far as it may be recorded.
+func (w weighed) malformed(id, why string) weighed {
+	return weighed{
+		view: view{req: Request{ID: id, Action: ActionRead}, now: w.view.now}, question: w.question,
+		found: []finding{{codeMalformed, why, guardPDP}},
+	}
+}
+
+// weigh reads the facts of r and evaluates the three guards; nothing is recorded.
+func (p *PDP) weigh(ctx context.Context, r Request, now time.Time) weighed {
+	r = normalise(r)
+	w := weighed{view: view{req: r, now: now}, question: asked(r)}
+	if why := oversized(r); why != "" {
+		return w.malformed(r.ID[:min(len(r.ID), maxText)], why)
+	}
+	snap, err := p.load(ctx, r)
+	if err != nil {
+		w.failed = fmt.Errorf("%w: %w", ErrFacts, err)
+		w.found = []finding{{codeError, "facts", guardPDP}}
+		return w
+	}
+	w.view, w.revision = newView(r, snap, now), snap.Revision
+	if w.facts, err = canonical(snap); err != nil {
+		w.found = []finding{{codeError, "facts", guardPDP}}
+	}
+	w.found = append(w.found, p.judge(ctx, w.view, memoKey{w.facts, w.question})...)
+	return w
+}
+
+// conclude completes d from what was found and returns its record.
+func (p *PDP) conclude(d *Decision, w weighed) ledger.Event {
+	d.Digests.Facts = w.facts
+	d.Reasons = p.reasons(w.found)
+	d.Allow = len(w.found) == 0
+	d.Obligations = nil
+	if d.Allow {
+		d.Obligations = w.view.obligations(d.ID)
+	}
+	return p.event(*d, w)
 }
 
 // load guards against a Facts that panics: that is a failed store.
