@@ -32,6 +32,7 @@ var (
 type Config struct {
 	Facts    Facts            // required
 	Recorder Recorder         // required
+	Archive  Archive          // nil: facts are not kept, and no decision can be replayed
 	Site     []byte           // source of the officers' module; nil: the shipped default, which adds no denial
 	Now      func() time.Time // required; evaluation time, an input of every rule
 	NewID    func() string    // decision ids; nil: UUIDv7
@@ -44,6 +45,7 @@ type Config struct {
 type PDP struct {
 	facts    Facts
 	recorder Recorder
+	archive  Archive
 	now      func() time.Time
 	newID    func() string
 	timeout  time.Duration
@@ -68,7 +70,7 @@ func New(ctx context.Context, c Config) (*PDP, error) {
 		return nil, ErrConfig
 	}
 	p := &PDP{
-		facts: c.Facts, recorder: c.Recorder, now: c.Now, newID: c.NewID,
+		facts: c.Facts, recorder: c.Recorder, archive: c.Archive, now: c.Now, newID: c.NewID,
 		timeout: cmp.Or(c.Timeout, time.Second), input: newInputBuilder(), slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		memo: memo{size: c.Memo},
 	}
@@ -118,7 +120,11 @@ func (p *PDP) Decide(ctx context.Context, r Request) (Decision, error) {
 		r.ID = d.ID
 	}
 	w := p.weigh(ctx, r, d.At)
-	receipt, err := p.recorder.Record(ctx, p.conclude(&d, w))
+	ev := p.conclude(&d, w)
+	if err := p.keep(ctx, w); err != nil {
+		return p.refuse(d, "archive"), fmt.Errorf("%w: %w", ErrRecord, err)
+	}
+	receipt, err := p.recorder.Record(ctx, ev)
 	if errors.Is(err, ledger.ErrInvalidEvent) { // text that no auditor could read: nothing of it is written
 		w = w.malformed(d.ID, "text that may not be written")
 		receipt, err = p.recorder.Record(ctx, p.conclude(&d, w))
@@ -140,6 +146,8 @@ type weighed struct {
 	question string    // digest of the request
 	facts    string    // digest of the facts; "" when nothing was read
 	revision int64
+	request  []byte // what question and facts are the digests of
+	read     []byte
 	failed   error // ErrFacts
 }
 
@@ -154,7 +162,8 @@ func (w weighed) malformed(id, why string) weighed {
 // weigh reads the facts of r and evaluates the three guards; nothing is recorded.
 func (p *PDP) weigh(ctx context.Context, r Request, now time.Time) weighed {
 	r = normalise(r)
-	w := weighed{view: view{req: r, now: now}, question: asked(r)}
+	w := weighed{view: view{req: r, now: now}}
+	w.question, w.request = asked(r)
 	if why := oversized(r); why != "" {
 		return w.malformed(r.ID[:min(len(r.ID), maxText)], why)
 	}
@@ -164,15 +173,31 @@ func (p *PDP) weigh(ctx context.Context, r Request, now time.Time) weighed {
 		w.found = []finding{{codeError, "facts", guardPDP}}
 		return w
 	}
-	w.view, w.revision = newView(r, snap, now), snap.Revision
-	if w.facts, err = canonical(snap); err != nil {
+	return p.judged(ctx, w, snap)
+}
+
+// judged completes w with what the guards say about snap: all that a replay
+// has to do again.
+func (p *PDP) judged(ctx context.Context, w weighed, snap Snapshot) weighed {
+	var err error
+	if w.facts, w.read, err = read(snap); err != nil {
 		w.found = []finding{{codeError, "facts", guardPDP}}
 	}
+	w.view, w.revision = newView(w.view.req, snap, w.view.now), snap.Revision
 	w.found = append(w.found, p.judge(ctx, w.view, memoKey{w.facts, w.question})...)
 	return w
 }
 
-// conclude completes d from what was found and returns its record.
+// keep archives what w was made of.
+func (p *PDP) keep(ctx context.Context, w weighed) error {
+	if p.archive == nil || w.facts == "" {
+		return nil
+	}
+	return p.archive.Keep(ctx, map[string][]byte{w.question: w.request, w.facts: w.read})
+}
+
+// conclude completes d from what was found and returns its record. The digest
+// of the whole answer stands in it, taken before there is a receipt.
 func (p *PDP) conclude(d *Decision, w weighed) ledger.Event {
 	d.Digests.Facts = w.facts
 	d.Reasons = p.reasons(w.found)
@@ -181,7 +206,11 @@ func (p *PDP) conclude(d *Decision, w weighed) ledger.Event {
 	if d.Allow {
 		d.Obligations = w.view.obligations(d.ID)
 	}
-	return p.event(*d, w)
+	result, _, err := canonical(d)
+	if err != nil { // texts, times and numbers always have JSON
+		result = ""
+	}
+	return p.event(*d, w, result)
 }
 
 // load guards against a Facts that panics: that is a failed store.

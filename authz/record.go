@@ -18,7 +18,7 @@ const maxDetail = 2048
 
 // event is the record of d: who asked what, the answer with its codes, the
 // digests that a replay needs. It holds no payload (2011 rule art. 31).
-func (p *PDP) event(d Decision, w weighed) ledger.Event {
+func (p *PDP) event(d Decision, w weighed, result string) ledger.Event {
 	v, r := w.view, w.view.req
 	ev := ledger.Event{
 		ID: d.ID, Type: EventDecision, Class: ledger.ClassAccess, Time: d.At,
@@ -26,7 +26,7 @@ func (p *PDP) event(d Decision, w weighed) ledger.Event {
 		Outcome: ledger.Failure, Decision: "deny", Target: r.Target, Request: r.ID, Policy: p.policy,
 		Details: map[string]string{
 			"engine": d.Digests.Engine, "core": d.Digests.Core, "site": d.Digests.Site, "facts": d.Digests.Facts,
-			"request_sm3": w.question, "facts_revision": strconv.FormatInt(w.revision, 10),
+			"request_sm3": w.question, "result_sm3": result, "facts_revision": strconv.FormatInt(w.revision, 10),
 			"guard_level": verdict(w.found, guardLevel), "guard_core": verdict(w.found, guardCore), "guard_site": verdict(w.found, guardSite),
 		},
 	}

@@ -112,12 +112,13 @@ func (p *PDP) searched(s Search, f Found, failed error) ledger.Event {
 	if s.Kind == SearchResource || object.ID == "" {
 		object = ledger.Object{Kind: "catalogue", ID: "all"}
 	}
+	question, _ := asked(s.question(""))
 	ev := ledger.Event{
 		ID: f.ID, Type: EventSearch, Class: ledger.ClassAccess, Time: f.At, Actor: s.Asker, Object: object, Action: "search",
 		Purpose: s.Base.Purpose, Outcome: ledger.Success, Target: s.Base.Target, Request: s.Base.ID, Policy: p.policy,
 		Details: map[string]string{
 			"kind": string(s.Kind), "engine": p.digests.Engine, "core": p.digests.Core, "site": p.digests.Site,
-			"request_sm3": asked(s.question("")), "candidates": strconv.Itoa(f.Weighed), "permitted": strconv.Itoa(len(f.Permitted)),
+			"request_sm3": question, "candidates": strconv.Itoa(f.Weighed), "permitted": strconv.Itoa(len(f.Permitted)),
 		},
 	}
 	for key, value := range map[string]string{"subject": s.question("").SubjectID, "searched_action": string(s.question("").Action)} {

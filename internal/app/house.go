@@ -208,7 +208,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 func (h *House) openWork(ctx context.Context) (err error) {
 	h.PDP, err = authz.New(ctx, authz.Config{
 		Facts:    authz.NewFacts(authz.FactsConfig{People: h.rooms.Identity, Grading: h.rooms.Grading, Sharing: h.rooms.Sharing, Revision: h.store}),
-		Recorder: h.Ledger, Now: h.cfg.Now, NewID: newID,
+		Recorder: h.Ledger, Archive: h.store.Decisions(), Now: h.cfg.Now, NewID: newID,
 	})
 	if err != nil {
 		return fmt.Errorf("app: decision point: %w", err)
