@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync/atomic"
@@ -38,7 +39,7 @@ func manyResources(b *testing.B, n, memo int) (*memory, *PDP) {
 	}
 	p, err := New(b.Context(), Config{
 		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m}),
-		Recorder: &sink{}, Memo: memo, Now: func() time.Time { return m.Now },
+		Recorder: &sink{}, Memo: cmp.Or(memo, NoMemo), Now: func() time.Time { return m.Now },
 	})
 	if err != nil {
 		b.Fatal(err)

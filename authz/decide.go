@@ -37,8 +37,13 @@ type Config struct {
 	Now      func() time.Time // required; evaluation time, an input of every rule
 	NewID    func() string    // decision ids; nil: UUIDv7
 	Timeout  time.Duration    // for each Rego guard; 0: one second
-	Memo     int              // results of guard and core to keep; 0: none, all guards run every time
+	Memo     int              // results of guard and core to keep, in each of two generations; 0: 8192, about 8 MB; NoMemo: all guards run every time
 }
+
+// NoMemo as Config.Memo.
+const NoMemo = -1
+
+const defaultMemo = 8192
 
 // PDP is the decision point. It is immutable and safe for concurrent use; a new
 // site policy is a new PDP.
@@ -72,7 +77,7 @@ func New(ctx context.Context, c Config) (*PDP, error) {
 	p := &PDP{
 		facts: c.Facts, recorder: c.Recorder, archive: c.Archive, now: c.Now, newID: c.NewID,
 		timeout: cmp.Or(c.Timeout, time.Second), input: newInputBuilder(), slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
-		memo: memo{size: c.Memo},
+		memo: memo{size: max(cmp.Or(c.Memo, defaultMemo), 0)},
 	}
 	if p.newID == nil {
 		p.newID = func() string { return uuid.Must(uuid.NewV7()).String() }

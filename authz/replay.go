@@ -69,7 +69,7 @@ type Replayer struct{ pdp *PDP }
 // NewReplayer compiles the rules of this program and the officers' module; nil
 // is the shipped default.
 func NewReplayer(ctx context.Context, site []byte) (*Replayer, error) {
-	p, err := New(ctx, Config{Facts: sealed{}, Recorder: sealed{}, Site: site, Now: func() time.Time { return time.Time{} }})
+	p, err := New(ctx, Config{Facts: sealed{}, Recorder: sealed{}, Site: site, Now: func() time.Time { return time.Time{} }, Memo: NoMemo})
 	if err != nil {
 		return nil, err
 	}
