@@ -58,6 +58,7 @@ type PDP struct {
 	input    inputBuilder
 	core     rego.PreparedEvalQuery
 	site     rego.PreparedEvalQuery
+	siteAsks bool    // the site rules read their input
 	digests  Digests // Facts is empty
 	policy   string  // SM3 of the core and site digests
 	// slots lets one evaluation a core run at a time, so that the time limit
@@ -105,6 +106,7 @@ func New(ctx context.Context, c Config) (*PDP, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.siteAsks = readsInput(site)
 	if p.site, err = prepare(ctx, "x = data.yinxin.site.out", caps, site); err != nil {
 		return nil, fmt.Errorf("preparing %s: %w", name, err)
 	}
@@ -227,9 +229,13 @@ func (p *PDP) load(ctx context.Context, r Request) (s Snapshot, err error) {
 // judge evaluates the three guards, whatever the first one says, so that a
 // person learns everything that stands in the way at once.
 func (p *PDP) judge(ctx context.Context, v view, key memoKey) []finding {
-	in, err := p.buildInput(v)
-	if err != nil {
-		return append(p.judgeLevel(v), finding{codeError, "input", guardPDP})
+	out, known := p.memo.get(key, v.now)
+	var in ast.Value // made when somebody reads it
+	if !known || p.siteAsks {
+		var err error
+		if in, err = p.buildInput(v); err != nil {
+			return append(p.judgeLevel(v), finding{codeError, "input", guardPDP})
+		}
 	}
 	if ctx.Err() != nil {
 		return append(p.judgeLevel(v), finding{codeError, "the caller went away", guardPDP})
@@ -240,7 +246,6 @@ func (p *PDP) judge(ctx context.Context, v view, key memoKey) []finding {
 	case <-ctx.Done():
 		return append(p.judgeLevel(v), finding{codeError, "the caller went away", guardPDP})
 	}
-	out, known := p.memo.get(key, v.now)
 	if !known {
 		out = append(p.judgeLevel(v), readCore(evaluate(ctx, p.core, in, p.timeout))...)
 		p.memo.put(key, memoValue{slices.Clip(out), v.now, v.nextBoundary()})

@@ -121,6 +121,30 @@ func TestMemoIsRightAtEveryBoundary(t *testing.T) {
 	}
 }
 
+// The officers' rules are asked each time, whatever is kept of the others.
+func TestMemoKeepsNothingOfTheSite(t *testing.T) {
+	for rule, reads := range map[string]bool{
+		"out := \"deny\" if input.now >= 1776240000000\n":                                 true,
+		"late(t) if t >= 1776240000000\nout := \"deny\" if { x := input; late(x.now) }\n": true,
+		"out := \"deny\" if 1 > 2\n":                                                      false,
+	} {
+		m := newWorld(t, nil)
+		p, _ := newPDP(t, m, []byte(siteHead+rule))
+		if p.siteAsks != reads || p.memo.size == 0 {
+			t.Fatalf("%s: reads %v, memo %d", rule, p.siteAsks, p.memo.size)
+		}
+		for _, late := range []bool{false, true, false} {
+			m.Now = time.UnixMilli(1776240000000 - 1)
+			if late {
+				m.Now = m.Now.Add(time.Millisecond)
+			}
+			if d, err := p.Decide(t.Context(), lawful()); err != nil || d.Allow == (late && reads) {
+				t.Errorf("%s, late %v: %v %+v", rule, late, err, d.Reasons)
+			}
+		}
+	}
+}
+
 func TestMemoIsBounded(t *testing.T) {
 	m := memo{size: 4}
 	now := time.Unix(0, 0)

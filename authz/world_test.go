@@ -215,6 +215,6 @@ func newPDP(t testing.TB, m *memory, site []byte) (*PDP, *book) {
 	}
 	return &PDP{
 		facts: c.Facts, recorder: b, now: c.Now, newID: base.newID, timeout: base.timeout, table: base.table, input: base.input,
-		core: base.core, site: base.site, digests: base.digests, policy: base.policy, slots: base.slots,
+		core: base.core, site: base.site, siteAsks: base.siteAsks, digests: base.digests, policy: base.policy, slots: base.slots,
 	}, b
 }
