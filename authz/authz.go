@@ -90,10 +90,11 @@ func (i Item) Label() level.Label {
 	return level.Join(i.Resource.Label)
 }
 
-// Snapshot is all that a decision read: small, copied, canonical. Its digest
-// stands in the decision record, and a replay evaluates it again.
+// Snapshot is all that a decision read: small, copied, canonical. The digest of
+// all but its Revision stands in the decision record, and a replay evaluates it
+// again.
 type Snapshot struct {
-	Revision   int64               `json:"revision"`
+	Revision   int64               `json:"revision,omitempty"`
 	Subject    *Party              `json:"subject,omitempty"`
 	Item       *Item               `json:"item,omitempty"`
 	Sources    []Item              `json:"sources,omitempty"`

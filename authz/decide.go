@@ -13,6 +13,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/policies"
 )
@@ -31,18 +32,25 @@ var (
 type Config struct {
 	Facts    Facts            // required
 	Recorder Recorder         // required
+	Archive  Archive          // nil: facts are not kept, and no decision can be replayed
 	Site     []byte           // source of the officers' module; nil: the shipped default, which adds no denial
 	Now      func() time.Time // required; evaluation time, an input of every rule
 	NewID    func() string    // decision ids; nil: UUIDv7
 	Timeout  time.Duration    // for each Rego guard; 0: one second
-	Memo     int              // results of guard and core to keep; 0: none, all guards run every time
+	Memo     int              // results of guard and core to keep, in each of two generations; 0: 8192, about 8 MB; NoMemo: all guards run every time
 }
+
+// NoMemo as Config.Memo.
+const NoMemo = -1
+
+const defaultMemo = 8192
 
 // PDP is the decision point. It is immutable and safe for concurrent use; a new
 // site policy is a new PDP.
 type PDP struct {
 	facts    Facts
 	recorder Recorder
+	archive  Archive
 	now      func() time.Time
 	newID    func() string
 	timeout  time.Duration
@@ -50,6 +58,7 @@ type PDP struct {
 	input    inputBuilder
 	core     rego.PreparedEvalQuery
 	site     rego.PreparedEvalQuery
+	siteAsks bool    // the site rules read their input
 	digests  Digests // Facts is empty
 	policy   string  // SM3 of the core and site digests
 	// slots lets one evaluation a core run at a time, so that the time limit
@@ -67,9 +76,9 @@ func New(ctx context.Context, c Config) (*PDP, error) {
 		return nil, ErrConfig
 	}
 	p := &PDP{
-		facts: c.Facts, recorder: c.Recorder, now: c.Now, newID: c.NewID,
+		facts: c.Facts, recorder: c.Recorder, archive: c.Archive, now: c.Now, newID: c.NewID,
 		timeout: cmp.Or(c.Timeout, time.Second), input: newInputBuilder(), slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
-		memo: memo{size: c.Memo},
+		memo: memo{size: max(cmp.Or(c.Memo, defaultMemo), 0)},
 	}
 	if p.newID == nil {
 		p.newID = func() string { return uuid.Must(uuid.NewV7()).String() }
@@ -97,6 +106,7 @@ func New(ctx context.Context, c Config) (*PDP, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.siteAsks = readsInput(site)
 	if p.site, err = prepare(ctx, "x = data.yinxin.site.out", caps, site); err != nil {
 		return nil, fmt.Errorf("preparing %s: %w", name, err)
 	}
@@ -112,40 +122,102 @@ func New(ctx context.Context, c Config) (*PDP, error) {
 // reasons collected; the answer is on the ledger before it is returned. An
 // error never comes with Allow.
 func (p *PDP) Decide(ctx context.Context, r Request) (Decision, error) {
-	d := Decision{ID: p.newID(), At: p.now().UTC().Truncate(time.Millisecond), Digests: p.digests}
+	d := Decision{ID: p.newID(), At: p.clock(), Digests: p.digests}
 	if r.ID == "" {
 		r.ID = d.ID
 	}
-	r = normalise(r)
-	v := view{req: r, now: d.At}
-	question := asked(r)
-	var found []finding
-	var failed error
-	revision := int64(0)
-	if why := oversized(r); why != "" {
-		v.req = Request{ID: d.ID, Action: ActionRead}
-		found = []finding{{codeMalformed, why, guardPDP}}
-	} else if snap, err := p.load(ctx, r); err != nil {
-		failed = fmt.Errorf("%w: %w", ErrFacts, err)
-		found = []finding{{codeError, "facts", guardPDP}}
-	} else {
-		v, revision = newView(r, snap, d.At), snap.Revision
-		if d.Digests.Facts, err = canonical(snap); err != nil {
-			found = []finding{{codeError, "facts", guardPDP}}
-		}
-		found = append(found, p.judge(ctx, v, memoKey{d.Digests.Facts, question})...)
+	w := p.weigh(ctx, r, d.At)
+	ev := p.conclude(&d, w)
+	if err := p.keep(ctx, w); err != nil {
+		return p.refuse(d, "archive"), fmt.Errorf("%w: %w", ErrRecord, err)
 	}
-	d.Reasons = p.reasons(found)
-	d.Allow = len(found) == 0
-	if d.Allow {
-		d.Obligations = v.obligations(d.ID)
+	receipt, err := p.recorder.Record(ctx, ev)
+	if errors.Is(err, ledger.ErrInvalidEvent) { // text that no auditor could read: nothing of it is written
+		w = w.malformed(d.ID, "text that may not be written")
+		receipt, err = p.recorder.Record(ctx, p.conclude(&d, w))
 	}
-	receipt, err := p.recorder.Record(ctx, p.event(d, v, found, question, revision))
 	if err != nil {
 		return p.refuse(d, "ledger"), fmt.Errorf("%w: %w", ErrRecord, err)
 	}
 	d.Receipt = receipt
-	return d, failed
+	return d, w.failed
+}
+
+// clock is the time of a decision, as exact as the ledger writes it.
+func (p *PDP) clock() time.Time { return p.now().UTC().Truncate(time.Millisecond) }
+
+// weighed is a request with what was read and found for it.
+type weighed struct {
+	view     view
+	found    []finding // none: permitted
+	question string    // digest of the request
+	facts    string    // digest of the facts; "" when nothing was read
+	revision int64
+	request  []byte // what question and facts are the digests of
+	read     []byte
+	failed   error // ErrFacts
+}
+
+// malformed is w as far as it may be recorded.
+func (w weighed) malformed(id, why string) weighed {
+	return weighed{
+		view: view{req: Request{ID: id, Action: ActionRead}, now: w.view.now}, question: w.question,
+		found: []finding{{codeMalformed, why, guardPDP}},
+	}
+}
+
+// weigh reads the facts of r and evaluates the three guards; nothing is recorded.
+func (p *PDP) weigh(ctx context.Context, r Request, now time.Time) weighed {
+	r = normalise(r)
+	w := weighed{view: view{req: r, now: now}}
+	w.question, w.request = asked(r)
+	if why := oversized(r); why != "" {
+		return w.malformed(r.ID[:min(len(r.ID), maxText)], why)
+	}
+	snap, err := p.load(ctx, r)
+	if err != nil {
+		w.failed = fmt.Errorf("%w: %w", ErrFacts, err)
+		w.found = []finding{{codeError, "facts", guardPDP}}
+		return w
+	}
+	return p.judged(ctx, w, snap)
+}
+
+// judged completes w with what the guards say about snap: all that a replay
+// has to do again.
+func (p *PDP) judged(ctx context.Context, w weighed, snap Snapshot) weighed {
+	var err error
+	if w.facts, w.read, err = read(snap); err != nil {
+		w.found = []finding{{codeError, "facts", guardPDP}}
+	}
+	w.view, w.revision = newView(w.view.req, snap, w.view.now), snap.Revision
+	w.found = append(w.found, p.judge(ctx, w.view, memoKey{w.facts, w.question})...)
+	return w
+}
+
+// keep archives what w was made of.
+func (p *PDP) keep(ctx context.Context, w weighed) error {
+	if p.archive == nil || w.facts == "" {
+		return nil
+	}
+	return p.archive.Keep(ctx, map[string][]byte{w.question: w.request, w.facts: w.read})
+}
+
+// conclude completes d from what was found and returns its record. The digest
+// of the whole answer stands in it, taken before there is a receipt.
+func (p *PDP) conclude(d *Decision, w weighed) ledger.Event {
+	d.Digests.Facts = w.facts
+	d.Reasons = p.reasons(w.found)
+	d.Allow = len(w.found) == 0
+	d.Obligations = nil
+	if d.Allow {
+		d.Obligations = w.view.obligations(d.ID)
+	}
+	result, _, err := canonical(d)
+	if err != nil { // texts, times and numbers always have JSON
+		result = ""
+	}
+	return p.event(*d, w, result)
 }
 
 // load guards against a Facts that panics: that is a failed store.
@@ -157,9 +229,13 @@ func (p *PDP) load(ctx context.Context, r Request) (s Snapshot, err error) {
 // judge evaluates the three guards, whatever the first one says, so that a
 // person learns everything that stands in the way at once.
 func (p *PDP) judge(ctx context.Context, v view, key memoKey) []finding {
-	in, err := p.buildInput(v)
-	if err != nil {
-		return append(p.judgeLevel(v), finding{codeError, "input", guardPDP})
+	out, known := p.memo.get(key, v.now)
+	var in ast.Value // made when somebody reads it
+	if !known || p.siteAsks {
+		var err error
+		if in, err = p.buildInput(v); err != nil {
+			return append(p.judgeLevel(v), finding{codeError, "input", guardPDP})
+		}
 	}
 	if ctx.Err() != nil {
 		return append(p.judgeLevel(v), finding{codeError, "the caller went away", guardPDP})
@@ -170,7 +246,6 @@ func (p *PDP) judge(ctx context.Context, v view, key memoKey) []finding {
 	case <-ctx.Done():
 		return append(p.judgeLevel(v), finding{codeError, "the caller went away", guardPDP})
 	}
-	out, known := p.memo.get(key, v.now)
 	if !known {
 		out = append(p.judgeLevel(v), readCore(evaluate(ctx, p.core, in, p.timeout))...)
 		p.memo.put(key, memoValue{slices.Clip(out), v.now, v.nextBoundary()})

@@ -164,6 +164,8 @@ func TestMalformedRequests(t *testing.T) {
 		"sources":  func(r *Request) { r.Sources = make([]string, maxList+1) },
 		"carriers": func(r *Request) { r.Carriers = []string{long} },
 		"fields":   func(r *Request) { r.Fields = make([]string, maxItems+1) },
+		"control":  func(r *Request) { r.Resource = "a\x00b" },
+		"reversed": func(r *Request) { r.Purpose = "\u202eabc" },
 		"label":    func(r *Request) { r.TargetLabel = &level.Label{Tags: make([]level.Tag, maxList+1)} },
 	} {
 		p, b := newPDP(t, newWorld(t, nil), nil)

@@ -22,23 +22,34 @@ func digest(parts ...[]byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// canonical is SM3 over v's JSON. Snapshot and Request have a fixed order of
-// fields and hold no map, so that their JSON is canonical.
-func canonical(v any) (string, error) {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return "", fmt.Errorf("canonical form: %w", err)
-	}
+// sm3Hex is the address of a document.
+func sm3Hex(raw []byte) string {
 	sum := sm3.Sum(raw)
-	return hex.EncodeToString(sum[:]), nil
+	return hex.EncodeToString(sum[:])
 }
 
-// asked is the digest of a request without its id, which differs each time.
-func asked(r Request) string {
-	r.ID = ""
-	sum, err := canonical(r)
-	if err != nil { // a Request of strings and numbers always has JSON
-		return ""
+// canonical is v's JSON and its SM3. Snapshot, Request and Decision have a
+// fixed order of fields and hold no map, so that their JSON is canonical.
+func canonical(v any) (sum string, raw []byte, err error) {
+	if raw, err = json.Marshal(v); err != nil {
+		return "", nil, fmt.Errorf("canonical form: %w", err)
 	}
-	return sum
+	return sm3Hex(raw), raw, nil
+}
+
+// asked is a request without its id, which differs each time.
+func asked(r Request) (sum string, raw []byte) {
+	r.ID = ""
+	sum, raw, err := canonical(r)
+	if err != nil { // a Request of strings and numbers always has JSON
+		return "", nil
+	}
+	return sum, raw
+}
+
+// read is a snapshot without its revision: the same facts have the same digest
+// also after something else has changed.
+func read(s Snapshot) (sum string, raw []byte, err error) {
+	s.Revision = 0
+	return canonical(s)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/version"
@@ -112,7 +113,7 @@ func evaluate(ctx context.Context, q rego.PreparedEvalQuery, in ast.Value, timeo
 	timer := time.AfterFunc(timeout, stop.Cancel)
 	defer timer.Stop()
 	defer context.AfterFunc(ctx, stop.Cancel)()
-	rs, err := q.Eval(ctx, rego.EvalParsedInput(in), rego.EvalExternalCancel(stop), rego.EvalSortSets(false))
+	rs, err := q.Eval(ctx, rego.EvalParsedInput(in), rego.EvalExternalCancel(stop), rego.EvalSortSets(false), rego.EvalMetrics(metrics.NoOp()))
 	switch {
 	case err != nil:
 		return nil, err
@@ -120,6 +121,16 @@ func evaluate(ctx context.Context, q rego.PreparedEvalQuery, in ast.Value, timeo
 		return nil, fmt.Errorf("%d results", len(rs))
 	}
 	return rs[0].Bindings["x"], nil
+}
+
+// readsInput: a module that never names its input has one answer for all.
+func readsInput(m *ast.Module) bool {
+	reads := false
+	ast.WalkVars(m, func(v ast.Var) bool {
+		reads = reads || v == ast.InputRootDocument.Value.(ast.Var)
+		return reads
+	})
+	return reads
 }
 
 // recovered turns a panic of an evaluator into an error, which is a refusal.

@@ -67,13 +67,16 @@ func (m *memo) keep(k memoKey, v memoValue) {
 }
 
 // nextBoundary is the first moment after now at which a fact of v changes by
-// itself.
+// itself. The core reads whole milliseconds and the Go side the time itself,
+// so each time ends a result at both.
 func (v view) nextBoundary() time.Time {
 	next := time.UnixMilli(open)
 	add := func(ts ...time.Time) {
-		for _, t := range ts {
-			if t.After(v.now) && t.Before(next) {
-				next = t
+		for _, exact := range ts {
+			for _, t := range []time.Time{exact.Truncate(time.Millisecond), exact} {
+				if t.After(v.now) && t.Before(next) {
+					next = t
+				}
 			}
 		}
 	}

@@ -1,7 +1,9 @@
 package authz
 
 import (
+	"math/rand/v2"
 	"reflect"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,6 +61,88 @@ func TestMemoEndsWithItsFacts(t *testing.T) {
 	res.ShareType = sharing.ShareNotShared
 	m.ResourceByID["low-income"] = res
 	allow(false, "BJ17-16 after the provider withdrew it")
+}
+
+// Times that are finer than the ledger's milliseconds, and a clock that goes
+// over each of them step by step and back: with the memo and without it the
+// answer is one. This is the law under which the memo may stand by default.
+func TestMemoIsRightAtEveryBoundary(t *testing.T) {
+	m := newWorld(t, nil)
+	start := m.Now
+	rng := rand.New(rand.NewPCG(8, 26))
+	near := func() time.Time { return start.Add(time.Duration(rng.IntN(8_000)) * time.Microsecond) }
+	flips := 0
+	for range 60 {
+		for id, a := range m.AgreementByID {
+			a.NotBefore, a.NotAfter, a.Terminated = start.Add(-time.Hour), start.Add(time.Hour), time.Time{}
+			switch rng.IntN(4) {
+			case 0:
+				a.NotBefore = near()
+			case 1:
+				a.NotAfter = near()
+			case 2:
+				a.Terminated = near()
+			}
+			m.AgreementByID[id] = a
+		}
+		for id, g := range m.GradingByID {
+			g.ValidUntil = near().Add(time.Duration(rng.IntN(3)) * 4 * time.Millisecond)
+			m.GradingByID[id] = g
+		}
+		for id, h := range m.HoldingByID {
+			h.Until = near()
+			m.HoldingByID[id] = h
+		}
+		m.once, m.agreementIndex = sync.Once{}, nil
+		kept, _ := newPDP(t, m, nil)
+		kept.memo.size = 64
+		plain, _ := newPDP(t, m, nil)
+		for _, r := range []Request{lawful(), {SubjectType: SubjectSystem, SubjectID: "civil-a", Action: ActionRead, Resource: "copy-a", Purpose: "relief"}} {
+			before := -1
+			for _, step := range append(rng.Perm(14), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13) {
+				m.Now = start.Add(time.Duration(step) * time.Millisecond)
+				want, err := plain.Decide(t.Context(), r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := kept.Decide(t.Context(), r)
+				if err != nil || !reflect.DeepEqual(got.Reasons, want.Reasons) || got.Allow != want.Allow {
+					t.Fatalf("at %d ms: %v %+v, want %+v", step, err, got.Reasons, want.Reasons)
+				}
+				if before >= 0 && before != len(want.Reasons) {
+					flips++
+				}
+				before = len(want.Reasons)
+			}
+		}
+	}
+	if flips < 100 {
+		t.Fatalf("only %d changes were seen", flips)
+	}
+}
+
+// The officers' rules are asked each time, whatever is kept of the others.
+func TestMemoKeepsNothingOfTheSite(t *testing.T) {
+	for rule, reads := range map[string]bool{
+		"out := \"deny\" if input.now >= 1776240000000\n":                                 true,
+		"late(t) if t >= 1776240000000\nout := \"deny\" if { x := input; late(x.now) }\n": true,
+		"out := \"deny\" if 1 > 2\n":                                                      false,
+	} {
+		m := newWorld(t, nil)
+		p, _ := newPDP(t, m, []byte(siteHead+rule))
+		if p.siteAsks != reads || p.memo.size == 0 {
+			t.Fatalf("%s: reads %v, memo %d", rule, p.siteAsks, p.memo.size)
+		}
+		for _, late := range []bool{false, true, false} {
+			m.Now = time.UnixMilli(1776240000000 - 1)
+			if late {
+				m.Now = m.Now.Add(time.Millisecond)
+			}
+			if d, err := p.Decide(t.Context(), lawful()); err != nil || d.Allow == (late && reads) {
+				t.Errorf("%s, late %v: %v %+v", rule, late, err, d.Reasons)
+			}
+		}
+	}
 }
 
 func TestMemoIsBounded(t *testing.T) {

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,16 +18,16 @@ const maxDetail = 2048
 
 // event is the record of d: who asked what, the answer with its codes, the
 // digests that a replay needs. It holds no payload (2011 rule art. 31).
-func (p *PDP) event(d Decision, v view, found []finding, question string, revision int64) ledger.Event {
-	r := v.req
+func (p *PDP) event(d Decision, w weighed, result string) ledger.Event {
+	v, r := w.view, w.view.req
 	ev := ledger.Event{
 		ID: d.ID, Type: EventDecision, Class: ledger.ClassAccess, Time: d.At,
 		Actor: actor(v), Object: object(v), Action: string(r.Action), Purpose: r.Purpose,
 		Outcome: ledger.Failure, Decision: "deny", Target: r.Target, Request: r.ID, Policy: p.policy,
 		Details: map[string]string{
 			"engine": d.Digests.Engine, "core": d.Digests.Core, "site": d.Digests.Site, "facts": d.Digests.Facts,
-			"request_sm3": question, "facts_revision": strconv.FormatInt(revision, 10),
-			"guard_level": verdict(found, guardLevel), "guard_core": verdict(found, guardCore), "guard_site": verdict(found, guardSite),
+			"request_sm3": w.question, "result_sm3": result, "facts_revision": strconv.FormatInt(w.revision, 10),
+			"guard_level": verdict(w.found, guardLevel), "guard_core": verdict(w.found, guardCore), "guard_site": verdict(w.found, guardSite),
 		},
 	}
 	if d.Allow {
@@ -69,12 +70,15 @@ func actor(v view) ledger.Actor {
 	if kind != SubjectSystem && kind != SubjectPerson {
 		kind = "service" // an agency or an unknown kind has no actor of its own
 	}
-	return ledger.Actor{Kind: kind, ID: v.req.SubjectID, Unit: string(v.subject.Agency.USCC)}
+	return ledger.Actor{Kind: kind, ID: cmp.Or(v.req.SubjectID, "unknown"), Unit: string(v.subject.Agency.USCC)}
 }
 
 func object(v view) ledger.Object {
-	if v.req.Action == ActionRegrade {
+	if v.req.Action == ActionRegrade && v.req.Target != "" {
 		return ledger.Object{Kind: "system", ID: v.req.Target}
+	}
+	if v.req.Resource == "" { // an entry is always about something
+		return ledger.Object{Kind: "request", ID: v.req.ID}
 	}
 	kind := "resource"
 	if len(v.sources) > 0 && v.sources[0].item != nil && v.sources[0].item.Holding != nil {

@@ -172,6 +172,12 @@ func (b *book) Record(_ context.Context, ev ledger.Event) (ledger.Receipt, error
 	bad := ev.ID == "" || b.ids[ev.ID] || !ev.Time.Equal(ev.Time.Truncate(time.Millisecond)) || ev.Time.Location() != time.UTC ||
 		ev.Type != EventDecision || ev.Class != ledger.ClassAccess ||
 		(ev.Decision == "allow") != (ev.Outcome == ledger.Success) || (ev.Decision == "allow") != (len(ev.Reasons) == 0)
+	if ev.Type == EventSearch {
+		bad = b.ids[ev.ID] || ev.Decision != "" || ev.Class != ledger.ClassAccess
+	}
+	if _, err := ledger.Encode(ev); err != nil {
+		return ledger.Receipt{}, err
+	}
 	if bad {
 		return ledger.Receipt{}, fmt.Errorf("%w: %+v", ledger.ErrInvalidEvent, ev)
 	}
@@ -209,6 +215,6 @@ func newPDP(t testing.TB, m *memory, site []byte) (*PDP, *book) {
 	}
 	return &PDP{
 		facts: c.Facts, recorder: b, now: c.Now, newID: base.newID, timeout: base.timeout, table: base.table, input: base.input,
-		core: base.core, site: base.site, digests: base.digests, policy: base.policy, slots: base.slots,
+		core: base.core, site: base.site, siteAsks: base.siteAsks, digests: base.digests, policy: base.policy, slots: base.slots,
 	}, b
 }

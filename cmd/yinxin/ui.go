@@ -134,5 +134,6 @@ func newRoot(u *ui) *cobra.Command {
 	root.AddCommand(newSignCommand(u))
 	root.AddCommand(newSealCommand(u))
 	root.AddCommand(newAgentCommand(u))
+	root.AddCommand(newDecideCommand(u))
 	return root
 }

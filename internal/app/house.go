@@ -213,8 +213,11 @@ func (h *House) openCA(ctx context.Context) (err error) {
 // openWork builds what does the main job.
 func (h *House) openWork(ctx context.Context) (err error) {
 	h.PDP, err = authz.New(ctx, authz.Config{
-		Facts:    authz.NewFacts(authz.FactsConfig{People: h.rooms.Identity, Grading: grading.Bound{Source: h.rooms.Grading, Profile: grading.Notice2025()}, Sharing: h.rooms.Sharing, Revision: h.store}),
-		Recorder: h.Ledger, Now: h.cfg.Now, NewID: newID,
+		Facts: authz.NewFacts(authz.FactsConfig{
+			People: h.rooms.Identity, Sharing: h.rooms.Sharing, Revision: h.store,
+			Grading: grading.Bound{Source: h.rooms.Grading, Profile: grading.Notice2025()},
+		}),
+		Recorder: h.Ledger, Archive: h.store.Decisions(), Now: h.cfg.Now, NewID: newID,
 	})
 	if err != nil {
 		return fmt.Errorf("app: decision point: %w", err)

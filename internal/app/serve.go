@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/yinxin-gov/yinxin/authz"
 	"github.com/yinxin-gov/yinxin/internal/api"
 	"github.com/yinxin-gov/yinxin/internal/api/authzen"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
@@ -126,13 +127,15 @@ func (h *House) handler() (http.Handler, error) {
 		return nil, err
 	}
 	zen, err := authzen.New(authzen.Config{
-		Decider: h.PDP, MayAsk: authzen.OwnAgency{People: h.rooms.Identity}, Caller: h.caller, Identifier: "https://" + h.cfg.Public,
+		Decider: authzen.Guarded{PDP: h.PDP}, MayAsk: authzen.OwnAgency{People: h.rooms.Identity}, Candidates: h.store.Candidates(),
+		Actions: actionNames(), Caller: h.caller, Identifier: "https://" + h.cfg.Public,
 	})
 	if err != nil {
 		return nil, err
 	}
 	r.Mount("/access/v1", zen)
-	r.Handle("/.well-known/authzen-configuration", zen)
+	r.Handle(authzen.PathMetadata, zen)
+	r.Handle(authzen.PathOPA, zen)
 	steps := h.StepCA.Routes()
 	for _, p := range h.StepCA.Paths() {
 		r.Handle(p, steps)
@@ -145,6 +148,13 @@ func (h *House) handler() (http.Handler, error) {
 }
 
 func (h *House) peers() peers { return peers{h.CA, h.rooms.Identity} }
+
+func actionNames() (names []string) {
+	for _, a := range authz.Actions() {
+		names = append(names, string(a))
+	}
+	return names
+}
 
 // caller is the system behind a request, for AuthZEN.
 func (h *House) caller(r *http.Request) (string, bool) {

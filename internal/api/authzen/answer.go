@@ -53,7 +53,8 @@ type failureContext struct {
 	Error *failure `json:"error"`
 }
 
-func answer(d authz.Decision) response {
+// contextOf is what every door says about a decision.
+func contextOf(d authz.Decision) answerContext {
 	c := answerContext{
 		ID: d.ID, ReasonCodes: []string{}, Reasons: []authz.Reason{}, Obligations: []authz.Obligation{},
 		Digests: d.Digests, Ledger: position{d.Receipt.Shard, d.Receipt.Seq},
@@ -63,8 +64,10 @@ func answer(d authz.Decision) response {
 	}
 	c.Reasons = append(c.Reasons, d.Reasons...)
 	c.Obligations = append(c.Obligations, d.Obligations...)
-	return response{d.Allow, c}
+	return c
 }
+
+func answer(d authz.Decision) response { return response{d.Allow, contextOf(d)} }
 
 func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")

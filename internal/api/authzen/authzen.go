@@ -1,6 +1,7 @@
 // Package authzen is the wire surface of the decision point: the OpenID AuthZEN
-// Authorization API 1.0 (Access Evaluation, Access Evaluations, metadata) over
-// plain net/http. Search is not offered and stays out of the metadata.
+// Authorization API 1.0 (Access Evaluation, Access Evaluations, the three
+// searches with paging, metadata) over plain net/http, and the Data API of OPA
+// for one path, PathOPA, with the same answers and the same authentication.
 //
 // It refuses a caller that is not authenticated (401), a question about another
 // agency's subject (403), a body over 1 MiB (413), and anything that is not the
@@ -25,6 +26,7 @@ import (
 const (
 	PathEvaluation  = "/access/v1/evaluation"
 	PathEvaluations = "/access/v1/evaluations"
+	PathSearch      = "/access/v1/search/" // and what is searched for
 	PathMetadata    = "/.well-known/authzen-configuration"
 )
 
@@ -33,11 +35,6 @@ const (
 	maxBody  = 1 << 20
 	maxItems = 256
 )
-
-// Decider answers one question; authz.PDP is one.
-type Decider interface {
-	Decide(ctx context.Context, r authz.Request) (authz.Decision, error)
-}
 
 // MayAsk says whether a calling system may ask about a subject.
 type MayAsk interface {
@@ -48,6 +45,9 @@ type MayAsk interface {
 type Config struct {
 	Decider Decider
 	MayAsk  MayAsk
+	// Candidates and Actions are what searches choose from.
+	Candidates Candidates
+	Actions    []string
 	// Caller names the system that authenticated, by its client certificate.
 	Caller func(*http.Request) (system string, ok bool)
 	// Identifier is the https URL of this decision point, without query,
@@ -60,20 +60,24 @@ var ErrConfig = errors.New("authzen: incomplete configuration")
 
 type endpoint struct{ Config }
 
-// New returns the handler of the three paths; any other path is 404, another
+// New returns the handler of these paths; any other path is 404, another
 // method 405.
 func New(c Config) (http.Handler, error) {
 	u, err := url.Parse(c.Identifier)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.Path != "" {
 		return nil, fmt.Errorf("%w: identifier %q", ErrConfig, c.Identifier)
 	}
-	if c.Decider == nil || c.MayAsk == nil || c.Caller == nil {
+	if c.Decider == nil || c.MayAsk == nil || c.Candidates == nil || len(c.Actions) == 0 || c.Caller == nil {
 		return nil, ErrConfig
 	}
 	e := &endpoint{c}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+PathEvaluation, e.evaluation)
 	mux.HandleFunc("POST "+PathEvaluations, e.evaluations)
+	for _, kind := range []authz.SearchKind{authz.SearchSubject, authz.SearchResource, authz.SearchAction} {
+		mux.HandleFunc("POST "+PathSearch+string(kind), e.search(kind))
+	}
+	mux.HandleFunc("POST "+PathOPA, e.opa)
 	mux.HandleFunc("GET "+PathMetadata, e.metadata)
 	return echo(mux), nil
 }
@@ -90,11 +94,24 @@ func echo(next http.Handler) http.Handler {
 
 func (e *endpoint) metadata(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "public, max-age=3600")
-	writeJSON(w, map[string]string{
+	writeJSON(w, map[string]any{
 		"policy_decision_point":       e.Identifier,
 		"access_evaluation_endpoint":  e.Identifier + PathEvaluation,
 		"access_evaluations_endpoint": e.Identifier + PathEvaluations,
+		"search_subject_endpoint":     e.Identifier + PathSearch + string(authz.SearchSubject),
+		"search_resource_endpoint":    e.Identifier + PathSearch + string(authz.SearchResource),
+		"search_action_endpoint":      e.Identifier + PathSearch + string(authz.SearchAction),
+		"capabilities":                capabilities(),
 	})
+}
+
+// capabilities are ours: the standard leaves the names to registries, and says
+// that a client ignores what it does not know.
+func capabilities() []string {
+	return []string{
+		"urn:x-yinxin:authzen:reason-codes", "urn:x-yinxin:authzen:obligations", "urn:x-yinxin:authzen:ledger-entry",
+		"urn:x-yinxin:authzen:replay",
+	}
 }
 
 func (e *endpoint) evaluation(w http.ResponseWriter, r *http.Request) {
@@ -127,15 +144,18 @@ func (e *endpoint) open(w http.ResponseWriter, r *http.Request) (string, object,
 	return caller, body, fail
 }
 
-// ask maps one evaluation, checks who asks and decides.
+// ask maps one evaluation and decides it.
 func (e *endpoint) ask(r *http.Request, caller string, body object) (authz.Decision, *failure) {
-	q, err := mapRequest(body)
+	q, err := mapEvaluation(body, "")
 	if err != nil {
 		return authz.Decision{}, &failure{http.StatusBadRequest, err.Error()}
 	}
-	if id := r.Header.Get("X-Request-ID"); len(id) <= maxRequestID {
-		q.ID = id
-	}
+	q.ID = requestID(r)
+	return e.decide(r, caller, q)
+}
+
+// decide checks who asks first.
+func (e *endpoint) decide(r *http.Request, caller string, q Evaluation) (authz.Decision, *failure) {
 	may, err := e.MayAsk.MayAsk(r.Context(), caller, q.SubjectType, q.SubjectID)
 	if err != nil {
 		return authz.Decision{}, failed()
@@ -148,4 +168,12 @@ func (e *endpoint) ask(r *http.Request, caller string, body object) (authz.Decis
 		return authz.Decision{}, failed()
 	}
 	return d, nil
+}
+
+// requestID is what of X-Request-ID goes into the record.
+func requestID(r *http.Request) string {
+	if id := r.Header.Get("X-Request-ID"); len(id) <= maxRequestID {
+		return id
+	}
+	return ""
 }

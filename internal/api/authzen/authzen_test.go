@@ -74,6 +74,8 @@ func TestEvaluation(t *testing.T) {
 		"sources not a list":     {"a1", with("context", `{"sources":"r1"}`), 400, "context.sources must be an array", "decision", 0},
 		"a null source":          {"a1", with("context", `{"sources":[null]}`), 400, "empty member", "decision", 0},
 		"purpose twice":          {"a1", strings.Replace(with("context", `{"purpose":"x"}`), `"name":"read"`, `"name":"read","properties":{"purpose":"y"}`, 1), 400, "purpose stands in", "decision", 0},
+		"a NUL in an id":         {"a1", strings.Replace(readOK, "a1", "a\\u0000", 1), 400, "control character", "decision", 0},
+		"a NUL in a list":        {"a1", with("context", `{"sources":["\u0000"]}`), 400, "control character", "decision", 0},
 		"too large":              {"a1", with("x", `"`+strings.Repeat("x", maxBody)+`"`), 413, "larger", "decision", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -136,7 +138,8 @@ func TestEvaluations(t *testing.T) {
 		"execute_all is the default":        {`{` + subject + `,` + read + `,"evaluations":[{` + resource + `},` + strings.TrimSuffix(weak, "}") + `,` + resource + `},{` + resource + `}]}`, "yny", 3},
 		"deny_on_first_deny":                {`{` + subject + `,` + read + `,` + resource + `,"options":{"evaluations_semantic":"deny_on_first_deny"},"evaluations":[{},` + weak + `,{}]}`, "yn", 2},
 		"permit_on_first_permit":            {`{` + subject + `,` + read + `,` + resource + `,"options":{"evaluations_semantic":"permit_on_first_permit"},"evaluations":[` + weak + `,{},{}]}`, "ny", 2},
-		"an item replaces the whole entity": {`{` + subject + `,` + read + `,` + resource + `,"evaluations":[{"resource":{"id":"r1"}},{}]}`, "ey", 1},
+		"an item replaces the whole entity": {`{` + subject + `,` + resource + `,"action":{"name":"read","properties":{"fields":["nothing"]}},"evaluations":[{` + read + `},{}]}`, "yn", 2},
+		"but for names it must have":        {`{` + subject + `,` + read + `,` + resource + `,"evaluations":[{"resource":{"id":"r1"}},{"subject":{"type":"system"}},{"subject":{"type":7}}]}`, "yye", 2},
 		"another's subject in an item":      {`{` + subject + `,` + read + `,` + resource + `,"evaluations":[{"subject":{"type":"system","id":"b1"}},{}]}`, "ey", 1},
 		"an error stops at first deny":      {`{` + subject + `,` + read + `,"options":{"evaluations_semantic":"deny_on_first_deny"},"evaluations":[{},{` + resource + `}]}`, "e", 0},
 	} {
@@ -194,13 +197,21 @@ func TestEvaluationsAsAWhole(t *testing.T) {
 func TestMetadata(t *testing.T) {
 	w := httptest.NewRecorder()
 	serve(t, &register{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, PathMetadata, nil))
-	var out map[string]string
-	if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
-		t.Fatal(err)
+	var out map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil || w.Code != 200 || w.Header().Get("Content-Type") != "application/json" {
+		t.Fatal(err, w.Code, w.Header())
 	}
-	if out["policy_decision_point"] != "https://pdp.example.gov.cn" ||
-		out["access_evaluation_endpoint"] != "https://pdp.example.gov.cn/access/v1/evaluation" || out["search_subject_endpoint"] != "" {
-		t.Fatal(out)
+	for name, path := range map[string]string{
+		"policy_decision_point": "", "access_evaluation_endpoint": "/access/v1/evaluation", "access_evaluations_endpoint": "/access/v1/evaluations",
+		"search_subject_endpoint": "/access/v1/search/subject", "search_resource_endpoint": "/access/v1/search/resource",
+		"search_action_endpoint": "/access/v1/search/action",
+	} {
+		if out[name] != "https://pdp.example.gov.cn"+path {
+			t.Errorf("%s: %v", name, out[name])
+		}
+	}
+	if list, ok := out["capabilities"].([]any); !ok || len(list) == 0 {
+		t.Errorf("%v", out)
 	}
 }
 
@@ -223,7 +234,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r, err := mapRequest(body)
+		r, err := mapEvaluation(body, "")
 		if err == nil && (r.SubjectID == "" || r.Action == "" || r.Resource == "") {
 			t.Fatalf("accepted %s", fmt.Sprintf("%+v", r))
 		}

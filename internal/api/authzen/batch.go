@@ -48,7 +48,9 @@ func (e *endpoint) evaluations(w http.ResponseWriter, r *http.Request) {
 }
 
 // batch lays each item over the top-level defaults: an entity that the item
-// gives replaces the whole default entity.
+// gives replaces the whole default entity. Only the names that an entity must
+// have (type, id, name) fall back to the default's, properties never do
+// (certification scenario, batch with default value merging).
 func batch(body object) ([]object, string, error) {
 	semantic, err := semanticOf(body)
 	if err != nil || !body.has("evaluations") {
@@ -75,8 +77,32 @@ func batch(body object) ([]object, string, error) {
 		}
 		items[i] = maps.Clone(defaults)
 		maps.Copy(items[i], given)
+		for _, name := range []string{"subject", "action", "resource"} {
+			if given.has(name) && defaults.has(name) {
+				items[i][name] = named(given[name], defaults[name])
+			}
+		}
 	}
 	return items, semantic, nil
+}
+
+// named is entity with the required names that it lacks; what is no object is
+// left for the mapping to refuse.
+func named(entity, from json.RawMessage) json.RawMessage {
+	var into, defaults object
+	if json.Unmarshal(entity, &into) != nil || json.Unmarshal(from, &defaults) != nil {
+		return entity
+	}
+	for _, name := range []string{"type", "id", "name"} {
+		if _, there := into[name]; !there && defaults.has(name) {
+			into[name] = defaults[name]
+		}
+	}
+	merged, err := json.Marshal(into)
+	if err != nil {
+		return entity
+	}
+	return merged
 }
 
 func semanticOf(body object) (string, error) {

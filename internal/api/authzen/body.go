@@ -9,6 +9,8 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -129,7 +131,7 @@ func (o object) text(in, name string) (string, error) {
 	if o.has(name) && json.Unmarshal(o[name], &s) != nil {
 		return "", fmt.Errorf("%s.%s must be a string", in, name)
 	}
-	return s, nil
+	return s, written(in, name, s)
 }
 
 func (o object) texts(in, name string) ([]string, error) {
@@ -140,7 +142,18 @@ func (o object) texts(in, name string) ([]string, error) {
 	if slices.Contains(s, "") { // also a null in the array
 		return nil, fmt.Errorf("%s.%s has an empty member", in, name)
 	}
-	return s, nil
+	return s, written(in, name, s...)
+}
+
+// written refuses what no register holds and no database keeps: a NUL in a
+// question would else be a failure of ours.
+func written(in, name string, texts ...string) error {
+	for _, s := range texts {
+		if strings.ContainsFunc(s, unicode.IsControl) {
+			return fmt.Errorf("%s.%s has a control character", in, name)
+		}
+	}
+	return nil
 }
 
 // small is an integer of the scales, 0 to 255: "3", 3.5 and 300 are refused.

@@ -10,50 +10,59 @@ import (
 // maxRequestID bounds what of X-Request-ID goes into the record.
 const maxRequestID = 256
 
-// mapRequest turns the entities of one evaluation into a typed request.
+// mapEvaluation turns the entities of one evaluation into a typed request.
 // Purpose, fields, target_label and new_grade may stand in action.properties
-// or in context, not in both: two answers to one question are none.
-func mapRequest(body object) (authz.Request, error) {
-	var r authz.Request
-	subject, err := entity(body, "subject")
-	if err != nil {
-		return r, err
+// or in context, not in both: two answers to one question are none. The entity
+// that a search leaves open needs no id, and one that is there is not read;
+// of an action that is searched for nothing is.
+func mapEvaluation(body object, open authz.SearchKind) (q Evaluation, err error) {
+	var subject, action, resource object
+	if subject, err = entity(body, "subject"); err != nil {
+		return q, err
 	}
-	action, err := entity(body, "action")
-	if err != nil {
-		return r, err
+	if open != authz.SearchAction {
+		if action, err = entity(body, "action"); err != nil {
+			return q, err
+		}
 	}
-	resource, err := entity(body, "resource")
-	if err != nil {
-		return r, err
+	if resource, err = entity(body, "resource"); err != nil {
+		return q, err
 	}
-	context, err := body.object("context")
-	if err != nil {
-		return r, err
+	if q.Context, err = body.object("context"); err != nil {
+		return q, err
 	}
-	properties, err := action.object("properties")
-	if err != nil {
-		return r, err
+	for _, f := range []struct {
+		from       object
+		in         string
+		properties *object
+	}{{subject, "subject", &q.SubjectProperties}, {action, "action", &q.ActionProperties}, {resource, "resource", &q.ResourceProperties}} {
+		if *f.properties, err = f.from.object("properties"); err != nil {
+			return q, fmt.Errorf("%s.%w", f.in, err)
+		}
 	}
 	for _, f := range []struct {
 		from     object
 		in, name string
 		into     *string
+		skip     bool
 	}{
-		{subject, "subject", "type", &r.SubjectType}, {subject, "subject", "id", &r.SubjectID},
-		{resource, "resource", "id", &r.Resource}, {action, "action", "name", (*string)(&r.Action)},
+		{subject, "subject", "type", &q.SubjectType, false},
+		{subject, "subject", "id", &q.SubjectID, open == authz.SearchSubject},
+		{action, "action", "name", (*string)(&q.Action), open == authz.SearchAction},
+		{resource, "resource", "type", &q.ResourceType, false},
+		{resource, "resource", "id", &q.Resource, open == authz.SearchResource},
 	} {
+		if f.skip {
+			continue
+		}
 		if *f.into, err = f.from.need(f.in, f.name); err != nil {
-			return r, err
+			return q, err
 		}
 	}
-	if _, err = resource.need("resource", "type"); err != nil {
-		return r, err
+	if err = mapContext(&q.Request, q.Context); err != nil {
+		return q, err
 	}
-	if err = mapContext(&r, context); err != nil {
-		return r, err
-	}
-	return r, mapTerms(&r, properties, context)
+	return q, mapTerms(&q.Request, q.ActionProperties, q.Context)
 }
 
 func entity(body object, name string) (object, error) {

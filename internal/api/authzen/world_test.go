@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ type register struct {
 	identity.Reader // methods that the tests do not reach
 	events          []ledger.Event
 	failing         error
+	more            int // further resources, all like r1
 }
 
 func (r *register) System(_ context.Context, id string) (identity.System, error) {
@@ -55,7 +57,11 @@ func (r *register) Load(ctx context.Context, q authz.Request) (authz.Snapshot, e
 			Grading: &grading.Record{System: id, Grade: g, State: grading.StateCertified}}
 	}
 	s := authz.Snapshot{Revision: 1, Subject: party(q.SubjectID), Target: party(q.Target)}
-	if n := map[string]uint8{"r3": 3, "r1": 1}[q.Resource]; n > 0 {
+	n := map[string]uint8{"r3": 3, "r1": 1}[q.Resource]
+	if strings.HasPrefix(q.Resource, "x") {
+		n = 1
+	}
+	if n > 0 {
 		s.Item = &authz.Item{Resource: sharing.Resource{ID: q.Resource, Provider: "A", Items: []string{"name"},
 			Label: level.Label{Level: level.Level(n), RequiredS: n, RequiredA: n}}}
 	}
@@ -66,8 +72,46 @@ func (r *register) Record(_ context.Context, ev ledger.Event) (ledger.Receipt, e
 	if r.failing != nil {
 		return ledger.Receipt{}, r.failing
 	}
+	if _, err := ledger.Encode(ev); err != nil {
+		return ledger.Receipt{}, err
+	}
 	r.events = append(r.events, ev)
 	return ledger.Receipt{EntryID: ev.ID, Shard: 4, Seq: uint64(len(r.events)), Promise: ledger.Integrated}, nil
+}
+
+// behind is the part of sorted ids after one, as a store would read it.
+func behind(ids []string, after string, limit int) []string {
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id <= after })
+	return ids[:min(limit, len(ids))]
+}
+
+func (r *register) Subjects(ctx context.Context, caller, kind, after string, limit int) ([]string, error) {
+	sys, err := r.System(ctx, caller)
+	if err != nil {
+		return nil, unlessUnknown(err)
+	}
+	if kind != "system" || sys.Agency != "A" {
+		return nil, nil
+	}
+	return behind([]string{"a1", "a2"}, after, limit), nil
+}
+
+func (r *register) Resources(_ context.Context, _, kind, after string, limit int) ([]string, error) {
+	if kind != "resource" {
+		return nil, r.failing
+	}
+	ids := []string{"r1", "r3"}
+	for i := range r.more {
+		ids = append(ids, fmt.Sprintf("x%04d", i))
+	}
+	return behind(ids, after, limit), r.failing
+}
+
+func actionNames() (out []string) {
+	for _, a := range authz.Actions() {
+		out = append(out, string(a))
+	}
+	return out
 }
 
 // serve authenticates by a header, as the mTLS edge would by a certificate.
@@ -83,7 +127,7 @@ func serve(t *testing.T, reg *register) http.Handler {
 		t.Fatal(err)
 	}
 	h, err := New(Config{
-		Decider: pdp, MayAsk: OwnAgency{reg}, Identifier: "https://pdp.example.gov.cn",
+		Decider: Guarded{pdp}, MayAsk: OwnAgency{reg}, Candidates: reg, Actions: actionNames(), Identifier: "https://pdp.example.gov.cn",
 		Caller: func(r *http.Request) (string, bool) {
 			who := r.Header.Get("Test-Caller")
 			return who, who != ""

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/yinxin-gov/yinxin/authz"
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/internal/app"
+	"github.com/yinxin-gov/yinxin/internal/store"
+)
+
+// newDecideCommand evaluates a recorded decision again. Asking a running house
+// is `yinxin agent decide`.
+func newDecideCommand(u *ui) *cobra.Command {
+	var dir, db, id string
+	c := &cobra.Command{
+		Use: "decide --replay ID", Short: u.words.Get("decide.short").Both(), Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !ledger.ValidID(id) {
+				return fail(errors.New("--replay needs the id of a decision"), "decide.hint.id")
+			}
+			s, err := app.LoadSettings(dir)
+			if err != nil {
+				return fail(err, startHint(err))
+			}
+			if db != "" {
+				if err := app.CheckDB(db); err != nil {
+					return fail(err, startHint(err))
+				}
+				s.DB = db
+			}
+			got, err := app.Replay(cmd.Context(), app.Config{Settings: s, Dir: dir}, id)
+			if err != nil {
+				return fail(err, replayHint(err))
+			}
+			return u.printReplay(got)
+		},
+	}
+	c.Flags().StringVar(&id, "replay", "", u.words.Get("decide.flag.replay").Both())
+	c.Flags().StringVar(&dir, "dir", "yinxin-data", u.words.Get("cli.serve.dir").Both())
+	c.Flags().StringVar(&db, "db", "", u.words.Get("cli.init.db").Both())
+	return c
+}
+
+func replayHint(err error) string {
+	var rules *authz.RulesError
+	switch {
+	case errors.As(err, &rules):
+		return "decide.hint.rules"
+	case errors.Is(err, ledger.ErrNotFound), errors.Is(err, authz.ErrNotDecision):
+		return "decide.hint.id"
+	case errors.Is(err, authz.ErrNotJudged), errors.Is(err, store.ErrNotKept):
+		return "decide.hint.kept"
+	case errors.Is(err, authz.ErrAltered):
+		return "cli.hint.ledger"
+	}
+	return startHint(err)
+}
+
+// replayShown is the object of decide --replay --json; the bodies are
+// canonical, so they stand here as they were compared.
+type replayShown struct {
+	ID       string          `json:"id"`
+	Same     bool            `json:"same"`
+	Differs  []string        `json:"differs"`
+	Recorded json.RawMessage `json:"recorded"`
+	Again    json.RawMessage `json:"again"`
+}
+
+func (u *ui) printReplay(r authz.Replayed) error {
+	code := exitOK
+	if !r.Same {
+		code = exitInvalid
+	}
+	if u.json {
+		shown := replayShown{r.Decision.ID, r.Same, append([]string{}, r.Differs...), r.Recorded, r.Again}
+		if err := u.printJSON(shown); err != nil {
+			return err
+		}
+		return result(code)
+	}
+	verdict := "agent.decide.deny"
+	if r.Decision.Allow {
+		verdict = "agent.decide.allow"
+	}
+	u.say(verdict, "id", r.Decision.ID)
+	for _, reason := range r.Decision.Reasons {
+		fmt.Fprintf(u.out, "  %s (%s) %s\n    %s / %s\n", reason.Code, strings.Join(reason.Clauses, ", "), printable(reason.Detail), reason.Zh, reason.En)
+	}
+	if r.Same {
+		u.say("decide.same", "bytes", fmt.Sprint(len(r.Recorded)), "digest", app.SM3Hex(r.Recorded))
+	} else {
+		u.say("decide.differs", "members", strings.Join(r.Differs, ", "))
+	}
+	return result(code)
+}
