@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
@@ -71,19 +72,19 @@ func TestMTLS(t *testing.T) {
 	}
 	// An unauthenticated sender of a large body is refused without reading it.
 	body := &countingReader{r: io.LimitReader(zeros{}, 64<<20)}
-	if a := h.do("POST", wire.PathTransfers, false, body); a.status != 401 || body.n > 16<<20 {
-		t.Errorf("%d after %d bytes", a.status, body.n)
+	if a := h.do("POST", wire.PathTransfers, false, body); a.status != 401 || body.n.Load() > 16<<20 {
+		t.Errorf("%d after %d bytes", a.status, body.n.Load())
 	}
 }
 
 type countingReader struct {
 	r io.Reader
-	n int
+	n atomic.Int64 // the transport may still be writing when the answer is here
 }
 
 func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	c.n += n
+	c.n.Add(int64(n))
 	return n, err
 }
 
