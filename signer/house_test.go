@@ -92,7 +92,7 @@ func newHouse(t testing.TB) *house {
 	}
 	var n atomic.Int64
 	s, err := signer.New(signer.Config{
-		Register: h.reg, Approver: h.approved, Keys: h.keys, Now: func() time.Time { return h.now },
+		Register: h.reg, Approver: h.approved, Recorder: h.reg, Keys: h.keys, Now: func() time.Time { return h.now },
 		NewID:    func() string { return fmt.Sprintf("id-%d", n.Add(1)) },
 		Provider: ofd.Provider{Name: "yinxin", Version: "test"},
 	})

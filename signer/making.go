@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
@@ -36,8 +37,8 @@ type Maker struct {
 // ErrFiling: a production picture without its filing number.
 var ErrFiling = errors.New("signer: filing number of the seal picture missing")
 
-// MakeSeal lints, signs and registers a seal. The seal leaves this method only
-// with its record.
+// MakeSeal lints a seal, records what will be signed, signs, and registers it
+// (design §2 law 4). The seal leaves this method only with its record.
 func (s *Service) MakeSeal(ctx context.Context, actor ledger.Actor, spec SealSpec, maker Maker) (Seal, ledger.Receipt, error) {
 	fail := func(err error) (Seal, ledger.Receipt, error) { return Seal{}, ledger.Receipt{}, err }
 	if !spec.Drawn && spec.Filing == "" {
@@ -62,10 +63,23 @@ func (s *Service) MakeSeal(ctx context.Context, actor ledger.Actor, spec SealSpe
 		return fail(fmt.Errorf("signer: key of the seal maker: %w", err))
 	}
 	now := s.now()
-	der, err := seal.Make(seal.Spec{
+	making, err := seal.PrepareMaking(seal.Spec{
 		ID: spec.ID, Vendor: spec.Vendor, Type: spec.Type, Name: spec.Name, Certs: [][]byte{spec.CertDER},
 		Created: now, ValidFrom: spec.ValidFrom, ValidUntil: spec.ValidUntil, Picture: spec.Picture,
-	}, key, maker.CertDER)
+	}, key.Public(), maker.CertDER)
+	if err != nil {
+		return fail(err)
+	}
+	details := map[string]string{"unit": spec.Unit, "picture_sm3": Digest(spec.Picture.Data), "certificate_sm3": Digest(spec.CertDER)}
+	if spec.Drawn {
+		details["picture"] = "drawn"
+	} else {
+		details["filing"] = spec.Filing
+	}
+	if _, err := s.cfg.Recorder.Record(ctx, s.event("signer.seal.making", now, actor, sealObject(spec.ID), Digest(making.TBS()), maps.Clone(details))); err != nil {
+		return fail(fmt.Errorf("signer: record before signing: %w", err))
+	}
+	der, err := making.Sign(key)
 	if err != nil {
 		return fail(err)
 	}
@@ -73,12 +87,6 @@ func (s *Service) MakeSeal(ctx context.Context, actor ledger.Actor, spec SealSpe
 		ID: spec.ID, Unit: spec.Unit, Name: spec.Name, DER: der, CertDER: spec.CertDER, KeyID: spec.KeyID,
 		State: SealActive, ValidFrom: spec.ValidFrom.UTC().Truncate(time.Second),
 		ValidUntil: spec.ValidUntil.UTC().Truncate(time.Second), Drawn: spec.Drawn, CreatedAt: now,
-	}
-	details := map[string]string{"unit": spec.Unit, "picture_sm3": Digest(spec.Picture.Data), "certificate_sm3": Digest(spec.CertDER)}
-	if spec.Drawn {
-		details["picture"] = "drawn"
-	} else {
-		details["filing"] = spec.Filing
 	}
 	receipt, err := s.cfg.Register.AddSeal(ctx, made, s.event("signer.seal.made", now, actor, sealObject(made.ID), Digest(der), details))
 	if err != nil {

@@ -262,6 +262,25 @@ func TestMakeSealRefuses(t *testing.T) {
 	}
 }
 
+// Design law 4: the maker's key is not asked before its use is recorded.
+func TestSealIsRecordedBeforeItIsSigned(t *testing.T) {
+	h := newHouse(t)
+	asked := &counting{Signer: h.keys["maker"]}
+	h.keys["maker"] = asked
+	h.reg.fail["signer.seal.making"] = errors.New("ledger is down")
+	maker := signer.Maker{KeyID: "maker", CertDER: h.makerCert}
+	if _, _, err := h.MakeSeal(context.Background(), admin, h.spec(t), maker); err == nil || asked.n != 0 {
+		t.Fatalf("%v, %d signatures without a record", err, asked.n)
+	}
+	delete(h.reg.fail, "signer.seal.making")
+	if _, _, err := h.MakeSeal(context.Background(), admin, h.spec(t), maker); err != nil || asked.n != 1 {
+		t.Fatalf("%v, %d signatures", err, asked.n)
+	}
+	if want := []string{"signer.seal.making", "signer.seal.made"}; !slices.Equal(h.reg.types(0), want) {
+		t.Errorf("records %v", h.reg.types(0))
+	}
+}
+
 func TestWithdraw(t *testing.T) {
 	h := newHouse(t)
 	h.makeSeal(t)

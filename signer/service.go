@@ -19,10 +19,17 @@ type Keys interface {
 	Signer(ctx context.Context, keyID string) (crypto.Signer, error)
 }
 
+// Recorder writes to the ledger what changes no row yet: that a seal is about to
+// be signed.
+type Recorder interface {
+	Record(ctx context.Context, ev ledger.Event) (ledger.Receipt, error)
+}
+
 // Config of the room. Every field but Provider and Stamper is required.
 type Config struct {
 	Register Register
 	Approver Approver
+	Recorder Recorder
 	Keys     Keys
 	Now      func() time.Time
 	NewID    func() string // UUIDv7
@@ -35,8 +42,8 @@ type Service struct{ cfg Config }
 
 // New checks the configuration.
 func New(cfg Config) (*Service, error) {
-	if cfg.Register == nil || cfg.Approver == nil || cfg.Keys == nil || cfg.Now == nil || cfg.NewID == nil {
-		return nil, errors.New("signer: register, approver, keys, clock and id source are required")
+	if cfg.Register == nil || cfg.Approver == nil || cfg.Recorder == nil || cfg.Keys == nil || cfg.Now == nil || cfg.NewID == nil {
+		return nil, errors.New("signer: register, approver, recorder, keys, clock and id source are required")
 	}
 	if cfg.Provider.Name == "" {
 		cfg.Provider.Name = "yinxin"

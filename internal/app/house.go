@@ -223,7 +223,7 @@ func (h *House) openWork(ctx context.Context) (err error) {
 		return fmt.Errorf("app: decision point: %w", err)
 	}
 	h.Signer, err = signer.New(signer.Config{
-		Register: h.rooms.Seals, Approver: useApprover{h.Approvals}, Keys: h.custody, Now: h.cfg.Now, NewID: newID,
+		Register: h.rooms.Seals, Approver: useApprover{h.Approvals}, Recorder: h.Ledger, Keys: h.custody, Now: h.cfg.Now, NewID: newID,
 	})
 	if err != nil {
 		return err

@@ -36,21 +36,45 @@ type Spec struct {
 // algorithm too (GM/T 0031-2014, 6.1.1). It lints first and verifies what it
 // made.
 func Make(spec Spec, maker crypto.Signer, makerCertDER []byte) ([]byte, error) {
-	if err := spec.Lint(maker.Public(), makerCertDER); err != nil {
+	m, err := PrepareMaking(spec, maker.Public(), makerCertDER)
+	if err != nil {
 		return nil, err
 	}
-	info, cert := spec.info(), wrap(idOctetString, makerCertDER)
-	signed := info
-	if spec.Layout == LayoutV1 {
-		signed = wrap(idSequence, info, cert, algorithm())
+	return m.Sign(maker)
+}
+
+// Making is a seal that passed the lint and is not signed yet: what is recorded
+// before the maker's signature exists.
+type Making struct {
+	info, cert []byte
+	v1         bool
+}
+
+// PrepareMaking lints a seal to be made; pub is the maker's key.
+func PrepareMaking(spec Spec, pub crypto.PublicKey, makerCertDER []byte) (*Making, error) {
+	if err := spec.Lint(pub, makerCertDER); err != nil {
+		return nil, err
 	}
-	value, err := signMessage(maker, signed)
+	return &Making{info: spec.info(), cert: wrap(idOctetString, makerCertDER), v1: spec.Layout == LayoutV1}, nil
+}
+
+// TBS is what the maker will sign.
+func (m *Making) TBS() []byte {
+	if m.v1 {
+		return wrap(idSequence, m.info, m.cert, algorithm())
+	}
+	return m.info
+}
+
+// Sign signs the seal and verifies the result.
+func (m *Making) Sign(maker crypto.Signer) ([]byte, error) {
+	value, err := signMessage(maker, m.TBS())
 	if err != nil {
 		return nil, fmt.Errorf("seal: maker signs: %w", err)
 	}
-	der := wrap(idSequence, info, cert, algorithm(), bitString(value))
-	if spec.Layout == LayoutV1 {
-		der = wrap(idSequence, info, wrap(idSequence, cert, algorithm(), bitString(value)))
+	der := wrap(idSequence, m.info, m.cert, algorithm(), bitString(value))
+	if m.v1 {
+		der = wrap(idSequence, m.info, wrap(idSequence, m.cert, algorithm(), bitString(value)))
 	}
 	made, err := ParseSeal(der)
 	if err != nil {
