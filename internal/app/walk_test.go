@@ -196,10 +196,17 @@ func published(t *testing.T, h *House) {
 			t.Errorf("%s: %s, want %d", path, r.Status, want)
 		}
 	}
-	r, err := web.Post(base+"/access/v1/evaluation", "application/json", strings.NewReader(`{}`))
-	ok(t, err)
-	if body(t, r); r.StatusCode != http.StatusUnauthorized {
-		t.Errorf("a decision without a certificate: %s", r.Status)
+	var r *http.Response
+	for _, path := range []string{
+		"/access/v1/evaluation", "/access/v1/evaluations", "/access/v1/search/subject", "/access/v1/search/resource", "/access/v1/search/action",
+		"/v1/data/yinxin/decision",
+	} {
+		var err error
+		r, err = web.Post(base+path, "application/json", strings.NewReader(`{}`))
+		ok(t, err)
+		if body(t, r); r.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s without a certificate: %s", path, r.Status)
+		}
 	}
 	// What a relying party is told in a certificate is what is served.
 	aia := func(urls []string) {
