@@ -48,7 +48,7 @@ func newHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, person: Person{ID: "p-1", Name: "样例审计员", Roles: []string{"审计员"}}, router: chi.NewRouter()}
+	h := &house{t: t, person: Person{ID: "p-1", Name: "样例审计员", Roles: []string{"审计员"}, Auditor: true}, router: chi.NewRouter()}
 	err = Mount(h.router, Config{
 		Door: h, Words: words, Log: slog.New(slog.NewTextHandler(h, nil)),
 		Status: func(context.Context) wire.Status {
