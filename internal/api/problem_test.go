@@ -60,6 +60,9 @@ func sentinels() map[string]struct {
 		"authz.ErrConfig":      {authz.ErrConfig, ""},
 		"authz.ErrPolicy":      {authz.ErrPolicy, ""},
 		"authz.ErrReasons":     {authz.ErrReasons, ""},
+		// Of searches (internal/api/authzen answers them) and of replays, which have no route here.
+		"authz.ErrMalformed": {authz.ErrMalformed, ""}, "authz.ErrNotDecision": {authz.ErrNotDecision, ""},
+		"authz.ErrNotJudged": {authz.ErrNotJudged, ""}, "authz.ErrAltered": {authz.ErrAltered, ""},
 		"joined with a denial": {errors.Join(exchange.ErrDenied, errors.New(secret)), "decision.denied"},
 	}
 }
