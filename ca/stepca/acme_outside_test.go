@@ -179,13 +179,10 @@ func TestCertbot(t *testing.T) {
 	}
 }
 
-// The step CLI, where it is installed: v0.30.2 has no option for external account
+// The step CLI v0.30.2 has no option for external account
 // binding, so it can only show that nobody is let in without.
 func TestStepCLIOverACME(t *testing.T) {
-	step, err := exec.LookPath("step")
-	if err != nil {
-		t.Skip("step is not installed; lego and certbot judge in its place")
-	}
+	step := tool(t, "step")
 	o := newOutside(t)
 	o.must(t, step, "ca", "bootstrap", "--ca-url", o.url, "--fingerprint", fmt.Sprintf("%x", sha256Sum(o.cfg.Root.Raw)), "--force")
 	args := []string{"ca", "certificate", host, "svc.crt", "svc.key", "--provisioner", "acme", "--standalone", "--http-listen", o.web, "--force"}

@@ -112,12 +112,9 @@ func TestOutsideClients(t *testing.T) {
 	}
 }
 
-// The step CLI, where it is installed (a test client, not a part of the house).
+// The step CLI is a test client, not a part of the house.
 func TestStepCLI(t *testing.T) {
-	step, err := exec.LookPath("step")
-	if err != nil {
-		t.Skip("step is not installed; openssl and curl judge in its place")
-	}
+	step := tool(t, "step")
 	h := newHouse(t)
 	dir := t.TempDir()
 	fingerprint := fmt.Sprintf("%x", sha256Sum(h.cfg.Root.Raw))
