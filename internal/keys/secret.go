@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/emmansun/gmsm/sm3"
@@ -96,18 +97,26 @@ func PersonPassphrase(service []byte, pin string, salt []byte) ([]byte, error) {
 	return []byte(hex.EncodeToString(out)), nil
 }
 
-// CheckPIN returns ErrWeak for a PIN that is too short, too long, not text, or
-// one character only.
+// CheckPIN returns ErrWeak for a PIN that is too short, too long, not text, or of
+// one kind of character only (GB/T 22239-2019, 8.1.4.1 a: complexity).
 func CheckPIN(pin string) error {
 	n := utf8.RuneCountInString(pin)
 	if n < MinPIN || len(pin) > maxPIN || !utf8.ValidString(pin) {
 		return fmt.Errorf("%w: a PIN has %d to %d characters", ErrWeak, MinPIN, maxPIN)
 	}
-	first, _ := utf8.DecodeRuneInString(pin)
+	kinds := map[string]bool{}
 	for _, r := range pin {
-		if r != first {
-			return nil
+		switch {
+		case unicode.IsDigit(r):
+			kinds["digit"] = true
+		case unicode.IsLetter(r):
+			kinds["letter"] = true
+		default:
+			kinds["other"] = true
 		}
 	}
-	return fmt.Errorf("%w: a PIN needs more than one character", ErrWeak)
+	if len(kinds) < 2 {
+		return fmt.Errorf("%w: a PIN has letters, digits and signs, two of these kinds", ErrWeak)
+	}
+	return nil
 }

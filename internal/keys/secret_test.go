@@ -72,15 +72,15 @@ func TestPersonPassphraseNeedsBoth(t *testing.T) {
 		}
 		return string(b)
 	}
-	base := derive(service, "12345678", salt)
-	if base != derive(service, "12345678", salt) {
+	base := derive(service, "yinxin-78", salt)
+	if base != derive(service, "yinxin-78", salt) {
 		t.Error("not a function of its inputs")
 	}
 	for name, other := range map[string]string{
-		"another service secret": derive(bytes.Repeat([]byte{3}, 32), "12345678", salt),
-		"a longer secret":        derive(bytes.Repeat([]byte{1}, 33), "12345678", salt),
-		"another PIN":            derive(service, "12345679", salt),
-		"another salt":           derive(service, "12345678", bytes.Repeat([]byte{4}, 16)),
+		"another service secret": derive(bytes.Repeat([]byte{3}, 32), "yinxin-78", salt),
+		"a longer secret":        derive(bytes.Repeat([]byte{1}, 33), "yinxin-78", salt),
+		"another PIN":            derive(service, "yinxin-79", salt),
+		"another salt":           derive(service, "yinxin-78", bytes.Repeat([]byte{4}, 16)),
 	} {
 		if other == base {
 			t.Errorf("%s makes no difference", name)
@@ -92,12 +92,13 @@ func TestPersonPassphraseNeedsBoth(t *testing.T) {
 		salt    []byte
 		want    error
 	}{
-		"PIN of 7":            {service, "1234567", salt, keys.ErrWeak},
-		"PIN of one digit":    {service, "11111111", salt, keys.ErrWeak},
-		"PIN like a novel":    {service, strings.Repeat("ab", 40), salt, keys.ErrWeak},
-		"PIN that is no text": {service, "1234567\xff", salt, keys.ErrWeak},
-		"short secret":        {service[:31], "12345678", salt, keys.ErrWeak},
-		"short salt":          {service, "12345678", salt[:15], keys.ErrSpec},
+		"PIN of 7":            {service, "yin-567", salt, keys.ErrWeak},
+		"PIN of digits":       {service, "12345678", salt, keys.ErrWeak},
+		"PIN of letters":      {service, "mimamima", salt, keys.ErrWeak},
+		"PIN like a novel":    {service, strings.Repeat("a1", 40), salt, keys.ErrWeak},
+		"PIN that is no text": {service, "yinxin7\xff", salt, keys.ErrWeak},
+		"short secret":        {service[:31], "yinxin-78", salt, keys.ErrWeak},
+		"short salt":          {service, "yinxin-78", salt[:15], keys.ErrSpec},
 	} {
 		if _, err := keys.PersonPassphrase(c.service, c.pin, c.salt); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
