@@ -22,6 +22,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/ofd/ofdtest"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 	"github.com/yinxin-gov/yinxin/signer/seal/picture"
 )
@@ -162,13 +163,13 @@ func notice(t testing.TB) []byte {
 func documents(t testing.TB) map[string][]byte {
 	t.Helper()
 	docs := map[string][]byte{"notice": notice(t)}
-	dir, named := os.LookupEnv("YINXIN_CORPUS")
-	if !named {
-		dir = filepath.Join("..", "..", "shared", "corpus")
+	dir := ofdtest.Find(t)
+	if dir == "" {
+		return docs
 	}
-	names, err := filepath.Glob(filepath.Join(dir, "ofd", "plain", "*.ofd"))
-	if err != nil || named && len(names) == 0 {
-		t.Fatalf("YINXIN_CORPUS: no plain documents (%v)", err)
+	names, err := filepath.Glob(filepath.Join(dir, "plain", "*.ofd"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no plain documents in the corpus (%v)", err)
 	}
 	for _, n := range names {
 		b, err := os.ReadFile(n)

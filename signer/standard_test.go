@@ -12,6 +12,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/ofd/ofdtest"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -185,17 +186,11 @@ func TestStampsOfOneSignature(t *testing.T) {
 // take a further seal keeps what its first signatures had.
 func TestContinueAfterForeignSeals(t *testing.T) {
 	d := newDesk(t)
-	dir, named := os.LookupEnv("YINXIN_CORPUS")
-	if !named {
-		dir = filepath.Join("..", "..", "shared", "corpus")
-	}
-	names, err := filepath.Glob(filepath.Join(dir, "ofd", "sealed", "*.ofd"))
-	more, err2 := filepath.Glob(filepath.Join(dir, "ofd", "made", "*.ofd"))
+	dir := ofdtest.Corpus(t)
+	names, err := filepath.Glob(filepath.Join(dir, "sealed", "*.ofd"))
+	more, err2 := filepath.Glob(filepath.Join(dir, "made", "*.ofd"))
 	if names = append(names, more...); err != nil || err2 != nil || len(names) == 0 {
-		if named {
-			t.Fatal("YINXIN_CORPUS has no sealed documents")
-		}
-		t.Skip("no OFD corpus")
+		t.Fatalf("no sealed documents in the corpus (%v, %v)", err, err2)
 	}
 	continued := 0
 	for _, name := range names {

@@ -12,24 +12,10 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/ofd/ofdtest"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
-
-func ofdCorpus(tb testing.TB) string {
-	tb.Helper()
-	if dir := os.Getenv("YINXIN_CORPUS"); dir != "" {
-		if _, err := os.Stat(filepath.Join(dir, "ofd", "CORPUS.tsv")); err != nil {
-			tb.Fatalf("YINXIN_CORPUS is set but: %v", err)
-		}
-		return filepath.Join(dir, "ofd")
-	}
-	dir := filepath.Join("..", "..", "..", "shared", "corpus", "ofd")
-	if _, err := os.Stat(filepath.Join(dir, "CORPUS.tsv")); err != nil {
-		tb.Skip("no OFD corpus beside the repository and YINXIN_CORPUS is not set")
-	}
-	return dir
-}
 
 // Every code that a report can hold has words in both languages (design §2 law 6).
 func TestVerifyWordsAreComplete(t *testing.T) {
@@ -62,7 +48,7 @@ func TestVerifyWordsAreComplete(t *testing.T) {
 // Exit codes of design §9 on real files, in both forms of output; every code in
 // the report is one that the catalogue test knows.
 func TestVerifyExitCodes(t *testing.T) {
-	dir := ofdCorpus(t)
+	dir := ofdtest.Corpus(t)
 	for file, want := range map[string]int{
 		"plain/helloworld.ofd": exitUnsigned, "negative/ofdrw_stripped.ofd": exitUnsigned,
 		"sealed/ride_right_v4.ofd": exitIndeterminate, "sealed/koal_test.ofd": exitIndeterminate,
@@ -145,7 +131,7 @@ func TestPrintableDisarmsControlSequences(t *testing.T) {
 // A document whose anchors are given is valid: exit 0 and a tick, with PEM and DER
 // anchors alike.
 func TestVerifyWithTrust(t *testing.T) {
-	doc := filepath.Join(ofdCorpus(t), "sealed", "ride_right_v4.ofd")
+	doc := filepath.Join(ofdtest.Corpus(t), "sealed", "ride_right_v4.ofd")
 	raw, err := os.ReadFile(doc)
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +167,7 @@ func TestVerifyWithTrust(t *testing.T) {
 // verify --second-opinion asks about every SM2 signature of every file of the
 // corpus: the two implementations agree, and no verdict changes.
 func TestSecondOpinionOnTheCorpus(t *testing.T) {
-	dir := ofdCorpus(t)
+	dir := ofdtest.Corpus(t)
 	files, err := filepath.Glob(filepath.Join(dir, "*", "*.ofd"))
 	if err != nil || len(files) < 20 {
 		t.Fatal(len(files), err)

@@ -10,13 +10,14 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer/ofd/ofdtest"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
 // TestEveryPlainDocument: whatever unsealed document somebody brings is sealed,
 // sent over mTLS, opened by the receiver and verified there.
 func TestEveryPlainDocument(t *testing.T) {
-	names, err := filepath.Glob(filepath.Join(corpus(t), "plain", "*.ofd"))
+	names, err := filepath.Glob(filepath.Join(ofdtest.Corpus(t), "plain", "*.ofd"))
 	ok(t, err)
 	if len(names) < 10 {
 		t.Fatalf("%d plain documents in the corpus", len(names))
@@ -53,7 +54,7 @@ func TestWholeDemoWithDocument(t *testing.T) {
 	for _, name := range []string{"helloworld.ofd", "gen04_with_image.ofd", "gen12_attachment.ofd"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // most of a walk is waiting for an agreement to end
-			doc, dir := filepath.Join(corpus(t), "plain", name), filepath.Join(t.TempDir(), "d e m o")
+			doc, dir := filepath.Join(ofdtest.Corpus(t), "plain", name), filepath.Join(t.TempDir(), "d e m o")
 			out := sh(t, bin+" demo --serve=false --dir "+quote(dir)+" --doc "+quote(doc))
 			if !strings.Contains(out, name) || !strings.Contains(out, " serve --dir ") {
 				t.Errorf("transcript:\n%s", out)

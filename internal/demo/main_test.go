@@ -141,20 +141,4 @@ func needs(t *testing.T, program string) {
 	t.Skipf("SKIPPED, NO %s: run deploy/testing/install-servers.sh", program)
 }
 
-// corpus is the folder of OFD samples (CONTRIBUTING.md).
-func corpus(t *testing.T) string {
-	t.Helper()
-	if dir := os.Getenv("YINXIN_CORPUS"); dir != "" {
-		if _, err := os.Stat(filepath.Join(dir, "ofd")); err != nil {
-			t.Fatalf("YINXIN_CORPUS is set, but: %v", err)
-		}
-		return filepath.Join(dir, "ofd")
-	}
-	dir := filepath.Join("..", "..", "..", "shared", "corpus", "ofd")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("SKIPPED: no corpus (YINXIN_CORPUS or ../shared/corpus)")
-	}
-	return dir
-}
-
 func lines(s string) []string { return strings.Split(strings.TrimRight(s, "\n"), "\n") }

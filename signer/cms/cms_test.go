@@ -10,7 +10,6 @@ import (
 	"io"
 	"math/big"
 	mrand "math/rand/v2"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/signer/cms"
+	"github.com/yinxin-gov/yinxin/signer/ofd/ofdtest"
 )
 
 type holder struct {
@@ -166,16 +166,9 @@ func TestDetachedRoundTripAndInterop(t *testing.T) {
 
 // GB/T 35275 form (a), as ofdrw writes it: the content is SM3(Signature.xml).
 func TestVerifyCorpusFormA(t *testing.T) {
-	dir, named := os.LookupEnv("YINXIN_CORPUS")
-	if !named {
-		dir = filepath.Join("..", "..", "..", "shared", "corpus")
-	}
-	z, err := zip.OpenReader(filepath.Join(dir, "ofd", "made", "sign35275_continue.ofd"))
+	z, err := zip.OpenReader(filepath.Join(ofdtest.Corpus(t), "made", "sign35275_continue.ofd"))
 	if err != nil {
-		if named {
-			t.Fatal(err)
-		}
-		t.Skip("no OFD corpus")
+		t.Fatal(err)
 	}
 	defer z.Close()
 	part := func(name string) []byte {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/emmansun/gmsm/sm3"
+
+	"github.com/yinxin-gov/yinxin/signer/ofd/ofdtest"
 )
 
 var signTime = time.Date(2026, 3, 9, 2, 30, 0, 0, time.UTC)
@@ -68,7 +70,7 @@ func holds(t *testing.T, data []byte, want int) *Package {
 // Every unsealed file of the corpus takes two seals in ContinueSign mode; the
 // second covers the first's files and the first stays whole (reference §3.3).
 func TestPrepareTwiceContinueSign(t *testing.T) {
-	for _, f := range append(corpusFiles(t, "plain/*.ofd"), filepath.Join(corpus(t), "made", "v4_continue.ofd")) {
+	for _, f := range append(corpusFiles(t, "plain/*.ofd"), filepath.Join(ofdtest.Corpus(t), "made", "v4_continue.ofd")) {
 		t.Run(filepath.Base(f), func(t *testing.T) {
 			data := read(t, f)
 			n := 0
@@ -100,7 +102,7 @@ func TestPrepareTwiceContinueSign(t *testing.T) {
 }
 
 func TestPrepareIsDeterministicAndKeepsOldBytes(t *testing.T) {
-	data := read(t, filepath.Join(corpus(t), "plain", "gen12_attachment.ofd"))
+	data := read(t, filepath.Join(ofdtest.Corpus(t), "plain", "gen12_attachment.ofd"))
 	one, _ := seal(t, data, request(false))
 	two, _ := seal(t, data, request(false))
 	if !bytes.Equal(one, two) {
@@ -121,14 +123,14 @@ func TestPrepareIsDeterministicAndKeepsOldBytes(t *testing.T) {
 }
 
 func TestWholeProtectedRefusesLaterSeals(t *testing.T) {
-	data := read(t, filepath.Join(corpus(t), "plain", "helloworld.ofd"))
+	data := read(t, filepath.Join(ofdtest.Corpus(t), "plain", "helloworld.ofd"))
 	whole, _ := seal(t, data, request(true))
 	p := holds(t, whole, 1)
 	if s := p.Signatures()[0]; !s.Covers("/Doc_0/Signs/Signatures.xml") {
 		t.Fatal("list not covered")
 	}
 	for name, data := range map[string][]byte{
-		"own": whole, "ofdrw": read(t, filepath.Join(corpus(t), "made", "v4_whole.ofd")),
+		"own": whole, "ofdrw": read(t, filepath.Join(ofdtest.Corpus(t), "made", "v4_whole.ofd")),
 	} {
 		p, err := Open(data)
 		if err != nil {
@@ -141,7 +143,7 @@ func TestWholeProtectedRefusesLaterSeals(t *testing.T) {
 }
 
 func TestPrepareRefuses(t *testing.T) {
-	dir := corpus(t)
+	dir := ofdtest.Corpus(t)
 	hello := read(t, filepath.Join(dir, "plain", "helloworld.ofd"))
 	with := func(change func(*SealRequest)) SealRequest { r := request(false); change(&r); return r }
 	for name, c := range map[string]struct {
@@ -174,7 +176,7 @@ func TestPrepareRefuses(t *testing.T) {
 }
 
 func TestDataHashIsRawSM3(t *testing.T) {
-	data := read(t, filepath.Join(corpus(t), "plain", "helloworld.ofd"))
+	data := read(t, filepath.Join(ofdtest.Corpus(t), "plain", "helloworld.ofd"))
 	out, q := seal(t, data, request(false))
 	p, _ := Open(out)
 	raw, err := p.Read(q.Property())

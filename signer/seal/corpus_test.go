@@ -10,29 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/yinxin-gov/yinxin/signer/ofd/ofdtest"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 )
 
-// corpus is the folder that holds ofd/; tests skip when it is absent, unless
-// YINXIN_CORPUS names it.
-func corpus(t testing.TB) string {
-	t.Helper()
-	dir, named := os.LookupEnv("YINXIN_CORPUS")
-	if !named {
-		dir = filepath.Join("..", "..", "..", "shared", "corpus")
-	}
-	if _, err := os.Stat(filepath.Join(dir, "ofd")); err != nil {
-		if named {
-			t.Fatalf("YINXIN_CORPUS: %v", err)
-		}
-		t.Skip("no OFD corpus")
-	}
-	return filepath.Join(dir, "ofd")
-}
-
 func read(t testing.TB, name string) []byte {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(corpus(t), name))
+	b, err := os.ReadFile(filepath.Join(ofdtest.Corpus(t), name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +26,7 @@ func read(t testing.TB, name string) []byte {
 // signedValues returns every SignedValue.dat of a package by its entry name.
 func signedValues(t testing.TB, name string) map[string][]byte {
 	t.Helper()
-	z, err := zip.OpenReader(filepath.Join(corpus(t), name))
+	z, err := zip.OpenReader(filepath.Join(ofdtest.Corpus(t), name))
 	if err != nil {
 		t.Fatal(err)
 	}

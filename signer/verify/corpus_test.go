@@ -13,27 +13,13 @@ import (
 
 	"github.com/yinxin-gov/yinxin/signer/cms"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/ofd/ofdtest"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 )
 
-func corpus(tb testing.TB) string {
-	tb.Helper()
-	if dir := os.Getenv("YINXIN_CORPUS"); dir != "" {
-		if _, err := os.Stat(filepath.Join(dir, "ofd", "CORPUS.tsv")); err != nil {
-			tb.Fatalf("YINXIN_CORPUS is set but: %v", err)
-		}
-		return filepath.Join(dir, "ofd")
-	}
-	dir := filepath.Join("..", "..", "..", "shared", "corpus", "ofd")
-	if _, err := os.Stat(filepath.Join(dir, "CORPUS.tsv")); err != nil {
-		tb.Skip("no OFD corpus beside the repository and YINXIN_CORPUS is not set")
-	}
-	return dir
-}
-
 func sample(tb testing.TB, name string) []byte {
 	tb.Helper()
-	b, err := os.ReadFile(filepath.Join(corpus(tb), name))
+	b, err := os.ReadFile(filepath.Join(ofdtest.Corpus(tb), name))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -43,7 +29,7 @@ func sample(tb testing.TB, name string) []byte {
 // index reads CORPUS.tsv: file → expected column.
 func index(tb testing.TB) map[string]string {
 	tb.Helper()
-	f, err := os.Open(filepath.Join(corpus(tb), "CORPUS.tsv"))
+	f, err := os.Open(filepath.Join(ofdtest.Corpus(tb), "CORPUS.tsv"))
 	if err != nil {
 		tb.Fatal(err)
 	}

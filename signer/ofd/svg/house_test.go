@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -98,23 +96,6 @@ func warned(r Result, code string) bool {
 		}
 	}
 	return false
-}
-
-// corpus is the folder of OFD files, or the test is skipped.
-func corpus(tb testing.TB) string {
-	tb.Helper()
-	dir := os.Getenv("YINXIN_CORPUS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "..", "shared", "corpus")
-	}
-	dir = filepath.Join(dir, "ofd")
-	if _, err := os.Stat(dir); err != nil {
-		if os.Getenv("YINXIN_CORPUS") != "" {
-			tb.Fatal(err)
-		}
-		tb.Skip("no corpus")
-	}
-	return dir
 }
 
 // allowed are the elements and attributes that a picture may have: everything

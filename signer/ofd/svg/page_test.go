@@ -12,6 +12,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/ofd/ofdtest"
 )
 
 var update = flag.Bool("update", false, "write the golden pictures")
@@ -59,7 +60,7 @@ func TestNoticeGolden(t *testing.T) {
 
 // Every page of the corpus is drawn, or refused for a reason that is known.
 func TestCorpus(t *testing.T) {
-	dir := corpus(t)
+	dir := ofdtest.Corpus(t)
 	refused := map[string]bool{"koal_dup_first.ofd": true, "ofdrw_dup_entry.ofd": true, "ofdrw_content_flip.ofd": true}
 	pages := 0
 	for _, sub := range []string{"plain", "sealed", "made", "negative"} {
