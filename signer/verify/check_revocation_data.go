@@ -1,0 +1,41 @@
+package verify
+
+import "time"
+
+// checkRevocation: no known revocation before signing. A revocation after it
+// needs a trusted time to be harmless.
+func checkRevocation(s *subject) outcome {
+	const clause = "GM/T 0031-2014, 6.2.3 d; GB/T 38540-2020, 7.3"
+	if !s.judged() {
+		return skip(CheckRevocation, clause, ReasonNotJudged)
+	}
+	certs := [][]byte{s.certDER}
+	if s.ses != nil {
+		certs = append(certs, s.ses.Seal.MakerCertDER)
+	}
+	return s.revocation(clause, s.at, certs...)
+}
+
+// revocation asks for certificates that were used at a time.
+func (s *subject) revocation(clause string, used time.Time, certs ...[]byte) outcome {
+	if s.opt.Revocation == nil {
+		s.warn(WarnNoRevocation, "")
+		return skip(CheckRevocation, clause, ReasonNoRevocation)
+	}
+	late := ""
+	for _, der := range certs {
+		at, known, err := s.opt.Revocation.RevokedAt(s.ctx, der)
+		switch {
+		case err != nil || !known:
+			s.warn(WarnNoRevocation, "")
+		case !at.IsZero() && !at.After(used):
+			return fail(CheckRevocation, clause, ReasonRevoked, stamp(at), effInvalid)
+		case !at.IsZero() && (s.trusted.IsZero() || !at.After(s.trusted)):
+			late = stamp(at)
+		}
+	}
+	if late != "" {
+		return cannot(CheckRevocation, clause, ReasonRevokedLater, late)
+	}
+	return pass(CheckRevocation, clause, "")
+}
