@@ -22,18 +22,20 @@ const (
 
 // entry is one record of the directory, with its local header checked.
 type entry struct {
-	raw    string // name as stored
-	name   string // forward slashes, NFC, no leading slash
-	dir    bool
-	method uint16
-	crc    uint32
-	csize  int64
-	usize  int64
-	start  int64 // of the local header
-	data   int64 // of the compressed bytes
-	date   uint16
-	clock  uint16
-	attrs  uint32
+	raw     string // name as stored
+	name    string // forward slashes, NFC, no leading slash
+	alias   string // what a reader that takes unflagged names for GBK sees, "" when the same
+	dir     bool
+	streams bool // with a data descriptor: readers that stream find its end themselves
+	method  uint16
+	crc     uint32
+	csize   int64
+	usize   int64
+	start   int64 // of the local header
+	data    int64 // of the compressed bytes
+	date    uint16
+	clock   uint16
+	attrs   uint32
 }
 
 // directory is what the walk over the container found.
@@ -48,9 +50,12 @@ type directory struct {
 // stream over the file, see the same package as we do.
 func readDirectory(r io.ReaderAt, size int64, lim Limits) (*directory, error) {
 	d := &directory{}
-	end, endPos, err := findEnd(r, size)
+	end, endPos, sure, err := findEnd(r, size)
 	if err != nil {
 		return nil, err
+	}
+	if !sure {
+		d.fault(FaultDirectory, "") // other readers take another end record
 	}
 	count := int(binary.LittleEndian.Uint16(end[10:]))
 	cdSize := int64(binary.LittleEndian.Uint32(end[12:]))
@@ -98,27 +103,6 @@ func readDirectory(r io.ReaderAt, size int64, lim Limits) (*directory, error) {
 func (d *directory) fault(code, path string) { d.faults = append(d.faults, Note{code, path}) }
 func (d *directory) note(code, path string)  { d.notes = append(d.notes, Note{code, path}) }
 
-// findEnd returns the end record with its comment, and its position.
-func findEnd(r io.ReaderAt, size int64) ([]byte, int64, error) {
-	n := min(size, endLen+maxComment)
-	// Nearly every package has no comment: look there before reading the tail.
-	for _, n := range []int64{min(size, endLen), n} {
-		tail := make([]byte, n)
-		if _, err := r.ReadAt(tail, size-n); err != nil && err != io.EOF {
-			return nil, 0, fmt.Errorf("%w: reading: %w", ErrNotPackage, err)
-		}
-		for i := len(tail) - endLen; i >= 0; i-- {
-			if binary.LittleEndian.Uint32(tail[i:]) != endSig {
-				continue
-			}
-			if stop := i + endLen + int(binary.LittleEndian.Uint16(tail[i+20:])); stop <= len(tail) {
-				return tail[i:stop], size - n + int64(i), nil
-			}
-		}
-	}
-	return nil, 0, fmt.Errorf("%w: no zip directory (not a zip file, or truncated)", ErrNotPackage)
-}
-
 // readRecord reads one central record and its local header; it returns the rest
 // of the directory.
 func (d *directory) readRecord(r io.ReaderAt, cd []byte, base, limit int64, lim Limits) ([]byte, error) {
@@ -138,12 +122,13 @@ func (d *directory) readRecord(r io.ReaderAt, cd []byte, base, limit int64, lim 
 		csize: int64(le.Uint32(cd[20:])), usize: int64(le.Uint32(cd[24:])),
 		attrs: le.Uint32(cd[38:]), start: base + int64(le.Uint32(cd[42:])),
 	}
-	d.cleanName(&e)
+	e.streams = flags&8 != 0
+	d.cleanName(&e, flags&utf8Flag != 0)
 	if flags&0x2041 != 0 { // encrypted, strongly encrypted, masked headers
 		d.fault(FaultEncrypted, e.name)
 	}
-	// The upper half holds Unix modes when the record was made on Unix.
-	if kind := e.attrs >> 16 & 0xf000; cd[5] == 3 && kind != 0 && kind != 0x8000 && kind != 0x4000 {
+	// The upper half holds Unix modes when the record was made on Unix or macOS.
+	if kind := e.attrs >> 16 & 0xf000; (cd[5] == 3 || cd[5] == 19) && kind != 0 && kind != 0x8000 && kind != 0x4000 {
 		d.fault(FaultSymlink, e.name)
 	}
 	if e.method != 0 && e.method != 8 {
@@ -155,6 +140,13 @@ func (d *directory) readRecord(r io.ReaderAt, cd []byte, base, limit int64, lim 
 	h := make([]byte, localLen+nameLen)
 	if _, err := r.ReadAt(h, e.start); err != nil || le.Uint32(h) != localSig {
 		return nil, fmt.Errorf("%w: %s has no local header", ErrNotPackage, e.name)
+	}
+	local := make([]byte, le.Uint16(h[28:]))
+	if _, err := r.ReadAt(local, e.start+localLen+int64(nameLen)); err != nil && len(local) > 0 {
+		return nil, fmt.Errorf("%w: %s is truncated", ErrNotPackage, e.name)
+	}
+	if renamed(e.name, cd[centralLen+nameLen:centralLen+nameLen+extraLen]) || renamed(e.name, local) {
+		d.fault(FaultHeader, e.name)
 	}
 	e.data = e.start + localLen + int64(le.Uint16(h[26:])) + int64(le.Uint16(h[28:]))
 	if e.data+e.csize > limit {
@@ -201,11 +193,13 @@ func (e *entry) described(r io.ReaderAt) bool {
 func (d *directory) checkNames() {
 	seen := make(map[string]struct{}, len(d.entries))
 	for i := range d.entries {
-		key := strings.TrimSuffix(fold(d.entries[i].name), "/")
-		if _, dup := seen[key]; dup {
-			d.fault(FaultDuplicate, d.entries[i].name)
+		for _, name := range []string{d.entries[i].name, d.entries[i].alias} {
+			key := strings.TrimSuffix(fold(name), "/")
+			if _, dup := seen[key]; dup && name != "" {
+				d.fault(FaultDuplicate, d.entries[i].name)
+			}
+			seen[key] = struct{}{}
 		}
-		seen[key] = struct{}{}
 	}
 }
 

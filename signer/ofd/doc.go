@@ -38,7 +38,8 @@ var (
 	ErrXML = errors.New("ofd: xml refused")
 	// ErrUnsound: the container has faults or the document tree does not read.
 	ErrUnsound = errors.New("ofd: package is not sound")
-	// ErrProtected: an existing signature covers a file that a new seal changes.
+	// ErrProtected: an existing signature covers a file that a new seal changes, or
+	// the package has a signed list of all its files.
 	ErrProtected = errors.New("ofd: an existing seal forbids further seals")
 	// ErrOrphan: signature files remain that no list names; linking a new list
 	// there could revive them.
@@ -65,12 +66,15 @@ const (
 	ProblemEscape  = "ofd.escape"  // a reference leaves the package
 	ProblemList    = "ofd.list"    // OFD.xml names a signature list that is not there
 	ProblemLimit   = "ofd.limit"   // an XML file is larger than we read
+	// ProblemAmbiguous: an element that must stand once stands twice, or a
+	// reference is written in pieces: two readers follow it to two files.
+	ProblemAmbiguous = "ofd.ambiguous"
 
 	NotePrefix    = "zip.prefix"    // bytes before the first entry
 	NoteTrailing  = "zip.trailing"  // bytes after the directory
 	NoteBackslash = "zip.backslash" // entry name written with "\"
 	NoteEncoding  = "zip.encoding"  // entry name is not UTF-8
-	NoteCase      = "ofd.case"      // a reference matches only without case
+	NoteCase      = "ofd.case"      // a reference matches only without case or with percent signs decoded
 )
 
 // Note is one observation about the package: a fault, a problem or a remark.

@@ -39,6 +39,7 @@ const (
 	RoleExtension
 	RoleVersion
 	RoleSignature // list, Signature.xml, signed value, seal
+	RoleShadow    // what a reader with other rules reaches instead of something else
 )
 
 // a4 is the page of a document that names none.
@@ -49,6 +50,7 @@ var a4 = Box{0, 0, 210, 297}
 func (p *Package) readBodies() {
 	p.reach = &reach{roles: map[string]uint16{}}
 	p.reach.add("/OFD.xml", RoleRoot, "")
+	p.readEntries()
 	root := p.parse("/OFD.xml", "")
 	if root == nil {
 		return
@@ -57,19 +59,23 @@ func (p *Package) readBodies() {
 		if db.name != "DocBody" {
 			continue
 		}
+		p.one("/OFD.xml", db, "DocRoot", "Signatures", "Versions")
 		b := Body{Listed: db.find("Signatures") != nil}
-		b.Root, _ = p.follow("/OFD.xml", db.value("DocRoot"), RoleDocument)
+		b.Root, _ = p.follow("/OFD.xml", p.place("/OFD.xml", db.find("DocRoot")), RoleDocument)
 		if b.Root != "" {
 			p.readDocument(&b)
+		}
+		if info := db.find("DocInfo"); info != nil {
+			p.follow("/OFD.xml", info.value("Cover"), RoleMedia)
 		}
 		if v := db.find("Versions"); v != nil {
 			for _, k := range v.kids {
 				p.readVersion(k.get("BaseLoc"))
 			}
 		}
-		if loc := db.value("Signatures"); loc != "" {
+		if list := db.find("Signatures"); list != nil {
 			var first bool
-			if b.List, first = p.follow("/OFD.xml", loc, RoleSignature); first {
+			if b.List, first = p.follow("/OFD.xml", p.place("/OFD.xml", list), RoleSignature); first {
 				p.readSignatures(&b)
 			}
 		}
@@ -97,7 +103,41 @@ func (p *Package) follow(base, ref string, role Role) (abs string, first bool) {
 		}
 		return "", false
 	}
+	for _, other := range p.shadows(base, ref, abs) {
+		// What the whole-package list signs has its name from the standard.
+		if p.reach.roles[other]&asSignature == 0 {
+			p.reach.add(other, RoleShadow, base)
+		}
+	}
 	return abs, p.reach.add(abs, role, base)
+}
+
+// place is the reference that an element holds as its text.
+func (p *Package) place(abs string, n *node) string {
+	if n == nil {
+		return ""
+	}
+	if n.broken || len(n.kids) > 0 {
+		p.problem(ProblemAmbiguous, abs)
+	}
+	return n.text
+}
+
+// one notes children that stand twice and do not say the same: readers differ in
+// which of them they take, and in whether a namespace counts.
+func (p *Package) one(abs string, n *node, names ...string) {
+	for _, name := range names {
+		var first *node
+		for _, k := range n.kids {
+			switch {
+			case k.name != name:
+			case first == nil:
+				first = k
+			case !same(first, k) || name == "Content": // of which the children are not kept
+				p.problem(ProblemAmbiguous, abs)
+			}
+		}
+	}
 }
 
 // parse reads one structural file; a failure is a problem and nil.
@@ -129,127 +169,4 @@ func (p *Package) readXML(abs, prune string) ([]byte, error) {
 		return nil, limitErr("xml of " + abs)
 	}
 	return p.Read(abs)
-}
-
-func (p *Package) readDocument(b *Body) {
-	doc := p.parse(b.Root, "")
-	if doc == nil {
-		return
-	}
-	common := doc.find("CommonData")
-	box := a4
-	if area := common.find("PageArea"); area != nil {
-		if v, ok := ParseBox(area.value("PhysicalBox")); ok {
-			box = v
-		}
-	}
-	if common != nil {
-		for _, k := range common.kids {
-			switch k.name {
-			case "PublicRes", "DocumentRes":
-				p.readResource(b.Root, k.text)
-			case "TemplatePage":
-				if abs, first := p.follow(b.Root, k.get("BaseLoc"), RoleTemplate); first {
-					p.readPage(abs, box)
-				}
-			}
-		}
-	}
-	if pages := doc.find("Pages"); pages != nil {
-		for _, k := range pages.kids {
-			pg := Page{ID: k.get("ID"), Box: box}
-			if abs, first := p.follow(b.Root, k.get("BaseLoc"), RolePage); abs != "" {
-				if first {
-					p.boxes[abs] = p.readPage(abs, box)
-				}
-				pg.Path, pg.Box = abs, p.boxes[abs]
-			}
-			b.Pages = append(b.Pages, pg)
-		}
-	}
-	p.readList(b.Root, doc.value("Annotations"), RoleAnnotation, "FileLoc")
-	p.readList(b.Root, doc.value("Attachments"), RoleAttachment, "FileLoc")
-	p.readList(b.Root, doc.value("CustomTags"), RoleTag, "FileLoc", "SchemaLoc")
-	p.readList(b.Root, doc.value("Extensions"), RoleExtension, "ExtendData")
-}
-
-// readPage returns the physical box of a page and follows its resources.
-func (p *Package) readPage(abs string, box Box) Box {
-	pg := p.parse(abs, "Content")
-	if pg == nil {
-		return box
-	}
-	for _, k := range pg.kids {
-		switch k.name {
-		case "PageRes":
-			p.readResource(abs, k.text)
-		case "Area":
-			if v, ok := ParseBox(k.value("PhysicalBox")); ok {
-				box = v
-			}
-		}
-	}
-	return box
-}
-
-// readResource follows fonts, colour profiles and media of a resource file;
-// their places are relative to its BaseLoc (GB/T 33190).
-func (p *Package) readResource(base, ref string) {
-	abs, first := p.follow(base, ref, RoleResource)
-	if !first {
-		return
-	}
-	res := p.parse(abs, "")
-	if res == nil {
-		return
-	}
-	for _, group := range res.kids {
-		for _, k := range group.kids {
-			for _, loc := range []string{k.value("FontFile"), k.value("MediaFile"), k.get("Profile")} {
-				if loc = MediaRef(res.get("BaseLoc"), loc); loc != "" {
-					p.follow(abs, loc, RoleMedia)
-				}
-			}
-		}
-	}
-}
-
-// readList follows a file that lists others: annotations, attachments, tags,
-// extensions.
-func (p *Package) readList(base, ref string, role Role, elements ...string) {
-	abs, first := p.follow(base, ref, role)
-	if !first {
-		return
-	}
-	list := p.parse(abs, "")
-	if list == nil {
-		return
-	}
-	for _, item := range list.kids {
-		for _, k := range item.kids {
-			for _, name := range elements {
-				if k.name == name {
-					p.follow(abs, k.text, role)
-				}
-			}
-		}
-	}
-}
-
-// readVersion follows one kept version: its own document root and files.
-func (p *Package) readVersion(loc string) {
-	abs, first := p.follow("/OFD.xml", loc, RoleVersion)
-	if !first {
-		return
-	}
-	v := p.parse(abs, "")
-	if v == nil {
-		return
-	}
-	p.follow(abs, v.value("DocRoot"), RoleVersion)
-	if list := v.find("FileList"); list != nil {
-		for _, k := range list.kids {
-			p.follow(abs, k.text, RoleVersion)
-		}
-	}
 }

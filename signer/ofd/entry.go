@@ -1,6 +1,7 @@
 package ofd
 
 import (
+	"bufio"
 	"bytes"
 	"compress/flate"
 	"fmt"
@@ -25,6 +26,7 @@ type Package struct {
 	parsed  int64            // bytes of XML so far
 	refs    int              // references of all signatures so far
 	inflate io.ReadCloser    // reused from entry to entry
+	packed  *bufio.Reader    // the same: what inflate reads from
 	buf     []byte           // the same
 
 	faults   []Note
@@ -35,6 +37,7 @@ type Package struct {
 	// Bodies are the documents of the package, in order (GB/T 33190, DocBody).
 	Bodies []Body
 	reach  *reach
+	whole  *Entries
 }
 
 // Open reads a package that is in memory, with the default limits.
@@ -59,6 +62,9 @@ func OpenReaderAt(r io.ReaderAt, size int64, lim Limits) (*Package, error) {
 	for i := range p.entries {
 		p.byName[p.entries[i].name] = i
 		p.byFold[fold(p.entries[i].name)] = i
+		if alias := p.entries[i].alias; alias != "" {
+			p.byFold[fold(alias)] = i
+		}
 	}
 	if _, ok := p.byName["OFD.xml"]; !ok {
 		return nil, fmt.Errorf("%w: no OFD.xml", ErrNotPackage)
@@ -165,14 +171,19 @@ func (p *Package) copyEntry(w io.Writer, e *entry) error {
 
 // inflateTo holds an entry to its declared size and checksum.
 func (p *Package) inflateTo(w io.Writer, e *entry) error {
-	var src io.Reader = io.NewSectionReader(p.r, e.data, e.csize)
+	section := io.NewSectionReader(p.r, e.data, e.csize)
+	var src io.Reader = section
 	switch e.method {
 	case 0:
 	case 8:
 		if p.inflate == nil {
-			p.inflate = flate.NewReader(src)
-		} else if err := p.inflate.(flate.Resetter).Reset(src, nil); err != nil {
-			return fmt.Errorf("ofd: inflating %s: %w", e.name, err)
+			p.packed = bufio.NewReader(section)
+			p.inflate = flate.NewReader(p.packed)
+		} else {
+			p.packed.Reset(section)
+			if err := p.inflate.(flate.Resetter).Reset(p.packed, nil); err != nil {
+				return fmt.Errorf("ofd: inflating %s: %w", e.name, err)
+			}
 		}
 		src = p.inflate
 	default:
@@ -189,6 +200,11 @@ func (p *Package) inflateTo(w io.Writer, e *entry) error {
 	}
 	if n != e.usize || sum.crc.Sum32() != e.crc {
 		return fmt.Errorf("%w: %s: size or checksum", ErrDamaged, e.name)
+	}
+	// Readers that stream look for the descriptor, and the next entry, where the
+	// deflated data end: bytes left over there are an entry only for them.
+	if at, err := section.Seek(0, io.SeekCurrent); e.method == 8 && e.streams && (err != nil || at-int64(p.packed.Buffered()) != e.csize) {
+		return fmt.Errorf("%w: %s: bytes behind the deflated data", ErrDamaged, e.name)
 	}
 	return nil
 }

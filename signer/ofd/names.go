@@ -1,6 +1,7 @@
 package ofd
 
 import (
+	"net/url"
 	"path"
 	"strings"
 	"unicode/utf8"
@@ -11,7 +12,7 @@ import (
 
 // cleanName gives the entry the name by which the package knows it, and notes
 // what is wrong with the stored one.
-func (d *directory) cleanName(e *entry) {
+func (d *directory) cleanName(e *entry, flagged bool) {
 	name := e.raw
 	if !utf8.ValidString(name) {
 		// Old Chinese zip tools store GBK without a flag.
@@ -19,14 +20,16 @@ func (d *directory) cleanName(e *entry) {
 			name = s
 		}
 		d.note(NoteEncoding, name)
+	} else if !flagged && !isASCII(name) {
+		// The same bytes as GBK, which the older readers take them for.
+		if s, err := simplifiedchinese.GB18030.NewDecoder().String(name); err == nil && !strings.ContainsRune(s, utf8.RuneError) {
+			e.alias = strings.TrimLeft(clean(s), "/")
+		}
 	}
 	if strings.Contains(name, `\`) {
-		name = strings.ReplaceAll(name, `\`, "/")
-		d.note(NoteBackslash, name)
+		d.note(NoteBackslash, strings.ReplaceAll(name, `\`, "/"))
 	}
-	if !isASCII(name) {
-		name = norm.NFC.String(name)
-	}
+	name = clean(name)
 	e.dir = strings.HasSuffix(name, "/")
 	switch {
 	case name == "" || strings.HasPrefix(name, "/") || len(name) > 1 && name[1] == ':':
@@ -35,6 +38,15 @@ func (d *directory) cleanName(e *entry) {
 		d.fault(FaultTraversal, name)
 	}
 	e.name = strings.TrimLeft(name, "/")
+}
+
+// clean brings a name to forward slashes and NFC.
+func clean(name string) string {
+	name = strings.ReplaceAll(name, `\`, "/")
+	if !isASCII(name) {
+		name = norm.NFC.String(name)
+	}
+	return name
 }
 
 // simple reports whether no part of name is empty, "." or "..", and no byte is a
@@ -49,8 +61,19 @@ func simple(name string) bool {
 	return !strings.ContainsFunc(name, func(r rune) bool { return r < 0x20 || r == 0x7f })
 }
 
-// fold is the key under which two names are one file to some reader.
+// fold is the key under which two names are one file to some reader: case does
+// not count, nor compatibility forms, nor the blanks and dots at the end of a
+// part, which file systems of Windows drop.
 func fold(name string) string {
+	if strings.Contains(name, " ") || strings.Contains(name, "./") || strings.HasSuffix(name, ".") {
+		parts := strings.Split(name, "/")
+		for i := range parts {
+			if part := strings.TrimRight(parts[i], " ."); part != "" {
+				parts[i] = part
+			}
+		}
+		name = strings.Join(parts, "/")
+	}
 	if isASCII(name) {
 		return strings.ToLower(name)
 	}
@@ -82,44 +105,70 @@ func (p *Package) lookup(abs string) (e *entry, exact bool) {
 // of a file (reference §3.2). When nothing is there it returns the path where the
 // file should be and false. An empty path is a reference out of the package.
 func (p *Package) Resolve(base, ref string) (abs string, found bool) {
-	ref = strings.ReplaceAll(strings.TrimSpace(ref), `\`, "/")
-	if ref == "" {
-		return "", false
-	}
-	if !isASCII(ref) {
-		ref = norm.NFC.String(ref)
-	}
-	dir := path.Dir(base)
-	if strings.HasPrefix(ref, "/") {
-		dir = "/"
-	}
-	first, ok := join(dir, ref)
-	if !ok {
-		p.problem(ProblemEscape, ref)
-		return "", false
-	}
-	tries := []string{first}
-	if dir != "/" {
-		// Writers that mean the root or the document's folder although the
-		// standard says the folder of the referring file.
-		if s, ok := join("/", ref); ok {
-			tries = append(tries, s)
-		}
-		if head, _, deep := strings.Cut(strings.TrimPrefix(base, "/"), "/"); deep {
-			if s, ok := join("/"+head, ref); ok {
-				tries = append(tries, s)
-			}
-		}
-	}
+	tries := p.candidates(base, ref)
 	for _, t := range tries {
 		if e, exact := p.lookup(t); e != nil && !e.dir {
-			if !exact {
+			if !exact || strings.Count(t, "%") < strings.Count(ref, "%") {
 				p.note(NoteCase, ref)
 			}
 			return "/" + e.name, true
 		}
 	}
-	return first, false
+	if len(tries) > 0 {
+		return tries[0], false
+	}
+	return "", false
+}
+
+// candidates are the places where some reader looks for what a reference names,
+// the standard's first: relative to the folder of the referring file, then from
+// the root and from the document's folder, as writers exist that mean those; and
+// each of them with percent signs decoded, which the standard does not know.
+func (p *Package) candidates(base, ref string) []string {
+	ref = clean(strings.TrimSpace(ref))
+	if ref == "" {
+		return nil
+	}
+	dirs := []string{path.Dir(base)}
+	if strings.HasPrefix(ref, "/") {
+		dirs[0] = "/"
+	} else if dirs[0] != "/" {
+		dirs = append(dirs, "/")
+		if head, _, deep := strings.Cut(strings.TrimPrefix(base, "/"), "/"); deep {
+			dirs = append(dirs, "/"+head)
+		}
+	}
+	var out []string
+	for i, dir := range dirs {
+		abs, ok := join(dir, ref)
+		if ok {
+			out = append(out, abs)
+		} else if i == 0 {
+			p.problem(ProblemEscape, ref)
+			return nil
+		}
+	}
+	if strings.Contains(ref, "%") {
+		if plain, err := url.PathUnescape(ref); err == nil && plain != ref {
+			for _, dir := range dirs {
+				if abs, ok := join(dir, clean(plain)); ok {
+					out = append(out, abs)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// shadows are the other files that a reference could mean, beside the one that
+// Resolve found: a reader that looks from the root first shows them.
+func (p *Package) shadows(base, ref, found string) (out []string) {
+	for _, t := range p.candidates(base, ref) {
+		if e, _ := p.lookup(t); e != nil && !e.dir && "/"+e.name != found {
+			out = append(out, "/"+e.name)
+		}
+	}
+	return out
 }
 
 // join resolves ref against dir and refuses to leave the root.

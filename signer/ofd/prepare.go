@@ -114,6 +114,9 @@ func (p *Package) sealable() error {
 			return fmt.Errorf("%w: %v", ErrUnsound, n)
 		}
 	}
+	if p.whole != nil {
+		return fmt.Errorf("%w: %s lists every file", ErrProtected, p.whole.Path)
+	}
 	if orphans := p.Orphans(); len(orphans) > 0 {
 		return fmt.Errorf("%w: %s", ErrOrphan, orphans[0])
 	}

@@ -53,11 +53,14 @@ const maxSignatures = 256
 // maxReferences of all signatures of a package: each is kept.
 const maxReferences = 200_000
 
-// SM3Check reports whether the digest method is plain SM3; the keyed variant
-// …401.2 is not.
+// SM3Check reports whether the digest method is plain SM3, by name or by one of
+// its two object identifiers; the keyed variant …401.2 is not.
 func (s *Signature) SM3Check() bool {
-	m := strings.ToUpper(s.CheckMethod)
-	return m == "SM3" || m == "1.2.156.10197.1.401"
+	switch strings.ToUpper(strings.TrimSpace(s.CheckMethod)) {
+	case "SM3", "1.2.156.10197.1.401", "1.2.156.10197.1.401.1":
+		return true
+	}
+	return false
 }
 
 func (p *Package) readSignatures(b *Body) {
@@ -105,6 +108,8 @@ func (p *Package) readSignature(s *Signature, b *Body, loc string) {
 		return
 	}
 	s.Broken = false
+	p.one(s.Path, root, "SignedInfo", "SignedValue")
+	p.one(s.Path, info, "References", "Seal", "SignatureMethod")
 	s.Method, s.DateTime = info.value("SignatureMethod"), info.value("SignatureDateTime")
 	for _, k := range info.kids {
 		switch k.name {
@@ -134,13 +139,15 @@ func (p *Package) readSignature(s *Signature, b *Body, loc string) {
 			b.use(st.ID)
 			s.Stamps = append(s.Stamps, st)
 		case "Seal":
-			s.SealPath, _ = p.follow(s.Path, k.value("BaseLoc"), RoleSignature)
+			p.one(s.Path, k, "BaseLoc")
+			s.SealPath, _ = p.follow(s.Path, p.place(s.Path, k.find("BaseLoc")), RoleSignature)
 		}
 	}
-	s.ValuePath, _ = p.follow(s.Path, root.value("SignedValue"), RoleSignature)
+	s.ValuePath, _ = p.follow(s.Path, p.place(s.Path, root.find("SignedValue")), RoleSignature)
 }
 
 func (p *Package) readReference(base string, n *node) Reference {
+	p.one(base, n, "CheckValue")
 	r := Reference{FileRef: n.get("FileRef")}
 	r.Path, r.Found = p.Resolve(base, r.FileRef)
 	// Pretty-printers break long values into lines.

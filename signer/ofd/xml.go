@@ -8,8 +8,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-
-	"golang.org/x/text/encoding/simplifiedchinese"
 )
 
 // Limits of one XML file beside its size.
@@ -26,16 +24,26 @@ type node struct {
 	kids []*node
 	text string
 	more []byte // text after a comment or CDATA, until the end tag
+	// broken tells that the text stands in several pieces: readers exist that take
+	// the first one only.
+	broken bool
 }
 
 // parseXML reads one file. The children of elements named prune are checked for
 // form but not kept: page content is large and holds no file reference.
 func parseXML(b []byte, prune string) (*node, error) {
+	b, marked, err := decoded(b)
+	if err != nil {
+		return nil, err
+	}
 	if !tokensFit(b) {
 		return nil, fmt.Errorf("%w: a tag or text is too long", ErrLimit)
 	}
 	dec := xml.NewDecoder(bytes.NewReader(b))
 	dec.CharsetReader = charset
+	if marked {
+		dec.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
+	}
 	var (
 		root  *node
 		stack []*node
@@ -69,6 +77,9 @@ func parseXML(b []byte, prune string) (*node, error) {
 			}
 			if count += 1 + len(t.Attr); count > maxNodes {
 				return nil, fmt.Errorf("%w: too many elements", ErrLimit)
+			}
+			if again(t.Attr) {
+				return nil, fmt.Errorf("%w: an attribute stands twice", ErrXML)
 			}
 			n := &node{name: t.Name.Local, attr: t.Attr}
 			if root == nil {
@@ -104,9 +115,10 @@ func parseXML(b []byte, prune string) (*node, error) {
 				if n.text == "" {
 					n.text = string(t)
 				} else {
+					n.broken = n.broken || len(t) > 0
 					n.more = append(n.more, t...)
 				}
-			} else if len(names) == 0 && len(bytes.TrimSpace(bytes.TrimPrefix(t, []byte("\ufeff")))) > 0 {
+			} else if len(names) == 0 && len(bytes.TrimSpace(t)) > 0 {
 				return nil, fmt.Errorf("%w: text outside the root element", ErrXML)
 			}
 		}
@@ -115,17 +127,6 @@ func parseXML(b []byte, prune string) (*node, error) {
 		return nil, fmt.Errorf("%w: file ends inside an element", ErrXML)
 	}
 	return root, nil
-}
-
-// charset reads the two encodings beside UTF-8 that Chinese producers declare.
-func charset(label string, in io.Reader) (io.Reader, error) {
-	switch strings.ToLower(label) {
-	case "gbk", "gb2312":
-		return simplifiedchinese.GBK.NewDecoder().Reader(in), nil
-	case "gb18030":
-		return simplifiedchinese.GB18030.NewDecoder().Reader(in), nil
-	}
-	return nil, fmt.Errorf("encoding %q", label)
 }
 
 // find returns the first child of that name, or nil.
@@ -148,14 +149,63 @@ func (n *node) value(name string) string {
 	return ""
 }
 
-// get is an attribute by local name.
+// get is an attribute by local name, the one without a prefix before others.
 func (n *node) get(name string) string {
+	other := ""
 	for i := range n.attr {
-		if n.attr[i].Name.Local == name {
-			return n.attr[i].Value
+		switch a := &n.attr[i]; {
+		case a.Name.Local != name || a.Name.Space == "xmlns":
+		case a.Name.Space == "":
+			return a.Value
+		case other == "":
+			other = a.Value
 		}
 	}
-	return ""
+	return other
+}
+
+// again reports whether one attribute stands twice, which is not well formed and
+// which readers of XML do not all refuse: some show the last.
+func again(attr []xml.Attr) bool {
+	if len(attr) < 2 {
+		return false
+	}
+	if len(attr) > 16 {
+		seen := make(map[xml.Name]bool, len(attr))
+		for i := range attr {
+			if seen[attr[i].Name] {
+				return true
+			}
+			seen[attr[i].Name] = true
+		}
+		return false
+	}
+	for i := range attr {
+		for j := range i {
+			if attr[i].Name == attr[j].Name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// same reports whether two elements say the same.
+func same(a, b *node) bool {
+	if a.name != b.name || a.text != b.text || len(a.attr) != len(b.attr) || len(a.kids) != len(b.kids) {
+		return false
+	}
+	for i := range a.attr {
+		if a.attr[i] != b.attr[i] {
+			return false
+		}
+	}
+	for i := range a.kids {
+		if !same(a.kids[i], b.kids[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // Box is a rectangle in millimetres, origin at the top left.

@@ -16,8 +16,9 @@ func checkStamp(s *subject) outcome {
 	if len(s.sig.Stamps) == 0 {
 		return skip(CheckStamp, clause, ReasonNoStamp)
 	}
-	pages := map[string]ofd.Box{}
+	pages, twice := map[string]ofd.Box{}, map[string]bool{}
 	for _, pg := range s.pkg.Bodies[s.sig.Body].Pages { // ids count within one document
+		_, twice[pg.ID] = pages[pg.ID]
 		pages[pg.ID] = ofd.Box{W: pg.Box.W, H: pg.Box.H} // page space starts at the box
 	}
 	var shown, whole float64
@@ -26,6 +27,9 @@ func checkStamp(s *subject) outcome {
 		page, ok := pages[st.PageRef]
 		if !ok {
 			return fail(CheckStamp, clause, ReasonStampPage, st.PageRef, effInvalid)
+		}
+		if twice[st.PageRef] {
+			return cannot(CheckStamp, clause, ReasonStampTwice, st.PageRef)
 		}
 		seen := st.Boundary
 		if st.Clip != nil {

@@ -93,6 +93,7 @@ const (
 	ReasonUncovered    = "coverage.uncovered"
 	ReasonStampPage    = "stamp.no_page"
 	ReasonStampOff     = "stamp.off_page"
+	ReasonStampTwice   = "stamp.two_pages" // two pages have the id that the stamp names
 	ReasonNoStamp      = "stamp.none"
 	ReasonNoBase       = "base.none"
 	ReasonBaseMissing  = "base.missing"
@@ -139,10 +140,10 @@ func Reasons() []string {
 		ReasonNotListed, ReasonSealDiffers, ReasonNoSealFile, ReasonNoToken, ReasonTokenBad,
 		ReasonTokenUnknown, ReasonTokenImprint, ReasonTokenValue, ReasonTokenUsage, ReasonTokenCert,
 		ReasonTokenEarly, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
-		ReasonStampPage, ReasonStampOff, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing, ReasonOrphan,
+		ReasonStampPage, ReasonStampOff, ReasonStampTwice, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing, ReasonOrphan,
 		ofd.FaultDuplicate, ofd.FaultTraversal, ofd.FaultAbsolute, ofd.FaultEncrypted, ofd.FaultSymlink,
 		ofd.FaultOverlap, ofd.FaultHidden, ofd.FaultHeader, ofd.FaultMethod, ofd.FaultDirectory,
-		ofd.ProblemXML, ofd.ProblemEscape, ofd.ProblemList, ofd.ProblemLimit,
+		ofd.ProblemXML, ofd.ProblemEscape, ofd.ProblemList, ofd.ProblemLimit, ofd.ProblemAmbiguous,
 		pdf.RangeMalformed, pdf.RangeContents, pdf.RangePadding, pdf.RangeGap,
 	}
 }
