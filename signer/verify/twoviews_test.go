@@ -81,7 +81,7 @@ func TestTwoReadersSeeTwoDocuments(t *testing.T) {
 		"baseloc_twice":           {inDoc(`BaseLoc="Pages/`, `BaseLoc="evil.xml" BaseLoc="Pages/`), CheckTree, ofd.ProblemXML},
 		"baseloc_prefixed":        {add(inDoc(`BaseLoc="Pages/Page_0/Content.xml"`, `x:BaseLoc="Pages/Page_0/Content.xml" BaseLoc="evil.xml"`), "Doc_0/evil.xml", "<Page/>"), CheckCoverage, ReasonUncovered},
 		"second_document_body":    {add(inOFD("</ofd:DocBody>", "</ofd:DocBody><ofd:DocBody><ofd:DocRoot>Doc_1/Document.xml</ofd:DocRoot></ofd:DocBody>"), "Doc_1/Document.xml", evilDoc), CheckCoverage, ReasonUncovered},
-		"kept_version":            {add(add(inOFD("</ofd:DocBody>", `<ofd:Versions><ofd:Version ID="1" Index="1" Current="true" BaseLoc="V/V.xml"/></ofd:Versions></ofd:DocBody>`), "V/V.xml", `<DocVersion><FileList/><DocRoot>/V/Document.xml</DocRoot></DocVersion>`), "V/Document.xml", evilDoc), CheckCoverage, ReasonUncovered},
+		"kept_version":            {add(w.put(versioned(t, w.notice()), false), "V/Page.xml", "<Page/>"), CheckCoverage, ReasonUncovered},
 		"cover_added":             {add(inOFD("</ofd:DocInfo>", "<ofd:Cover>cover.png</ofd:Cover></ofd:DocInfo>"), "cover.png", "png"), CheckCoverage, ReasonUncovered},
 		"percent_encoded":         {add(inDoc(`BaseLoc="Pages/Page_0/Content.xml"`, `BaseLoc="Pages/Page%5F1/Content.xml"`), "Doc_0/Pages/Page_1/Content.xml", "<Page/>"), CheckCoverage, ReasonUncovered},
 		"percent_decoded_beside":  {add(base, "Pages/Page_0/Content.xml", "<Page/>"), CheckCoverage, ReasonUncovered},
@@ -116,6 +116,13 @@ func TestTwoReadersSeeTwoDocuments(t *testing.T) {
 	}
 }
 
+// versioned keeps an old version whose page is not there (GB/T 33190, 19).
+func versioned(tb testing.TB, data []byte) []byte {
+	data = edit(tb, data, "OFD.xml", replace("</ofd:DocBody>", `<ofd:Versions><ofd:Version ID="1" Index="1" Current="true" BaseLoc="V/V.xml"/></ofd:Versions></ofd:DocBody>`))
+	return rezip(tb, append(unzip(tb, data), zfile{"V/V.xml", []byte(`<DocVersion><FileList/><DocRoot>/V/Document.xml</DocRoot></DocVersion>`)},
+		zfile{"V/Document.xml", []byte(`<Document><Pages><Page ID="1" BaseLoc="Page.xml"/></Pages></Document>`)}))
+}
+
 // decoy: the references are relative to the root, as some vendors write them. The
 // page is forged, and the genuine one put where a strict reader looks first.
 func decoy(tb testing.TB, w *world, base []byte) []byte {
@@ -130,7 +137,7 @@ func decoy(tb testing.TB, w *world, base []byte) []byte {
 	return rezip(tb, append(files, zfile{"Doc_0/Signs/Sign_0/" + pageFile, genuine}))
 }
 
-// raw adds an entry with extra field and exactly these packed bytes.
+// withExtra adds an entry whose directory record has an extra field.
 func withExtra(tb testing.TB, data []byte, name string, extra []byte) []byte {
 	tb.Helper()
 	le := binary.LittleEndian
@@ -216,6 +223,7 @@ func TestOddButOneReading(t *testing.T) {
 	encoded := func(label string, mark bool, e func(string) (string, error)) []byte {
 		return doc(func(b []byte) []byte {
 			s := strings.Replace(string(b), `encoding="UTF-8"`, `encoding="`+label+`"`, 1)
+			s = strings.Replace(s, "</ofd:PublicRes>", "</ofd:PublicRes><ofd:PublicRes>资源.xml</ofd:PublicRes>", 1)
 			out, err := e(s)
 			w.must(err)
 			if !mark {
@@ -248,11 +256,18 @@ func TestOddButOneReading(t *testing.T) {
 		"GB18030":                         encoded("gb18030", false, simplifiedchinese.GB18030.NewEncoder().String),
 		"digest method …401.1":            w.resign(base, forged{}, func(s string) string { return strings.Replace(s, `"SM3"`, `"1.2.156.10197.1.401.1"`, 1) }),
 		"digest method in small letters":  w.resign(base, forged{}, func(s string) string { return strings.Replace(s, `"SM3"`, `" sm3 "`, 1) }),
-		"unicode path that agrees":        w.resign(unicodePathSame(t, base), forged{}, nil),
+		"unicode path that agrees":        unicodePathSame(t, base),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if rep := w.judge(data); rep.Verdict != Valid || rep.Integrity != Intact {
+			rep := w.judge(data)
+			if rep.Verdict != Valid || rep.Integrity != Intact {
 				t.Fatal(dump(rep))
+			}
+			missing := Warning{Code: ofd.ProblemMissing, Path: "/Doc_0/资源.xml"}
+			if strings.HasPrefix(name, "UTF") || strings.HasPrefix(name, "GB") {
+				if !slices.Contains(rep.Warnings, missing) {
+					t.Errorf("the reference was not decoded: %v", rep.Warnings)
+				}
 			}
 		})
 	}
@@ -262,7 +277,7 @@ func TestOddButOneReading(t *testing.T) {
 func unicodePathSame(tb testing.TB, data []byte) []byte {
 	const name = "Doc_0/a.bin"
 	field := slices.Concat([]byte{1}, binary.LittleEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(name))), []byte(name))
-	return withExtra(tb, rezip(tb, unzip(tb, data)), name, append([]byte{0x75, 0x70, byte(len(field)), 0}, field...))
+	return withExtra(tb, data, name, append([]byte{0x75, 0x70, byte(len(field)), 0}, field...))
 }
 
 // The same bytes of a name are two names to a reader of UTF-8 and one of GBK.
