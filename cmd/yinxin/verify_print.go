@@ -31,6 +31,7 @@ func (u *ui) printReport(rep verify.Report) {
 		}
 		u.printChecks(s.Checks)
 		u.line("  ", "verify.line.covered", data("n", strconv.Itoa(len(s.Coverage.Covered))))
+		u.printRevision(s.Revision)
 		for _, f := range s.Coverage.Uncovered {
 			u.line("  ", "verify.line.uncovered", data("path", f))
 		}
@@ -43,6 +44,18 @@ func (u *ui) printReport(rep verify.Report) {
 	}
 	if len(rep.Signatures) > 0 {
 		u.line("\n", "verify.line.legal")
+	}
+}
+
+// printRevision tells what became of the document after one signature.
+func (u *ui) printRevision(r *verify.Revision) {
+	if r == nil {
+		return
+	}
+	u.line("  ", "verify.line.after."+string(r.After), data("n", strconv.Itoa(r.Number)),
+		data("later", strings.Join(r.Later, ", ")), data("files", strings.Join(r.Changed, "; ")))
+	if r.SealedAgain != "" {
+		u.line("  ", "verify.line.again", data("id", r.SealedAgain))
 	}
 }
 

@@ -13,6 +13,7 @@ type Entries struct {
 	Listed    []string // absolute paths, as resolved
 	Missing   []string // listed, and not in the package
 	Smuggled  []string // in the package, and not listed
+	Created   string   // CreationDate, as written
 	Broken    bool     // the list does not parse
 }
 
@@ -35,6 +36,7 @@ func (p *Package) readEntries() {
 		w.Broken = true
 		return
 	}
+	w.Created = root.get("CreationDate")
 	p.one(w.Path, root, "FileList", "SignedValueLoc")
 	w.ValuePath, _ = p.follow(w.Path, p.place(w.Path, root.find("SignedValueLoc")), RoleSignature)
 	in := map[string]bool{w.Path: true, w.ValuePath: true}

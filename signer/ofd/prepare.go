@@ -162,11 +162,13 @@ func bad(vs ...float64) bool {
 }
 
 // Visible is the part of the stamp that is drawn, in page space.
-func (st Place) Visible() Box {
-	if st.Clip == nil {
-		return Box{st.X, st.Y, st.W, st.H}
+func (st Place) Visible() Box { return visible(Box{st.X, st.Y, st.W, st.H}, st.Clip) }
+
+func visible(b Box, clip *Box) Box {
+	if clip == nil {
+		return b
 	}
-	return Box{st.X + st.Clip.X, st.Y + st.Clip.Y, st.Clip.W, st.Clip.H}
+	return Box{b.X + clip.X, b.Y + clip.Y, clip.W, clip.H}
 }
 
 // page is the n-th page of the package, from 1.

@@ -35,6 +35,10 @@ func (r *reach) add(abs string, role Role, from string) bool {
 // Reachable lists every file that is reached from OFD.xml, and how.
 func (p *Package) Reachable() []Reached { return p.reach.ways }
 
+// OnlySignature reports whether a file is reached as a part of signatures and as
+// nothing else.
+func (p *Package) OnlySignature(abs string) bool { return p.reach.roles[abs] == asSignature }
+
 // Coverage tells what a signature protects.
 type Coverage struct {
 	Covered      []string // referenced and present

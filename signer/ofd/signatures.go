@@ -47,6 +47,9 @@ type Stamp struct {
 	Malformed   bool
 }
 
+// Visible is the part of the stamp that is drawn, in page space.
+func (st *Stamp) Visible() Box { return visible(st.Boundary, st.Clip) }
+
 // maxSignatures of one list: each costs two SM2 verifications and more.
 const maxSignatures = 256
 

@@ -245,6 +245,19 @@ func (r revoked) RevokedAt(context.Context, []byte) (time.Time, bool, error) {
 	return r.at, r.err == nil, r.err
 }
 
+// onlyRevoked answers for one certificate; the others are not revoked.
+type onlyRevoked struct {
+	cert *smx509.Certificate
+	revoked
+}
+
+func (o onlyRevoked) RevokedAt(ctx context.Context, der []byte) (time.Time, bool, error) {
+	if bytes.Equal(der, o.cert.Raw) {
+		return o.revoked.RevokedAt(ctx, der)
+	}
+	return time.Time{}, true, nil
+}
+
 func TestRevocation(t *testing.T) {
 	w := newWorld(t)
 	data := w.put(w.notice(), false)

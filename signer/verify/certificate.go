@@ -2,6 +2,7 @@ package verify
 
 import (
 	"crypto/ecdsa"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
 	"math/big"
@@ -32,7 +33,11 @@ var errCertificate = errors.New("verify: certificate malformed")
 
 func readCertificate(der []byte) (*certificate, error) {
 	if c, err := smx509.ParseCertificate(der); err == nil {
-		return &certificate{der, c, c.Subject.String(), c.NotBefore, c.NotAfter}, nil
+		subject := c.Subject.String()
+		if oldText(c.RawSubject) {
+			subject = subjectOf(c.RawSubject)
+		}
+		return &certificate{der, c, subject, c.NotBefore, c.NotAfter}, nil
 	}
 	var raw struct {
 		TBS struct {
@@ -50,27 +55,49 @@ func readCertificate(der []byte) (*certificate, error) {
 		return nil, errCertificate
 	}
 	return &certificate{
-		der: der, subject: commonName(raw.TBS.Subject.FullBytes),
+		der: der, subject: subjectOf(raw.TBS.Subject.FullBytes),
 		notBefore: raw.TBS.Validity.NotBefore, notAfter: raw.TBS.Validity.NotAfter,
 	}, nil
 }
 
-// commonName takes the CN out of a name whose strings may be of any encoding.
-func commonName(der []byte) string {
-	var name []asn1.RawValue // SETs
-	if _, err := asn1.Unmarshal(der, &name); err != nil {
+// subjectOf reads a name whose strings may be of any encoding. Of a name that
+// parsers read otherwise only what tells persons and units apart is kept.
+func subjectOf(der []byte) string {
+	var sets []asn1.RawValue
+	if _, err := asn1.Unmarshal(der, &sets); err != nil {
 		return ""
 	}
-	for _, set := range name {
+	var name pkix.RDNSequence
+	for _, set := range sets {
 		var attr struct {
 			Type  asn1.ObjectIdentifier
 			Value asn1.RawValue
 		}
-		if _, err := asn1.Unmarshal(set.Bytes, &attr); err == nil && attr.Type.Equal(asn1.ObjectIdentifier{2, 5, 4, 3}) {
-			return "CN=" + foreignText(attr.Value)
+		if _, err := asn1.Unmarshal(set.Bytes, &attr); err != nil || len(attr.Type) != 4 || !attr.Type[:3].Equal(asn1.ObjectIdentifier{2, 5, 4}) {
+			continue
+		}
+		name = append(name, pkix.RelativeDistinguishedNameSET{{Type: attr.Type, Value: foreignText(attr.Value)}})
+	}
+	return name.String()
+}
+
+// oldText reports whether a name has text of a type without a known encoding:
+// producers put GBK there, and parsers show it as Latin letters.
+func oldText(der []byte) bool {
+	var sets []asn1.RawValue
+	if _, err := asn1.Unmarshal(der, &sets); err != nil {
+		return false
+	}
+	for _, set := range sets {
+		var attr struct {
+			Type  asn1.ObjectIdentifier
+			Value asn1.RawValue
+		}
+		if _, err := asn1.Unmarshal(set.Bytes, &attr); err == nil && attr.Value.Tag == asn1.TagT61String {
+			return true
 		}
 	}
-	return ""
+	return false
 }
 
 // foreignText reads a string whose tag and bytes need not agree: real

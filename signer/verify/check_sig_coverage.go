@@ -2,7 +2,6 @@ package verify
 
 import (
 	"fmt"
-	"strings"
 )
 
 // checkCoverage: everything that OFD.xml reaches, and OFD.xml, is protected.
@@ -15,6 +14,5 @@ func checkCoverage(s *subject) outcome {
 	if len(s.cov.Uncovered) == 0 {
 		return pass(CheckCoverage, clause, fmt.Sprintf("%d", len(s.cov.Covered)))
 	}
-	list := s.cov.Uncovered[:min(len(s.cov.Uncovered), maxEvidence)]
-	return fail(CheckCoverage, clause, ReasonUncovered, strings.Join(list, "; "), effPartial)
+	return fail(CheckCoverage, clause, ReasonUncovered, list(s.cov.Uncovered), effPartial)
 }

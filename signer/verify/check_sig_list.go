@@ -1,7 +1,5 @@
 package verify
 
-import "strings"
-
 // checkList: beside signatures that stand, no files of signatures that no list
 // names. They are what remains when a later seal was cut out of the list: the
 // seals that are left then cover less than was once sealed. Where no signature is
@@ -11,5 +9,5 @@ func checkList(orphans []string, signatures int) outcome {
 	if len(orphans) == 0 || signatures == 0 {
 		return pass(CheckList, clause, "")
 	}
-	return fail(CheckList, clause, ReasonOrphan, strings.Join(orphans[:min(len(orphans), maxEvidence)], "; "), effPartial)
+	return fail(CheckList, clause, ReasonOrphan, list(orphans), effPartial)
 }

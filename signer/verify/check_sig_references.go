@@ -34,6 +34,9 @@ func checkReferences(s *subject) outcome {
 		if n++; n == 1 {
 			reason = why
 		}
+		if path := s.sig.References[i].Path; path != "" {
+			s.changed = append(s.changed, path)
+		}
 		if len(wrong) < maxEvidence {
 			wrong = append(wrong, detail)
 		}

@@ -31,15 +31,14 @@ func checkStamp(s *subject) outcome {
 		if twice[st.PageRef] {
 			return cannot(CheckStamp, clause, ReasonStampTwice, st.PageRef)
 		}
-		seen := st.Boundary
 		if st.Clip != nil {
-			seen = ofd.Box{X: st.Boundary.X + st.Clip.X, Y: st.Boundary.Y + st.Clip.Y, W: st.Clip.W, H: st.Clip.H}
 			shown, whole = shown+st.Clip.W*st.Clip.H, st.Boundary.W*st.Boundary.H
 		}
-		if st.Malformed || !seen.Meets(page) {
+		if st.Malformed || !st.Visible().Meets(page) {
 			return fail(CheckStamp, clause, ReasonStampOff, st.PageRef+": "+st.Boundary.String(), effInvalid)
 		}
 	}
+	s.warnStamps()
 	// The slices of a ride seal (骑缝章) make whole seals; two per cent are rounding.
 	if whole > 0 && math.Abs(shown/whole-math.Round(shown/whole)) > 0.02 {
 		s.warn(WarnSlices, s.sig.Path)

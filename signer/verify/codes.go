@@ -11,6 +11,7 @@ const (
 	CheckContainer  = "zip.container"
 	CheckTree       = "ofd.structure"
 	CheckList       = "sig.list"
+	CheckEntries    = "package.entries" // the signed list of all files
 	CheckPDF        = "pdf.structure"
 	CheckRange      = "pdf.byterange"
 	CheckFormat     = "format.unsupported" // stands only where the form is not judged here
@@ -20,6 +21,7 @@ const (
 	CheckMaker      = "seal.maker"
 	CheckMakerChain = "seal.maker.chain"
 	CheckSealPeriod = "seal.period"
+	CheckSealToken  = "seal.timestamp" // a time-stamp on the seal itself
 	CheckValue      = "sig.value"
 	CheckCertForm   = "sig.cert.structure"
 	CheckChain      = "sig.cert.chain"
@@ -98,6 +100,11 @@ const (
 	ReasonNoBase       = "base.none"
 	ReasonBaseMissing  = "base.missing"
 	ReasonOrphan       = "list.orphan"
+	ReasonNoEntries    = "entries.none"
+	ReasonEntriesValue = "entries.value"    // no signed value
+	ReasonSmuggled     = "entries.smuggled" // a file that the list does not name
+	ReasonEntryMissing = "entries.missing"
+	ReasonEntriesLater = "entries.sealed_later" // what is not named are signatures
 )
 
 // Warnings of this room. Those of the container (ofd.Note…), ofd.ProblemMissing
@@ -116,14 +123,15 @@ const (
 	WarnLater        = "pdf.later"          // a later revision signed again and did nothing else
 	WarnTimeXML      = "time.signature_xml" // the claimed time stands only in Signature.xml
 	WarnType         = "type.mismatch"      // a seal under Type="Sign"
-	WarnSealToken    = "seal.timestamp"     // a time-stamp on the seal itself: not judged, counts for nothing
+	WarnStampSize    = "stamp.size"         // a stamp drawn larger or smaller than its seal
+	WarnStampOver    = "stamp.over"         // a stamp over one of an earlier signature
 )
 
 // Checks lists every check id in order of running.
 func Checks() []string {
 	return []string{
-		CheckContainer, CheckTree, CheckList, CheckPDF, CheckRange, CheckFormat, CheckSES, CheckCMS, CheckSealSig, CheckMaker, CheckMakerChain,
-		CheckSealPeriod, CheckValue, CheckCertForm, CheckChain, CheckUsage, CheckCertPeriod, CheckTime,
+		CheckContainer, CheckTree, CheckList, CheckEntries, CheckPDF, CheckRange, CheckFormat, CheckSES, CheckCMS, CheckSealSig, CheckMaker, CheckMakerChain,
+		CheckSealPeriod, CheckSealToken, CheckValue, CheckCertForm, CheckChain, CheckUsage, CheckCertPeriod, CheckTime,
 		CheckDataHash, CheckReferences, CheckCertList, CheckSealFile, CheckToken, CheckRevocation,
 		CheckCoverage, CheckStamp, CheckBase, CheckSecond,
 	}
@@ -140,7 +148,8 @@ func Reasons() []string {
 		ReasonNotListed, ReasonSealDiffers, ReasonNoSealFile, ReasonNoToken, ReasonTokenBad,
 		ReasonTokenUnknown, ReasonTokenImprint, ReasonTokenValue, ReasonTokenUsage, ReasonTokenCert,
 		ReasonTokenEarly, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
-		ReasonStampPage, ReasonStampOff, ReasonStampTwice, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing, ReasonOrphan,
+		ReasonStampPage, ReasonStampOff, ReasonStampTwice, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing, ReasonOrphan, ReasonNoEntries, ReasonEntriesValue, ReasonSmuggled,
+		ReasonEntryMissing, ReasonEntriesLater,
 		ofd.FaultDuplicate, ofd.FaultTraversal, ofd.FaultAbsolute, ofd.FaultEncrypted, ofd.FaultSymlink,
 		ofd.FaultOverlap, ofd.FaultHidden, ofd.FaultHeader, ofd.FaultMethod, ofd.FaultDirectory,
 		ofd.ProblemXML, ofd.ProblemEscape, ofd.ProblemList, ofd.ProblemLimit, ofd.ProblemAmbiguous,
@@ -152,7 +161,7 @@ func Reasons() []string {
 func Warnings() []string {
 	out := []string{
 		WarnOrphan, WarnUnreferenced, WarnNoRevocation, WarnClaimedTime, WarnKeyCertSign, WarnProperty,
-		WarnEarlySeal, WarnSlices, WarnNames, WarnShadow, WarnLater, WarnTimeXML, WarnType, WarnSealToken, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
+		WarnEarlySeal, WarnSlices, WarnNames, WarnShadow, WarnLater, WarnTimeXML, WarnType, WarnStampSize, WarnStampOver, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
 		ofd.NoteEncoding, ofd.NoteCase,
 	}
 	for _, w := range []string{

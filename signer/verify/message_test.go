@@ -15,6 +15,7 @@ import (
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/sm3"
 	"github.com/emmansun/gmsm/smx509"
+	"golang.org/x/text/encoding/simplifiedchinese"
 )
 
 // message writes GB/T 35275 messages as vendors do; zero values: form (b), by
@@ -138,6 +139,24 @@ func gbkCert(w *world) []byte {
 	if _, err := smx509.ParseCertificate(raw); err == nil {
 		w.tb.Fatal("strict parsers read the certificate: the test shows nothing")
 	}
+	return raw
+}
+
+// gbkName is a certificate whose names are GBK in text of a type.
+func gbkName(w *world, tag int) []byte {
+	text := func(s string) asn1.RawValue {
+		gbk, err := simplifiedchinese.GBK.NewEncoder().String(s)
+		w.must(err)
+		return asn1.RawValue{Tag: tag, Bytes: []byte(gbk)}
+	}
+	c := &smx509.Certificate{
+		SerialNumber: big.NewInt(98), NotBefore: start, NotAfter: start.AddDate(1, 0, 0), KeyUsage: smx509.KeyUsageDigitalSignature,
+		Subject: pkix.Name{ExtraNames: []pkix.AttributeTypeAndValue{
+			{Type: asn1.ObjectIdentifier{2, 5, 4, 10}, Value: text("样例")}, {Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: text("大数据")},
+		}},
+	}
+	raw, err := smx509.CreateCertificate(rand.Reader, c, w.root.cert, w.signer.key.Public(), w.root.key)
+	w.must(err)
 	return raw
 }
 

@@ -20,10 +20,9 @@ import (
 	"github.com/emmansun/gmsm/sm3"
 )
 
-// The pains of users of OFD tools (reference §10), each a test with its number,
-// here and in signer. Still open: 3 as far as a token has to be judged, not only
-// named; 7 (a seal over or under the text), 9 (seals in pictures) and the part of
-// 8 that is conversion, which belong to the preview.
+// The pains of users of OFD tools (reference §10), each a test with its number:
+// those about verifying here, about sealing in signer, about what is shown in
+// signer/ofd/svg.
 
 // Pain 1, ofdrw #160: "invalid", and nobody knows why. Every failure names its
 // step, its file, and the digests expected and found.
@@ -85,9 +84,9 @@ func TestPain02SealsOf2014AreVerified(t *testing.T) {
 	}
 }
 
-// Pain 3, ofdrw #394: nobody looks at the time-stamp inside a seal. One that is
-// none makes the seal invalid, one on the seal itself is named, and neither is
-// ever taken for a time.
+// Pain 3, ofdrw #394: nobody looks at the time-stamp inside a seal. It is judged
+// in full: one that is none makes the signature invalid, one on the seal itself
+// leaves it open, and neither is ever taken for a time.
 func TestPain03TimeStampInsideASealIsNeverIgnored(t *testing.T) {
 	w := newWorld(t)
 	rep := w.judge(w.resign(w.put(w.notice(), false), forged{timestamp: []byte("not a token")}, nil))
@@ -95,8 +94,27 @@ func TestPain03TimeStampInsideASealIsNeverIgnored(t *testing.T) {
 		t.Error(dump(rep))
 	}
 	rep = w.judge(with(newVendor(w), func(v *vendor) { v.version, v.sealStamp = 5, der(0xa0, derBits([]byte{1, 2, 3})) }))
-	if !warned(rep, WarnSealToken) || !warned(rep, WarnClaimedTime) {
+	if rep.Verdict != Indeterminate || find(rep.Signatures[0], CheckSealToken).Reason != ReasonTokenBad || !warned(rep, WarnClaimedTime) {
 		t.Error(dump(rep))
+	}
+	// One that holds is a time that somebody else vouches for; over another value,
+	// by a certificate of another purpose or by a stranger it is none.
+	service, stranger, at := w.issue(&w.root, stamping), w.issue(nil, stamping), signed.Add(time.Minute)
+	for name, c := range map[string]struct {
+		token   func(value []byte) []byte
+		verdict Verdict
+		reason  string
+	}{
+		"holds":         {func(v []byte) []byte { return w.token(service, v, at, true) }, Valid, ""},
+		"other value":   {func(v []byte) []byte { return w.token(service, append(v, 1), at, true) }, Invalid, ReasonTokenImprint},
+		"other purpose": {func(v []byte) []byte { return w.anyPurpose(service, v, at) }, Invalid, ReasonTokenUsage},
+		"a stranger's":  {func(v []byte) []byte { return w.token(stranger, v, at, true) }, Indeterminate, ReasonUntrusted},
+	} {
+		rep := w.judge(w.stamped(c.token))
+		got := find(rep.Signatures[0], CheckToken)
+		if rep.Verdict != c.verdict || got.Reason != c.reason || (rep.Signatures[0].TrustedTime != "") != (c.reason == "") {
+			t.Errorf("%s: %s", name, dump(rep))
+		}
 	}
 }
 

@@ -258,9 +258,6 @@ func (p *pdfSubject) judgeSES(desc *Signature, list *[]outcome) error {
 	for _, w := range append(p.ses.Warnings, p.ses.Seal.Warnings...) {
 		p.warn("ses."+w, p.pdf.Field)
 	}
-	if ses.Seal.TimeStamp != nil {
-		p.warn(WarnSealToken, p.pdf.Field)
-	}
 	p.signer, _ = readCertificate(p.ses.CertDER)
 	p.maker, _ = readCertificate(p.ses.Seal.MakerCertDER)
 	cov := desc.Coverage
@@ -268,7 +265,7 @@ func (p *pdfSubject) judgeSES(desc *Signature, list *[]outcome) error {
 	desc.Coverage = cov
 	*list = append(*list, pass(CheckSES, clause, p.pdf.Field))
 	for _, run := range []func(*subject) outcome{
-		checkSealSignature, checkMaker, checkMakerChain, checkSealPeriod, checkValue, checkCertForm,
+		checkSealSignature, checkMaker, checkMakerChain, checkSealPeriod, checkSealToken, checkValue, checkCertForm,
 		checkChain, checkUsage, checkCertPeriod, checkTime, checkCertList, checkToken, checkRevocation,
 	} {
 		*list = append(*list, run(&p.subject))

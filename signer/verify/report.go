@@ -80,6 +80,8 @@ type Signature struct {
 	Verdict     Verdict  `json:"verdict"`
 	Checks      []Check  `json:"checks"`
 	Coverage    Coverage `json:"coverage"`
+	// Revision is nil for a PDF and where nothing can be told.
+	Revision *Revision `json:"revision,omitempty"`
 }
 
 // Coverage lists files of the package by absolute path, or byte ranges of a PDF.

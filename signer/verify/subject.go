@@ -33,6 +33,7 @@ type subject struct {
 	token    *outcome  // of the time-stamp, judged once
 	trusted  time.Time // of a time-stamp that holds; zero: none
 	proofs   []proof   // every SM2 signature that was checked, for the second opinion
+	changed  []string  // covered files that are not as they were
 	warnings []Warning
 }
 
@@ -124,9 +125,6 @@ func (s *subject) readSeal(value []byte) {
 	if s.sig.Type == ofd.TypeSign {
 		s.warn(WarnType, s.sig.ValuePath)
 	}
-	if ses.Seal.TimeStamp != nil {
-		s.warn(WarnSealToken, s.sig.ValuePath)
-	}
 }
 
 func (s *subject) readMessage(value []byte) {
@@ -159,7 +157,7 @@ func (s *subject) judge(container outcome) judgement {
 		list = append(list, s.checkFormat())
 	}
 	for _, run := range []func(*subject) outcome{
-		checkStructureOfValue, checkSealSignature, checkMaker, checkMakerChain, checkSealPeriod,
+		checkStructureOfValue, checkSealSignature, checkMaker, checkMakerChain, checkSealPeriod, checkSealToken,
 		checkValue, checkCertForm, checkChain, checkUsage, checkCertPeriod, checkTime,
 		checkDataHash, checkReferences, checkCertList, checkSealFile,
 		checkToken, checkRevocation, checkCoverage, checkStamp, checkBase,

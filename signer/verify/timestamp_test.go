@@ -105,6 +105,31 @@ func (w *world) anyPurpose(service holder, value []byte, at time.Time) []byte {
 	return der
 }
 
+// GM/T 0031-2025: a token over the maker's value of the seal itself.
+func TestTimeStampOnTheSeal(t *testing.T) {
+	w := newWorld(t)
+	service, stranger := w.issue(&w.root, stamping), w.issue(nil, stamping)
+	at := start.Add(time.Hour)
+	for name, c := range map[string]struct {
+		token  func(value []byte) []byte
+		reason string
+	}{
+		"holds":       {func(v []byte) []byte { return w.token(service, v, at, true) }, ""},
+		"other value": {func(v []byte) []byte { return w.token(service, append(v, 0), at, true) }, ReasonTokenImprint},
+		"untrusted":   {func(v []byte) []byte { return w.token(stranger, v, at, true) }, ReasonUntrusted},
+		"dummy":       {func([]byte) []byte { return []byte{1, 2, 3} }, ReasonTokenBad},
+	} {
+		rep := w.judge(with(newVendor(w), func(v *vendor) { v.version, v.stampSeal = 5, c.token }))
+		s := rep.Signatures[0]
+		if (rep.Verdict == Valid) != (c.reason == "") || rep.Verdict == Invalid || find(s, CheckSealToken).Reason != c.reason {
+			t.Errorf("%s: %s", name, dump(rep))
+		}
+		if s.TrustedTime != "" || !warned(rep, WarnClaimedTime) {
+			t.Errorf("%s: the token of the seal was taken for one of the signature", name)
+		}
+	}
+}
+
 // A revocation after a proven time harms nothing; after a claimed one nobody can
 // tell (GM/T 0031-2014, 6.2.3 d).
 func TestTimeStampOutlivesRevocation(t *testing.T) {

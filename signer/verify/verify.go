@@ -98,7 +98,7 @@ func document(ctx context.Context, pkg *ofd.Package, opt *Options) (Report, erro
 	for _, f := range orphans {
 		rep.warn(WarnOrphan, f, "")
 	}
-	own := []outcome{checkContainer(pkg), checkStructure(pkg), checkList(orphans, len(sigs))}
+	own := []outcome{checkContainer(pkg), checkStructure(pkg), checkList(orphans, len(sigs)), checkEntries(ctx, opt, pkg)}
 	worst := effNone
 	for _, o := range own {
 		rep.Checks = append(rep.Checks, o.Check)
@@ -111,6 +111,7 @@ func document(ctx context.Context, pkg *ofd.Package, opt *Options) (Report, erro
 		}
 		s := newSubject(ctx, opt, pkg, sigs, i)
 		got := s.judge(own[0])
+		got.Revision = s.revision(i)
 		rep.Signatures = append(rep.Signatures, got.Signature)
 		for _, w := range s.warnings {
 			rep.warn(w.Code, w.Path, got.ID)
