@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/yinxin-gov/yinxin/signer/seal"
+	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
 // sealView is what seal show prints with --json.
@@ -33,6 +34,9 @@ type sealView struct {
 	Height       int       `json:"height_mm"`
 	SM3          string    `json:"sm3"`
 	Warnings     []string  `json:"warnings"`
+	// Verdict of the seal as it would be used now, with its checks.
+	Verdict verify.Verdict `json:"verdict"`
+	Checks  []verify.Check `json:"checks"`
 }
 
 func newSealCommand(u *ui) *cobra.Command {
@@ -42,16 +46,17 @@ func newSealCommand(u *ui) *cobra.Command {
 	return cmd
 }
 
-// newSealShowCommand shows a seal of any maker. A maker's signature that does
-// not verify ends with exit 1; the chain is not judged here.
+// newSealShowCommand shows a seal of any maker and judges it as it would be used
+// now. A seal that is invalid ends with exit 1; one that nobody vouches for is
+// shown all the same.
 func newSealShowCommand(u *ui) *cobra.Command {
-	var picture string
+	var picture, trust string
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "show SEAL.esl",
 		Short: u.words.Get("seal.show.command").Both(),
 		Args:  cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			der, err := readFile(args[0], seal.MaxSize)
 			if err != nil {
 				return fail(err, "sign.hint.input")
@@ -65,7 +70,18 @@ func newSealShowCommand(u *ui) *cobra.Command {
 					return fail(err, "sign.hint.output")
 				}
 			}
+			opt := verify.Options{File: args[0]}
+			if trust != "" {
+				if opt.Trust, err = verify.ReadTrust(trust); err != nil {
+					return fail(err, "verify.hint.trust")
+				}
+			}
+			rep, err := verify.Seal(cmd.Context(), der, opt)
+			if err != nil {
+				return fail(err, "seal.hint.file")
+			}
 			v := viewSeal(e)
+			v.Verdict, v.Checks = rep.Verdict, rep.Checks
 			if u.json {
 				if err := u.printJSON(v); err != nil {
 					return err
@@ -73,13 +89,14 @@ func newSealShowCommand(u *ui) *cobra.Command {
 			} else {
 				u.printSeal(v)
 			}
-			if !v.MakerValid {
+			if v.Verdict == verify.Invalid {
 				return result(exitInvalid)
 			}
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&picture, "picture", "", u.words.Get("seal.flag.picture").Both())
+	cmd.Flags().StringVar(&trust, "trust", "", u.words.Get("verify.flag.trust").Both())
 	cmd.Flags().BoolVar(&force, "force", false, u.words.Get("sign.flag.force").Both())
 	return cmd
 }
@@ -110,9 +127,6 @@ func (u *ui) printSeal(v sealView) {
 	for _, w := range v.Warnings {
 		u.say("seal.line.warning", "code", w)
 	}
-	if v.MakerValid {
-		u.say("seal.line.valid")
-	} else {
-		u.say("seal.line.invalid")
-	}
+	u.printChecks(v.Checks)
+	fmt.Fprintln(u.out, mark(v.Verdict), u.words.Get("verify.verdict."+string(v.Verdict)).Both())
 }

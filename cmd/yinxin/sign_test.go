@@ -20,8 +20,10 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/ofd/ofdtest"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 	"github.com/yinxin-gov/yinxin/signer/seal/picture"
+	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
 const testPassphrase = "correct horse battery"
@@ -279,6 +281,7 @@ func TestSignRefuses(t *testing.T) {
 }
 
 func TestSealShow(t *testing.T) {
+	corpus := ofdtest.Find(t) // before the working folder changes
 	dir := desk(t)
 	code, out, errs := call(t, dir, "seal", "show", "--json", "--picture", "seal.png", "unit.esl")
 	var v sealView
@@ -294,6 +297,16 @@ func TestSealShow(t *testing.T) {
 	}
 	if code, out, _ := call(t, dir, "seal", "show", "broken.esl"); code != exitInvalid || !strings.Contains(out, "✗") {
 		t.Errorf("broken: exit %d\n%s", code, out)
+	}
+	for _, name := range []string{"user_v1.esl", "user_v4.esl", "user_v5.esl", "user_v5_ts.esl"} {
+		if corpus == "" {
+			break
+		}
+		code, out, errs := call(t, dir, "seal", "show", "--json", filepath.Join(corpus, "esl", name))
+		var v sealView
+		if err := json.Unmarshal([]byte(out), &v); err != nil || code != exitInvalid || !v.MakerValid || v.Verdict != verify.Invalid {
+			t.Errorf("%s: exit %d %v\n%s%s", name, code, err, out, errs)
+		}
 	}
 	for _, args := range [][]string{{"letter.txt"}, {"none.esl"}, {"--picture", "existing", "unit.esl"}, {}} {
 		if code, out, errs := call(t, dir, append([]string{"seal", "show"}, args...)...); code != exitUsage || out != "" || !strings.Contains(errs, "hint: ") {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/yinxin-gov/yinxin/signer/cms"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
@@ -203,6 +204,78 @@ func agree(t *testing.T, expected string, rep Report) {
 	}
 	if strings.Contains(expected, "UNREFERENCED_FILE") && !warned(rep, WarnUnreferenced) {
 		t.Error("extra file is silent")
+	}
+}
+
+// Every seal of the corpus has what its index says: the mathematics, the period
+// now, the maker's certificate when the seal was made, and its time-stamp.
+func TestCorpusSeals(t *testing.T) {
+	n := 0
+	for name, expected := range index(t) {
+		if filepath.Ext(name) != ".esl" {
+			continue
+		}
+		n++
+		data := sample(t, name)
+		e, err := seal.ParseSeal(data)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+		rep, err := Seal(context.Background(), data, Options{File: name, Trust: NewTrust(e.MakerCertDER), Now: func() time.Time { return now }})
+		if err != nil || rep.Format != "seal" || rep.Integrity != Intact {
+			t.Fatal(name, err, dump(rep))
+		}
+		of := Signature{Checks: rep.Checks}
+		for words, c := range map[string]struct {
+			id   string
+			want Result
+		}{
+			"maker_sig=OK": {CheckSealSig, Pass}, "EXPIRED now": {CheckSealPeriod, Fail}, "period OK": {CheckSealPeriod, Pass},
+			"INVALID(MAKER_CERT)": {CheckMaker, Fail}, "timestamp=UNPARSEABLE": {CheckSealToken, CannotTell},
+		} {
+			if strings.Contains(expected, words) && result(of, c.id) != c.want {
+				t.Errorf("%s: index says %q, check %s is %q", name, words, c.id, result(of, c.id))
+			}
+		}
+		if rep.Verdict != Invalid { // each of them has a period that is over
+			t.Error(name, dump(rep))
+		}
+		forged := bytes.Clone(data)
+		forged[len(forged)/2] ^= 1
+		if rep, err := Seal(context.Background(), forged, Options{}); err == nil && rep.Integrity != Altered {
+			t.Error(name, dump(rep))
+		}
+	}
+	if n != 4 {
+		t.Errorf("%d seals in the corpus", n)
+	}
+}
+
+// A seal of our own, now and after its time.
+func TestSealByItself(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		der  []byte
+		now  time.Time
+		bare bool
+		want Verdict
+	}{
+		"valid": {w.seal, later, false, Valid}, "no anchor": {w.seal, later, true, Indeterminate},
+		"over": {w.seal, start.AddDate(2, 0, 0), false, Invalid}, "not yet": {w.seal, start.AddDate(0, 0, -1), false, Invalid},
+	} {
+		opt := w.options(opinionTrue)
+		opt.Now = func() time.Time { return c.now }
+		if c.bare {
+			opt.Trust = nil
+		}
+		rep, err := Seal(context.Background(), c.der, opt)
+		if err != nil || rep.Verdict != c.want || rep.Integrity != Intact {
+			t.Errorf("%s: %v %s", name, err, dump(rep))
+		}
+	}
+	if _, err := Seal(context.Background(), []byte("x"), Options{}); !errors.Is(err, seal.ErrFormat) {
+		t.Error(err)
 	}
 }
 
