@@ -36,6 +36,7 @@ const (
 	CheckStamp      = "stamp.page"
 	CheckBase       = "sig.base"
 	CheckSecond     = "second.opinion" // stands only when one was asked for
+	CheckSelfTest   = "sig.selftest"   // stands only when it was asked for
 )
 
 // Reasons of results that are no plain pass. The faults of the container
@@ -97,6 +98,7 @@ const (
 	ReasonNoBase       = "base.none"
 	ReasonBaseMissing  = "base.missing"
 	ReasonOrphan       = "list.orphan"
+	ReasonSelfTest     = "selftest.accepted"
 )
 
 // Warnings of this room. Those of the container (ofd.Note…), ofd.ProblemMissing
@@ -124,7 +126,7 @@ func Checks() []string {
 		CheckContainer, CheckTree, CheckList, CheckPDF, CheckRange, CheckFormat, CheckSES, CheckCMS, CheckSealSig, CheckMaker, CheckMakerChain,
 		CheckSealPeriod, CheckValue, CheckCertForm, CheckChain, CheckUsage, CheckCertPeriod, CheckTime,
 		CheckDataHash, CheckReferences, CheckCertList, CheckSealFile, CheckToken, CheckRevocation,
-		CheckCoverage, CheckStamp, CheckBase, CheckSecond,
+		CheckCoverage, CheckStamp, CheckBase, CheckSecond, CheckSelfTest,
 	}
 }
 
@@ -139,7 +141,7 @@ func Reasons() []string {
 		ReasonNotListed, ReasonSealDiffers, ReasonNoSealFile, ReasonNoToken, ReasonTokenBad,
 		ReasonTokenUnknown, ReasonTokenImprint, ReasonTokenValue, ReasonTokenUsage, ReasonTokenCert,
 		ReasonTokenEarly, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
-		ReasonStampPage, ReasonStampOff, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing, ReasonOrphan,
+		ReasonStampPage, ReasonStampOff, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing, ReasonOrphan, ReasonSelfTest,
 		ofd.FaultDuplicate, ofd.FaultTraversal, ofd.FaultAbsolute, ofd.FaultEncrypted, ofd.FaultSymlink,
 		ofd.FaultOverlap, ofd.FaultHidden, ofd.FaultHeader, ofd.FaultMethod, ofd.FaultDirectory,
 		ofd.ProblemXML, ofd.ProblemEscape, ofd.ProblemList, ofd.ProblemLimit,

@@ -80,6 +80,8 @@ type Signature struct {
 	Verdict     Verdict  `json:"verdict"`
 	Checks      []Check  `json:"checks"`
 	Coverage    Coverage `json:"coverage"`
+	// Material is what the judgement rested on; nil for what is not read at all.
+	Material *Material `json:"-"`
 }
 
 // Coverage lists files of the package by absolute path, or byte ranges of a PDF.
