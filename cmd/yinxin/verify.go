@@ -48,6 +48,9 @@ func verifyFile(ctx context.Context, opt verify.Options, trust string) (verify.R
 	name := opt.File
 	if trust != "" {
 		t, err := verify.ReadTrust(trust)
+		if errors.Is(err, verify.ErrAccreditation) {
+			return verify.Report{}, fail(err, "verify.hint.accreditation")
+		}
 		if err != nil {
 			return verify.Report{}, fail(err, "verify.hint.trust")
 		}

@@ -126,15 +126,15 @@ func (c *certificate) signs() bool {
 	return c.full.KeyUsage&want != 0
 }
 
-// chains reports whether the certificate is an anchor or leads to one at time t,
-// and the signatures on the way; carried are authorities that the signature
-// brought with it.
-func (c *certificate) chains(trust *Trust, t time.Time, carried ...[]byte) (links []proof, ok bool) {
+// chains returns the way from the certificate to an anchor at time t, and the
+// signatures on it; carried are authorities that the signature brought with it.
+// A nil path is none.
+func (c *certificate) chains(trust *Trust, t time.Time, carried ...[]byte) (path [][]byte, links []proof) {
 	if trust.pinned(c.der) {
-		return nil, true
+		return [][]byte{c.der}, nil
 	}
 	if c.full == nil {
-		return nil, false
+		return nil, nil
 	}
 	between := smx509.NewCertPool()
 	for _, der := range carried {
@@ -146,7 +146,10 @@ func (c *certificate) chains(trust *Trust, t time.Time, carried ...[]byte) (link
 		Roots: trust.roots, Intermediates: between, CurrentTime: t, KeyUsages: []smx509.ExtKeyUsage{smx509.ExtKeyUsageAny},
 	})
 	if err != nil || len(chains) == 0 {
-		return nil, false
+		return nil, nil
+	}
+	for _, link := range chains[0] {
+		path = append(path, link.Raw)
 	}
 	for i, child := range chains[0][:len(chains[0])-1] {
 		if key, ok := chains[0][i+1].PublicKey.(*ecdsa.PublicKey); ok && key.Curve == sm2.P256() {
@@ -154,5 +157,5 @@ func (c *certificate) chains(trust *Trust, t time.Time, carried ...[]byte) (link
 			links = append(links, proof{Proof: p, who: child.Subject.String(), holds: true})
 		}
 	}
-	return links, true
+	return path, links
 }

@@ -28,12 +28,13 @@ func (s *subject) chain(id, clause string, c *certificate, at time.Time, carried
 	if !c.validAt(at) {
 		at = c.notAfter // the period is judged apart; the chain still tells who vouched
 	}
-	links, ok := c.chains(s.opt.Trust, at, carried...)
+	path, links := c.chains(s.opt.Trust, at, carried...)
 	for _, l := range links {
 		s.note(l.who, l.Proof, nil)
 	}
-	if !ok {
+	if path == nil {
 		return cannot(id, clause, ReasonUntrusted, c.subject)
 	}
+	s.chains = append(s.chains, Chain{id, path})
 	return pass(id, clause, c.subject)
 }

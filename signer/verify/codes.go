@@ -38,6 +38,7 @@ const (
 	CheckStamp      = "stamp.page"
 	CheckBase       = "sig.base"
 	CheckSecond     = "second.opinion" // stands only when one was asked for
+	CheckSelfTest   = "sig.selftest"   // stands only when it was asked for
 )
 
 // Reasons of results that are no plain pass. The faults of the container
@@ -105,6 +106,7 @@ const (
 	ReasonSmuggled     = "entries.smuggled" // a file that the list does not name
 	ReasonEntryMissing = "entries.missing"
 	ReasonEntriesLater = "entries.sealed_later" // what is not named are signatures
+	ReasonSelfTest     = "selftest.accepted"
 )
 
 // Warnings of this room. Those of the container (ofd.Note…), ofd.ProblemMissing
@@ -133,7 +135,7 @@ func Checks() []string {
 		CheckContainer, CheckTree, CheckList, CheckEntries, CheckPDF, CheckRange, CheckFormat, CheckSES, CheckCMS, CheckSealSig, CheckMaker, CheckMakerChain,
 		CheckSealPeriod, CheckSealToken, CheckValue, CheckCertForm, CheckChain, CheckUsage, CheckCertPeriod, CheckTime,
 		CheckDataHash, CheckReferences, CheckCertList, CheckSealFile, CheckToken, CheckRevocation,
-		CheckCoverage, CheckStamp, CheckBase, CheckSecond,
+		CheckCoverage, CheckStamp, CheckBase, CheckSecond, CheckSelfTest,
 	}
 }
 
@@ -149,7 +151,7 @@ func Reasons() []string {
 		ReasonTokenUnknown, ReasonTokenImprint, ReasonTokenValue, ReasonTokenUsage, ReasonTokenCert,
 		ReasonTokenEarly, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
 		ReasonStampPage, ReasonStampOff, ReasonStampTwice, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing, ReasonOrphan, ReasonNoEntries, ReasonEntriesValue, ReasonSmuggled,
-		ReasonEntryMissing, ReasonEntriesLater,
+		ReasonEntryMissing, ReasonEntriesLater, ReasonSelfTest,
 		ofd.FaultDuplicate, ofd.FaultTraversal, ofd.FaultAbsolute, ofd.FaultEncrypted, ofd.FaultSymlink,
 		ofd.FaultOverlap, ofd.FaultHidden, ofd.FaultHeader, ofd.FaultMethod, ofd.FaultDirectory,
 		ofd.ProblemXML, ofd.ProblemEscape, ofd.ProblemList, ofd.ProblemLimit, ofd.ProblemAmbiguous,

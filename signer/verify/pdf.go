@@ -9,6 +9,7 @@ import (
 
 	"github.com/emmansun/gmsm/sm3"
 
+	"github.com/yinxin-gov/yinxin/signer/cms/signeddata"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/pdf"
 	"github.com/yinxin-gov/yinxin/signer/seal"
@@ -134,11 +135,12 @@ type pdfSubject struct {
 	subject
 	file *pdfFile
 	pdf  *pdf.Signature
+	cms  *signeddata.Message // set when the value is one that reads
 }
 
 func (f *pdfFile) judge(s *pdf.Signature) (judgement, []Warning, error) {
 	p := &pdfSubject{file: f, pdf: s, subject: subject{
-		ctx: f.ctx, opt: f.opt, now: f.opt.Now(), sig: &ofd.Signature{ID: s.Field, ValuePath: s.Field},
+		ctx: f.ctx, opt: f.opt, now: f.opt.Now(), sig: &ofd.Signature{ID: s.Field, ValuePath: s.Field}, value: s.Value,
 	}}
 	list := []outcome{p.checkRange()}
 	desc := Signature{ID: s.Field, Kind: "pdf", Coverage: p.coverage()}
@@ -160,6 +162,10 @@ func (f *pdfFile) judge(s *pdf.Signature) (judgement, []Warning, error) {
 	if f.opt.SecondOpinion != nil {
 		list = append(list, checkSecondOpinion(&p.subject))
 	}
+	if f.opt.SelfTest {
+		list = append(list, checkSelfTest(list, p.flipped))
+	}
+	desc.Material = p.material()
 	return conclude(desc, list), p.warnings, nil
 }
 

@@ -16,7 +16,7 @@ const cmsClause = "ISO 32000-1, 12.8.3.3; ETSI EN 319 142-1; RFC 5652, 5.6"
 // (ETSI EN 319 142-1, 5.4.3).
 func (p *pdfSubject) judgeStamp(desc *Signature, list *[]outcome) error {
 	const clause = "ETSI EN 319 142-1, 5.4.3; RFC 3161"
-	desc.Standard = "RFC 3161"
+	desc.Standard, p.tokenDER = "RFC 3161", p.pdf.Value
 	t, err := tsp.ParseToken(p.pdf.Value)
 	if err != nil {
 		o := p.tokenFault(clause, err)
@@ -65,6 +65,7 @@ func (p *pdfSubject) judgeCMS(desc *Signature, list *[]outcome) error {
 		*list = append(*list, fail(CheckCMS, cmsClause, ReasonCMS, "content is not detached", effAltered))
 		return nil
 	}
+	p.cms = m
 	switch {
 	case m.GM:
 		desc.Standard = "GB/T 35275-2017"
@@ -111,6 +112,16 @@ func cmsValue(m *signeddata.Message) outcome {
 		return unjudged(CheckValue, cmsClause, ReasonCertBad, err.Error())
 	}
 	return fail(CheckValue, cmsClause, ReasonCMS, err.Error(), effAltered)
+}
+
+// flipped is the check that accepted the value, with another value.
+func (p *pdfSubject) flipped() outcome {
+	if p.cms == nil {
+		return p.subject.flipped()
+	}
+	m := *p.cms
+	m.Value = flip(m.Value)
+	return cmsValue(&m)
 }
 
 // cmsDigest: messageDigest is that of the covered bytes.

@@ -82,6 +82,8 @@ type Signature struct {
 	Coverage    Coverage `json:"coverage"`
 	// Revision is nil for a PDF and where nothing can be told.
 	Revision *Revision `json:"revision,omitempty"`
+	// Material is what the judgement rested on; nil for what is not read at all.
+	Material *Material `json:"-"`
 }
 
 // Coverage lists files of the package by absolute path, or byte ranges of a PDF.

@@ -30,6 +30,9 @@ type subject struct {
 	signer   *certificate    // nil when unreadable
 	maker    *certificate    // of the seal
 
+	value    []byte    // as stored
+	tokenDER []byte    // time-stamp that was judged
+	chains   []Chain   // that were found
 	token    *outcome  // of the time-stamp, judged once
 	trusted  time.Time // of a time-stamp that holds; zero: none
 	proofs   []proof   // every SM2 signature that was checked, for the second opinion
@@ -89,6 +92,7 @@ func (s *subject) readValue() {
 	if value, s.valueErr = s.pkg.Read(s.sig.ValuePath); s.valueErr != nil {
 		return
 	}
+	s.value = value
 	switch s.kind = kindOf(value); s.kind {
 	case kindRaw:
 		s.form = ReasonRaw
@@ -167,6 +171,9 @@ func (s *subject) judge(container outcome) judgement {
 	if s.opt.SecondOpinion != nil {
 		list = append(list, checkSecondOpinion(s))
 	}
+	if s.opt.SelfTest {
+		list = append(list, checkSelfTest(list, s.flipped))
+	}
 	return conclude(s.describe(), list)
 }
 
@@ -189,7 +196,7 @@ func conclude(sig Signature, list []outcome) judgement {
 
 // describe fills what the report shows of the signature.
 func (s *subject) describe() Signature {
-	d := Signature{ID: s.sig.ID, Kind: "seal", Coverage: Coverage{Covered: s.cov.Covered, Uncovered: s.cov.Uncovered}}
+	d := Signature{ID: s.sig.ID, Kind: "seal", Material: s.material(), Coverage: Coverage{Covered: s.cov.Covered, Uncovered: s.cov.Uncovered}}
 	if s.kind != kindSES || s.ses == nil && s.sig.Type == ofd.TypeSign {
 		d.Kind = "sign"
 	}

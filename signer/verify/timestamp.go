@@ -14,6 +14,7 @@ func (s *subject) judgeToken(clause string, der, value []byte, claimed time.Time
 	if der == nil {
 		return skip(CheckToken, clause, ReasonNoToken)
 	}
+	s.tokenDER = der
 	t, err := tsp.ParseToken(der)
 	if err != nil {
 		return s.tokenFault(clause, err)

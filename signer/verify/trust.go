@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/emmansun/gmsm/smx509"
@@ -21,8 +22,9 @@ const maxAnchor = 4 << 20
 // Trust is a set of anchors. A certificate is trusted when it equals an anchor or
 // chains to one that is an authority.
 type Trust struct {
-	roots *smx509.CertPool
-	raw   map[string]struct{}
+	roots    *smx509.CertPool
+	raw      map[string]struct{}
+	licences map[string][]Accreditation // by anchor, DER
 }
 
 // NewTrust takes certificates in DER. One that does not parse can still be
@@ -38,7 +40,8 @@ func NewTrust(ders ...[]byte) *Trust {
 	return t
 }
 
-// ReadTrust takes every .pem, .crt, .cer and .der file of a folder, PEM or DER.
+// ReadTrust takes every .pem, .crt, .cer and .der file of a folder, PEM or DER,
+// and what accreditation.yaml or accreditation.json there says of them.
 func ReadTrust(dir string) (*Trust, error) {
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -67,7 +70,11 @@ func ReadTrust(dir string) (*Trust, error) {
 	if len(ders) == 0 {
 		return nil, fmt.Errorf("%w: %s", ErrNoAnchor, dir)
 	}
-	return NewTrust(ders...), nil
+	t := NewTrust(ders...)
+	if err := t.readAccreditation(dir); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 func certificates(b []byte) [][]byte {
@@ -84,6 +91,19 @@ func certificates(b []byte) [][]byte {
 			out = append(out, block.Bytes)
 		}
 	}
+}
+
+// Anchors are the certificates of the set, DER, in an order of their own.
+func (t *Trust) Anchors() [][]byte {
+	if t == nil {
+		return nil
+	}
+	var out [][]byte
+	for raw := range t.raw {
+		out = append(out, []byte(raw))
+	}
+	slices.SortFunc(out, bytes.Compare)
+	return out
 }
 
 // pinned reports whether the certificate itself is an anchor.

@@ -49,6 +49,9 @@ type Options struct {
 	// SecondOpinion, when set, checks every SM2 signature again with another
 	// implementation: check second.opinion.
 	SecondOpinion SecondOpinion
+	// SelfTest flips one bit of every value that holds and checks it again, which
+	// must fail: check sig.selftest.
+	SelfTest bool
 }
 
 // Revocation answers whether a certificate was revoked, and when. A zero time
