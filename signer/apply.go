@@ -145,7 +145,11 @@ func (p *Prepared) check(ctx context.Context, out []byte) error {
 }
 
 func selfCheck(ctx context.Context, out []byte, at time.Time, trust *verify.Trust) error {
-	report, err := verify.Document(ctx, out, verify.Options{Trust: trust, Now: func() time.Time { return at }})
+	return standing(verify.Document(ctx, out, verify.Options{Trust: trust, Now: func() time.Time { return at }}))
+}
+
+// standing reports, as ErrSelfCheck, why the last signature does not hold.
+func standing(report verify.Report, err error) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSelfCheck, err)
 	}

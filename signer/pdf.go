@@ -10,7 +10,6 @@ import (
 	"github.com/emmansun/gmsm/sm3"
 
 	"github.com/yinxin-gov/yinxin/signer/cms/signeddata"
-	"github.com/yinxin-gov/yinxin/signer/cms/tsp"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/pdf"
 	"github.com/yinxin-gov/yinxin/signer/seal"
@@ -107,6 +106,9 @@ type PDFSignature struct {
 // would. PAdES keeps the claimed time in the dictionary and forbids it among the
 // attributes; the older format has it there.
 func SignPDF(ctx context.Context, doc []byte, s PDFSignature, key crypto.Signer) ([]byte, error) {
+	if err := lintSigner(s.CertDER, key.Public(), s.Time); err != nil {
+		return nil, err
+	}
 	req := pdf.Request{
 		Filter: pdf.FilterCMS, SubFilter: pdf.SubFilterCAdES, Name: s.Name, Time: s.Time, Reserve: valueRoom + len(s.CertDER),
 	}
@@ -115,19 +117,8 @@ func SignPDF(ctx context.Context, doc []byte, s PDFSignature, key crypto.Signer)
 	}
 	spec := signeddata.Spec{CertDER: s.CertDER, Chain: s.Chain}
 	anchors := [][]byte{s.CertDER}
-	if s.Stamper != nil {
+	if spec.Stamp = stamping(ctx, s.Stamper, &anchors); spec.Stamp != nil {
 		req.Reserve += tokenRoom
-		spec.Stamp = func(value []byte) ([]byte, error) {
-			token, err := s.Stamper.Stamp(ctx, value)
-			if err != nil {
-				return nil, fmt.Errorf("%w: %w", ErrStamp, err)
-			}
-			t, err := tsp.ParseToken(token)
-			if err == nil && t.CertDER != nil {
-				anchors = append(anchors, t.CertDER)
-			}
-			return token, err
-		}
 	}
 	if s.PKCS7 {
 		req.SubFilter, spec.Time = pdf.SubFilterPKCS7, s.Time

@@ -59,6 +59,7 @@ func outcomes() []outcome {
 		{errBusy, http.StatusServiceUnavailable, "busy"},
 		{verify.ErrNotDocument, http.StatusUnprocessableEntity, "document.unreadable"},
 		{verify.ErrLimit, http.StatusUnprocessableEntity, "document.limit"},
+		{verify.ErrNoContent, http.StatusUnprocessableEntity, "document.detached"},
 		{exchange.ErrPending, http.StatusServiceUnavailable, "transfer.pending"},
 		{exchange.ErrDenied, http.StatusForbidden, "decision.denied"},
 		{exchange.ErrNotFound, http.StatusNotFound, "transfer.unknown"},

@@ -49,6 +49,7 @@ func sentinels() map[string]struct {
 		"ca.ErrNotFound": {ca.ErrNotFound, ""}, "ca.ErrExists": {ca.ErrExists, ""}, "ca.ErrDecided": {ca.ErrDecided, ""}, "ca.ErrState": {ca.ErrState, ""},
 		"ca.ErrRevoked": {ca.ErrRevoked, ""}, "ca.ErrSelf": {ca.ErrSelf, ""}, "ca.ErrInvalid": {ca.ErrInvalid, ""},
 		"verify.ErrNotDocument": {verify.ErrNotDocument, "document.unreadable"}, "verify.ErrLimit": {verify.ErrLimit, "document.limit"},
+		"verify.ErrNoContent": {verify.ErrNoContent, "document.detached"}, "verify.ErrContent": {verify.ErrContent, ""}, "verify.ErrExtract": {verify.ErrExtract, ""},
 		"verify.ErrNoAnchor":  {verify.ErrNoAnchor, ""},
 		"sharing.ErrLowered":  {sharing.ErrLowered, "holding.label"},
 		"grading.ErrHoldings": {grading.ErrBelowHoldings, "holding.grade"},

@@ -50,6 +50,8 @@ func (c *console) verifyDocument(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, pageVerify, "problem.document.unreadable", v, http.StatusUnprocessableEntity, err)
 	case errors.Is(err, verify.ErrLimit):
 		c.fail(w, r, pageVerify, "problem.document.limit", v, http.StatusUnprocessableEntity, err)
+	case errors.Is(err, verify.ErrNoContent):
+		c.fail(w, r, pageVerify, "problem.document.detached", v, http.StatusUnprocessableEntity, err)
 	case err != nil:
 		c.fail(w, r, pageVerify, "problem.internal", v, http.StatusInternalServerError, err)
 	default:

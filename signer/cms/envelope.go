@@ -5,13 +5,14 @@ import (
 	encasn1 "encoding/asn1"
 	"fmt"
 	"math/big"
-	"time"
 
 	"github.com/emmansun/gmsm/pkcs"
 	"github.com/emmansun/gmsm/pkcs7"
 	"github.com/emmansun/gmsm/smx509"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/yinxin-gov/yinxin/signer/cms/signeddata"
 )
 
 // maxHeader bounds the header of a signed envelope.
@@ -141,7 +142,10 @@ func SignEnvelope(header, envelope []byte, signer crypto.Signer, certDER []byte)
 	if err != nil {
 		return nil, fmt.Errorf("cms: encode envelope: %w", err)
 	}
-	return sign(content, false, time.Time{}, signer, certDER)
+	if err := signable(content, MaxSize); err != nil {
+		return nil, err
+	}
+	return sign(signeddata.Spec{Content: content}, signer, certDER)
 }
 
 // OpenEnvelope verifies a signed envelope and returns its parts and the

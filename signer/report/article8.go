@@ -39,9 +39,9 @@ func places() map[string]string {
 		verify.CheckSelfTest: BlockMathematics, verify.CheckSealSig: BlockMathematics, "second.": BlockMathematics,
 		"sig.cert.": BlockCertificate, "revocation.": BlockCertificate, verify.CheckMaker: BlockCertificate,
 		"seal.":          BlockSeal,
-		verify.CheckTime: BlockTime, "timestamp.": BlockTime,
+		verify.CheckTime: BlockTime, "timestamp.": BlockTime, verify.CheckSealToken: BlockTime,
 		verify.CheckCoverage: BlockCoverage, verify.CheckRange: BlockCoverage, "stamp.": BlockCoverage,
-		verify.CheckSealFile: BlockCoverage, verify.CheckBase: BlockCoverage,
+		"package.": BlockCoverage, verify.CheckSealFile: BlockCoverage, verify.CheckBase: BlockCoverage,
 	}
 }
 

@@ -49,6 +49,7 @@ const (
 	ReasonPDFEncrypted = "pdf.encrypted"
 	ReasonPDFUnread    = "pdf.unsupported"
 	ReasonCMS          = "cms.malformed"
+	ReasonContentType  = "cms.type" // signs a structure of its own, not a file
 	ReasonChangedAfter = "coverage.changed_after"
 	ReasonRevision     = "coverage.revision"
 	ReasonTail         = "coverage.tail"
@@ -142,7 +143,7 @@ func Checks() []string {
 // Reasons lists every reason.
 func Reasons() []string {
 	return []string{
-		ReasonPDFBroken, ReasonPDFFaults, ReasonPDFEncrypted, ReasonPDFUnread, ReasonCMS,
+		ReasonPDFBroken, ReasonPDFFaults, ReasonPDFEncrypted, ReasonPDFUnread, ReasonCMS, ReasonContentType,
 		ReasonChangedAfter, ReasonRevision, ReasonTail, ReasonDigestDiffer, ReasonRaw, ReasonType, ReasonByValue, ReasonNoCert, ReasonDisagree, ReasonNoOpinion, ReasonAlgorithm, ReasonDigest, ReasonNotJudged,
 		ReasonValueMissing, ReasonSigXML, ReasonMalformed, ReasonSignature, ReasonCertBad, ReasonCertUsage,
 		ReasonCertIsCA, ReasonNoAnchor, ReasonUntrusted, ReasonPeriod, ReasonNoTime, ReasonFuture,

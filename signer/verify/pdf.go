@@ -9,7 +9,6 @@ import (
 
 	"github.com/emmansun/gmsm/sm3"
 
-	"github.com/yinxin-gov/yinxin/signer/cms/signeddata"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/pdf"
 	"github.com/yinxin-gov/yinxin/signer/seal"
@@ -135,13 +134,15 @@ type pdfSubject struct {
 	subject
 	file *pdfFile
 	pdf  *pdf.Signature
-	cms  *signeddata.Message // set when the value is one that reads
+	// again is the check that accepts the value, with another value.
+	again func() outcome
 }
 
 func (f *pdfFile) judge(s *pdf.Signature) (judgement, []Warning, error) {
 	p := &pdfSubject{file: f, pdf: s, subject: subject{
 		ctx: f.ctx, opt: f.opt, now: f.opt.Now(), sig: &ofd.Signature{ID: s.Field, ValuePath: s.Field}, value: s.Value,
 	}}
+	p.again = p.flipped
 	list := []outcome{p.checkRange()}
 	desc := Signature{ID: s.Field, Kind: "pdf", Coverage: p.coverage()}
 	var err error
@@ -163,7 +164,7 @@ func (f *pdfFile) judge(s *pdf.Signature) (judgement, []Warning, error) {
 		list = append(list, checkSecondOpinion(&p.subject))
 	}
 	if f.opt.SelfTest {
-		list = append(list, checkSelfTest(list, p.flipped))
+		list = append(list, checkSelfTest(list, p.again))
 	}
 	desc.Material = p.material()
 	return conclude(desc, list), p.warnings, nil

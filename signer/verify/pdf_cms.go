@@ -65,7 +65,6 @@ func (p *pdfSubject) judgeCMS(desc *Signature, list *[]outcome) error {
 		*list = append(*list, fail(CheckCMS, cmsClause, ReasonCMS, "content is not detached", effAltered))
 		return nil
 	}
-	p.cms = m
 	switch {
 	case m.GM:
 		desc.Standard = "GB/T 35275-2017"
@@ -74,54 +73,17 @@ func (p *pdfSubject) judgeCMS(desc *Signature, list *[]outcome) error {
 	default:
 		desc.Standard = "ISO 32000-1"
 	}
-	if m.CertDER != nil {
-		p.signer, _ = readCertificate(m.CertDER)
-	}
-	if p.signer != nil {
-		desc.Signer = p.signer.subject
-	}
 	at := m.Time
 	if at.IsZero() {
 		at, _ = p.pdf.Time() // where PAdES keeps the claim
 	}
-	if !at.IsZero() {
-		desc.SignedAt = stamp(at)
-	}
-	token := p.judgeToken("ETSI EN 319 142-1; RFC 3161", m.TimeStamp, m.Value, at)
-	if !p.trusted.IsZero() {
-		desc.TrustedTime = stamp(p.trusted)
-	}
-	*list = append(*list, pass(CheckCMS, cmsClause, p.pdf.Field), cmsValue(m), p.cmsCertificate(), p.cmsChain(m, at),
-		p.cmsUsage(), p.cmsPeriod(at), p.cmsTime(at), token, p.cmsRevocation(at))
+	c := cmsSigner{&p.subject, m, at, cmsClause, "ETSI EN 319 142-1; RFC 3161"}
+	p.again = func() outcome { return c.flipped((*signeddata.Message).VerifyValue) }
+	*list = append(*list, pass(CheckCMS, cmsClause, p.pdf.Field), c.value(m.VerifyValue()))
+	*list = append(*list, c.judge(desc)...)
 	o, err := p.cmsDigest(m)
 	*list = append(*list, o)
 	return err
-}
-
-// cmsValue: the signature over the signed attributes.
-func cmsValue(m *signeddata.Message) outcome {
-	err := m.VerifyValue()
-	switch {
-	case err == nil:
-		return pass(CheckValue, cmsClause, "")
-	case errors.Is(err, signeddata.ErrUnsupported):
-		return unjudged(CheckValue, cmsClause, ReasonAlgorithm, err.Error())
-	case errors.Is(err, signeddata.ErrSignature):
-		return fail(CheckValue, cmsClause, ReasonSignature, err.Error(), effAltered)
-	case errors.Is(err, signeddata.ErrCertificate):
-		return unjudged(CheckValue, cmsClause, ReasonCertBad, err.Error())
-	}
-	return fail(CheckValue, cmsClause, ReasonCMS, err.Error(), effAltered)
-}
-
-// flipped is the check that accepted the value, with another value.
-func (p *pdfSubject) flipped() outcome {
-	if p.cms == nil {
-		return p.subject.flipped()
-	}
-	m := *p.cms
-	m.Value = flip(m.Value)
-	return cmsValue(&m)
 }
 
 // cmsDigest: messageDigest is that of the covered bytes.
@@ -133,68 +95,8 @@ func (p *pdfSubject) cmsDigest(m *signeddata.Message) (outcome, error) {
 	if err := p.file.doc.Digest(p.pdf, h); err != nil {
 		return outcome{}, err
 	}
-	if err := m.Verify(h.Sum(nil)); errors.Is(err, signeddata.ErrSignature) {
+	if err := m.VerifyDigest(h.Sum(nil)); err != nil {
 		return fail(CheckDataHash, cmsClause, ReasonDigestDiffer, p.pdf.Field, effAltered), nil
 	}
 	return pass(CheckDataHash, cmsClause, p.pdf.Field), nil
-}
-
-func (p *pdfSubject) cmsCertificate() outcome {
-	const clause = "RFC 5280"
-	switch {
-	case p.signer == nil:
-		return fail(CheckCertForm, clause, ReasonCertBad, "", effInvalid)
-	case p.signer.full == nil:
-		return cannot(CheckCertForm, clause, ReasonCertBad, p.signer.subject)
-	}
-	return pass(CheckCertForm, clause, p.signer.subject)
-}
-
-func (p *pdfSubject) cmsChain(m *signeddata.Message, at time.Time) outcome {
-	return p.chain(CheckChain, "RFC 5280, 6; GB/T 20518-2018", p.signer, at, m.Certs...)
-}
-
-func (p *pdfSubject) cmsUsage() outcome {
-	const clause = "RFC 5280, 4.2.1.3"
-	if p.signer == nil || p.signer.full == nil {
-		return skip(CheckUsage, clause, ReasonNotJudged)
-	}
-	if o, bad := usage(CheckUsage, clause, p.signer); bad {
-		return o
-	}
-	return pass(CheckUsage, clause, "")
-}
-
-func (p *pdfSubject) cmsPeriod(at time.Time) outcome {
-	const clause = "RFC 5280, 4.1.2.5"
-	switch {
-	case p.signer == nil:
-		return skip(CheckCertPeriod, clause, ReasonNotJudged)
-	case at.IsZero():
-		return cannot(CheckCertPeriod, clause, ReasonNoTime, "")
-	case !p.signer.validAt(at):
-		return fail(CheckCertPeriod, clause, ReasonPeriod, span(at, p.signer.notBefore, p.signer.notAfter), effInvalid)
-	}
-	return pass(CheckCertPeriod, clause, span(at, p.signer.notBefore, p.signer.notAfter))
-}
-
-func (p *pdfSubject) cmsTime(at time.Time) outcome {
-	switch {
-	case at.IsZero():
-		return cannot(CheckTime, cmsClause, ReasonNoTime, "")
-	case at.After(p.now.Add(skew)):
-		return fail(CheckTime, cmsClause, ReasonFuture, stamp(at)+" after "+stamp(p.now), effInvalid)
-	}
-	if p.trusted.IsZero() {
-		p.warn(WarnClaimedTime, "")
-	}
-	return pass(CheckTime, cmsClause, stamp(at))
-}
-
-func (p *pdfSubject) cmsRevocation(at time.Time) outcome {
-	const clause = "RFC 5280, 6.3"
-	if p.signer == nil {
-		return skip(CheckRevocation, clause, ReasonNotJudged)
-	}
-	return p.revocation(clause, at, p.signer.der)
 }

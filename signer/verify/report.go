@@ -57,7 +57,7 @@ const (
 // Report is the object of `yinxin verify --json` (design §9).
 type Report struct {
 	File       string      `json:"file"`
-	Format     string      `json:"format"` // "ofd" or "pdf"
+	Format     string      `json:"format"` // "ofd", "pdf" or "cms"
 	Verdict    Verdict     `json:"verdict"`
 	Integrity  Integrity   `json:"integrity"`
 	Signatures []Signature `json:"signatures"`
@@ -68,7 +68,7 @@ type Report struct {
 // Signature is the part of one seal or signature.
 type Signature struct {
 	ID       string `json:"id"`
-	Kind     string `json:"kind"`     // "seal", "sign", or "pdf": a CMS signature in a PDF
+	Kind     string `json:"kind"`     // "seal", "sign", "pdf": a CMS signature in a PDF, "cms": on a file of any kind
 	Standard string `json:"standard"` // "" when unknown
 	Signer   string `json:"signer"`   // subject of the certificate
 	Seal     string `json:"seal"`     // name of the seal
@@ -86,7 +86,8 @@ type Signature struct {
 	Material *Material `json:"-"`
 }
 
-// Coverage lists files of the package by absolute path, or byte ranges of a PDF.
+// Coverage lists files of the package by absolute path, or byte ranges of a PDF or
+// of the content of a CMS signature.
 type Coverage struct {
 	Covered   []string `json:"covered"`
 	Uncovered []string `json:"uncovered"` // reachable, but not protected

@@ -1,5 +1,6 @@
-// Package verify judges the seals and signatures of an OFD or PDF document: container,
-// structure, mathematics, coverage, certificates, periods. It returns a Report
+// Package verify judges the seals and signatures of an OFD or PDF document, and CMS
+// signatures on a file of any kind: container, structure, mathematics, coverage,
+// certificates, periods. It returns a Report
 // and never a sentence; internal/text has the words for every id, reason and
 // warning (Checks, Reasons, Warnings).
 //
@@ -29,12 +30,13 @@ import (
 	"io"
 	"time"
 
+	"github.com/yinxin-gov/yinxin/signer/cms/signeddata"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
 )
 
 // Outcomes that callers branch on; a verdict is not an error.
 var (
-	ErrNotDocument = errors.New("verify: not an OFD or PDF document")
+	ErrNotDocument = errors.New("verify: not an OFD or PDF document, nor a CMS signature")
 	ErrLimit       = errors.New("verify: document exceeds a limit")
 )
 
@@ -52,6 +54,13 @@ type Options struct {
 	// SelfTest flips one bit of every value that holds and checks it again, which
 	// must fail: check sig.selftest.
 	SelfTest bool
+	// Content is what a detached CMS signature signs: required there, ErrContent
+	// elsewhere.
+	Content     io.ReaderAt
+	ContentSize int64
+	// Extract gets the content that a CMS message carries while it is digested. It
+	// is worth nothing unless the report says Intact.
+	Extract io.Writer
 }
 
 // Revocation answers whether a certificate was revoked, and when. A zero time
@@ -70,10 +79,18 @@ func Reader(ctx context.Context, r io.ReaderAt, size int64, opt Options) (Report
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	var magic [5]byte
-	if n, err := r.ReadAt(magic[:], 0); err != nil && !errors.Is(err, io.EOF) {
+	var magic [64]byte
+	n, err := r.ReadAt(magic[:min(size, int64(len(magic)))], 0)
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
 		return Report{}, fmt.Errorf("reading document: %w", err)
-	} else if string(magic[:n]) == "%PDF-" {
+	case signeddata.Recognise(magic[:n]):
+		return cmsFile(ctx, r, size, &opt)
+	case opt.Content != nil:
+		return Report{}, ErrContent
+	case opt.Extract != nil:
+		return Report{}, ErrExtract
+	case bytes.HasPrefix(magic[:n], []byte("%PDF-")):
 		return pdfDocument(ctx, r, size, &opt)
 	}
 	pkg, err := ofd.OpenReaderAt(r, size, opt.Limits)

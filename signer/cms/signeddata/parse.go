@@ -12,15 +12,16 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// Message is a parsed SignedData, not verified yet.
+// Message is a SignedData as one of its signers made it, not verified yet.
 type Message struct {
 	GM        bool                     // framed by GB/T 35275
 	Type      encasn1.ObjectIdentifier // of the content
-	Content   []byte                   // nil when detached
+	Content   []byte                   // set by Parse only; nil when detached
 	CertDER   []byte                   // of the signer; nil when the message does not carry it
 	Certs     [][]byte                 // all that it carries
 	Time      time.Time                // claimed; zero when absent
 	Digest    Digest
+	Direct    bool   // no signed attributes: the content itself is signed
 	Value     []byte // the signature value
 	TimeStamp []byte // token over Value in the unsigned attributes; nil when absent
 
@@ -38,73 +39,44 @@ const maxCerts = 32
 
 func malformed(what string) error { return fmt.Errorf("%w: %s", ErrFormat, what) }
 
-// Parse reads a message.
+// Parse reads a message in memory, as PDF signatures and time-stamp tokens are:
+// DER, one signer, signed attributes.
 func Parse(der []byte) (*Message, error) {
 	if len(der) > MaxSize {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrFormat, len(der), MaxSize)
 	}
-	in := cryptobyte.String(der)
-	var seq, inner, body cryptobyte.String
-	var kind encasn1.ObjectIdentifier
-	if !in.ReadASN1(&seq, asn1.SEQUENCE) || !in.Empty() || !seq.ReadASN1ObjectIdentifier(&kind) {
-		return nil, malformed("no ContentInfo")
-	}
-	m := &Message{GM: kind.Equal(oidGMSignedData), serial: new(big.Int)}
-	if !m.GM && !kind.Equal(oidSignedData) {
-		return nil, fmt.Errorf("%w: content type %v", ErrUnsupported, kind)
-	}
-	if !seq.ReadASN1(&inner, tag0) || !seq.Empty() || !inner.ReadASN1(&body, asn1.SEQUENCE) || !inner.Empty() {
-		return nil, malformed("ContentInfo")
-	}
-	signer, err := m.readSignedData(body)
+	f, err := openFile(bytes.NewReader(der), int64(len(der)), false)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.readSigner(signer); err != nil {
+	switch len(f.Signers) {
+	case 0:
+		return nil, malformed("no signer")
+	case 1:
+	default:
+		return nil, fmt.Errorf("%w: more than one signer", ErrUnsupported)
+	}
+	m := f.Signers[0].Message
+	if err := f.Signers[0].Err; err != nil {
 		return nil, err
 	}
-	for _, c := range m.Certs {
-		if m.names(c) {
-			m.CertDER = c
-			break
-		}
+	if m.Direct {
+		return nil, fmt.Errorf("%w: no signed attributes", ErrUnsupported)
+	}
+	if f.Carried {
+		m.Content = append([]byte{}, der[f.content.from:f.content.to]...)
 	}
 	return m, nil
 }
 
-func (m *Message) readSignedData(in cryptobyte.String) (signer cryptobyte.String, err error) {
-	var version int
-	var digests, content, explicit, certs, crls, signers cryptobyte.String
-	var carried, has bool
-	if !in.ReadASN1Integer(&version) || !in.ReadASN1(&digests, asn1.SET) || !in.ReadASN1(&content, asn1.SEQUENCE) ||
-		!content.ReadASN1ObjectIdentifier(&m.Type) || !content.ReadOptionalASN1(&explicit, &carried, tag0) || !content.Empty() {
-		return nil, malformed("SignedData")
-	}
-	if carried {
-		var octets cryptobyte.String
-		if !explicit.ReadASN1(&octets, asn1.OCTET_STRING) || !explicit.Empty() {
-			return nil, malformed("content")
-		}
-		m.Content = append([]byte{}, octets...)
-	}
-	if !in.ReadOptionalASN1(&certs, &has, tag0) || !in.ReadOptionalASN1(&crls, &has, tag1) ||
-		!in.ReadASN1(&signers, asn1.SET) || !in.Empty() || !signers.ReadASN1(&signer, asn1.SEQUENCE) {
-		return nil, malformed("certificates or signers")
-	}
-	if !signers.Empty() {
-		return nil, fmt.Errorf("%w: more than one signer", ErrUnsupported)
-	}
-	for !certs.Empty() {
-		var c cryptobyte.String
-		var tag asn1.Tag
-		if len(m.Certs) == maxCerts || !certs.ReadAnyASN1Element(&c, &tag) {
-			return nil, malformed("certificates")
-		}
-		if tag == asn1.SEQUENCE {
-			m.Certs = append(m.Certs, c)
+// findCertificate looks for the signer's certificate among those carried.
+func (m *Message) findCertificate() {
+	for _, c := range m.Certs {
+		if m.names(c) {
+			m.CertDER = c
+			return
 		}
 	}
-	return signer, nil
 }
 
 func (m *Message) readSigner(in cryptobyte.String) error {
@@ -112,6 +84,7 @@ func (m *Message) readSigner(in cryptobyte.String) error {
 	var name, digest, alg, attrs, value, extra cryptobyte.String
 	var signedAttrs, unsigned bool
 	var digestOID encasn1.ObjectIdentifier
+	m.serial = new(big.Int)
 	if !in.ReadASN1Integer(&version) {
 		return malformed("SignerInfo")
 	}
@@ -134,9 +107,6 @@ func (m *Message) readSigner(in cryptobyte.String) error {
 		!in.ReadASN1(&value, asn1.OCTET_STRING) || !in.ReadOptionalASN1(&extra, &unsigned, tag1) || !in.Empty() {
 		return malformed("SignerInfo")
 	}
-	if !signedAttrs {
-		return fmt.Errorf("%w: no signed attributes", ErrUnsupported)
-	}
 	// Nothing signs these fields, so nothing but the expected may stand there.
 	want := 1
 	if m.keyID != nil {
@@ -148,13 +118,18 @@ func (m *Message) readSigner(in cryptobyte.String) error {
 	if !plain(digest) || !plain(alg) {
 		return fmt.Errorf("%w: parameters of an algorithm", ErrUnsupported)
 	}
-	m.attrs, m.Value = attrs, value
+	m.attrs, m.Value, m.Direct = attrs, value, !signedAttrs
 	var err error
 	if m.Digest, err = DigestOf(digestOID); err != nil {
 		return err
 	}
-	if err := m.readAttributes(attrs); err != nil {
-		return err
+	if m.Direct && !m.Type.Equal(oidData()) && !m.Type.Equal(oidGMData) {
+		return malformed("content of another type needs signed attributes") // RFC 5652, 5.3
+	}
+	if !m.Direct {
+		if err := m.readAttributes(attrs); err != nil {
+			return err
+		}
 	}
 	return m.readUnsigned(extra)
 }

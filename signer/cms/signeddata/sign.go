@@ -16,97 +16,156 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-var (
-	tag0 = asn1.Tag(0).ContextSpecific().Constructed()
-	tag1 = asn1.Tag(1).ContextSpecific().Constructed()
-)
-
 // Spec is a message to be signed. Content or Digest is given, not both.
 type Spec struct {
 	Type    encasn1.ObjectIdentifier // of the content; nil: plain data
 	Content []byte                   // embedded
-	Digest  []byte                   // of detached content, by DigestFor(CertDER)
+	Digest  []byte                   // of content that stands elsewhere, by DigestFor(CertDER)
 	Time    time.Time                // signingTime, a claim; zero: none
 	CertDER []byte
 	Chain   [][]byte // further certificates to carry
 	NoCerts bool     // carries none, as a time-stamp request may ask
+
+	// Unbound leaves signing-certificate-v2 out of the attributes; Direct leaves
+	// out all of them and signs the Content itself. OFD readers know the message
+	// of GB/T 35275 in these two forms only.
+	Unbound, Direct bool
 
 	// Stamp makes a time-stamp token over the signature value, which becomes an
 	// unsigned attribute (ETSI EN 319 122-1, 5.3); nil: none.
 	Stamp func(value []byte) (token []byte, err error)
 }
 
-// Sign writes a SignedData and verifies what it wrote, because a key in foreign
-// custody may do anything.
+// Sign writes a SignedData, enveloping Content or detached when there is none,
+// and verifies what it wrote, because a key in foreign custody may do anything.
 func Sign(spec Spec, signer crypto.Signer) ([]byte, error) {
-	cert, pub, t, err := trackOf(spec.CertDER)
+	size := int64(detached)
+	if spec.Content != nil {
+		size = int64(len(spec.Content))
+	}
+	head, tail, err := sign(spec, size, signer)
 	if err != nil {
 		return nil, err
 	}
+	out := make([]byte, 0, len(head)+len(spec.Content)+len(tail))
+	return append(append(append(out, head...), spec.Content...), tail...), nil
+}
+
+// Around signs a content of any size whose digest is known, and returns what
+// stands before and behind it in an enveloping message. DER names every length
+// in front, and those of a signature value and a time-stamp are known only when
+// they are there: that is why the content is digested before anything is written.
+func Around(spec Spec, size int64, signer crypto.Signer) (head, tail []byte, err error) {
+	if size < 0 || spec.Content != nil || spec.Direct {
+		return nil, nil, fmt.Errorf("%w: a size and a digest are needed", ErrFormat)
+	}
+	return sign(spec, size, signer)
+}
+
+func sign(spec Spec, size int64, signer crypto.Signer) (head, tail []byte, err error) {
+	fail := func(err error) ([]byte, []byte, error) { return nil, nil, err }
+	cert, pub, t, err := trackOf(spec.CertDER)
+	if err != nil {
+		return fail(err)
+	}
 	if key, ok := signer.Public().(*ecdsa.PublicKey); !ok || !pub.Equal(key) {
-		return nil, fmt.Errorf("%w: the key is not the certificate's", ErrCertificate)
+		return fail(fmt.Errorf("%w: the key is not the certificate's", ErrCertificate))
 	}
 	if spec.Type == nil {
 		spec.Type = t.data
 	}
-	digest := spec.Digest
-	if spec.Content != nil {
-		digest = t.digest.Of(spec.Content)
-	}
-	if len(digest) != t.digest.New().Size() {
-		return nil, fmt.Errorf("%w: digest of %d bytes", ErrFormat, len(digest))
-	}
-	attrs, err := attributes(spec, t, cert, digest)
-	if err != nil {
-		return nil, err
-	}
-	var set cryptobyte.Builder
-	set.AddASN1(asn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(attrs) })
-	toSign, err := set.Bytes()
-	if err != nil {
-		return nil, fmt.Errorf("signeddata: attributes: %w", err)
-	}
-	var value []byte
-	if t.digest.Hash == 0 {
-		value, err = signer.Sign(rand.Reader, toSign, sm2.DefaultSM2SignerOpts)
+	var attrs, toSign []byte
+	if spec.Direct {
+		if toSign = spec.Content; len(toSign) == 0 || likeAttributes(toSign, size) {
+			return fail(fmt.Errorf("%w: content to be signed without attributes", ErrUnsupported))
+		}
 	} else {
-		value, err = signer.Sign(rand.Reader, t.digest.Of(toSign), t.digest.Hash)
+		if spec.Content != nil {
+			spec.Digest = t.digest.Of(spec.Content)
+		}
+		if attrs, toSign, err = signedAttributes(spec, t, cert); err != nil {
+			return fail(err)
+		}
 	}
+	value, err := t.sign(signer, toSign)
 	if err != nil {
-		return nil, fmt.Errorf("signeddata: sign: %w", err)
+		return fail(fmt.Errorf("signeddata: sign: %w", err))
 	}
 	var unsigned []byte
 	if spec.Stamp != nil {
 		token, err := spec.Stamp(value)
 		if err != nil {
-			return nil, fmt.Errorf("signeddata: time-stamp: %w", err)
+			return fail(fmt.Errorf("signeddata: time-stamp: %w", err))
 		}
 		unsigned = attribute(oidTimeStamp, func(b *cryptobyte.Builder) { b.AddBytes(token) })
 	}
-	der, err := frame(spec, t, cert, attrs, value, unsigned)
+	if head, tail, err = frame(spec, t, cert, size, attrs, value, unsigned); err != nil {
+		return fail(err)
+	}
+	if err := check(spec, framed{head, tail, max(size, 0)}); err != nil {
+		return fail(fmt.Errorf("signeddata: verifying what was signed: %w", err))
+	}
+	return head, tail, nil
+}
+
+// sign signs bytes with the key of a track; SM2 digests them itself, with ZA.
+func (t track) sign(signer crypto.Signer, b []byte) ([]byte, error) {
+	if t.digest.Hash == 0 {
+		return signer.Sign(rand.Reader, b, sm2.DefaultSM2SignerOpts)
+	}
+	return signer.Sign(rand.Reader, t.digest.Of(b), t.digest.Hash)
+}
+
+// check reads a message back as a stranger would.
+func check(spec Spec, written framed) error {
+	f, err := openFile(written, written.len(), false)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	m, err := Parse(der)
-	if err == nil {
-		if spec.NoCerts {
-			m.CertDER = spec.CertDER
-		}
-		err = m.Verify(digest)
+	m := f.Signers[0]
+	if m.Err != nil {
+		return m.Err
 	}
+	if spec.NoCerts {
+		m.CertDER = spec.CertDER
+	}
+	if !spec.Direct {
+		return m.Verify(spec.Digest)
+	}
+	h, err := m.Hash()
 	if err != nil {
-		return nil, fmt.Errorf("signeddata: verifying what was signed: %w", err)
+		return err
 	}
-	return der, nil
+	h.Write(spec.Content)
+	return m.Verify(h.Sum(nil))
+}
+
+// signedAttributes are the attributes as they stand inside the message, and as
+// the SET that is signed.
+func signedAttributes(spec Spec, t track, cert *smx509.Certificate) (attrs, set []byte, err error) {
+	if len(spec.Digest) != t.digest.New().Size() {
+		return nil, nil, fmt.Errorf("%w: digest of %d bytes", ErrFormat, len(spec.Digest))
+	}
+	if attrs, err = attributes(spec, t, cert); err != nil {
+		return nil, nil, err
+	}
+	var b cryptobyte.Builder
+	b.AddASN1(asn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(attrs) })
+	if set, err = b.Bytes(); err != nil {
+		return nil, nil, fmt.Errorf("signeddata: attributes: %w", err)
+	}
+	return attrs, set, nil
 }
 
 // attributes are contentType, messageDigest, signingTime and
 // signing-certificate-v2 in DER order.
-func attributes(spec Spec, t track, cert *smx509.Certificate, digest []byte) ([]byte, error) {
+func attributes(spec Spec, t track, cert *smx509.Certificate) ([]byte, error) {
 	list := [][]byte{
 		attribute(oidContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(spec.Type) }),
-		attribute(oidMessageDigest, func(b *cryptobyte.Builder) { b.AddASN1OctetString(digest) }),
-		attribute(oidSigningCertV2, func(b *cryptobyte.Builder) { essCert(b, t.digest, cert) }),
+		attribute(oidMessageDigest, func(b *cryptobyte.Builder) { b.AddASN1OctetString(spec.Digest) }),
+	}
+	if !spec.Unbound {
+		list = append(list, attribute(oidSigningCertV2, func(b *cryptobyte.Builder) { essCert(b, t.digest, cert) }))
 	}
 	if !spec.Time.IsZero() {
 		at := spec.Time.UTC().Truncate(time.Second)
@@ -155,71 +214,5 @@ func essCert(b *cryptobyte.Builder, d Digest, cert *smx509.Certificate) {
 				})
 			})
 		})
-	})
-}
-
-func algorithm(b *cryptobyte.Builder, oid encasn1.ObjectIdentifier, null bool) {
-	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1ObjectIdentifier(oid)
-		if null {
-			b.AddASN1NULL()
-		}
-	})
-}
-
-// frame writes ContentInfo{SignedData}.
-func frame(spec Spec, t track, cert *smx509.Certificate, attrs, value, unsigned []byte) ([]byte, error) {
-	version := int64(1)
-	if !spec.Type.Equal(t.data) {
-		version = 3 // RFC 5652, 5.1
-	}
-	out := cryptobyte.NewBuilder(make([]byte, 0, len(spec.Content)+len(cert.Raw)+1024))
-	out.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1ObjectIdentifier(t.frame)
-		b.AddASN1(tag0, func(b *cryptobyte.Builder) {
-			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddASN1Int64(version)
-				b.AddASN1(asn1.SET, func(b *cryptobyte.Builder) { algorithm(b, t.digest.OID, t.null) })
-				b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-					b.AddASN1ObjectIdentifier(spec.Type)
-					if spec.Content != nil {
-						b.AddASN1(tag0, func(b *cryptobyte.Builder) { b.AddASN1OctetString(spec.Content) })
-					}
-				})
-				if !spec.NoCerts {
-					b.AddASN1(tag0, func(b *cryptobyte.Builder) { b.AddBytes(carried(cert.Raw, spec.Chain)) })
-				}
-				b.AddASN1(asn1.SET, func(b *cryptobyte.Builder) { signerInfo(b, t, cert, attrs, value, unsigned) })
-			})
-		})
-	})
-	der, err := out.Bytes()
-	if err != nil {
-		return nil, fmt.Errorf("signeddata: encode: %w", err)
-	}
-	return der, nil
-}
-
-// carried are the certificates in DER order of a SET.
-func carried(cert []byte, chain [][]byte) []byte {
-	all := append([][]byte{cert}, chain...)
-	sort.Slice(all, func(i, j int) bool { return bytes.Compare(all[i], all[j]) < 0 })
-	return bytes.Join(all, nil)
-}
-
-func signerInfo(b *cryptobyte.Builder, t track, cert *smx509.Certificate, attrs, value, unsigned []byte) {
-	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1Int64(1)
-		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddBytes(cert.RawIssuer)
-			b.AddASN1BigInt(cert.SerialNumber)
-		})
-		algorithm(b, t.digest.OID, t.null)
-		b.AddASN1(tag0, func(b *cryptobyte.Builder) { b.AddBytes(attrs) })
-		algorithm(b, t.signature, t.null)
-		b.AddASN1OctetString(value)
-		if unsigned != nil {
-			b.AddASN1(tag1, func(b *cryptobyte.Builder) { b.AddBytes(unsigned) })
-		}
 	})
 }

@@ -1,16 +1,21 @@
-// Package signeddata writes and reads SignedData with signed attributes on both
-// algorithm tracks: SM2 with SM3 in the frame of GB/T 35275, and ECDSA P-256 with
-// SHA-256 as RFC 5652 and RFC 5035 (signing-certificate-v2) have it, which is
-// what PAdES signatures and RFC 3161 tokens are made of.
+// Package signeddata writes and reads SignedData on both algorithm tracks: SM2
+// with SM3 in the frame of GB/T 35275, and ECDSA P-256 with SHA-256 as RFC 5652
+// and RFC 5035 (signing-certificate-v2, the CAdES-B of ETSI EN 319 122-1) have
+// it: what PAdES signatures, RFC 3161 tokens and signatures of any file are made
+// of. It is the one writer of SignedData in the house.
 //
 // The content is embedded, of any content type, or detached and known by its
-// digest alone, so that it can be of any size. It reads RSA (PKCS #1 v1.5, 2048
-// bits or more) and the larger NIST curves too, because foreign signatures use
-// them; it never writes them.
+// digest alone. Around and Open write and read messages whose content streams
+// by, of any size; all else is bounded (MaxSize, 16 signers, 32 certificates).
+// Open judges each of several signers apart, and reads DER, the BER of streaming
+// writers and PEM, with or without signed attributes. RSA (PKCS #1 v1.5, 2048
+// bits or more) and the larger NIST curves are read too, because foreign
+// signatures use them; they are never written.
 //
-// It refuses anything that is not DER, more than one signer, SHA-1 and MD5, a
-// signer without its certificate, and a message without signed attributes. It
-// judges mathematics only; chains and periods are the caller's.
+// Parse, for messages that stand inside other formats, refuses anything that is
+// not DER, more than one signer, and a message without signed attributes. Both
+// refuse SHA-1, MD5, attributes that stand twice, and bytes behind the end. They
+// judge mathematics only; chains and periods are the caller's.
 package signeddata
 
 import (
@@ -41,7 +46,7 @@ var (
 	ErrCertificate = errors.New("signeddata: certificate or key not usable")
 )
 
-// MaxSize bounds a message; an embedded content is small here.
+// MaxSize bounds a message in memory (Parse), and all but the content of a file.
 const MaxSize = 16 << 20
 
 // Content types.

@@ -38,8 +38,12 @@ func signer(t testing.TB, gm bool) (crypto.Signer, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	if err != nil {
+		t.Fatal(err)
+	}
 	c := &smx509.Certificate{
-		SerialNumber: big.NewInt(5), Subject: pkix.Name{CommonName: "signer"}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(9, 0, 0),
+		SerialNumber: serial, Subject: pkix.Name{CommonName: "signer"}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(9, 0, 0),
 		KeyUsage: smx509.KeyUsageDigitalSignature,
 	}
 	der, err := smx509.CreateCertificate(rand.Reader, c, c, key.Public(), key)

@@ -4,7 +4,9 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/subtle"
+	encasn1 "encoding/asn1"
 	"fmt"
+	"hash"
 
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
@@ -20,61 +22,138 @@ func (m *Message) VerifyContent() error {
 	return m.Verify(m.Digest.Of(m.Content))
 }
 
-// Verify checks the digest of the content (by m.Digest), the signing certificate
-// and the signature value over the attributes as they are stored.
-func (m *Message) Verify(digest []byte) error {
-	if subtle.ConstantTimeCompare(digest, m.claimed) != 1 {
-		return fmt.Errorf("%w: message digest", ErrSignature)
+// Hash is what the content goes through to give the sum for Verify: the digest of
+// the message, or with Direct and SM2 the digest that begins with the key (ZA,
+// GB/T 32918.2, 5.5).
+func (m *Message) Hash() (hash.Hash, error) {
+	if !m.Direct {
+		return m.Digest.New(), nil
+	}
+	pub, err := m.publicKey()
+	if err != nil {
+		return nil, err
+	}
+	if key, ok := pub.(*ecdsa.PublicKey); ok && key.Curve == sm2.P256() {
+		h, err := sm2.NewHash(key)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %v", ErrCertificate, err)
+		}
+		return h, nil
+	}
+	return m.Digest.New(), nil
+}
+
+// Verify checks the sum of the content (by Hash), the signing certificate and the
+// signature value over the attributes as they are stored, or over the content.
+func (m *Message) Verify(sum []byte) error {
+	if m.Direct {
+		if sum == nil {
+			return fmt.Errorf("%w: content that reads as signed attributes", ErrUnsupported)
+		}
+		return m.verifySum(sum)
+	}
+	if err := m.VerifyDigest(sum); err != nil {
+		return err
 	}
 	return m.VerifyValue()
 }
 
-// VerifyValue checks all but the digest of the content.
+// VerifyDigest checks the digest of the content and nothing else: VerifyValue is
+// the other half. There is none to check with Direct.
+func (m *Message) VerifyDigest(sum []byte) error {
+	if m.Direct || subtle.ConstantTimeCompare(sum, m.claimed) != 1 {
+		return fmt.Errorf("%w: message digest", ErrSignature)
+	}
+	return nil
+}
+
+// VerifyValue checks all but the digest of the content. It has no answer to a
+// Direct signature, whose value is over the content.
 func (m *Message) VerifyValue() error {
-	if m.CertDER == nil || !m.names(m.CertDER) {
-		return fmt.Errorf("%w: the signer's certificate is not in the message", ErrCertificate)
+	if m.Direct {
+		return fmt.Errorf("%w: no signed attributes", ErrUnsupported)
 	}
-	if m.bound != nil && subtle.ConstantTimeCompare(m.boundBy.Of(m.CertDER), m.bound) != 1 {
-		return fmt.Errorf("%w: signed with another certificate", ErrSignature)
-	}
-	cert, err := smx509.ParseCertificate(m.CertDER)
+	pub, err := m.publicKey()
 	if err != nil {
-		return fmt.Errorf("%w: %v", ErrCertificate, err)
+		return err
+	}
+	signed, err := m.SignedAttributes()
+	if err != nil {
+		return err
+	}
+	if key, ok := pub.(*ecdsa.PublicKey); ok && key.Curve == sm2.P256() {
+		sum, err := sm2.CalculateSM2Hash(key, signed, nil)
+		if err != nil {
+			return fmt.Errorf("%w: %v", ErrCertificate, err)
+		}
+		return m.verifySum(sum)
+	}
+	return m.verifySum(m.Digest.Of(signed))
+}
+
+// SignedAttributes are what the value signs: a SET, in the order stored; nil
+// with Direct.
+func (m *Message) SignedAttributes() ([]byte, error) {
+	if m.Direct {
+		return nil, nil
 	}
 	var set cryptobyte.Builder
 	set.AddASN1(asn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(m.attrs) })
 	signed, err := set.Bytes()
 	if err != nil {
-		return malformed("attributes")
+		return nil, malformed("attributes")
 	}
-	switch pub := cert.PublicKey.(type) {
-	case *ecdsa.PublicKey:
-		return m.verifyEC(pub, signed)
-	case *rsa.PublicKey:
-		return m.verifyRSA(pub, signed)
-	}
-	return fmt.Errorf("%w: kind of key", ErrUnsupported)
+	return signed, nil
 }
 
-func (m *Message) verifyEC(pub *ecdsa.PublicKey, signed []byte) error {
-	var ok bool
-	if pub.Curve == sm2.P256() {
-		if m.Digest.Hash != 0 || !m.signature.Equal(oidSM2Sign) && !m.signature.Equal(oidSM2WithSM3) {
-			return fmt.Errorf("%w: SM2 with %v, %v", ErrUnsupported, m.Digest.OID, m.signature)
+// Bound reports whether the signer's certificate is named among what is signed
+// (signing-certificate-v2, RFC 5035), as CAdES wants it.
+func (m *Message) Bound() bool { return m.bound != nil }
+
+// publicKey is the key of the signer's certificate, which must be the one that
+// the signer named and bound.
+func (m *Message) publicKey() (any, error) {
+	if m.CertDER == nil || !m.names(m.CertDER) {
+		return nil, fmt.Errorf("%w: the signer's certificate is not in the message", ErrCertificate)
+	}
+	if m.bound != nil && subtle.ConstantTimeCompare(m.boundBy.Of(m.CertDER), m.bound) != 1 {
+		return nil, fmt.Errorf("%w: signed with another certificate", ErrSignature)
+	}
+	cert, err := smx509.ParseCertificate(m.CertDER)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrCertificate, err)
+	}
+	return cert.PublicKey, nil
+}
+
+// verifySum checks the value over a digest; that of SM2 has the key in it.
+func (m *Message) verifySum(sum []byte) error {
+	pub, err := m.publicKey()
+	if err != nil {
+		return err
+	}
+	ok := false
+	switch key := pub.(type) {
+	case *ecdsa.PublicKey:
+		if key.Curve == sm2.P256() {
+			if m.Digest.Hash != 0 || !m.signature.Equal(oidSM2Sign) && !m.signature.Equal(oidSM2WithSM3) {
+				return fmt.Errorf("%w: SM2 with %v, %v", ErrUnsupported, m.Digest.OID, m.signature)
+			}
+			ok = sm2.VerifyASN1(key, sum, m.Value)
+			break
 		}
-		ok = sm2.VerifyASN1WithSM2(pub, nil, signed, m.Value)
-	} else {
-		by := oidECDSASHA256
-		switch {
-		case m.Digest.OID.Equal(oidSHA384):
-			by = oidECDSASHA384
-		case m.Digest.OID.Equal(oidSHA512):
-			by = oidECDSASHA512
-		}
-		if m.Digest.Hash == 0 || !m.signature.Equal(by) {
+		if m.Digest.Hash == 0 || !m.signature.Equal(m.paired(oidECDSASHA256, oidECDSASHA384, oidECDSASHA512)) {
 			return fmt.Errorf("%w: ECDSA with %v, %v", ErrUnsupported, m.Digest.OID, m.signature)
 		}
-		ok = ecdsa.VerifyASN1(pub, m.Digest.Of(signed), m.Value)
+		ok = ecdsa.VerifyASN1(key, sum, m.Value)
+	case *rsa.PublicKey:
+		by := m.paired(oidRSASHA256, oidRSASHA384, oidRSASHA512)
+		if m.Digest.Hash == 0 || !m.signature.Equal(oidRSA) && !m.signature.Equal(by) || key.N.BitLen() < 2048 {
+			return fmt.Errorf("%w: RSA of %d bits with %v, %v", ErrUnsupported, key.N.BitLen(), m.Digest.OID, m.signature)
+		}
+		ok = rsa.VerifyPKCS1v15(key, m.Digest.Hash, sum, m.Value) == nil
+	default:
+		return fmt.Errorf("%w: kind of key", ErrUnsupported)
 	}
 	if !ok {
 		return ErrSignature
@@ -82,19 +161,13 @@ func (m *Message) verifyEC(pub *ecdsa.PublicKey, signed []byte) error {
 	return nil
 }
 
-func (m *Message) verifyRSA(pub *rsa.PublicKey, signed []byte) error {
-	by := oidRSASHA256
+// paired is the signature algorithm that goes with the digest of the message.
+func (m *Message) paired(sha256, sha384, sha512 encasn1.ObjectIdentifier) encasn1.ObjectIdentifier {
 	switch {
 	case m.Digest.OID.Equal(oidSHA384):
-		by = oidRSASHA384
+		return sha384
 	case m.Digest.OID.Equal(oidSHA512):
-		by = oidRSASHA512
+		return sha512
 	}
-	if m.Digest.Hash == 0 || !m.signature.Equal(oidRSA) && !m.signature.Equal(by) || pub.N.BitLen() < 2048 {
-		return fmt.Errorf("%w: RSA of %d bits with %v, %v", ErrUnsupported, pub.N.BitLen(), m.Digest.OID, m.signature)
-	}
-	if err := rsa.VerifyPKCS1v15(pub, m.Digest.Hash, m.Digest.Of(signed), m.Value); err != nil {
-		return ErrSignature
-	}
-	return nil
+	return sha256
 }
