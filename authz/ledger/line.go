@@ -23,8 +23,14 @@ func Walk(r io.Reader, each func(Entry, Header) error) error {
 	if line == nil || unmarshalLine(line, &m) != nil || m.Kind != exportKind || m.Version != exportVersion {
 		return fmt.Errorf("%w: no ledger export", ErrExport)
 	}
+	return walkEntries(in, m.Shard, each)
+}
+
+// walkEntries reads the lines behind the first one.
+func walkEntries(in *bufio.Reader, shard uint32, each func(Entry, Header) error) error {
 	for {
-		if line, err = readLine(in); err != nil {
+		line, err := readLine(in)
+		if err != nil {
 			return err
 		}
 		var end endManifest
@@ -39,7 +45,7 @@ func Walk(r io.Reader, each func(Entry, Header) error) error {
 		if err != nil {
 			return fmt.Errorf("%w: seq %d: %w", ErrExport, e.Seq, err)
 		}
-		e.Shard = m.Shard
+		e.Shard = shard
 		if err := each(e, h); err != nil {
 			return err
 		}

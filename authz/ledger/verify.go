@@ -62,6 +62,7 @@ const maxFindings = 200
 // verification is one run of Verify.
 type verification struct {
 	policy Policy
+	kind   string // of the file: export or slice
 	report Report
 	man    manifest
 	note   *Note
@@ -73,7 +74,7 @@ type verification struct {
 // error is for a reader that fails. It holds about 100 bytes an entry in memory
 // and works on all cores.
 func Verify(r io.Reader, p Policy) (*Report, error) {
-	v := &verification{policy: p, report: Report{Findings: []Finding{}}}
+	v := &verification{policy: p, kind: exportKind, report: Report{Findings: []Finding{}}}
 	in := bufio.NewReaderSize(r, maxLine)
 	line, err := readLine(in)
 	if err != nil {
@@ -124,7 +125,7 @@ func (v *verification) add(f Finding) {
 
 // open reads the first line: without it nothing can be checked.
 func (v *verification) open(line []byte) bool {
-	if line == nil || unmarshalLine(line, &v.man) != nil || v.man.Kind != exportKind ||
+	if line == nil || unmarshalLine(line, &v.man) != nil || v.man.Kind != v.kind ||
 		v.man.Version != exportVersion || v.man.Entries > maxEntries {
 		v.fail(CodeManifest, "first line")
 		return false
@@ -202,7 +203,7 @@ func (v *verification) trust() {
 	if v.note == nil || v.key == nil {
 		return
 	}
-	if v.note.Size != v.tree.Size() {
+	if v.joined != nil && v.note.Size != v.tree.Size() { // a slice has proofs instead of all entries
 		v.fail(CodeNoteSize, fmt.Sprintf("checkpoint over %d of %d entries", v.note.Size, v.tree.Size()))
 	}
 	if v.policy.Origin != "" && v.policy.Origin != v.note.Origin {

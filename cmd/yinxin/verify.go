@@ -9,12 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/yinxin-gov/yinxin/internal/secondopinion"
+	"github.com/yinxin-gov/yinxin/signer/revocation"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
 // newVerifyCommand judges one document offline (design §9).
 func newVerifyCommand(u *ui) *cobra.Command {
-	var trust string
+	var trust, status string
 	var second bool
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
@@ -25,7 +26,7 @@ func newVerifyCommand(u *ui) *cobra.Command {
 			if second {
 				opt.SecondOpinion = secondopinion.Verifier{}
 			}
-			rep, err := verifyFile(cmd.Context(), opt, trust)
+			rep, err := verifyFile(cmd.Context(), opt, trust, status)
 			if err != nil {
 				return err
 			}
@@ -40,11 +41,12 @@ func newVerifyCommand(u *ui) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&second, "second-opinion", false, u.words.Get("verify.flag.second").Both())
+	cmd.Flags().StringVar(&status, "revocation", "", u.words.Get("verify.flag.revocation").Both())
 	cmd.Flags().StringVar(&trust, "trust", "", u.words.Get("verify.flag.trust").Both())
 	return cmd
 }
 
-func verifyFile(ctx context.Context, opt verify.Options, trust string) (verify.Report, error) {
+func verifyFile(ctx context.Context, opt verify.Options, trust, status string) (verify.Report, error) {
 	name := opt.File
 	if trust != "" {
 		t, err := verify.ReadTrust(trust)
@@ -55,6 +57,13 @@ func verifyFile(ctx context.Context, opt verify.Options, trust string) (verify.R
 			return verify.Report{}, fail(err, "verify.hint.trust")
 		}
 		opt.Trust = t
+	}
+	if status != "" {
+		set, err := statusData(status, opt.Trust)
+		if err != nil {
+			return verify.Report{}, err
+		}
+		opt.Revocation = set
 	}
 	f, err := os.Open(name)
 	if err != nil {
@@ -78,6 +87,17 @@ func verifyFile(ctx context.Context, opt verify.Options, trust string) (verify.R
 		return rep, fail(err, "verify.hint.file")
 	}
 	return rep, nil
+}
+
+// statusData reads captured lists and responses; the anchors vouch for them
+// beside the authorities in the folder.
+func statusData(dir string, trust *verify.Trust) (*revocation.Set, error) {
+	set, err := revocation.Read(dir, nil)
+	if err != nil {
+		return nil, fail(err, "verify.hint.revocation")
+	}
+	set.AddIssuers(trust.Anchors()...)
+	return set, nil
 }
 
 // verifyCode maps a report to the exit codes of design §9.

@@ -133,26 +133,14 @@ func (c *certificate) chains(trust *Trust, t time.Time, carried ...[]byte) (path
 	if trust.pinned(c.der) {
 		return [][]byte{c.der}, nil
 	}
-	if c.full == nil {
-		return nil, nil
-	}
-	between := smx509.NewCertPool()
-	for _, der := range carried {
-		if ca, err := smx509.ParseCertificate(der); err == nil {
-			between.AddCert(ca)
-		}
-	}
-	chains, err := c.full.Verify(smx509.VerifyOptions{
-		Roots: trust.roots, Intermediates: between, CurrentTime: t, KeyUsages: []smx509.ExtKeyUsage{smx509.ExtKeyUsageAny},
-	})
-	if err != nil || len(chains) == 0 {
-		return nil, nil
-	}
-	for _, link := range chains[0] {
+	certs := trust.Path(c.der, t, carried...)
+	for i, link := range certs {
 		path = append(path, link.Raw)
-	}
-	for i, child := range chains[0][:len(chains[0])-1] {
-		if key, ok := chains[0][i+1].PublicKey.(*ecdsa.PublicKey); ok && key.Curve == sm2.P256() {
+		if i == 0 {
+			continue
+		}
+		if key, ok := link.PublicKey.(*ecdsa.PublicKey); ok && key.Curve == sm2.P256() {
+			child := certs[i-1]
 			p := seal.Proof{Key: key, Message: child.RawTBSCertificate, Value: child.Signature}
 			links = append(links, proof{Proof: p, who: child.Subject.String(), holds: true})
 		}

@@ -22,15 +22,15 @@ func (s *subject) revocation(clause string, used time.Time, certs ...[]byte) out
 		s.warn(WarnNoRevocation, "")
 		return skip(CheckRevocation, clause, ReasonNoRevocation)
 	}
-	late := ""
+	late, proven := "", s.proven()
 	for _, der := range certs {
-		at, known, err := s.opt.Revocation.RevokedAt(s.ctx, der)
+		at, known, err := s.revokedBy(der, proven)
 		switch {
 		case err != nil || !known:
 			s.warn(WarnNoRevocation, "")
 		case !at.IsZero() && !at.After(used):
 			return fail(CheckRevocation, clause, ReasonRevoked, stamp(at), effInvalid)
-		case !at.IsZero() && (s.trusted.IsZero() || !at.After(s.trusted)):
+		case !at.IsZero() && (proven.IsZero() || !at.After(proven)):
 			late = stamp(at)
 		}
 	}
@@ -38,4 +38,26 @@ func (s *subject) revocation(clause string, used time.Time, certs ...[]byte) out
 		return cannot(CheckRevocation, clause, ReasonRevokedLater, late)
 	}
 	return pass(CheckRevocation, clause, "")
+}
+
+// proven is the earliest time at which the signature is known to have existed;
+// zero when there is none.
+func (s *subject) proven() time.Time {
+	if p := s.opt.Proven; !p.IsZero() && (s.trusted.IsZero() || p.Before(s.trusted)) {
+		return p
+	}
+	return s.trusted
+}
+
+// revokedBy asks for the time up to which a revocation matters: the proven one,
+// or now, because without it the signature may have been made this minute.
+func (s *subject) revokedBy(der []byte, proven time.Time) (time.Time, bool, error) {
+	dated, ok := s.opt.Revocation.(Dated)
+	if !ok {
+		return s.opt.Revocation.RevokedAt(s.ctx, der)
+	}
+	if proven.IsZero() {
+		proven = s.now
+	}
+	return dated.RevokedBy(s.ctx, der, proven)
 }

@@ -47,7 +47,11 @@ type Options struct {
 	Trust      *Trust           // nil: no anchors, nothing can be valid
 	Now        func() time.Time // nil: time.Now
 	Revocation Revocation       // nil: revocation unknown, a warning
-	Limits     ofd.Limits
+	// Proven is a time at which the document is known to have existed as it is,
+	// such as that of the time-stamp on its archive package: it bounds signatures
+	// that carry no time-stamp of their own. Zero: none.
+	Proven time.Time
+	Limits ofd.Limits
 	// SecondOpinion, when set, checks every SM2 signature again with another
 	// implementation: check second.opinion.
 	SecondOpinion SecondOpinion
@@ -67,6 +71,12 @@ type Options struct {
 // with known is "not revoked".
 type Revocation interface {
 	RevokedAt(ctx context.Context, certDER []byte) (at time.Time, known bool, err error)
+}
+
+// Dated is a Revocation whose data hold for a time only, such as captured lists:
+// it is asked for the time at which the certificate must not have been revoked.
+type Dated interface {
+	RevokedBy(ctx context.Context, certDER []byte, by time.Time) (at time.Time, known bool, err error)
 }
 
 // Document verifies a document in memory.
