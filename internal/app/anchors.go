@@ -25,6 +25,8 @@ const (
 	fileLedgerCert   = "ledger.crt"
 	fileExchangeCert = "exchange.crt"
 	fileMakerCert    = "seal-maker.crt"
+	fileStampSM2     = "tsa-sm2.crt"
+	fileStampECDSA   = "tsa-ecdsa.crt"
 )
 
 // anchors are the certificates of the house. Roots and services are files, not
