@@ -87,6 +87,7 @@ const (
 	ReasonTokenUsage   = "timestamp.usage"
 	ReasonTokenCert    = "timestamp.no_certificate"
 	ReasonTokenEarly   = "timestamp.early"
+	ReasonTokenRevoked = "timestamp.revoked"
 	ReasonNoRevocation = "revocation.none"
 	ReasonRevoked      = "revocation.revoked"
 	ReasonRevokedLater = "revocation.later"
@@ -138,7 +139,7 @@ func Reasons() []string {
 		ReasonSigXMLHash, ReasonFileChanged, ReasonFileMissing, ReasonFileDamaged, ReasonNoReferences,
 		ReasonNotListed, ReasonSealDiffers, ReasonNoSealFile, ReasonNoToken, ReasonTokenBad,
 		ReasonTokenUnknown, ReasonTokenImprint, ReasonTokenValue, ReasonTokenUsage, ReasonTokenCert,
-		ReasonTokenEarly, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
+		ReasonTokenEarly, ReasonTokenRevoked, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
 		ReasonStampPage, ReasonStampOff, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing, ReasonOrphan,
 		ofd.FaultDuplicate, ofd.FaultTraversal, ofd.FaultAbsolute, ofd.FaultEncrypted, ofd.FaultSymlink,
 		ofd.FaultOverlap, ofd.FaultHidden, ofd.FaultHeader, ofd.FaultMethod, ofd.FaultDirectory,

@@ -86,6 +86,15 @@ func certificates(b []byte) [][]byte {
 	}
 }
 
+// Certificates are the anchors, DER, in no order.
+func (t *Trust) Certificates() [][]byte {
+	out := make([][]byte, 0, len(t.raw))
+	for der := range t.raw {
+		out = append(out, []byte(der))
+	}
+	return out
+}
+
 // pinned reports whether the certificate itself is an anchor.
 func (t *Trust) pinned(der []byte) bool {
 	_, ok := t.raw[string(der)]

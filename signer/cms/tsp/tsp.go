@@ -253,7 +253,7 @@ func (t *Token) readAccuracy(in cryptobyte.String) bool {
 func (t *Token) Adopt(certs ...[]byte) bool {
 	for _, der := range certs {
 		if t.CertDER != nil {
-			break
+			return true
 		}
 		t.message.CertDER = der
 		if t.message.VerifyValue() == nil {
