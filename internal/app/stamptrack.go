@@ -120,6 +120,13 @@ func (t *stampTrack) use(row ca.Certificate) error {
 	return nil
 }
 
+// certificate is the one in force, DER.
+func (t *stampTrack) certificate() []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.cert.DER
+}
+
 // current is the service in force, or why there is none.
 func (t *stampTrack) current(ctx context.Context) (*tsa.Service, error) {
 	t.mu.Lock()
