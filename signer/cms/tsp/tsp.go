@@ -183,7 +183,7 @@ func (t *Token) readInfo(der cryptobyte.String) error {
 		}
 	}
 	var ordering bool
-	if !in.ReadOptionalASN1Boolean(&ordering, asn1.BOOLEAN, false) {
+	if in.PeekASN1Tag(asn1.BOOLEAN) && !in.ReadASN1Boolean(&ordering) {
 		return bad
 	}
 	if in.PeekASN1Tag(asn1.INTEGER) {
@@ -208,7 +208,8 @@ func (t *Token) readRest(in cryptobyte.String) error {
 		var one cryptobyte.String
 		var oid encasn1.ObjectIdentifier
 		critical := false
-		if !list.ReadASN1(&one, asn1.SEQUENCE) || !one.ReadASN1ObjectIdentifier(&oid) || !one.ReadOptionalASN1Boolean(&critical, asn1.BOOLEAN, false) {
+		if !list.ReadASN1(&one, asn1.SEQUENCE) || !one.ReadASN1ObjectIdentifier(&oid) ||
+			one.PeekASN1Tag(asn1.BOOLEAN) && !one.ReadASN1Boolean(&critical) {
 			return fmt.Errorf("%w: extension of TSTInfo", ErrFormat)
 		}
 		if critical {
