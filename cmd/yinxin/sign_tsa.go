@@ -26,8 +26,12 @@ func (f *tsaFlags) bind(c *cobra.Command, prefix string, word func(string) strin
 	fs.StringVar(&f.auth, prefix+"auth-file", "", word("flag.auth"))
 }
 
-// errAuthFile: not one line with a name and a password.
-var errAuthFile = errors.New("no line name:password")
+var (
+	// errAuthFile: not one line with a name and a password, or open to others.
+	errAuthFile = errors.New("no file of mode 0600 with name:password")
+	// errRoots: no certificate in the file.
+	errRoots = errors.New("no PEM certificate")
+)
 
 // client reaches the service; imprints are made with digest d.
 func (f tsaFlags) client(d signeddata.Digest) (tsa.Client, error) {
@@ -38,12 +42,12 @@ func (f tsaFlags) client(d signeddata.Digest) (tsa.Client, error) {
 			return tsa.Client{}, err
 		}
 		if cfg.Roots = x509.NewCertPool(); !cfg.Roots.AppendCertsFromPEM(raw) {
-			return tsa.Client{}, fmt.Errorf("%s: no PEM certificate", f.cacert)
+			return tsa.Client{}, fmt.Errorf("%s: %w", f.cacert, errRoots)
 		}
 	}
 	if f.auth != "" {
 		if err := private(f.auth); err != nil {
-			return tsa.Client{}, err
+			return tsa.Client{}, fmt.Errorf("%w: %w", errAuthFile, err)
 		}
 		raw, err := readFile(f.auth, 4<<10)
 		if err != nil {
@@ -75,7 +79,7 @@ func stampHint(err error) string {
 	switch {
 	case errors.Is(err, tsa.ErrPassword), errors.Is(err, errAuthFile):
 		return "ts.hint.auth"
-	case errors.As(err, &unknown), errors.As(err, &name):
+	case errors.As(err, &unknown), errors.As(err, &name), errors.Is(err, errRoots):
 		return "ts.hint.tls"
 	case errors.Is(err, tsp.ErrRefused):
 		return "ts.hint.refused"
