@@ -53,13 +53,14 @@ func (s Site) Validate() error {
 	if s.Shards < 0 || s.Shards > MaxShards {
 		return fmt.Errorf("%w: %d partitions of a list, at most %d", ErrSite, s.Shards, MaxShards)
 	}
-	if _, err := smx509.ParseOID(s.policy()); err != nil {
+	if _, err := smx509.ParseOID(s.Policy()); err != nil {
 		return fmt.Errorf("%w: policy oid: %w", ErrSite, err)
 	}
 	return nil
 }
 
-func (s Site) policy() string {
+// Policy is the identifier of the rules of the house, dotted.
+func (s Site) Policy() string {
 	if s.PolicyOID == "" {
 		return DefaultPolicyOID
 	}
@@ -70,7 +71,7 @@ func (s Site) policy() string {
 // 4.2.1.4, 电子签名法 art. 19). The library writes no qualifiers, and its OID
 // type is the only one that holds arcs over 31 bits.
 func (s Site) policies() (pkix.Extension, error) {
-	oid, err := smx509.ParseOID(s.policy())
+	oid, err := smx509.ParseOID(s.Policy())
 	if err != nil {
 		return pkix.Extension{}, fmt.Errorf("%w: policy oid: %w", ErrSite, err)
 	}

@@ -74,6 +74,7 @@ func newInitCommand(u *ui) *cobra.Command {
 	f.StringVar(&s.DB, "db", "", u.words.Get("cli.init.db").Both())
 	f.StringVar(&s.Listen, "listen", ":8443", u.words.Get("cli.init.listen").Both())
 	f.StringVar(&s.Plain, "plain", "", u.words.Get("cli.init.plain").Both())
+	f.StringVar(&s.Clock, "clock", app.ClockKernel, u.words.Get("cli.init.clock").Both())
 	f.StringVar(&s.Public, "public", "", u.words.Get("cli.init.public").Both())
 	f.StringSliceVar(&s.Names, "dns", nil, u.words.Get("cli.init.dns").Both())
 	f.StringVar(&sysadmin, "system-admin", "", u.words.Get("cli.init.system-admin").Both())

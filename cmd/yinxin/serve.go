@@ -14,6 +14,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/app"
 	"github.com/yinxin-gov/yinxin/internal/keys"
 	"github.com/yinxin-gov/yinxin/internal/store"
+	"github.com/yinxin-gov/yinxin/signer/tsa"
 )
 
 func newServeCommand(u *ui) *cobra.Command {
@@ -89,6 +90,8 @@ func startHint(err error) string {
 		return "cli.hint.missing"
 	case errors.Is(err, keys.ErrMode):
 		return "cli.hint.mode"
+	case errors.Is(err, tsa.ErrClock):
+		return "cli.hint.clock"
 	case errors.As(err, &corrupt):
 		return "cli.hint.ledger"
 	case errors.Is(err, store.ErrSchema):

@@ -28,7 +28,8 @@ type signFlags struct {
 	page                             int
 	x, y                             float64
 	whole, force                     bool
-	filter, subFilter, tsaURL        string
+	filter, subFilter                string
+	tsa                              tsaFlags
 	placed                           bool // a place of an ordinary stamp was given
 }
 
@@ -90,7 +91,7 @@ func newSignCommand(u *ui) *cobra.Command {
 	fs.BoolVar(&f.whole, "whole", false, word("flag.whole"))
 	fs.StringVar(&f.filter, "pdf-filter", "", word("flag.filter"))
 	fs.StringVar(&f.subFilter, "pdf-subfilter", "", word("flag.subfilter"))
-	fs.StringVar(&f.tsaURL, "tsa-url", "", word("flag.tsa"))
+	f.tsa.bind(cmd, "tsa-", func(key string) string { return u.words.Get("ts." + key).Both() })
 	fs.StringVar(&f.out, "out", "", word("flag.out"))
 	fs.BoolVar(&f.force, "force", false, word("flag.force"))
 	for _, name := range []string{"key", "out"} {
@@ -177,9 +178,9 @@ func signFile(ctx context.Context, f signFlags, name string) (signResult, error)
 	if job.CertDER, err = signerCertificate(f.cert, e, key.Public()); err != nil {
 		return signResult{}, err
 	}
-	if f.tsaURL != "" {
-		if job.Stamper, err = timeStamps(f.tsaURL, job.CertDER); err != nil {
-			return signResult{}, fail(err, "sign.hint.tsa")
+	if f.tsa.url != "" {
+		if job.Stamper, err = f.tsa.stamper(job.CertDER); err != nil {
+			return signResult{}, fail(err, stampHint(err))
 		}
 	}
 	out, err := sealDocument(ctx, doc, job, key)
@@ -214,7 +215,7 @@ func sealDocument(ctx context.Context, doc []byte, job signer.Job, key crypto.Si
 func signHint(err error) string {
 	switch {
 	case errors.Is(err, signer.ErrStamp):
-		return "sign.hint.tsa"
+		return stampHint(err)
 	case errors.Is(err, signer.ErrStandard):
 		return "sign.hint.standard"
 	case errors.Is(err, signer.ErrDocument):

@@ -2,20 +2,11 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"encoding/json"
-	"math/big"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/emmansun/gmsm/sm2"
-	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/signer/tsa"
 	"github.com/yinxin-gov/yinxin/signer/verify"
@@ -27,30 +18,8 @@ func (r *tokens) RecordTimeStamp(context.Context, tsa.Issued) error { r.n++; ret
 
 func TestSignWithTimeStamp(t *testing.T) {
 	dir := desk(t)
-	key, err := sm2.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &smx509.Certificate{
-		SerialNumber: big.NewInt(8), Subject: pkix.Name{CommonName: "时间戳"}, KeyUsage: smx509.KeyUsageDigitalSignature,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Critical: true,
-			Value: []byte{0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 8}}},
-	}
-	der, err := smx509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
 	rec := &tokens{}
-	service, err := tsa.New(tsa.Config{
-		Key: key, CertDER: der, Policy: asn1.ObjectIdentifier{1, 2, 3}, Now: time.Now,
-		Synchronised: func() error { return nil }, Rand: rand.Reader, Recorder: rec,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv := httptest.NewServer(service)
-	defer srv.Close()
+	srv, der := timeService(t, true, rec, nil)
 	sign := []string{"sign", "--seal", "unit.esl", "--key", "unit.pem", "--passphrase-file", "pass.txt", "--out"}
 	if code, text, errs := call(t, dir, append(sign, "stamped.ofd", "--tsa-url", srv.URL, "notice.ofd")...); code != exitOK || rec.n != 1 {
 		t.Fatalf("exit %d, %d tokens\n%s%s", code, rec.n, text, errs)

@@ -133,6 +133,7 @@ func newRoot(u *ui) *cobra.Command {
 	root.AddCommand(newLedgerCommand(u))
 	root.AddCommand(newSignCommand(u))
 	root.AddCommand(newSealCommand(u))
+	root.AddCommand(newTSCommand(u))
 	root.AddCommand(newAgentCommand(u))
 	root.AddCommand(newDecideCommand(u))
 	return root

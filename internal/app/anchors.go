@@ -25,6 +25,8 @@ const (
 	fileLedgerCert   = "ledger.crt"
 	fileExchangeCert = "exchange.crt"
 	fileMakerCert    = "seal-maker.crt"
+	fileStampSM2     = "tsa-sm2.crt"
+	fileStampECDSA   = "tsa-ecdsa.crt"
 )
 
 // anchors are the certificates of the house. Roots and services are files, not
@@ -124,6 +126,7 @@ func (h *House) CopyAnchors(dir string) error {
 	for name, der := range map[string][]byte{
 		fileSM2Root: h.anchors.sm2Root.Raw, fileSM2Issuing: h.anchors.sm2Issuing.Raw, fileECDSARoot: h.anchors.ecdsaRoot.Raw,
 		fileECDSAIssuing: h.anchors.ecdsaIssuing.Raw, fileLedgerCert: h.anchors.ledger,
+		fileStampSM2: h.stamps.sm2.certificate(), fileStampECDSA: h.stamps.ecdsa.certificate(), // for tokens without one
 	} {
 		if err := writeAtomic(filepath.Join(dir, name), ca.PEM(der), 0o644); err != nil {
 			return err

@@ -61,6 +61,14 @@ var (
 	ErrFolder = errors.New("app: data folder not usable")
 )
 
+// What Settings.Clock may say. With the kernel's word nothing is stamped or sealed
+// while the clock is not kept by a time service; trusted is the operator's own
+// statement, for machines whose kernel cannot know.
+const (
+	ClockKernel  = "kernel"
+	ClockTrusted = "trusted"
+)
+
 // Settings are what an operator writes in config.yaml. Every name may be set
 // by an environment variable: YINXIN_LISTEN for listen. Secrets are not
 // settings: they live in files of mode 0600 or the environment.
@@ -75,6 +83,7 @@ type Settings struct {
 	Public       string   `yaml:"public" koanf:"public"`             // host:port under which clients reach it
 	Plain        string   `yaml:"plain" koanf:"plain"`               // host:port of plain HTTP for lists, OCSP and issuing certificates; "": on HTTPS only
 	Names        []string `yaml:"names" koanf:"names"`               // DNS names and addresses in the server certificate
+	Clock        string   `yaml:"clock" koanf:"clock"`               // who says that the clock is right: ClockKernel (also "") or ClockTrusted
 	Sample       bool     `yaml:"sample" koanf:"sample"`             // demo data and keys
 }
 
@@ -103,7 +112,7 @@ func LoadSettings(dir string) (Settings, error) {
 	if err := CheckDB(k.String("db")); err != nil {
 		return Settings{}, err
 	}
-	known := map[string]bool{"name": true, "organization": true, "uscc": true, "division": true, "duties": true, "db": true, "listen": true, "public": true, "plain": true, "names": true, "sample": true}
+	known := map[string]bool{"name": true, "organization": true, "uscc": true, "division": true, "duties": true, "db": true, "listen": true, "public": true, "plain": true, "names": true, "clock": true, "sample": true}
 	for key := range k.Raw() {
 		if !known[key] {
 			return Settings{}, fmt.Errorf("%w: %s: unknown setting %q", ErrConfig, path, key)
@@ -137,6 +146,8 @@ func (s Settings) validate() error {
 		return fmt.Errorf("%w: organization is empty", ErrConfig)
 	case len(s.Names) == 0:
 		return fmt.Errorf("%w: names is empty: the server certificate needs one", ErrConfig)
+	case s.Clock != "" && s.Clock != ClockKernel && s.Clock != ClockTrusted:
+		return fmt.Errorf("%w: clock %q is neither %s nor %s", ErrConfig, s.Clock, ClockKernel, ClockTrusted)
 	case !divisionForm.MatchString(s.Division):
 		return fmt.Errorf("%w: division %q is not 6 digits", ErrConfig, s.Division)
 	}

@@ -27,10 +27,13 @@ const (
 	keyLedger       = "ledger"
 	keyExchange     = "exchange"
 	keyMaker        = "seal-maker"
+	keyStampSM2     = "tsa-sm2"
+	keyStampECDSA   = "tsa-ecdsa"
 	keyKMC          = "kmc" // encrypts the key-encryption key of escrowed keys
 )
 
-// serviceKeys is what `init` makes and `serve` needs.
+// serviceKeys is what `init` makes and `serve` needs. Those of the time-stamp
+// service came later: see openStamps.
 var serviceKeys = []keys.Spec{
 	{ID: keySM2Root, Algorithm: keys.SM2, Purpose: keys.PurposeSign, Owner: "ca"},
 	{ID: keySM2Issuing, Algorithm: keys.SM2, Purpose: keys.PurposeSign, Owner: "ca"},
@@ -50,7 +53,7 @@ type custody struct {
 	dir     *keys.Dir
 	secret  keys.Passphrase
 	people  keys.People
-	signers map[string]keys.Signer // written by open, read only after
+	signers map[string]keys.Signer // written by open and openLater, read only after
 	kek     []byte                 // of the KMC; set by open
 
 	mu     sync.Mutex
@@ -115,6 +118,17 @@ func (c *custody) open(ctx context.Context, cfg Config) error {
 		c.signers[s.ID] = k
 	}
 	return c.openKEK(ctx, cfg)
+}
+
+// openLater unlocks a key that houses of an earlier version do not have
+// (keys.ErrNotFound). Not for use once the house serves.
+func (c *custody) openLater(ctx context.Context, s keys.Spec) (keys.Signer, error) {
+	k, err := c.dir.Open(ctx, s.ID, nil)
+	if err != nil {
+		return nil, err
+	}
+	c.signers[s.ID] = k
+	return k, nil
 }
 
 // openKEK decrypts the KMC's key-encryption key with the custody key of the KMC.

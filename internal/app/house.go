@@ -41,6 +41,7 @@ type House struct {
 	store   *store.Store
 	rooms   *store.Rooms
 	anchors anchors
+	stamps  stamps
 	words   *text.Catalogue
 
 	Ledger     *ledger.Sequencer
@@ -120,6 +121,9 @@ func open(ctx context.Context, cfg Config, cu *custody) (_ *House, err error) {
 		return nil, err
 	}
 	if err = h.openCA(ctx); err != nil {
+		return nil, err
+	}
+	if err = h.openStamps(ctx); err != nil {
 		return nil, err
 	}
 	if err = h.openWork(ctx); err != nil {
@@ -224,6 +228,7 @@ func (h *House) openWork(ctx context.Context) (err error) {
 	}
 	h.Signer, err = signer.New(signer.Config{
 		Register: h.rooms.Seals, Approver: useApprover{h.Approvals}, Recorder: h.Ledger, Keys: h.custody, Now: h.cfg.Now, NewID: newID,
+		Stamper: h.stamps.sm2,
 	})
 	if err != nil {
 		return err

@@ -54,7 +54,7 @@ func config(tb testing.TB, db string) (Config, net.Listener) {
 	return Config{
 		Settings: Settings{
 			Name: "yangli", Organization: "样例区政务信息办公室", USCC: string(code), Division: "110100", DB: db,
-			Listen: ln.Addr().String(), Public: "localhost:" + port, Names: []string{"localhost"}, Sample: true,
+			Listen: ln.Addr().String(), Public: "localhost:" + port, Names: []string{"localhost"}, Clock: ClockTrusted, Sample: true,
 		},
 		Dir: filepath.Join(tb.TempDir(), "data"),
 	}, ln

@@ -142,6 +142,7 @@ func TestLoadSettings(t *testing.T) {
 		"password in the file":    {file: good + "db: postgres://u:hush@h/x\n", want: ErrPassword},
 		"password in the query":   {file: good + "db: postgres://u@h/x?password=hush\n", want: ErrPassword},
 		"a bad variable":          {file: good, env: map[string]string{"YINXIN_LISTEN": "8443"}, want: ErrConfig},
+		"a clock of nobody":       {file: good + "clock: mine\n", want: ErrConfig, in: "clock"},
 		"a sample that is a word": {file: good + "sample: perhaps\n", want: ErrConfig},
 	} {
 		t.Run(name, func(t *testing.T) {

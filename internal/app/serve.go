@@ -71,6 +71,7 @@ func (h *House) ServePlain(ctx context.Context, ln net.Listener) error {
 	r := chi.NewRouter()
 	r.Use(recoverer(h.cfg.Log))
 	h.mountStatus(r)
+	h.mountStamps(r)
 	srv := &http.Server{
 		Handler: r, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readHeaderTimeout, WriteTimeout: time.Minute, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(h.cfg.Log.Handler(), slog.LevelDebug),
@@ -141,6 +142,7 @@ func (h *House) handler() (http.Handler, error) {
 		r.Handle(p, steps)
 	}
 	h.mountStatus(r)
+	h.mountStamps(r)
 	err = console.Mount(r, console.Config{
 		Door: door{h}, Status: h.Status, Head: h.ledgerPage, Verify: h.Verify, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log,
 	})

@@ -88,7 +88,7 @@ func (w *walk) found(ctx context.Context) error {
 	cfg := app.Config{
 		Settings: app.Settings{
 			Name: "yangli", Organization: op.unit.Name, USCC: string(op.unit.USCC), Division: division, Duties: op.unit.Duties,
-			Listen: w.listen, Public: w.public, Plain: w.listenPlain, Names: []string{"localhost"}, Sample: true,
+			Listen: w.listen, Public: w.public, Plain: w.listenPlain, Names: []string{"localhost"}, Clock: app.ClockTrusted, Sample: true,
 		},
 		Dir: w.path("server"), Now: w.cfg.Now, Log: w.cfg.Log,
 	}

@@ -3,7 +3,11 @@
 //
 // A service has one key, one policy and one clock. It answers with a token only
 // after the token is recorded, and refuses when the clock is not known to be
-// synchronised: a wrong time with a signature is worse than none.
+// synchronised or has stepped back behind a time that it gave out already: a
+// wrong time with a signature is worse than none.
+//
+// The client sends a nonce, follows no redirect to another host, tries once, and
+// takes nothing that is not over its own request.
 package tsa
 
 import (
@@ -14,8 +18,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
-	"mime"
-	"net/http"
+	"sync"
 	"time"
 
 	"github.com/emmansun/gmsm/sm3"
@@ -24,10 +27,14 @@ import (
 	"github.com/yinxin-gov/yinxin/signer/cms/tsp"
 )
 
-// Media types of RFC 3161, 3.4.
-const (
-	TypeQuery = "application/timestamp-query"
-	TypeReply = "application/timestamp-reply"
+// Why a service makes no token.
+var (
+	// ErrClock: the clock is not known to be right.
+	ErrClock = errors.New("tsa: the clock is not known to be right")
+	// ErrRecord: the token could not be recorded, so nobody gets it.
+	ErrRecord = errors.New("tsa: the token could not be recorded")
+	// ErrPolicy: the request asks for a policy that is not this service's.
+	ErrPolicy = errors.New("tsa: policy not offered")
 )
 
 // Issued is what is recorded of a token.
@@ -44,21 +51,28 @@ type Recorder interface {
 	RecordTimeStamp(ctx context.Context, i Issued) error
 }
 
-// Config of a service. All fields but Chain and Accuracy are required.
+// Config of a service. All fields but Chain, Accuracy and Last are required.
 type Config struct {
 	Key          crypto.Signer
 	CertDER      []byte   // its one purpose is time-stamping, critical
 	Chain        [][]byte // carried in tokens beside the certificate
 	Policy       asn1.ObjectIdentifier
-	Accuracy     time.Duration // 0: one second
+	Accuracy     time.Duration // stated in tokens; 0: one second
 	Now          func() time.Time
-	Synchronised func() error // nil error: the clock is right
+	Synchronised func() error // nil error: the clock is right within Accuracy, less the half second of rounding
 	Rand         io.Reader    // of serials
 	Recorder     Recorder
+	Last         time.Time // newest time that was given out before, by whatever; zero: none
 }
 
 // Service makes tokens. It is safe for concurrent use if its parts are.
-type Service struct{ cfg Config }
+type Service struct {
+	cfg    Config
+	digest signeddata.Digest // of the key's own track
+
+	mu   sync.Mutex
+	last time.Time // guarded by mu: newest time given out
+}
 
 // New checks the configuration, the certificate and the key by making a token
 // that goes nowhere.
@@ -73,21 +87,72 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tsa: %w", err)
 	}
-	s := &Service{cfg}
-	if _, _, err := s.make(tsp.Request{Imprint: tsp.Over(d, []byte("trial")), Certs: true}); err != nil {
+	s := &Service{cfg: cfg, digest: d, last: cfg.Last}
+	if _, _, err := s.make(tsp.Request{Imprint: tsp.Over(d, []byte("trial")), Certs: true}, cfg.Now()); err != nil {
 		return nil, fmt.Errorf("tsa: trial token: %w", err)
 	}
 	return s, nil
 }
 
-// make signs a token.
-func (s *Service) make(r tsp.Request) (token []byte, i Issued, err error) {
+// Last is the newest time that was given out: what a successor of this service
+// starts from.
+func (s *Service) Last() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
+// time reads the clock, or says why it cannot be trusted. One that runs behind a
+// time given out by more than the accuracy was wrong then or is wrong now.
+func (s *Service) time() (time.Time, error) {
+	if err := s.cfg.Synchronised(); err != nil {
+		return time.Time{}, fmt.Errorf("%w: %w", ErrClock, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.cfg.Now()
+	if back := s.last.Sub(now); back > s.cfg.Accuracy {
+		return time.Time{}, fmt.Errorf("%w: it stands %s behind a time given out already", ErrClock, back.Round(time.Millisecond))
+	}
+	if now.After(s.last) {
+		s.last = now
+	}
+	return now, nil
+}
+
+// Issue makes the token that was asked for, and records it before it returns.
+func (s *Service) Issue(ctx context.Context, r tsp.Request) ([]byte, error) {
+	if r.Policy != nil && !r.Policy.Equal(s.cfg.Policy) {
+		return nil, ErrPolicy
+	}
+	now, err := s.time()
+	if err != nil {
+		return nil, err
+	}
+	token, issued, err := s.make(r, now)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cfg.Recorder.RecordTimeStamp(ctx, issued); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRecord, err)
+	}
+	return token, nil
+}
+
+// Stamp is Issue for a caller in the same process: a token over value, with the
+// digest of the key's own track and with its certificates.
+func (s *Service) Stamp(ctx context.Context, value []byte) ([]byte, error) {
+	return s.Issue(ctx, tsp.Request{Imprint: tsp.Over(s.digest, value), Certs: true})
+}
+
+// make signs a token. Its time is in whole seconds, which every reader knows.
+func (s *Service) make(r tsp.Request, now time.Time) (token []byte, i Issued, err error) {
 	serial, err := s.serial()
 	if err != nil {
 		return nil, Issued{}, err
 	}
 	info := tsp.Info{
-		Policy: s.cfg.Policy, Imprint: r.Imprint, Serial: serial, Time: s.cfg.Now().UTC().Truncate(time.Second),
+		Policy: s.cfg.Policy, Imprint: r.Imprint, Serial: serial, Time: now.UTC().Round(time.Second),
 		Accuracy: s.cfg.Accuracy, Nonce: r.Nonce,
 	}
 	if token, err = tsp.Sign(info, s.cfg.CertDER, s.cfg.Chain, r.Certs, s.cfg.Key); err != nil {
@@ -112,56 +177,4 @@ func (s *Service) serial() (*big.Int, error) {
 		return nil, errors.New("tsa: serial: no randomness")
 	}
 	return n, nil
-}
-
-// Respond answers one request; what it refuses is a response too.
-func (s *Service) Respond(ctx context.Context, der []byte) ([]byte, error) {
-	r, err := tsp.ParseRequest(der)
-	switch {
-	case errors.Is(err, signeddata.ErrUnsupported):
-		return tsp.Rejection(tsp.BadAlgorithm, "digest not accepted")
-	case errors.Is(err, tsp.ErrUnsupported):
-		return tsp.Rejection(tsp.UnacceptedExtension, "extension not accepted")
-	case err != nil:
-		return tsp.Rejection(tsp.BadDataFormat, "not a time-stamp request")
-	case r.Policy != nil && !r.Policy.Equal(s.cfg.Policy):
-		return tsp.Rejection(tsp.UnacceptedPolicy, "policy not offered")
-	}
-	if err := s.cfg.Synchronised(); err != nil {
-		return tsp.Rejection(tsp.TimeNotAvailable, "the clock is not synchronised")
-	}
-	token, issued, err := s.make(r)
-	if err != nil {
-		return tsp.Rejection(tsp.SystemFailure, "no token could be made")
-	}
-	if err := s.cfg.Recorder.RecordTimeStamp(ctx, issued); err != nil {
-		return tsp.Rejection(tsp.SystemFailure, "the token could not be recorded")
-	}
-	return tsp.Granted(token)
-}
-
-// ServeHTTP implements RFC 3161, 3.4.
-func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		http.Error(w, "POST a time-stamp request", http.StatusMethodNotAllowed)
-		return
-	}
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != TypeQuery {
-		http.Error(w, TypeQuery+" expected", http.StatusUnsupportedMediaType)
-		return
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, tsp.MaxRequest))
-	if err != nil {
-		http.Error(w, "request too large or cut off", http.StatusRequestEntityTooLarge)
-		return
-	}
-	out, err := s.Respond(r.Context(), body)
-	if err != nil {
-		http.Error(w, "no answer could be made", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", TypeReply)
-	w.Header().Set("Cache-Control", "no-store")
-	_, _ = w.Write(out) // the client went away: nobody left to tell
 }

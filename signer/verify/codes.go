@@ -91,6 +91,7 @@ const (
 	ReasonTokenUsage   = "timestamp.usage"
 	ReasonTokenCert    = "timestamp.no_certificate"
 	ReasonTokenEarly   = "timestamp.early"
+	ReasonTokenRevoked = "timestamp.revoked"
 	ReasonNoRevocation = "revocation.none"
 	ReasonRevoked      = "revocation.revoked"
 	ReasonRevokedLater = "revocation.later"
@@ -150,7 +151,7 @@ func Reasons() []string {
 		ReasonSigXMLHash, ReasonFileChanged, ReasonFileMissing, ReasonFileDamaged, ReasonNoReferences,
 		ReasonNotListed, ReasonSealDiffers, ReasonNoSealFile, ReasonNoToken, ReasonTokenBad,
 		ReasonTokenUnknown, ReasonTokenImprint, ReasonTokenValue, ReasonTokenUsage, ReasonTokenCert,
-		ReasonTokenEarly, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
+		ReasonTokenEarly, ReasonTokenRevoked, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
 		ReasonStampPage, ReasonStampOff, ReasonStampTwice, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing, ReasonOrphan, ReasonNoEntries, ReasonEntriesValue, ReasonSmuggled,
 		ReasonEntryMissing, ReasonEntriesLater, ReasonSelfTest,
 		ofd.FaultDuplicate, ofd.FaultTraversal, ofd.FaultAbsolute, ofd.FaultEncrypted, ofd.FaultSymlink,

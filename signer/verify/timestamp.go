@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -19,11 +20,29 @@ func (s *subject) judgeToken(clause string, der, value []byte, claimed time.Time
 	if err != nil {
 		return s.tokenFault(clause, err)
 	}
-	return s.judgeParsed(clause, t, t.Verify(value), claimed)
+	return s.judgeParsed(clause, t, t.Imprint.Digest.Of(value), claimed)
 }
 
-func (s *subject) judgeParsed(clause string, t *tsp.Token, err error, claimed time.Time) outcome {
-	if t.CertDER == nil {
+// TimeStamp judges a time-stamp that stands alone, over content of which the
+// digest by t.Imprint.Digest is known. Of the options Trust, Now and Revocation
+// count.
+func TimeStamp(ctx context.Context, t *tsp.Token, digest []byte, opt Options) (Check, Verdict) {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	s := &subject{ctx: ctx, opt: &opt, now: opt.Now()}
+	o := s.judgeParsed("RFC 3161, 2.4.2; GB/T 20520-2006", t, digest, time.Time{})
+	return o.Check, o.effect.verdict()
+}
+
+// judgeParsed takes the service's certificate from the anchors when the token
+// does not carry it.
+func (s *subject) judgeParsed(clause string, t *tsp.Token, digest []byte, claimed time.Time) outcome {
+	if t.CertDER == nil && s.opt.Trust != nil {
+		t.Adopt(s.opt.Trust.Anchors()...)
+	}
+	err := t.VerifyDigest(digest)
+	if t.CertDER == nil && !errors.Is(err, tsp.ErrImprint) {
 		return cannot(CheckToken, clause, ReasonTokenCert, "")
 	}
 	if err != nil {
@@ -44,6 +63,17 @@ func (s *subject) judgeParsed(clause string, t *tsp.Token, err error, claimed ti
 	// Its period is judged with the token; here it is who vouches for it.
 	if o := s.chain(CheckToken, clause, c, t.Time, t.Certs...); o.Result != Pass {
 		return o
+	}
+	// Whoever got hold of the key makes tokens of any time: once the certificate is
+	// revoked its tokens prove none, until somebody can tell why (RFC 3161, 4); those that are
+	// proven to be older do.
+	if s.opt.Revocation != nil {
+		at, known, err := s.revokedBy(t.CertDER, s.opt.Proven)
+		if err != nil || !known {
+			s.warn(WarnNoRevocation, "")
+		} else if !at.IsZero() && (s.opt.Proven.IsZero() || !at.After(s.opt.Proven)) {
+			return cannot(CheckToken, clause, ReasonTokenRevoked, stamp(at))
+		}
 	}
 	s.trusted = t.Time
 	return pass(CheckToken, clause, detail+" "+c.subject)

@@ -137,21 +137,37 @@ func TestTimeStampOutlivesRevocation(t *testing.T) {
 	service := w.issue(&w.root, stamping)
 	plain := w.put(w.notice(), false)
 	proven := w.stamped(func(v []byte) []byte { return w.token(service, v, signed.Add(time.Minute), true) })
+	signer := w.signer.cert.Raw
 	for name, c := range map[string]struct {
 		doc  []byte
+		who  []byte
 		at   time.Time
 		want Verdict
 	}{
-		"proven before":           {proven, signed.Add(time.Hour), Valid},
-		"claimed before":          {plain, signed.Add(time.Hour), Indeterminate},
-		"between claim and proof": {proven, signed.Add(30 * time.Second), Indeterminate},
-		"revoked before":          {proven, signed.Add(-time.Hour), Invalid},
+		"proven before":           {proven, signer, signed.Add(time.Hour), Valid},
+		"claimed before":          {plain, signer, signed.Add(time.Hour), Indeterminate},
+		"between claim and proof": {proven, signer, signed.Add(30 * time.Second), Indeterminate},
+		"revoked before":          {proven, signer, signed.Add(-time.Hour), Invalid},
+		"the service is revoked":  {proven, service.cert.Raw, signed.Add(time.Hour), Indeterminate},
 	} {
-		rep, err := Document(context.Background(), c.doc, Options{Trust: NewTrust(w.root.cert.Raw), Now: w.clock, Revocation: revoked{at: c.at}})
+		rep, err := Document(context.Background(), c.doc, Options{Trust: NewTrust(w.root.cert.Raw), Now: w.clock, Revocation: revokedOne{c.who, c.at}})
 		if err != nil || rep.Verdict != c.want {
 			t.Errorf("%s: %s, %v", name, rep.Verdict, err)
 		}
 	}
+}
+
+// revokedOne knows one revocation.
+type revokedOne struct {
+	who []byte
+	at  time.Time
+}
+
+func (r revokedOne) RevokedAt(_ context.Context, certDER []byte) (time.Time, bool, error) {
+	if !bytes.Equal(certDER, r.who) {
+		return time.Time{}, true, nil
+	}
+	return r.at, true, nil
 }
 
 // A document time-stamp protects a PDF like a signature (ETSI EN 319 142-1, 5.4.3).

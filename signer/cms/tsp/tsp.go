@@ -183,7 +183,7 @@ func (t *Token) readInfo(der cryptobyte.String) error {
 		}
 	}
 	var ordering bool
-	if !in.ReadOptionalASN1Boolean(&ordering, asn1.BOOLEAN, false) {
+	if in.PeekASN1Tag(asn1.BOOLEAN) && !in.ReadASN1Boolean(&ordering) {
 		return bad
 	}
 	if in.PeekASN1Tag(asn1.INTEGER) {
@@ -192,7 +192,31 @@ func (t *Token) readInfo(der cryptobyte.String) error {
 			return bad
 		}
 	}
-	return nil // the name of the service and extensions are not read
+	return t.readRest(in)
+}
+
+// readRest passes over the name of the service, which its certificate says
+// better, and refuses extensions that must be understood (RFC 3161, 2.4.2).
+func (t *Token) readRest(in cryptobyte.String) error {
+	var name, list cryptobyte.String
+	var has bool
+	if !in.ReadOptionalASN1(&name, &has, asn1.Tag(0).ContextSpecific().Constructed()) ||
+		!in.ReadOptionalASN1(&list, &has, asn1.Tag(1).ContextSpecific().Constructed()) || !in.Empty() {
+		return fmt.Errorf("%w: TSTInfo", ErrFormat)
+	}
+	for !list.Empty() {
+		var one cryptobyte.String
+		var oid encasn1.ObjectIdentifier
+		critical := false
+		if !list.ReadASN1(&one, asn1.SEQUENCE) || !one.ReadASN1ObjectIdentifier(&oid) ||
+			one.PeekASN1Tag(asn1.BOOLEAN) && !one.ReadASN1Boolean(&critical) {
+			return fmt.Errorf("%w: extension of TSTInfo", ErrFormat)
+		}
+		if critical {
+			return fmt.Errorf("%w: critical extension %v", ErrUnsupported, oid)
+		}
+	}
+	return nil
 }
 
 // readTime reads a GeneralizedTime, which may have fractions of a second here.
@@ -222,6 +246,22 @@ func (t *Token) readAccuracy(in cryptobyte.String) bool {
 	}
 	t.Accuracy = time.Duration(s)*time.Second + time.Duration(ms)*time.Millisecond + time.Duration(us)*time.Microsecond
 	return true
+}
+
+// Adopt takes the service's certificate from a list when the token does not
+// carry it, as a request may ask (RFC 3161, 2.4.1): the one that the signer names
+// and under which its signature holds. It reports whether the token now has one.
+func (t *Token) Adopt(certs ...[]byte) bool {
+	for _, der := range certs {
+		if t.CertDER != nil {
+			return true
+		}
+		t.message.CertDER = der
+		if t.message.VerifyValue() == nil {
+			t.CertDER = der
+		}
+	}
+	return t.CertDER != nil
 }
 
 // Verify checks the token over content.
