@@ -40,8 +40,10 @@ bench:
 cover:
 	$(GO) test -coverprofile=cover.out ./... && $(GO) tool cover -func=cover.out | tail -n 1
 
-# Long fuzzing and crash loops; the short forms are in `make test`.
+# Every fuzz target for FUZZTIME (default 10m), one at a time, then the long forms
+# of the tests; the short forms are in `make test`.
 soak:
+	sh deploy/testing/fuzz.sh
 	YINXIN_SOAK=1 $(GO) test -timeout 60m ./...
 
 clean:

@@ -1,8 +1,12 @@
 package signer_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/yinxin-gov/yinxin/signer"
@@ -77,9 +81,51 @@ func TestPain06SecondSealExactlyWhereTheListIsOpen(t *testing.T) {
 	}
 }
 
-// Pain 8, ofdrw #168, #183, #100: the seal has another size, or its slices do not
-// meet. A stamp has the millimetres of the seal, and the slices are tested in
-// TestRideSealSlicesMakeWholeSeals.
+// Pain 8, ofdrw #168, #183, #100: what was converted shows the slices of a ride
+// seal in another size or place. The picture of a page has the millimetres of the
+// page, each slice is the whole seal cut to its part, and the parts meet.
+func TestPain08ConversionKeepsSizeAndSlices(t *testing.T) {
+	d := newDesk(t)
+	j := d.job("")
+	j.Placement = signer.Placement{Ride: signer.EdgeRight}
+	doc := d.put(t, long(t), j)
+	rep := d.judge(t, doc)
+	p, err := ofd.Open(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, next := 0.0, 0.0
+	for i, pg := range p.Pages() {
+		r, err := signer.Preview(context.Background(), doc, rep, i, signer.PreviewWords{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		st := p.Signatures()[0].Stamps[i]
+		seen := st.Visible()
+		for _, part := range []string{
+			fmt.Sprintf(`width="%gmm"`, pg.Box.W),
+			fmt.Sprintf(`matrix(42 0 0 42 %s %s)`, millimetres(st.Boundary.X), millimetres(st.Boundary.Y)),
+			fmt.Sprintf(`<rect x="%s" y="%s" width="%s" height="42"/></clipPath>`, millimetres(seen.X), millimetres(seen.Y), millimetres(seen.W)),
+		} {
+			if !strings.Contains(string(r.SVG), part) {
+				t.Errorf("page %d: no %s", i+1, part)
+			}
+		}
+		if math.Abs(st.Clip.X-next) > 0.001 || math.Abs(seen.X+seen.W-pg.Box.W) > 0.001 {
+			t.Errorf("page %d: slice from %g at %v", i+1, st.Clip.X, seen)
+		}
+		next = st.Clip.X + st.Clip.W
+		whole += st.Clip.W
+	}
+	if math.Abs(whole-42) > 0.001 {
+		t.Errorf("the slices are %g mm together", whole)
+	}
+}
+
+// millimetres is how a picture writes a length.
+func millimetres(v float64) string { return strconv.FormatFloat(math.Round(v*1000)/1000, 'f', -1, 64) }
+
+// Pain 8 once more: a stamp has the millimetres of its seal.
 func TestPain08StampHasTheSizeOfTheSeal(t *testing.T) {
 	d := newDesk(t)
 	for _, size := range [][2]int{{42, 42}, {45, 45}, {30, 20}, {60, 10}} {

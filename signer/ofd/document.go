@@ -145,7 +145,9 @@ func (p *Package) parse(abs, prune string) *node {
 	b, err := p.readXML(abs, prune)
 	if err == nil {
 		var n *node
-		if n, err = parseXML(b, prune); err == nil {
+		var count int
+		n, count, err = parseXMLWithin(b, prune, min(maxFrame, maxFrames-p.nodes))
+		if p.nodes += count; err == nil {
 			return n
 		}
 	}

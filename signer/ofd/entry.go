@@ -24,7 +24,9 @@ type Package struct {
 	damaged map[string]error // so that a bad entry is inflated once, however often it is named
 	boxes   map[string]Box   // of pages that were read
 	parsed  int64            // bytes of XML so far
+	nodes   int              // of structural XML so far
 	refs    int              // references of all signatures so far
+	stamps  int              // the same of stamps
 	inflate io.ReadCloser    // reused from entry to entry
 	packed  *bufio.Reader    // the same: what inflate reads from
 	buf     []byte           // the same

@@ -56,6 +56,9 @@ const maxSignatures = 256
 // maxReferences of all signatures of a package: each is kept.
 const maxReferences = 200_000
 
+// maxStamps of all signatures of a package: a ride seal has one on each page.
+const maxStamps = 100_000
+
 // SM3Check reports whether the digest method is plain SM3, by name or by one of
 // its two object identifiers; the keyed variant …401.2 is not.
 func (s *Signature) SM3Check() bool {
@@ -131,6 +134,11 @@ func (p *Package) readSignature(s *Signature, b *Body, loc string) {
 				}
 			}
 		case "StampAnnot":
+			if p.stamps++; p.stamps > maxStamps {
+				p.problem(ProblemLimit, s.Path)
+				s.Broken = true
+				return
+			}
 			st := Stamp{ID: k.get("ID"), PageRef: k.get("PageRef")}
 			var ok bool
 			st.Boundary, ok = ParseBox(k.get("Boundary"))

@@ -5,20 +5,20 @@ import (
 	"bytes"
 	"compress/flate"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/pdf/pdftest"
 )
 
-// budget is what the refusal of a hostile document may allocate in all, which
-// bounds what it holds at any time.
+// budget is what the refusal of a hostile document may hold at any time.
 const budget = 100 << 20
 
 // hostile judges a document and reports what that took. Times are printed, not
@@ -26,16 +26,35 @@ const budget = 100 << 20
 func hostile(t *testing.T, data []byte) (Report, error) {
 	t.Helper()
 	var before, after runtime.MemStats
+	defer debug.SetGCPercent(debug.SetGCPercent(50)) // what is garbage counts for little
 	runtime.GC()
 	runtime.ReadMemStats(&before)
+	stop, peak := make(chan bool), make(chan uint64)
+	go func() {
+		var m runtime.MemStats
+		var most uint64
+		for {
+			runtime.ReadMemStats(&m)
+			most = max(most, m.HeapAlloc)
+			select {
+			case <-stop:
+				peak <- most
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}()
 	from := time.Now()
 	rep, err := Document(context.Background(), data, Options{})
 	took := time.Since(from)
+	stop <- true
+	held := max(<-peak, before.HeapAlloc) - before.HeapAlloc
 	runtime.ReadMemStats(&after)
-	used := after.TotalAlloc - before.TotalAlloc
-	t.Logf("%d bytes: %v, %.1f MB allocated in all", len(data), took.Round(time.Millisecond), float64(used)/(1<<20))
-	if used > budget {
-		t.Errorf("%d bytes allocated", used)
+	const mb = 1 << 20
+	t.Logf("%d bytes: %v, %.1f MB held, %.1f MB allocated in all", len(data), took.Round(time.Millisecond), float64(held)/mb,
+		float64(after.TotalAlloc-before.TotalAlloc)/mb)
+	if held > budget {
+		t.Errorf("%d bytes held", held)
 	}
 	return rep, err
 }
@@ -80,6 +99,7 @@ func TestHostileContainersAreRefused(t *testing.T) {
 		}), ErrLimit},
 		"4 GB declared":              {declare(t, sealed, 0xffffffff, false), ErrLimit},
 		"4 GB declared, stored":      {declare(t, sealed, 0xffffffff, true), ErrNotDocument},
+		"4 GB declared by zip64":     {declare64(t, sealed), ErrLimit},
 		"1 M entries":                {million(false), ErrLimit},
 		"1 M entries, 5 declared":    {million(true), ErrNotDocument},
 		"directory of 4 GB declared": {directorySize(sealed, 0xfffffff0), ErrNotDocument},
@@ -133,32 +153,38 @@ func TestHostileContentIsNeverValid(t *testing.T) {
 		}
 		return b.String() + `</Signatures>`
 	}
-	references := `<Signature><SignedInfo><References CheckMethod="SM3">` + strings.Repeat(`<Reference FileRef="/x"><CheckValue/></Reference>`, 60_000) +
+	references := `<Signature><SignedInfo><References CheckMethod="SM3">` + strings.Repeat(`<Reference FileRef="/x"><CheckValue/></Reference>`, 40_000) +
 		`</References></SignedInfo><SignedValue>/Doc_0/Signs/Sign_0/SignedValue.dat</SignedValue></Signature>`
 	for name, c := range map[string]struct {
 		data   []byte
 		check  string // of the document or the signature, that must not pass
 		reason string
 	}{
-		"100-level XML document":         {swap("Doc_0/Document.xml", nest(100, "")), CheckTree, ofd.ProblemXML},
-		"100-level XML page":             {swap(page, `<Page><Content>`+nest(100, "")+`</Content></Page>`), CheckTree, ofd.ProblemXML},
-		"100-level signature":            {swap(sig, nest(100, "")), CheckTree, ofd.ProblemXML},
-		"1 M levels":                     {addRaw(t, drop(t, sealed, page), stored(page, nest(1_000_000, ""))), CheckTree, ofd.ProblemXML},
-		"billion laughs":                 {swap("Doc_0/Document.xml", laughs), CheckTree, ofd.ProblemXML},
-		"external entity":                {swap(page, `<!DOCTYPE a SYSTEM "file:///etc/passwd"><Page/>`), CheckTree, ofd.ProblemXML},
-		"one tag of 3 M attributes":      {addRaw(t, drop(t, sealed, page), stored(page, `<Page `+strings.Repeat(`a=">" `, 3_000_000)+`/>`)), CheckTree, ofd.ProblemLimit},
-		"text in 1 M pieces":             {addRaw(t, drop(t, sealed, "Doc_0/Document.xml"), stored("Doc_0/Document.xml", `<Document>`+strings.Repeat("a<!---->", 1_000_000)+`</Document>`)), CheckReferences, ReasonFileChanged},
-		"XML of 24 MB":                   {addRaw(t, drop(t, sealed, "Doc_0/Document.xml"), stored("Doc_0/Document.xml", `<Document>`+salt(24<<20)+`</Document>`)), CheckTree, ofd.ProblemLimit},
-		"1 M elements":                   {addRaw(t, drop(t, sealed, "Doc_0/Document.xml"), stored("Doc_0/Document.xml", `<Document>`+strings.Repeat("<a/>", 1_000_000)+`</Document>`)), CheckTree, ofd.ProblemLimit},
-		"cyclic references":              {cyclic, CheckReferences, ReasonFileChanged},
-		"list that names itself":         {swap(list, records(1, "/"+list, "")), CheckSES, ReasonSigXML},
-		"bases in a circle":              {swap(list, records(2, "/"+sig, `Relative="s1"`)), CheckSES, ""},
-		"5000 records":                   {swap(list, records(5000, "/"+sig, "")), CheckTree, ofd.ProblemLimit},
-		"60,000 references":              {addRaw(t, drop(t, sealed, sig), stored(sig, references)), CheckDataHash, ReasonSigXMLHash},
-		"SES with 4 GB lengths":          {swap("Doc_0/Signs/Sign_0/SignedValue.dat", "\x30\x84\xff\xff\xff\xff\x30\x84\xff\xff\xff\xf0"), CheckSES, ReasonMalformed},
-		"SES nested 100,000 levels":      {swap("Doc_0/Signs/Sign_0/SignedValue.dat", strings.Repeat("\x30\x80", 100_000)), CheckSES, ReasonMalformed},
-		"CMS with 4 GB lengths":          {swap("Doc_0/Signs/Sign_0/SignedValue.dat", "\x30\x84\xff\xff\xff\xff\x06\x0a"), CheckCMS, ReasonMalformed},
-		"entry that lies about its 1 GB": {lie(t, sealed), CheckTree, ""},
+		"100-level XML document":          {swap("Doc_0/Document.xml", nest(100, "")), CheckTree, ofd.ProblemXML},
+		"100-level XML page":              {swap(page, `<Page><Content>`+nest(100, "")+`</Content></Page>`), CheckTree, ofd.ProblemXML},
+		"100-level signature":             {swap(sig, nest(100, "")), CheckTree, ofd.ProblemXML},
+		"1 M levels":                      {addRaw(t, drop(t, sealed, page), stored(page, nest(1_000_000, ""))), CheckTree, ofd.ProblemXML},
+		"billion laughs":                  {swap("Doc_0/Document.xml", laughs), CheckTree, ofd.ProblemXML},
+		"external entity":                 {swap(page, `<!DOCTYPE a SYSTEM "file:///etc/passwd"><Page/>`), CheckTree, ofd.ProblemXML},
+		"one tag of 3 M attributes":       {addRaw(t, drop(t, sealed, page), stored(page, `<Page `+strings.Repeat(`a=">" `, 3_000_000)+`/>`)), CheckTree, ofd.ProblemLimit},
+		"text in 1 M pieces":              {addRaw(t, drop(t, sealed, "Doc_0/Document.xml"), stored("Doc_0/Document.xml", `<Document>`+strings.Repeat("a<!---->", 1_000_000)+`</Document>`)), CheckReferences, ReasonFileChanged},
+		"XML of 24 MB":                    {addRaw(t, drop(t, sealed, "Doc_0/Document.xml"), stored("Doc_0/Document.xml", `<Document>`+salt(24<<20)+`</Document>`)), CheckTree, ofd.ProblemLimit},
+		"1 M elements":                    {addRaw(t, drop(t, sealed, "Doc_0/Document.xml"), stored("Doc_0/Document.xml", `<Document>`+strings.Repeat("<a/>", 1_000_000)+`</Document>`)), CheckTree, ofd.ProblemLimit},
+		"cyclic references":               {cyclic, CheckReferences, ReasonFileChanged},
+		"list that names itself":          {swap(list, records(1, "/"+list, "")), CheckSES, ReasonSigXML},
+		"templates in a circle":           {swap("Doc_0/Document.xml", `<Document><CommonData><TemplatePage ID="1" BaseLoc="Pages/Page_0/Content.xml"/></CommonData><Pages><Page ID="2" BaseLoc="Pages/Page_0/Content.xml"/></Pages></Document>`), CheckReferences, ReasonFileChanged},
+		"1 M stamps":                      {addRaw(t, drop(t, sealed, sig), stored(sig, `<Signature><SignedInfo>`+strings.Repeat(`<StampAnnot/>`, 1_000_000)+`</SignedInfo></Signature>`)), CheckTree, ofd.ProblemLimit},
+		"40,000 stamps on another":        {stampsOn(t, w, sealed), CheckDataHash, ReasonSigXMLHash},
+		"12 lists of 40,000 stamps":       {manyStamps(t, w, sealed), CheckTree, ofd.ProblemLimit},
+		"100,000 records":                 {swap(list, records(100_000, "/"+sig, "")), CheckTree, ofd.ProblemLimit},
+		"10,000 descriptions of the list": {swap("OFD.xml", `<OFD><DocBody><DocRoot>Doc_0/Document.xml</DocRoot>`+strings.Repeat(`<Signatures>/`+list+`</Signatures><Signatures>x</Signatures>`, 10_000)+`</DocBody></OFD>`), CheckTree, ofd.ProblemAmbiguous},
+		"bases in a circle":               {swap(list, records(2, "/"+sig, `Relative="s1"`)), CheckSES, ""},
+		"5000 records":                    {swap(list, records(5000, "/"+sig, "")), CheckTree, ofd.ProblemLimit},
+		"40,000 references":               {addRaw(t, drop(t, sealed, sig), stored(sig, references)), CheckDataHash, ReasonSigXMLHash},
+		"SES with 4 GB lengths":           {swap("Doc_0/Signs/Sign_0/SignedValue.dat", "\x30\x84\xff\xff\xff\xff\x30\x84\xff\xff\xff\xf0"), CheckSES, ReasonMalformed},
+		"SES nested 100,000 levels":       {swap("Doc_0/Signs/Sign_0/SignedValue.dat", strings.Repeat("\x30\x80", 100_000)), CheckSES, ReasonMalformed},
+		"CMS with 4 GB lengths":           {swap("Doc_0/Signs/Sign_0/SignedValue.dat", "\x30\x84\xff\xff\xff\xff\x06\x0a"), CheckCMS, ReasonMalformed},
+		"entry that lies about its 1 GB":  {lie(t, sealed), CheckTree, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rep, err := hostile(t, c.data)
@@ -183,128 +209,44 @@ func TestHostileContentIsNeverValid(t *testing.T) {
 	}
 }
 
-// addRaw rewrites a package with one more entry, made by write.
-func addRaw(tb testing.TB, data []byte, write func(*zip.Writer) error) []byte {
-	tb.Helper()
-	var out bytes.Buffer
-	zw := zip.NewWriter(&out)
-	for _, f := range unzip(tb, data) {
-		e, err := zw.Create(f.name)
-		if err == nil {
-			_, err = e.Write(f.body)
+// A PDF that leads in circles or declares what it has not is refused, or judged
+// for what is there.
+func TestHostilePDF(t *testing.T) {
+	w := newWorld(t)
+	letter := pdftest.Letter(pdftest.Options{})
+	sealed := w.sealPDF(letter, nil, nil)
+	stream := pdftest.Letter(pdftest.Options{Style: pdftest.Stream})
+	replaceAll := func(doc []byte, old, new string) []byte {
+		if !bytes.Contains(doc, []byte(old)) {
+			t.Fatalf("no %q", old)
 		}
-		if err != nil {
-			tb.Fatal(err)
-		}
+		return bytes.ReplaceAll(doc, []byte(old), []byte(new))
 	}
-	if err := write(zw); err != nil {
-		tb.Fatal(err)
+	update := func(object string) []byte { return revise(t, sealed, object) }
+	var prev int
+	if _, err := fmt.Sscanf(string(sealed[bytes.LastIndex(sealed, []byte("startxref")):]), "startxref\n%d", &prev); err != nil {
+		t.Fatal(err)
 	}
-	if err := zw.Close(); err != nil {
-		tb.Fatal(err)
+	for name, doc := range map[string][]byte{
+		"pages in a circle":                       update("2 0 obj\n<</Type /Pages /Count 1 /Kids [2 0 R 2 0 R]>>\nendobj\n"),
+		"fields in a circle":                      update("1 0 obj\n<</Type /Catalog /Pages 2 0 R /AcroForm <</Fields [1 0 R] /Kids [1 0 R]>>>>\nendobj\n"),
+		"revisions in a circle":                   fmt.Appendf(bytes.Clone(sealed), "xref\n0 0\ntrailer\n<</Size 100 /Root 1 0 R /Prev %d>>\nstartxref\n%d\n%%%%EOF\n", len(sealed), len(sealed)),
+		"an object that is a reference to itself": update("2 0 obj\n2 0 R\nendobj\n"),
+		"length in a circle":                      update("7 0 obj\n<</Length 7 0 R>>\nstream\nx\nendstream\nendobj\n"),
+		"object streams in a circle":              replaceAll(stream, "/Type /ObjStm", "/Extends 5 0 R /Type /ObjStm"),
+		"a table of 4 G entries":                  replaceAll(letter, "xref\n0 ", "xref\n0 4294967295 \n0 "),
+		"a table of 9 M rows":                     append([]byte("%PDF-1.7\n"), append([]byte("xref\n0 9000000\n"), append(bytes.Repeat([]byte("0000000009 00000 n\r\n"), 1<<20), "trailer\n<</Size 9000000 /Root 1 0 R>>\nstartxref\n9\n%%EOF\n"...)...)...),
+		"kids of 1 M":                             update("2 0 obj\n<</Type /Pages /Count 1000000 /Kids [" + strings.Repeat("3 0 R ", 1_000_000) + "]>>\nendobj\n"),
+		"byte range of 4 G":                       replaceAll(sealed, "/ByteRange [0 ", "/ByteRange [0 9"),
+		"arrays of 1 M levels":                    update("2 0 obj\n" + strings.Repeat("[", 1_000_000) + "\nendobj\n"),
+		"1,000 revisions after a seal":            revisions(t, sealed, 1000),
+		"a value of garbage":                      w.sealValue(letter, []byte{0x30, 0x84, 0xff, 0xff, 0xff, 0xff}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			rep, err := hostile(t, doc)
+			if err == nil && (rep.Verdict == Valid || rep.Integrity == Intact) {
+				t.Error(dump(rep))
+			}
+		})
 	}
-	return out.Bytes()
-}
-
-// stored writes an entry without compression, so that no ratio is met first.
-func stored(name, body string) func(*zip.Writer) error {
-	return func(zw *zip.Writer) error {
-		e, err := zw.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
-		if err != nil {
-			return err
-		}
-		_, err = e.Write([]byte(body))
-		return err
-	}
-}
-
-// zeros writes an entry that inflates to real zero bytes and declares another
-// size. After the first two the deflated blocks of a megabyte are all alike, so
-// that a gigabyte is written by repeating one. The checksum is not right: nobody
-// gets as far.
-func zeros(zw *zip.Writer, name string, real, declared int64) error {
-	var packed bytes.Buffer
-	fw, err := flate.NewWriter(&packed, flate.BestSpeed)
-	if err != nil {
-		return err
-	}
-	block, ends := make([]byte, 1<<20), [2]int{}
-	for i := range ends {
-		if _, err := fw.Write(block); err != nil {
-			return err
-		}
-		if err := fw.Flush(); err != nil {
-			return err
-		}
-		ends[i] = packed.Len()
-	}
-	body := append(bytes.Clone(packed.Bytes()), bytes.Repeat(packed.Bytes()[ends[0]:ends[1]], int(real>>20)-2)...)
-	body = append(body, 0x03, 0x00) // an empty last block
-	e, err := zw.CreateRaw(&zip.FileHeader{Name: name, Method: zip.Deflate, CompressedSize64: uint64(len(body)), UncompressedSize64: uint64(declared)})
-	if err != nil {
-		return err
-	}
-	_, err = e.Write(body)
-	return err
-}
-
-// lie puts a page in that declares 1 kB and inflates to a gigabyte.
-func lie(tb testing.TB, data []byte) []byte {
-	const page = "Doc_0/Pages/Page_0/Content.xml"
-	return addRaw(tb, drop(tb, data, page), func(zw *zip.Writer) error { return zeros(zw, page, 1<<30, 1<<10) })
-}
-
-// declare writes another inflated size into the last record of the directory and
-// its local header; stored also calls it not compressed, of that size.
-func declare(tb testing.TB, data []byte, size uint32, stored bool) []byte {
-	tb.Helper()
-	out := bytes.Clone(data)
-	c := bytes.LastIndex(out, []byte("PK\x01\x02"))
-	local := int(binary.LittleEndian.Uint32(out[c+42:]))
-	for _, at := range []int{c + 20, local + 18} { // compressed size, then inflated size
-		binary.LittleEndian.PutUint32(out[at+4:], size)
-		if stored {
-			binary.LittleEndian.PutUint32(out[at:], size)
-		}
-	}
-	return out
-}
-
-func directorySize(data []byte, size uint32) []byte {
-	out := bytes.Clone(data)
-	binary.LittleEndian.PutUint32(out[bytes.LastIndex(out, []byte("PK\x05\x06"))+12:], size)
-	return out
-}
-
-// million is a zip of a million empty entries. With lie its end record declares
-// five; otherwise as zip64 has it.
-func million(lie bool) []byte {
-	const n = 1_000_000
-	var locals, directory bytes.Buffer
-	locals.Grow(n * 37)
-	directory.Grow(n * 53)
-	local, central := make([]byte, 37), make([]byte, 53)
-	binary.LittleEndian.PutUint32(local, 0x04034b50)
-	binary.LittleEndian.PutUint16(local[26:], 7)
-	binary.LittleEndian.PutUint32(central, 0x02014b50)
-	binary.LittleEndian.PutUint16(central[28:], 7)
-	for i := range n {
-		name := fmt.Sprintf("%07d", i)
-		copy(local[30:], name)
-		copy(central[46:], name)
-		binary.LittleEndian.PutUint32(central[42:], uint32(i*len(local)))
-		locals.Write(local)
-		directory.Write(central)
-	}
-	end := make([]byte, 22)
-	binary.LittleEndian.PutUint32(end, 0x06054b50)
-	count := uint16(0xffff)
-	if lie {
-		count = 5
-	}
-	binary.LittleEndian.PutUint16(end[8:], count)
-	binary.LittleEndian.PutUint16(end[10:], count)
-	binary.LittleEndian.PutUint32(end[12:], uint32(directory.Len()))
-	binary.LittleEndian.PutUint32(end[16:], uint32(locals.Len()))
-	return append(append(locals.Bytes(), directory.Bytes()...), end...)
 }

@@ -98,7 +98,7 @@ func (d *drawing) seal(st Stamp) {
 		if d.nested(st) {
 			return
 		}
-	} else if id := d.image(st.Picture, "seal"); id != "" {
+	} else if id := d.sealImage(st.Picture); id != "" {
 		d.put(`<use href="#`, id, `"`, shift(st.Box.X, st.Box.Y).then(matrix{st.Box.W, 0, 0, st.Box.H, 0, 0}).attr(), "/>")
 		return
 	}
