@@ -49,7 +49,7 @@ func sentinels() map[string]struct {
 		"ca.ErrNotFound": {ca.ErrNotFound, ""}, "ca.ErrExists": {ca.ErrExists, ""}, "ca.ErrDecided": {ca.ErrDecided, ""}, "ca.ErrState": {ca.ErrState, ""},
 		"ca.ErrRevoked": {ca.ErrRevoked, ""}, "ca.ErrSelf": {ca.ErrSelf, ""}, "ca.ErrInvalid": {ca.ErrInvalid, ""},
 		"verify.ErrNotDocument": {verify.ErrNotDocument, "document.unreadable"}, "verify.ErrLimit": {verify.ErrLimit, "document.limit"},
-		"verify.ErrNoAnchor":  {verify.ErrNoAnchor, ""},
+		"verify.ErrNoAnchor": {verify.ErrNoAnchor, ""}, "verify.ErrAccreditation": {verify.ErrAccreditation, ""},
 		"sharing.ErrLowered":  {sharing.ErrLowered, "holding.label"},
 		"grading.ErrHoldings": {grading.ErrBelowHoldings, "holding.grade"},
 		"ledger.ErrClosed":    {ledger.ErrClosed, "ledger.closed"},
