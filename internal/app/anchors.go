@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/emmansun/gmsm/sm3"
 	"github.com/emmansun/gmsm/smx509"
@@ -25,6 +26,8 @@ const (
 	fileLedgerCert   = "ledger.crt"
 	fileExchangeCert = "exchange.crt"
 	fileMakerCert    = "seal-maker.crt"
+
+	fileAccreditation = "accreditation.yaml" // beside copies of the anchors
 )
 
 // anchors are the certificates of the house. Roots and services are files, not
@@ -128,7 +131,8 @@ func (h *House) Trust() *verify.Trust { return h.trust }
 // LedgerCertificate is the certificate of the checkpoint signer, DER.
 func (h *House) LedgerCertificate() []byte { return h.anchors.ledger }
 
-// CopyAnchors writes the public certificates into a folder of somebody else.
+// CopyAnchors writes the public certificates into a folder of somebody else, and
+// what they are.
 func (h *House) CopyAnchors(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("app: copy anchors: %w", err)
@@ -141,5 +145,11 @@ func (h *House) CopyAnchors(dir string) error {
 			return err
 		}
 	}
-	return nil
+	// Whoever verifies with this folder reads that these are no accredited
+	// services, instead of nothing.
+	var say strings.Builder
+	for _, c := range []*smx509.Certificate{h.anchors.sm2Root, h.anchors.sm2Issuing} {
+		fmt.Fprintf(&say, "- {certificate: %s, internal: true}\n", SM3Hex(c.Raw))
+	}
+	return writeAtomic(filepath.Join(dir, fileAccreditation), []byte(say.String()), 0o644)
 }

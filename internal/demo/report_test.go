@@ -70,6 +70,13 @@ func TestReportOfOwnDocuments(t *testing.T) {
 			}
 		}
 	}
+	theirs, err := verify.ReadTrust(filepath.Join(d.dir, "out", "anchors"))
+	ok(t, err)
+	for _, der := range w.house.Trust().Anchors() {
+		if l := theirs.Licences(der); len(l) != 1 || !l[0].Internal {
+			t.Errorf("copied anchors say %+v", l)
+		}
+	}
 	if len(seen) != 2 {
 		t.Errorf("evidence of %d uses for two", len(seen))
 	}
