@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/yinxin-gov/yinxin/internal/secondopinion"
+	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer/report"
 	"github.com/yinxin-gov/yinxin/signer/revocation"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -17,6 +20,7 @@ import (
 func newVerifyCommand(u *ui) *cobra.Command {
 	var trust, status string
 	var second bool
+	var q reporting
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
 		Short: u.words.Get("verify.command").Both(),
@@ -26,67 +30,101 @@ func newVerifyCommand(u *ui) *cobra.Command {
 			if second {
 				opt.SecondOpinion = secondopinion.Verifier{}
 			}
-			rep, err := verifyFile(cmd.Context(), opt, trust, status)
-			if err != nil {
+			if err := q.check(); err != nil {
 				return err
 			}
-			if u.json {
-				if err := u.printJSON(rep); err != nil {
-					return err
-				}
-			} else {
-				u.printReport(rep)
-			}
-			return result(verifyCode(rep))
+			return u.verify(cmd.Context(), opt, trust, status, q)
 		},
 	}
+	cmd.Flags().StringVar(&q.level, "report", "", u.words.Get("verify.flag.report").Both())
+	cmd.Flags().StringVar(&q.page, "page", "", u.words.Get("verify.flag.page").Both())
+	cmd.Flags().StringVar(&q.lang, "lang", string(text.Zh), u.words.Get("verify.flag.lang").Both())
+	cmd.Flags().BoolVar(&q.force, "force", false, u.words.Get("verify.flag.force").Both())
 	cmd.Flags().BoolVar(&second, "second-opinion", false, u.words.Get("verify.flag.second").Both())
 	cmd.Flags().StringVar(&status, "revocation", "", u.words.Get("verify.flag.revocation").Both())
 	cmd.Flags().StringVar(&trust, "trust", "", u.words.Get("verify.flag.trust").Both())
 	return cmd
 }
 
-func verifyFile(ctx context.Context, opt verify.Options, trust, status string) (verify.Report, error) {
+// verify judges, reports and prints.
+func (u *ui) verify(ctx context.Context, opt verify.Options, trust, status string, q reporting) error {
+	f, err := verifyFile(ctx, opt, trust, status, q.wanted())
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var made report.Report
+	if q.wanted() {
+		if made, err = u.report(ctx, f, q); err != nil {
+			return err
+		}
+	}
+	switch {
+	case q.level != "":
+		err = u.printJSON(made)
+	case u.json:
+		err = u.printJSON(f.rep)
+	default:
+		u.printReport(f.rep)
+	}
+	if err != nil {
+		return err
+	}
+	return result(verifyCode(f.rep))
+}
+
+// verifyFile judges a file; the caller closes it.
+func verifyFile(ctx context.Context, opt verify.Options, trust, status string, reported bool) (out judgedFile, err error) {
 	name := opt.File
+	out.at = time.Now()
+	opt.Now, opt.SelfTest = func() time.Time { return out.at }, reported
 	if trust != "" {
 		t, err := verify.ReadTrust(trust)
 		if errors.Is(err, verify.ErrAccreditation) {
-			return verify.Report{}, fail(err, "verify.hint.accreditation")
+			return out, fail(err, "verify.hint.accreditation")
 		}
 		if err != nil {
-			return verify.Report{}, fail(err, "verify.hint.trust")
+			return out, fail(err, "verify.hint.trust")
 		}
-		opt.Trust = t
+		out.trust, opt.Trust = t, t
 	}
 	if status != "" {
 		set, err := statusData(status, opt.Trust)
 		if err != nil {
-			return verify.Report{}, err
+			return out, err
 		}
 		opt.Revocation = set
 	}
-	f, err := os.Open(name)
-	if err != nil {
-		return verify.Report{}, fail(err, "verify.hint.file")
+	if out.File, err = os.Open(name); err != nil {
+		return out, fail(err, "verify.hint.file")
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	defer func() {
+		if err != nil {
+			out.Close()
+		}
+	}()
+	info, err := out.Stat()
 	if err != nil {
-		return verify.Report{}, fail(err, "verify.hint.file")
+		return out, fail(err, "verify.hint.file")
 	}
 	if !info.Mode().IsRegular() {
-		return verify.Report{}, fail(fmt.Errorf("%s: not a regular file", name), "verify.hint.file")
+		return out, fail(fmt.Errorf("%s: not a regular file", name), "verify.hint.file")
 	}
-	rep, err := verify.Reader(ctx, f, info.Size(), opt)
+	if out.size = info.Size(); reported {
+		if out.sm3, err = report.SM3(out, out.size); err != nil {
+			return out, fail(err, "verify.hint.file")
+		}
+	}
+	out.rep, err = verify.Reader(ctx, out, out.size, opt)
 	switch {
 	case errors.Is(err, verify.ErrLimit):
-		return rep, fail(err, "verify.hint.limit")
+		return out, fail(err, "verify.hint.limit")
 	case errors.Is(err, verify.ErrNotDocument):
-		return rep, fail(err, "verify.hint.document")
+		return out, fail(err, "verify.hint.document")
 	case err != nil:
-		return rep, fail(err, "verify.hint.file")
+		return out, fail(err, "verify.hint.file")
 	}
-	return rep, nil
+	return out, nil
 }
 
 // statusData reads captured lists and responses; the anchors vouch for them

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer/verify"
@@ -99,11 +98,4 @@ func (u *ui) line(indent, key string, fill ...filling) {
 
 // printable keeps a document from writing control sequences or hidden direction
 // marks to the terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, s)
-}
+func printable(s string) string { return text.Plain(s) }

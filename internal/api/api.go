@@ -30,6 +30,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer/report"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
@@ -81,15 +82,17 @@ type Config struct {
 	Ledger   Ledger
 	Peers    Peers
 	Verify   func(ctx context.Context, document []byte) (verify.Report, error)
-	Status   func(ctx context.Context) wire.Status
-	Anchors  wire.Anchors
-	Words    *text.Catalogue
-	Log      *slog.Logger
-	Version  string
+	// Report reports on a document; known: the caller is an enrolled system.
+	Report  func(ctx context.Context, document []byte, level report.Level, known bool) (report.Report, error)
+	Status  func(ctx context.Context) wire.Status
+	Anchors wire.Anchors
+	Words   *text.Catalogue
+	Log     *slog.Logger
+	Version string
 }
 
 func (c Config) check() error {
-	if c.Exchange == nil || c.Enroller == nil || c.Ledger == nil || c.Peers == nil || c.Verify == nil || c.Status == nil || c.Words == nil || c.Log == nil {
+	if c.Exchange == nil || c.Enroller == nil || c.Ledger == nil || c.Peers == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
 		return fmt.Errorf("api: every field of the configuration is required")
 	}
 	return nil
@@ -158,7 +161,14 @@ func (h *handlers) routes(a huma.API) {
 	huma.Register(a, open("anchors", http.MethodGet, wire.PathAnchors, "Trust anchors", 0), h.anchors)
 	huma.Register(a, open("ledger-head", http.MethodGet, wire.PathHead, "Head of the ledger with its signed checkpoint", 0), h.head)
 	huma.Register(a, open("enrol", http.MethodPost, wire.PathEnrol, "Spend an enrolment token", maxJSON), h.enrol)
-	huma.Register(a, large(open("verify", http.MethodPost, wire.PathVerify, "Verify a sealed document", maxDocument)), h.verify)
+	judge := large(open("verify", http.MethodPost, wire.PathVerify, "Verify a sealed document", maxDocument))
+	judge.Responses["200"] = &huma.Response{Description: "The judgement, or with ?report= a report (schema " + report.Schema + ")", Content: map[string]*huma.MediaType{
+		"application/json": {Schema: &huma.Schema{OneOf: []*huma.Schema{
+			a.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[verify.Report](), true, "Report"),
+			{Type: huma.TypeObject, Properties: map[string]*huma.Schema{"schema": {Type: huma.TypeString, Enum: []any{report.Schema}}}, Required: []string{"schema"}},
+		}}},
+	}}
+	huma.Register(a, judge, h.verify)
 	send := large(mtls(open("send", http.MethodPost, wire.PathTransfers, "Send a sealed document", maxSendBody)))
 	send.DefaultStatus = http.StatusCreated
 	huma.Register(a, send, h.send)

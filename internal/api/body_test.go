@@ -1,14 +1,18 @@
 package api
 
 import (
+	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
+	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
 type zeros struct{}
@@ -139,5 +143,50 @@ func TestEnvelope_BrokenOff(t *testing.T) {
 	}
 	if h.closed != 1 {
 		t.Error("the envelope was left open")
+	}
+}
+
+// A report is one of three levels, beside the judgement that stays as it was; only
+// an enrolled system is told what the house's records say.
+func TestVerifyReport(t *testing.T) {
+	h := newHouse(t)
+	ask := func(query string, peer bool) answer {
+		return h.do("POST", wire.PathVerify+query, peer, strings.NewReader("x"), "Content-Type", "application/octet-stream")
+	}
+	if a := ask("", false); a.status != 200 || !strings.Contains(a.raw, `"verdict":"valid"`) || strings.Contains(a.raw, "schema") {
+		t.Errorf("the judgement: %d %s", a.status, a.raw)
+	}
+	for _, level := range []string{"simple", "detailed", "diagnostic"} {
+		for _, peer := range []bool{false, true} {
+			a := ask("?report="+level, peer)
+			if a.status != 200 || !strings.Contains(a.raw, `"level":"`+level+`"`) || !strings.Contains(a.raw, `"nature":"`+strconv.FormatBool(peer)+`"`) {
+				t.Errorf("%s, peer %t: %d %s", level, peer, a.status, a.raw)
+			}
+		}
+	}
+	if a := ask("?report=full", false); a.status != 422 || a.p.Code != "request.invalid" {
+		t.Errorf("another level: %d %s", a.status, a.raw)
+	}
+	h.peerErr = ErrPeer
+	if a := ask("?report=simple", true); a.status != 200 || !strings.Contains(a.raw, `"nature":"false"`) {
+		t.Errorf("a revoked certificate: %d %s", a.status, a.raw)
+	}
+	h.peerErr = errors.New(secret)
+	if a := ask("?report=simple", true); a.status != 500 {
+		t.Errorf("the register is down: %d %s", a.status, a.raw)
+	}
+	h.peerErr, h.err = nil, verify.ErrNotDocument
+	if a := ask("?report=simple", false); a.p.Code != "document.unreadable" {
+		t.Errorf("no document: %d %s", a.status, a.raw)
+	}
+	var doc struct {
+		Paths map[string]map[string]struct {
+			Responses map[string]struct {
+				Content map[string]struct{ Schema struct{ OneOf []any } }
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(h.do("GET", PathOpenAPI, false, nil).raw), &doc); err != nil || len(doc.Paths[wire.PathVerify]["post"].Responses["200"].Content["application/json"].Schema.OneOf) != 2 {
+		t.Errorf("OpenAPI: %v %+v", err, doc.Paths[wire.PathVerify])
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
-	"github.com/yinxin-gov/yinxin/signer/verify"
+	"github.com/yinxin-gov/yinxin/signer/report"
 )
 
 type handlers struct{ cfg Config }
@@ -44,16 +44,31 @@ func (h *handlers) enrol(ctx context.Context, in *body[wire.EnrolRequest]) (*bod
 	return &body[wire.EnrolAnswer]{ans}, nil
 }
 
-type rawBody struct {
+type verifyInput struct {
+	Report  string `query:"report" enum:"simple,detailed,diagnostic" doc:"a report of this level instead of the judgement"`
 	RawBody []byte `contentType:"application/octet-stream"`
 }
 
-func (h *handlers) verify(ctx context.Context, in *rawBody) (*body[verify.Report], error) {
-	rep, err := h.cfg.Verify(ctx, in.RawBody)
+// verify is open to everybody. Who put a seal on, and who approved it, is told to
+// enrolled systems only.
+func (h *handlers) verify(ctx context.Context, in *verifyInput) (*body[any], error) {
+	if in.Report == "" {
+		rep, err := h.cfg.Verify(ctx, in.RawBody)
+		if err != nil {
+			return nil, h.problem(ctx, err)
+		}
+		return &body[any]{rep}, nil
+	}
+	_, err := h.peer(ctx)
+	known := err == nil
+	if !known && !errors.Is(err, ErrNoPeer) && !errors.Is(err, ErrPeer) {
+		return nil, h.problem(ctx, err)
+	}
+	rep, err := h.cfg.Report(ctx, in.RawBody, report.Level(in.Report), known)
 	if err != nil {
 		return nil, h.problem(ctx, err)
 	}
-	return &body[verify.Report]{rep}, nil
+	return &body[any]{rep}, nil
 }
 
 func (h *handlers) send(ctx context.Context, in *body[wire.SendRequest]) (*body[wire.Transfer], error) {

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -21,6 +22,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer/report"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
@@ -60,6 +62,9 @@ func newHouse(t *testing.T) *house {
 				h.verify(d)
 			}
 			return verify.Report{Verdict: verify.Valid}, h.err
+		},
+		Report: func(_ context.Context, _ []byte, l report.Level, known bool) (report.Report, error) {
+			return report.Report{Schema: report.Schema, Level: l, Nature: fmt.Sprint(known)}, h.err
 		},
 		Status:  func(context.Context) wire.Status { return wire.Status{Name: "样例", Healthy: true} },
 		Anchors: wire.Anchors{SM2RootSM3: "ab"},

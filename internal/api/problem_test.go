@@ -50,7 +50,7 @@ func sentinels() map[string]struct {
 		"ca.ErrRevoked": {ca.ErrRevoked, ""}, "ca.ErrSelf": {ca.ErrSelf, ""}, "ca.ErrInvalid": {ca.ErrInvalid, ""},
 		"verify.ErrNotDocument": {verify.ErrNotDocument, "document.unreadable"}, "verify.ErrLimit": {verify.ErrLimit, "document.limit"},
 		"verify.ErrNoContent": {verify.ErrNoContent, "document.detached"}, "verify.ErrContent": {verify.ErrContent, ""}, "verify.ErrExtract": {verify.ErrExtract, ""},
-		"verify.ErrNoAnchor":  {verify.ErrNoAnchor, ""},
+		"verify.ErrNoAnchor": {verify.ErrNoAnchor, ""}, "verify.ErrAccreditation": {verify.ErrAccreditation, ""},
 		"sharing.ErrLowered":  {sharing.ErrLowered, "holding.label"},
 		"grading.ErrHoldings": {grading.ErrBelowHoldings, "holding.grade"},
 		"ledger.ErrClosed":    {ledger.ErrClosed, "ledger.closed"},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/emmansun/gmsm/sm3"
 	"github.com/emmansun/gmsm/smx509"
@@ -27,6 +28,8 @@ const (
 	fileMakerCert    = "seal-maker.crt"
 	fileStampSM2     = "tsa-sm2.crt"
 	fileStampECDSA   = "tsa-ecdsa.crt"
+
+	fileAccreditation = "accreditation.yaml" // beside copies of the anchors
 )
 
 // anchors are the certificates of the house. Roots and services are files, not
@@ -96,6 +99,18 @@ func (a *anchors) loadServices(dir string) (err error) {
 	return err
 }
 
+// trust is the house's own SM2 track: authorities of its own, which no licence
+// makes accredited ones (商用密码管理条例 art. 24, 30).
+func (a anchors) trust() (*verify.Trust, error) {
+	t := verify.NewTrust(a.sm2Root.Raw, a.sm2Issuing.Raw)
+	for _, der := range t.Anchors() {
+		if err := t.Accredit(der, verify.Accreditation{Internal: true}); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
 // SM3Hex is the fingerprint of a certificate or file: SM3, lower-case hex.
 func SM3Hex(b []byte) string {
 	sum := sm3.Sum(b)
@@ -118,7 +133,8 @@ func (h *House) Trust() *verify.Trust { return h.trust }
 // LedgerCertificate is the certificate of the checkpoint signer, DER.
 func (h *House) LedgerCertificate() []byte { return h.anchors.ledger }
 
-// CopyAnchors writes the public certificates into a folder of somebody else.
+// CopyAnchors writes the public certificates into a folder of somebody else, and
+// what they are.
 func (h *House) CopyAnchors(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("app: copy anchors: %w", err)
@@ -132,5 +148,11 @@ func (h *House) CopyAnchors(dir string) error {
 			return err
 		}
 	}
-	return nil
+	// Whoever verifies with this folder reads that these are no accredited
+	// services, instead of nothing.
+	var say strings.Builder
+	for _, c := range []*smx509.Certificate{h.anchors.sm2Root, h.anchors.sm2Issuing} {
+		fmt.Fprintf(&say, "- {certificate: %s, internal: true}\n", SM3Hex(c.Raw))
+	}
+	return writeAtomic(filepath.Join(dir, fileAccreditation), []byte(say.String()), 0o644)
 }

@@ -113,7 +113,9 @@ func open(ctx context.Context, cfg Config, cu *custody) (_ *House, err error) {
 	if err = h.anchors.loadServices(cfg.Dir); err != nil {
 		return nil, err
 	}
-	h.trust = verify.NewTrust(h.anchors.sm2Root.Raw, h.anchors.sm2Issuing.Raw)
+	if h.trust, err = h.anchors.trust(); err != nil {
+		return nil, err
+	}
 	if err = h.openBase(ctx); err != nil {
 		return nil, err
 	}

@@ -122,7 +122,7 @@ func (h *House) handler() (http.Handler, error) {
 	r.Use(api.Identify(newID), recoverer(h.cfg.Log))
 	err := api.Mount(r, api.Config{
 		Exchange: h.Exchange, Enroller: h, Ledger: h, Peers: h.peers(), Verify: h.Verify, Status: h.Status,
-		Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log, Version: Version,
+		Report: h.reportData, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log, Version: Version,
 	})
 	if err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func (h *House) handler() (http.Handler, error) {
 	h.mountStatus(r)
 	h.mountStamps(r)
 	err = console.Mount(r, console.Config{
-		Door: door{h}, Status: h.Status, Head: h.ledgerPage, Verify: h.Verify, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log,
+		Door: door{h}, Status: h.Status, Head: h.ledgerPage, Verify: h.Verify, Report: h.reportPage, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log,
 	})
 	return r, err
 }
@@ -196,5 +196,9 @@ func recoverer(log *slog.Logger) func(http.Handler) http.Handler {
 
 // Verify checks a document against the house's own anchors and registry.
 func (h *House) Verify(ctx context.Context, document []byte) (verify.Report, error) {
-	return verify.Document(ctx, document, verify.Options{Trust: h.trust, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors.sm2Issuing}})
+	return verify.Document(ctx, document, h.verifyOptions())
+}
+
+func (h *House) verifyOptions() verify.Options {
+	return verify.Options{Trust: h.trust, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors.sm2Issuing}}
 }

@@ -12,6 +12,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
 // chromium is a real browser: only it knows what the policy forbids.
@@ -83,6 +86,18 @@ func TestBrowser_NoPolicyViolation(t *testing.T) {
 			r = httptest.NewRequestWithContext(r.Context(), http.MethodPost, r.URL.Path, body)
 			r.Header.Set("Content-Type", mediaType)
 			session(r)
+		case "notice": // with pages that are drawn
+			h := newHouse(t)
+			h.report = verify.Report{Format: "ofd", Verdict: verify.Indeterminate, Integrity: verify.Unsigned, Signatures: []verify.Signature{}}
+			doc, err := ofd.NewNotice(ofd.Notice{Title: "通知", Issuer: "样例区民政局", Body: []string{"特此通知。"}, Date: at})
+			if err != nil {
+				t.Error(err)
+			}
+			body, mediaType := form("document", "a.ofd", doc)
+			r = httptest.NewRequestWithContext(r.Context(), http.MethodPost, r.URL.Path, body)
+			r.Header.Set("Content-Type", mediaType)
+			h.router.ServeHTTP(w, r)
+			return
 		case "pin":
 			r = httptest.NewRequestWithContext(r.Context(), http.MethodPost, r.URL.Path, strings.NewReader("secret="+newSecret))
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -107,6 +122,9 @@ func TestBrowser_NoPolicyViolation(t *testing.T) {
 		"ledger": {"/console/ledger?as=person", []string{"yangli/ledger"}},
 		"verify": {"/console/verify?as=person", []string{"核验文件"}},
 		"report": {"/console/verify?as=upload", []string{"已被改动"}},
+		"print":  {"/console/verify/page?as=upload", []string{"可靠性", "专有"}},
+		"pages":  {"/console/verify?as=notice", []string{`src="data:image/svg+xml;base64,`}},
+		"paper":  {"/console/verify/page?as=notice", []string{`src="data:image/svg+xml;base64,`}},
 		"enter":  {"/console/enter#" + goodSecret, []string{"一次性链接口令"}},
 		"pin":    {"/console/enter?as=pin", []string{"再次输入 PIN"}},
 	} {

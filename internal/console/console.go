@@ -26,15 +26,16 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer/report"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
 //go:embed pages/*.html assets/*
 var files embed.FS
 
-// policy is the Content-Security-Policy of every page: nothing inline, nothing
-// from elsewhere.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; require-trusted-types-for 'script'"
+// policy is the Content-Security-Policy of every page but the printable report:
+// nothing inline, nothing from elsewhere. Pictures of pages are data.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; require-trusted-types-for 'script'"
 
 // Head is what the ledger page shows.
 type Head struct {
@@ -60,8 +61,11 @@ type Config struct {
 	Door   Door
 	Status func(ctx context.Context) wire.Status
 	// Head records that it was read, or returns ErrForbidden.
-	Head    func(ctx context.Context, person Person) (Head, error)
-	Verify  func(ctx context.Context, document []byte) (verify.Report, error)
+	Head   func(ctx context.Context, person Person) (Head, error)
+	Verify func(ctx context.Context, document []byte) (verify.Report, error)
+	// Report reports on a document and returns the judgement too; known: the caller
+	// is signed in.
+	Report  func(ctx context.Context, name string, document []byte, known bool) (report.Report, verify.Report, error)
 	Anchors wire.Anchors
 	Words   *text.Catalogue
 	Log     *slog.Logger
@@ -70,6 +74,7 @@ type Config struct {
 type console struct {
 	cfg     Config
 	pages   map[string]*template.Template
+	printer *report.Printer
 	uploads chan struct{} // slots: each upload stands in memory as a whole
 }
 
@@ -78,11 +83,15 @@ const maxUploads = 4
 
 // Mount adds the console's routes to r.
 func Mount(r chi.Router, cfg Config) error {
-	if cfg.Door == nil || cfg.Status == nil || cfg.Head == nil || cfg.Verify == nil || cfg.Words == nil || cfg.Log == nil {
+	if cfg.Door == nil || cfg.Status == nil || cfg.Head == nil || cfg.Verify == nil || cfg.Report == nil || cfg.Words == nil || cfg.Log == nil {
 		return errors.New("console: every field of the configuration is required")
 	}
 	c := &console{cfg: cfg, uploads: make(chan struct{}, maxUploads)}
 	if err := c.parse(); err != nil {
+		return err
+	}
+	var err error
+	if c.printer, err = report.NewPrinter(cfg.Words); err != nil {
 		return err
 	}
 	assets, err := fs.Sub(files, "assets")
@@ -100,6 +109,7 @@ func Mount(r chi.Router, cfg Config) error {
 		r.Get("/console/ledger", c.signedIn(c.ledger))
 		r.Get("/console/verify", c.verifyForm)
 		r.Post("/console/verify", c.verifyDocument)
+		r.Post("/console/verify/page", c.verifyPage)
 		r.Get("/console/enter", c.enterForm)
 		r.Post("/console/enter", c.enter)
 		r.Post("/console/leave", c.leave)

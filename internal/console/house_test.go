@@ -17,6 +17,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer/report"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
@@ -37,6 +38,7 @@ type house struct {
 	err    error
 	report verify.Report
 	got    []byte
+	known  bool
 	left   bool
 	person Person
 	router *chi.Mux
@@ -66,6 +68,16 @@ func newHouse(t *testing.T) *house {
 		Verify: func(_ context.Context, d []byte) (verify.Report, error) {
 			h.got = d
 			return h.report, h.err
+		},
+		Report: func(ctx context.Context, name string, d []byte, known bool) (report.Report, verify.Report, error) {
+			h.got, h.known = d, known
+			if h.err != nil {
+				return report.Report{}, verify.Report{}, h.err
+			}
+			judged := h.report
+			judged.File = name
+			r, err := report.Make(ctx, report.Input{Judged: judged, Document: bytes.NewReader(d), Size: int64(len(d)), MadeAt: at, JudgedAt: at, Version: "0.1.0"})
+			return r, judged, err
 		},
 		Anchors: wire.Anchors{SM2RootSM3: strings.Repeat("01", 32), ECDSARootSM3: strings.Repeat("ef", 32), AccessWarning: "仅供技术核验"},
 	})

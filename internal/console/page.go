@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer/report"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
@@ -30,7 +29,7 @@ type view struct {
 	Anchors wire.Anchors
 	Head    Head
 	Report  *verify.Report
-	Pages   []picture // of the verified document
+	Pages   []report.Picture // of the verified document
 	Error   *text.Text
 	NeedPIN bool
 	Secret  string
@@ -42,7 +41,7 @@ func (c *console) parse() error {
 		"clock":  clock,
 		"moment": moment,
 		"mark":   mark,
-		"plain":  plain,
+		"plain":  text.Plain,
 	}
 	c.pages = map[string]*template.Template{}
 	for _, name := range []string{pageStatus, pageVerify, pageLedger, pageEnter} {
@@ -68,7 +67,7 @@ func clock(t time.Time) string {
 func moment(s string) string {
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		return plain(s)
+		return text.Plain(s)
 	}
 	return clock(t)
 }
@@ -84,16 +83,6 @@ func mark(result any) string {
 		return "–"
 	}
 	return "?"
-}
-
-// plain keeps foreign text from hiding or turning around what stands beside it.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, s)
 }
 
 // render sends a page once all of it could be made.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -88,5 +89,43 @@ func TestVerify_Refusals(t *testing.T) {
 	body, mediaType := form("document", "a.ofd", make([]byte, maxUpload))
 	if w := h.do("POST", "/console/verify", body, func(r *http.Request) { r.Header.Set("Content-Type", mediaType) }); w.Code != 200 {
 		t.Errorf("a document of exactly the limit: %d", w.Code)
+	}
+}
+
+// The printable report is a page of its own under a policy of its own; only a
+// person who is signed in is told what the house's records say.
+func TestVerifyPage(t *testing.T) {
+	h := newHouse(t)
+	h.report = sampleReport()
+	get := func(path string, edit ...func(*http.Request)) *httptest.ResponseRecorder {
+		body, mediaType := form("document", "通知\u202e.ofd", []byte("bytes"))
+		r := httptest.NewRequest("POST", "https://localhost:8443"+path, body)
+		r.Header.Set("Content-Type", mediaType)
+		for _, e := range edit {
+			e(r)
+		}
+		w := httptest.NewRecorder()
+		h.router.ServeHTTP(w, r)
+		return w
+	}
+	w := get("/console/verify/page")
+	if w.Code != 200 || string(h.got) != "bytes" || h.known {
+		t.Fatalf("%d, reported %q, known %t", w.Code, h.got, h.known)
+	}
+	contains(t, w.Body.String(), `lang="zh-CN"`, "电子印章与签名核验报告", "✗ 无效", "专有", "软件不能证明的事项", "不是司法鉴定意见", "样例区民政局")
+	csp := w.Header().Get("Content-Security-Policy")
+	if !strings.HasPrefix(csp, "default-src 'none'; style-src 'sha256-") || !strings.Contains(csp, "frame-ancestors 'none'") || strings.Contains(csp, "script-src") ||
+		w.Header().Get("Cache-Control") != "no-store" || strings.Contains(w.Body.String(), "\u202e") {
+		t.Errorf("headers %v", w.Header())
+	}
+	if w = get("/console/verify/page?lang=en", session); !h.known || !strings.Contains(w.Body.String(), "Conditions of art. 13") {
+		t.Errorf("signed in: known %t, %s", h.known, w.Body)
+	}
+	if w = get("/console/verify/page", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }); w.Code != 403 {
+		t.Errorf("from another site: %d", w.Code)
+	}
+	h.err = fmt.Errorf("%s: %w", inside, verify.ErrNotDocument)
+	if w = get("/console/verify/page"); w.Code != 422 || w.Header().Get("Content-Security-Policy") != policy || strings.Contains(w.Body.String(), inside) {
+		t.Errorf("no document: %d %v", w.Code, w.Header())
 	}
 }

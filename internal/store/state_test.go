@@ -175,6 +175,13 @@ func TestSealAndUseStates(t *testing.T) {
 		if err != nil || got.Document != "ab" || got.Sealed != "ee" || got.SealedAt != kept(5) {
 			t.Fatalf("%+v, %v", got, err)
 		}
+		if made, err := r.Seals.UseSealedAs(bg, "ee"); err != nil || made.ID != "u1" {
+			t.Fatalf("%+v, %v", made, err)
+		}
+		for _, not := range []string{"ab", "", "another"} { // what it was put on, what never was
+			_, err = r.Seals.UseSealedAs(bg, not)
+			wantErr(t, err, signer.ErrNotFound)
+		}
 		_, err = r.Seals.MoveUse(bg, use("ghost"), signer.UseRequested, event("use", "ghost"))
 		wantErr(t, err, signer.ErrNotFound)
 	})

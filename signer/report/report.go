@@ -29,6 +29,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/emmansun/gmsm/sm3"
@@ -153,7 +154,7 @@ func Make(ctx context.Context, in Input) (Report, error) {
 	if in.Level == "" {
 		in.Level = Detailed
 	}
-	sum, err := digest(in.Document, in.Size)
+	sum, err := SM3(in.Document, in.Size)
 	if err != nil {
 		return Report{}, fmt.Errorf("report: reading the document: %w", err)
 	}
@@ -177,13 +178,16 @@ func Make(ctx context.Context, in Input) (Report, error) {
 			return Report{}, err
 		}
 	}
-	return r.at(in.Level), nil
+	return r.At(in.Level), nil
 }
 
-// at leaves out what a level does not show.
-func (r Report) at(l Level) Report {
+// At leaves out what a lower level does not show; the report itself stays.
+func (r Report) At(l Level) Report {
+	if r.Level = l; l != Diagnostic {
+		r.Replay = nil
+	}
 	if l == Simple {
-		r.Detail = nil
+		r.Detail, r.Signatures = nil, slices.Clone(r.Signatures)
 		for i := range r.Signatures {
 			r.Signatures[i].Detail = nil
 		}
@@ -244,7 +248,8 @@ const (
 	LimitFinding  = "finding"  // technical evidence, not a court finding
 )
 
-func digest(r io.ReaderAt, size int64) (string, error) {
+// SM3 is the digest by which a report names a document.
+func SM3(r io.ReaderAt, size int64) (string, error) {
 	h := sm3.New()
 	if n, err := io.Copy(h, io.NewSectionReader(r, 0, size)); err != nil {
 		return "", err

@@ -125,3 +125,28 @@ func TestSelfTest(t *testing.T) {
 		t.Errorf("a verifier that accepts everything: %+v", o)
 	}
 }
+
+// FuzzAccreditation: any file is read or refused; what is read is complete.
+func FuzzAccreditation(f *testing.F) {
+	w := newWorld(f)
+	id := fingerprint(w.root.cert.Raw)
+	f.Add([]byte("- {certificate: " + id + ", internal: true}"))
+	f.Add([]byte("- {certificate: " + id + ", service: s, licence: l, url: 'https://a/', valid_from: 2025-01-01, valid_until: 2029-12-31}"))
+	f.Add([]byte(`[{"certificate":"` + id + `"}]`))
+	f.Add([]byte("a: &a [*a]"))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if err := os.WriteFile(filepath.Join(dir, "accreditation.yaml"), raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		trust := NewTrust(w.root.cert.Raw)
+		if err := trust.readAccreditation(dir); err != nil {
+			return
+		}
+		for _, l := range trust.Licences(w.root.cert.Raw) {
+			if !l.Internal && (l.check() != nil || l.Licence == "") {
+				t.Errorf("%+v", l)
+			}
+		}
+	})
+}
