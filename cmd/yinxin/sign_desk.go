@@ -91,7 +91,11 @@ func (d *signingDesk) sign(ctx context.Context, in input, out string) (signResul
 	}
 	var known *exitError
 	if err != nil && !errors.As(err, &known) {
-		err = fail(fmt.Errorf("%s: %w", in.name, err), signHint(err))
+		hint := signHint(err)
+		if hint == "" {
+			hint = map[bool]string{false: "sign.hint.seal", true: "sign.hint.input"}[d.f.anyFile()]
+		}
+		err = fail(fmt.Errorf("%s: %w", in.name, err), hint)
 	}
 	if err != nil {
 		return signResult{}, err
@@ -156,7 +160,8 @@ func sealDocument(ctx context.Context, doc []byte, job signer.Job, key crypto.Si
 	return p.Sign(ctx, key)
 }
 
-// signHint says what to do about an error of signing.
+// signHint says what to do about an outcome of signing; empty for what has no
+// name.
 func signHint(err error) string {
 	for _, h := range []struct {
 		err  error
@@ -170,5 +175,5 @@ func signHint(err error) string {
 			return h.hint
 		}
 	}
-	return "sign.hint.seal"
+	return ""
 }
