@@ -12,18 +12,16 @@ import (
 
 // readFile reads a regular file up to a limit.
 func readFile(name string, limit int64) ([]byte, error) {
-	f, err := os.Open(name)
+	f, _, err := openRegular(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a regular file", name)
-	}
+	return readOpen(f, name, limit)
+}
+
+// readOpen reads a file that is open, up to a limit.
+func readOpen(f io.Reader, name string, limit int64) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, err
@@ -32,6 +30,22 @@ func readFile(name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s: more than %d bytes", name, limit)
 	}
 	return b, nil
+}
+
+// openRegular opens a regular file and says how large it is.
+func openRegular(name string) (*os.File, int64, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s: not a regular file", name)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, info.Size(), nil
 }
 
 // private refuses a secret that others may read.
@@ -67,9 +81,18 @@ func writeWhole(name string, data []byte, force bool) error {
 	return writeMode(name, data, 0o644, force)
 }
 
-// writeMode writes a file beside its place and moves it there when it is
-// complete and on the disk. It is private until then.
-func writeMode(name string, data []byte, mode fs.FileMode, force bool) (err error) {
+// writeMode is writeWhole with other permissions.
+func writeMode(name string, data []byte, mode fs.FileMode, force bool) error {
+	return writeBy(name, mode, force, func(f *os.File) error {
+		_, err := f.Write(data)
+		return err
+	})
+}
+
+// writeBy lets fill write a file beside its place and moves it there when it is
+// complete and on the disk; whatever fill refuses is never seen. It is private
+// until then.
+func writeBy(name string, mode fs.FileMode, force bool, fill func(*os.File) error) (err error) {
 	if err := free(name, force); err != nil {
 		return err
 	}
@@ -82,8 +105,7 @@ func writeMode(name string, data []byte, mode fs.FileMode, force bool) (err erro
 			err = errors.Join(err, os.Remove(tmp.Name()))
 		}
 	}()
-	_, err = tmp.Write(data)
-	if err == nil {
+	if err = fill(tmp); err == nil {
 		err = tmp.Chmod(mode)
 	}
 	if err == nil {

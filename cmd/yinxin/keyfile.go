@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/emmansun/gmsm/pkcs8"
 	"github.com/emmansun/gmsm/sm2"
@@ -40,8 +40,8 @@ var (
 	errPassword = errors.New("the key file does not open")
 )
 
-// openKey opens an SM2 key in an encrypted PKCS#8 file, as gmsm and OpenSSL
-// write it. A key in clear is refused: it should not exist.
+// openKey opens an SM2 or P-256 key in an encrypted PKCS#8 file, as gmsm and
+// OpenSSL write it. A key in clear is refused: it should not exist.
 func openKey(name, passphraseFile string) (key crypto.Signer, err error) {
 	if err := private(name); err != nil {
 		return nil, fail(err, "sign.hint.key")
@@ -73,11 +73,15 @@ func openKey(name, passphraseFile string) (key crypto.Signer, err error) {
 	if err != nil {
 		return nil, fail(fmt.Errorf("%s: %w", name, errPassword), "sign.hint.passphrase")
 	}
-	priv, ok := k.(*sm2.PrivateKey)
-	if !ok {
-		return nil, fail(fmt.Errorf("%s: %w: not an SM2 key", name, errKeyFile), "sign.hint.key")
+	switch k := k.(type) {
+	case *sm2.PrivateKey:
+		return k, nil
+	case *ecdsa.PrivateKey:
+		if k.Curve == elliptic.P256() {
+			return k, nil
+		}
 	}
-	return priv, nil
+	return nil, fail(fmt.Errorf("%s: %w: neither an SM2 nor a P-256 key", name, errKeyFile), "sign.hint.key")
 }
 
 // checkDerivation bounds what opening the file costs, before it is paid.
@@ -162,18 +166,45 @@ func signerCertificate(name string, e *seal.Seal, pub crypto.PublicKey) ([]byte,
 		}
 		return nil, fail(errors.New("no certificate of the key in the seal's list"), "sign.hint.cert")
 	}
-	b, err := readFile(name, maxCertificate)
+	list, err := readCertificates(name)
+	if err != nil {
+		return nil, err
+	}
+	return list[0], nil
+}
+
+// readCertificates reads those of a file: one in DER, or one or more in PEM.
+func readCertificates(name string) ([][]byte, error) {
+	b, err := readFile(name, maxCertFile)
 	if err != nil {
 		return nil, fail(err, "sign.hint.input")
 	}
-	if block, _ := pem.Decode(b); block != nil {
-		if !strings.HasSuffix(block.Type, "CERTIFICATE") {
-			return nil, fail(fmt.Errorf("%s: PEM block %q is no certificate", name, block.Type), "sign.hint.cert")
+	list, err := certificatesIn(name, b)
+	if err != nil {
+		return nil, err
+	}
+	for _, der := range list {
+		if _, err := smx509.ParseCertificate(der); err != nil {
+			return nil, fail(fmt.Errorf("%s: %w", name, err), "sign.hint.cert")
 		}
-		b = block.Bytes
 	}
-	if _, err := smx509.ParseCertificate(b); err != nil {
-		return nil, fail(fmt.Errorf("%s: %w", name, err), "sign.hint.cert")
+	return list, nil
+}
+
+// readChain reads the authorities that a signature shall carry along; the
+// signer's own certificate may stand among them.
+func readChain(name string, own []byte) (chain [][]byte, err error) {
+	if name == "" {
+		return nil, nil
 	}
-	return b, nil
+	list, err := readCertificates(name)
+	if err != nil {
+		return nil, err
+	}
+	for _, der := range list {
+		if !bytes.Equal(der, own) {
+			chain = append(chain, der)
+		}
+	}
+	return chain, nil
 }

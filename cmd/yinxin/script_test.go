@@ -31,6 +31,6 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		// Samples that scripts share. Cheap: some milliseconds a script.
 		Setup: func(env *testscript.Env) error { return errors.Join(ledgerSample(env), notices(env)) },
-		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "edit": edit, "taken": taken, "freeport": freeport, "answers": answers, "sigterm": sigterm, "sqlite": sqlite},
+		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "edit": edit, "taken": taken, "freeport": freeport, "answers": answers, "sigterm": sigterm, "sqlite": sqlite, "papers": papers, "replace": replace},
 	})
 }

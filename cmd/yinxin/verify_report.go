@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer/report"
-	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
 // maxPictured bounds the document whose pages are drawn on a printable page; a
@@ -22,13 +20,12 @@ type reporting struct {
 	level string // of the report on stdout; "": none
 	page  string // file of the printable page; "": none
 	lang  string
-	force bool
 }
 
 func (q reporting) wanted() bool { return q.level != "" || q.page != "" }
 
 // check refuses a mistake before a long verification.
-func (q reporting) check() error {
+func (q reporting) check(force bool) error {
 	if _, ok := report.ParseLevel(q.level); q.level != "" && !ok {
 		return fail(fmt.Errorf("--report %q", q.level), "verify.hint.report")
 	}
@@ -38,7 +35,7 @@ func (q reporting) check() error {
 	if q.page == "" {
 		return nil
 	}
-	if err := free(q.page, q.force); err != nil {
+	if err := free(q.page, force); err != nil {
 		return fail(err, "verify.hint.page")
 	}
 	return nil
@@ -47,19 +44,9 @@ func (q reporting) check() error {
 // errMoved: the SM3 of one document and the verdict on another make no report.
 var errMoved = errors.New("the file changed while it was verified")
 
-// judgedFile is a document and what was found, for a report.
-type judgedFile struct {
-	*os.File
-	size  int64
-	sm3   string // before it was judged; "": no report is wanted
-	rep   verify.Report
-	trust *verify.Trust
-	at    time.Time
-}
-
 // report makes the report of a judgement and writes the page, if asked for.
 // Offline nobody knows more than the document: there is no evidence from outside.
-func (u *ui) report(ctx context.Context, f judgedFile, q reporting) (report.Report, error) {
+func (u *ui) report(ctx context.Context, f judgedFile, q verifyFlags) (report.Report, error) {
 	level, _ := report.ParseLevel(q.level)
 	in := report.Input{
 		Judged: f.rep, Document: f, Size: f.size, Trust: f.trust, JudgedAt: f.at, MadeAt: time.Now(), Version: version, Level: level,
@@ -82,7 +69,7 @@ func (u *ui) report(ctx context.Context, f judgedFile, q reporting) (report.Repo
 	return r.At(level), nil
 }
 
-func (u *ui) writePage(ctx context.Context, f judgedFile, r report.Report, q reporting) error {
+func (u *ui) writePage(ctx context.Context, f judgedFile, r report.Report, q verifyFlags) error {
 	printer, err := report.NewPrinter(u.words)
 	if err != nil {
 		return err

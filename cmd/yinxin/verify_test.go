@@ -28,7 +28,7 @@ func TestVerifyWordsAreComplete(t *testing.T) {
 		"verify.verdict.":   {string(verify.Valid), string(verify.Invalid), string(verify.Indeterminate)},
 		"verify.integrity.": {string(verify.Intact), string(verify.Partial), string(verify.Altered), string(verify.Unsigned)},
 		"verify.result.":    {string(verify.Pass), string(verify.Fail), string(verify.CannotTell), string(verify.Skipped)},
-		"verify.kind.":      {"seal", "sign", "pdf"},
+		"verify.kind.":      {"seal", "sign", "pdf", "cms"},
 	} {
 		known := map[string]bool{}
 		for _, c := range codes {

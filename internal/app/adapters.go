@@ -157,6 +157,9 @@ func (s sealed) CheckSealed(ctx context.Context, document []byte) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", exchange.ErrDocument, err)
 	}
+	if rep.Format == "cms" { // a signed file of any kind is no official document, whoever signed it
+		return fmt.Errorf("%w: a CMS signature, not a sealed document", exchange.ErrDocument)
+	}
 	if rep.Verdict != verify.Valid {
 		return fmt.Errorf("%w: verdict %s, integrity %s", exchange.ErrDocument, rep.Verdict, rep.Integrity)
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/emmansun/gmsm/sm3"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/yinxin-gov/yinxin/signer/cms/signeddata"
 )
 
 // Message is a SignedData with one signer taken apart and not verified: for
@@ -47,12 +49,8 @@ func Parse(der []byte) (*Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Message{Content: content, Value: info.value}
-	if len(m.Value) == 64 {
-		if err := m.fromRaw(); err != nil {
-			return nil, err
-		}
-	}
+	m := &Message{Content: content}
+	m.Value, m.RawValue = signeddata.SM2Value(info.value)
 	if m.CertDER, err = info.find(certs); err != nil {
 		return nil, err
 	}
@@ -103,27 +101,6 @@ func (m *Message) Verify(pub *ecdsa.PublicKey, content []byte) error {
 	if !sm2.VerifyASN1WithSM2(pub, nil, signed, m.Value) {
 		return ErrSignature
 	}
-	return nil
-}
-
-// fromRaw brings r‖s, which one vendor stores, to DER. DER of two 29-byte
-// numbers has 64 bytes too and stays as it is.
-func (m *Message) fromRaw() error {
-	in := cryptobyte.String(m.Value)
-	var rs cryptobyte.String
-	if in.ReadASN1(&rs, asn1.SEQUENCE) && in.Empty() && rs.SkipASN1(asn1.INTEGER) && rs.SkipASN1(asn1.INTEGER) && rs.Empty() {
-		return nil
-	}
-	var b cryptobyte.Builder
-	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1BigInt(new(big.Int).SetBytes(m.Value[:32]))
-		b.AddASN1BigInt(new(big.Int).SetBytes(m.Value[32:]))
-	})
-	der, err := b.Bytes()
-	if err != nil {
-		return fmt.Errorf("%w: signature value", ErrFormat)
-	}
-	m.Value, m.RawValue = der, true
 	return nil
 }
 

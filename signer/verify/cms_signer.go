@@ -83,7 +83,11 @@ func (c cmsSigner) noteValue(err error) {
 		if err == signeddata.ErrSignature {
 			err = seal.ErrSignature
 		}
-		c.note("signer", seal.Proof{Key: key, Message: signed, Value: c.m.Value}, err)
+		value, raw := signeddata.SM2Value(c.m.Value)
+		if raw {
+			c.warn("ses."+seal.WarnRawSignature, c.sig.ValuePath)
+		}
+		c.note("signer", seal.Proof{Key: key, Message: signed, Value: value}, err)
 	}
 }
 

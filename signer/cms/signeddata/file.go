@@ -191,7 +191,10 @@ func (f *File) readSignedData(c *cursor, body element, ber bool) error {
 		if err != nil {
 			return err
 		}
-		if f.content, err = c.readContent(explicit.end, ber); err != nil {
+		if f.content, err = c.readContent(explicit.end, ber); errors.Is(err, ErrFormat) && !f.Plain() {
+			// PKCS#7 knew contents that are no string (RFC 2315, 7).
+			return fmt.Errorf("%w: content of type %v", ErrUnsupported, f.Type)
+		} else if err != nil {
 			return err
 		}
 		if err := c.leave(explicit); err != nil {

@@ -4,15 +4,19 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/rand"
+	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"io"
+	"math/big"
 	"strings"
 	"testing"
 
 	"github.com/emmansun/gmsm/pkcs7"
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/yinxin-gov/yinxin/signer/cms/signeddata"
 )
@@ -152,6 +156,54 @@ func TestGMSMBothWaysGBT35275(t *testing.T) {
 	}
 }
 
+// rawKey signs as one vendor does: r‖s in 64 bytes.
+type rawKey struct{ crypto.Signer }
+
+func (k rawKey) Sign(r io.Reader, b []byte, o crypto.SignerOpts) ([]byte, error) {
+	der, err := k.Signer.Sign(r, b, o)
+	if err != nil {
+		return nil, err
+	}
+	var v struct{ R, S *big.Int }
+	if _, err := asn1.Unmarshal(der, &v); err != nil {
+		return nil, err
+	}
+	out := make([]byte, 64)
+	v.R.FillBytes(out[:32])
+	v.S.FillBytes(out[32:])
+	return out, nil
+}
+
+// A value of 64 bytes r‖s is read and never written (GB/T 35276 wants DER).
+func TestRawValueIsReadGBT35276(t *testing.T) {
+	key, der := signer(t, true)
+	cert, err := smx509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sd, err := pkcs7.NewSMSignedData([]byte("x"))
+	if err == nil {
+		err = sd.AddSigner(cert, rawKey{key}, pkcs7.SignerInfoConfig{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	msg, err := sd.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := judged(t, msg, nil); len(got) != 1 || got[0] != nil {
+		t.Errorf("%v", got)
+	}
+	f, err := openBytes(msg)
+	if err != nil || len(f.Signers[0].Value) != 64 {
+		t.Errorf("the value is not raw: %v", err)
+	}
+	if _, err := signeddata.Sign(signeddata.Spec{Content: []byte("x"), CertDER: der, Time: now}, rawKey{key}); !errors.Is(err, signeddata.ErrSignature) {
+		t.Errorf("written: %v", err)
+	}
+}
+
 // A signature over attributes is none over a content that reads like them
 // (RFC 5652, 5.4; GB/T 35275, 8.1), whatever the size of the content says.
 func TestAttributesAreNoContentRFC5652(t *testing.T) {
@@ -197,6 +249,10 @@ func TestOpenBERX690(t *testing.T) {
 	content := bytes.Repeat([]byte("0123456789"), 1000)
 	der := around(t, false, content)
 	tail := der[bytes.Index(der, content)+len(content):]
+	var certs, rest cryptobyte.String = nil, tail
+	if !rest.ReadASN1(&certs, cbasn1.Tag(0).ContextSpecific().Constructed()) {
+		t.Fatal("no certificates")
+	}
 	pieces := func(n int) []byte {
 		var out []byte
 		for rest := content; len(rest) > 0; {
@@ -221,6 +277,8 @@ func TestOpenBERX690(t *testing.T) {
 		"empty pieces":   build(indefinite(0xa0, indefinite(0x24, tlv(4, nil), pieces(777), tlv(4, nil)))),
 		"definite whole": build(indefinite(0xa0, tlv(0x24, pieces(1000)))),
 		"one string":     build(tlv(0xa0, tlv(4, content))),
+		"certificates": indefinite(0x30, oid, indefinite(0xa0, indefinite(0x30, version, indefinite(0x30, data, tlv(0xa0, tlv(4, content))),
+			indefinite(0xa0, certs), tail[len(tail)-len(rest):]))),
 	} {
 		if got := judged(t, msg, nil); len(got) != 1 || got[0] != nil {
 			t.Errorf("%s: %v", name, got)
@@ -260,6 +318,12 @@ func TestOpenBERX690(t *testing.T) {
 		if f, err := openBytes(msg); !errors.Is(err, signeddata.ErrFormat) {
 			t.Errorf("%s: %+v %v", name, f, err)
 		}
+	}
+	// A content that is a structure of its own (RFC 2315, 7) is not malformed.
+	other := append(bytes.Clone(data[:10]), 9)
+	signedStructure := indefinite(0x30, oid, indefinite(0xa0, indefinite(0x30, version, indefinite(0x30, other, tlv(0xa0, tlv(0x30, content))), tail)))
+	if _, err := openBytes(signedStructure); !errors.Is(err, signeddata.ErrUnsupported) {
+		t.Errorf("structure: %v", err)
 	}
 }
 

@@ -129,6 +129,9 @@ func check(spec Spec, written framed) error {
 	if spec.NoCerts {
 		m.CertDER = spec.CertDER
 	}
+	if _, raw := SM2Value(m.Value); raw {
+		return fmt.Errorf("%w: the key gave r‖s, not DER", ErrSignature) // read, never written
+	}
 	if !spec.Direct {
 		return m.Verify(spec.Digest)
 	}

@@ -7,6 +7,7 @@ import (
 	encasn1 "encoding/asn1"
 	"fmt"
 	"hash"
+	"math/big"
 
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
@@ -139,7 +140,8 @@ func (m *Message) verifySum(sum []byte) error {
 			if m.Digest.Hash != 0 || !m.signature.Equal(oidSM2Sign) && !m.signature.Equal(oidSM2WithSM3) {
 				return fmt.Errorf("%w: SM2 with %v, %v", ErrUnsupported, m.Digest.OID, m.signature)
 			}
-			ok = sm2.VerifyASN1(key, sum, m.Value)
+			value, _ := SM2Value(m.Value)
+			ok = sm2.VerifyASN1(key, sum, value)
 			break
 		}
 		if m.Digest.Hash == 0 || !m.signature.Equal(m.paired(oidECDSASHA256, oidECDSASHA384, oidECDSASHA512)) {
@@ -170,4 +172,27 @@ func (m *Message) paired(sha256, sha384, sha512 encasn1.ObjectIdentifier) encasn
 		return sha512
 	}
 	return sha256
+}
+
+// SM2Value brings r‖s in 64 bytes, which one vendor stores, to DER, and reports
+// that it did. DER of two 29-byte numbers has 64 bytes too and stays as it is.
+func SM2Value(value []byte) (der []byte, raw bool) {
+	if len(value) != 64 {
+		return value, false
+	}
+	in := cryptobyte.String(value)
+	var rs cryptobyte.String
+	if in.ReadASN1(&rs, asn1.SEQUENCE) && in.Empty() && rs.SkipASN1(asn1.INTEGER) && rs.SkipASN1(asn1.INTEGER) && rs.Empty() {
+		return value, false
+	}
+	var b cryptobyte.Builder
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1BigInt(new(big.Int).SetBytes(value[:32]))
+		b.AddASN1BigInt(new(big.Int).SetBytes(value[32:]))
+	})
+	der, err := b.Bytes()
+	if err != nil {
+		return value, false // a value that fits nothing
+	}
+	return der, true
 }

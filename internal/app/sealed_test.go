@@ -1,0 +1,29 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/yinxin-gov/yinxin/internal/exchange"
+	"github.com/yinxin-gov/yinxin/signer/verify"
+)
+
+// Only a document whose signature stands is sent; a signed file of any kind is
+// none, however valid (X11-19a).
+func TestOnlySealedDocumentsAreSent(t *testing.T) {
+	for name, c := range map[string]struct {
+		rep  verify.Report
+		sent bool
+	}{
+		"sealed OFD":    {verify.Report{Format: "ofd", Verdict: verify.Valid}, true},
+		"altered OFD":   {verify.Report{Format: "ofd", Verdict: verify.Invalid}, false},
+		"unsigned PDF":  {verify.Report{Format: "pdf", Verdict: verify.Indeterminate}, false},
+		"CMS signature": {verify.Report{Format: "cms", Verdict: verify.Valid}, false},
+	} {
+		s := sealed{func(context.Context, []byte) (verify.Report, error) { return c.rep, nil }}
+		if err := s.CheckSealed(context.Background(), nil); (err == nil) != c.sent || err != nil && !errors.Is(err, exchange.ErrDocument) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
