@@ -27,8 +27,8 @@ type counter struct{ n int }
 
 func (c *counter) RecordTimeStamp(context.Context, tsa.Issued) error { c.n++; return nil }
 
-// stamper is a time-stamp service behind HTTP, with its certificate.
-func stamper(t testing.TB, rec tsa.Recorder) (tsa.Client, []byte) {
+// timeService is a time-stamp service, with its certificate.
+func timeService(t testing.TB, rec tsa.Recorder) (*tsa.Service, []byte) {
 	t.Helper()
 	key, err := sm2.GenerateKey(rand.Reader)
 	if err != nil {
@@ -50,6 +50,13 @@ func stamper(t testing.TB, rec tsa.Recorder) (tsa.Client, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s, der
+}
+
+// stamper is one behind HTTP.
+func stamper(t testing.TB, rec tsa.Recorder) (tsa.Client, []byte) {
+	t.Helper()
+	s, der := timeService(t, rec)
 	srv := httptest.NewServer(s)
 	t.Cleanup(srv.Close)
 	d, err := signeddata.DigestFor(der)
