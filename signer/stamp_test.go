@@ -27,8 +27,8 @@ type counter struct{ n int }
 
 func (c *counter) RecordTimeStamp(context.Context, tsa.Issued) error { c.n++; return nil }
 
-// stamper is a time-stamp service behind HTTP, with its certificate.
-func stamper(t testing.TB, rec tsa.Recorder) (tsa.Client, []byte) {
+// timeService is a time-stamp service, with its certificate.
+func timeService(t testing.TB, rec tsa.Recorder) (*tsa.Service, []byte) {
 	t.Helper()
 	key, err := sm2.GenerateKey(rand.Reader)
 	if err != nil {
@@ -50,13 +50,19 @@ func stamper(t testing.TB, rec tsa.Recorder) (tsa.Client, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s, der
+}
+
+// stamper reaches a service through HTTP.
+func stamper(t testing.TB, s *tsa.Service) tsa.Client {
+	t.Helper()
 	srv := httptest.NewServer(s)
 	t.Cleanup(srv.Close)
-	d, err := signeddata.DigestFor(der)
+	d, err := signeddata.DigestOf(asn1.ObjectIdentifier{1, 2, 156, 10197, 1, 401})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tsa.Client{URL: srv.URL, HTTP: srv.Client(), Digest: d}, der
+	return tsa.Client{URL: srv.URL, HTTP: srv.Client(), Digest: d}
 }
 
 // lost is a service that does not answer.
@@ -71,7 +77,8 @@ func TestSealWithTimeStamp(t *testing.T) {
 	h := newHouse(t)
 	e := h.makeSeal(t)
 	rec := &counter{}
-	client, tsaCert := stamper(t, rec)
+	service, tsaCert := timeService(t, rec)
+	client := stamper(t, service)
 	ecKey, ecCert := signerEC(t)
 	seal := func(doc []byte) func(signer.Stamper) ([]byte, error) {
 		return func(s signer.Stamper) ([]byte, error) {
@@ -91,14 +98,16 @@ func TestSealWithTimeStamp(t *testing.T) {
 			return signer.SignPDF(ctx, letter, signer.PDFSignature{CertDER: ecCert, Time: now, Stamper: s}, ecKey)
 		},
 	} {
-		before := rec.n
-		out, err := make(client)
-		if err != nil || rec.n != before+1 {
-			t.Fatalf("%s: %v, %d tokens", name, err, rec.n-before)
-		}
-		rep, err := verify.Document(ctx, out, verify.Options{Trust: trust, Now: func() time.Time { return now.Add(time.Hour) }})
-		if err != nil || rep.Verdict != verify.Valid || rep.Signatures[0].TrustedTime != "2026-06-01T02:00:01Z" {
-			t.Errorf("%s: %+v, %v", name, rep, err)
+		for way, s := range map[string]signer.Stamper{"over HTTP": client, "in process": service} {
+			before := rec.n
+			out, err := make(s)
+			if err != nil || rec.n != before+1 {
+				t.Fatalf("%s, %s: %v, %d tokens", name, way, err, rec.n-before)
+			}
+			rep, err := verify.Document(ctx, out, verify.Options{Trust: trust, Now: func() time.Time { return now.Add(time.Hour) }})
+			if err != nil || rep.Verdict != verify.Valid || rep.Signatures[0].TrustedTime != "2026-06-01T02:00:01Z" {
+				t.Errorf("%s, %s: %+v, %v", name, way, rep, err)
+			}
 		}
 		if out, err := make(lost{}); !errors.Is(err, signer.ErrStamp) || out != nil {
 			t.Errorf("%s: sealed without the time-stamp it should have", name)
