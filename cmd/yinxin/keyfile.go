@@ -162,6 +162,11 @@ func signerCertificate(name string, e *seal.Seal, pub crypto.PublicKey) ([]byte,
 		}
 		return nil, fail(errors.New("no certificate of the key in the seal's list"), "sign.hint.cert")
 	}
+	return readCertificate(name)
+}
+
+// readCertificate reads one certificate, PEM or DER.
+func readCertificate(name string) ([]byte, error) {
 	b, err := readFile(name, maxCertificate)
 	if err != nil {
 		return nil, fail(err, "sign.hint.input")

@@ -135,5 +135,6 @@ func newRoot(u *ui) *cobra.Command {
 	root.AddCommand(newSealCommand(u))
 	root.AddCommand(newAgentCommand(u))
 	root.AddCommand(newDecideCommand(u))
+	root.AddCommand(newArchiveCommand(u))
 	return root
 }

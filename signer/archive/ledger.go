@@ -5,7 +5,6 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/emmansun/gmsm/smx509"
 
@@ -25,10 +24,16 @@ type Evidence struct {
 // Ledger is where evidence is cut from. Open is called twice: the first reading
 // finds under which digest the document was applied for before it was sealed.
 type Ledger struct {
-	Open    func() (ledger.Source, io.Closer, error)
-	Shard   uint32
+	Open    func() (Shard, error)
+	CertDER []byte // of the key that signs checkpoints
+}
+
+// Shard is the entries that a checkpoint covers.
+type Shard struct {
+	Entries ledger.Source
+	Number  uint32
 	Note    []byte
-	CertDER []byte
+	Close   func() error // nil: nothing to close
 }
 
 // Cut writes the entries about a document: whatever names its SM3, or the SM3 that
@@ -43,8 +48,8 @@ func (l Ledger) Cut(sm3 string) (*Evidence, error) {
 		return nil, fmt.Errorf("archive: ledger certificate: %w", ledger.ErrKey)
 	}
 	digests := map[string]bool{sm3: true}
-	err = l.each(func(all ledger.Source) error {
-		return all(func(e ledger.Entry) error {
+	err = l.each(func(s Shard) error {
+		return s.Entries(func(e ledger.Entry) error {
 			if e.Body == nil {
 				return nil
 			}
@@ -60,8 +65,8 @@ func (l Ledger) Cut(sm3 string) (*Evidence, error) {
 	}
 	var out bytes.Buffer
 	n := 0
-	err = l.each(func(all ledger.Source) error {
-		n, err = ledger.Slice(&out, all, l.Shard, l.Note, key, func(e *ledger.Event) bool { return digests[e.Payload] || digests[e.Details[detailBefore]] })
+	err = l.each(func(s Shard) error {
+		n, err = ledger.Slice(&out, s.Entries, s.Number, s.Note, key, func(e *ledger.Event) bool { return digests[e.Payload] || digests[e.Details[detailBefore]] })
 		return err
 	})
 	switch {
@@ -76,15 +81,16 @@ func (l Ledger) Cut(sm3 string) (*Evidence, error) {
 // detailBefore is where the event of sealing names the unsealed document.
 const detailBefore = "document_sm3"
 
-func (l Ledger) each(do func(ledger.Source) error) (err error) {
-	all, end, err := l.Open()
+func (l Ledger) each(do func(Shard) error) error {
+	s, err := l.Open()
 	if err != nil {
 		return err
 	}
-	if end != nil {
-		defer func() { err = errors.Join(err, end.Close()) }()
+	err = do(s)
+	if s.Close != nil {
+		err = errors.Join(err, s.Close())
 	}
-	return do(all)
+	return err
 }
 
 // ledger judges the slice: by a key that an anchor vouches for, and about this

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,7 +51,9 @@ func (w *world) book(events ...ledger.Event) *book {
 
 func (b *book) ledger() archive.Ledger {
 	return archive.Ledger{
-		Open: func() (ledger.Source, io.Closer, error) { return ledger.Stored(bg, b.store, 0, 99), nil, nil }, Note: b.note, CertDER: b.key.cert.Raw,
+		Open: func() (archive.Shard, error) {
+			return archive.Shard{Entries: ledger.Stored(bg, b.store, 0, 99), Note: b.note}, nil
+		}, CertDER: b.key.cert.Raw,
 	}
 }
 

@@ -115,6 +115,9 @@ func Until(ctx context.Context, r io.ReaderAt, size int64, opt Options) (time.Ti
 	if err != nil {
 		return time.Time{}, err
 	}
+	if c.by[fileManifest] == nil {
+		return time.Time{}, ErrNotPackage
+	}
 	over, token := fileSignature, fileStamp
 	for n := 1; c.by[renewalDir(n)+"list.tsr"] != nil; n++ {
 		over, token = renewalDir(n)+"list.json", renewalDir(n)+"list.tsr"
