@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/ecdsa"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
@@ -176,22 +174,19 @@ func (l levels) inclusion(index uint64) ([][]byte, error) {
 	return out, nil
 }
 
-// Exported is the source over an export; its checkpoint, key and shard come
-// with it. It does not verify the export.
-func Exported(r io.Reader) (all Source, shard uint32, note []byte, key *ecdsa.PublicKey, err error) {
+// Exported is the source over an export, with its shard and checkpoint. It verifies
+// nothing, and takes no key from the export: the caller has the one that he trusts.
+func Exported(r io.Reader) (all Source, shard uint32, note []byte, err error) {
 	in := bufio.NewReaderSize(r, maxLine)
 	line, err := readLine(in)
 	if err != nil {
-		return nil, 0, nil, nil, err
+		return nil, 0, nil, err
 	}
 	var m manifest
-	if line == nil || json.Unmarshal(line, &m) != nil || m.Kind != exportKind || m.Version != exportVersion {
-		return nil, 0, nil, nil, fmt.Errorf("%w: no ledger export", ErrExport)
-	}
-	if key, err = ParseKey([]byte(m.Key)); err != nil {
-		return nil, 0, nil, nil, errors.Join(ErrExport, err)
+	if line == nil || unmarshalLine(line, &m) != nil || m.Kind != exportKind || m.Version != exportVersion {
+		return nil, 0, nil, fmt.Errorf("%w: no ledger export", ErrExport)
 	}
 	return func(yield func(Entry) error) error {
 		return walkEntries(in, m.Shard, func(e Entry, _ Header) error { return yield(e) })
-	}, m.Shard, []byte(m.Checkpoint), key, nil
+	}, m.Shard, []byte(m.Checkpoint), nil
 }

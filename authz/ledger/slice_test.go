@@ -17,14 +17,14 @@ import (
 )
 
 // sliceOf cuts some entries out of an export.
-func sliceOf(t testing.TB, export []byte, ids ...string) []byte {
+func sliceOf(t testing.TB, g *golden, ids ...string) []byte {
 	t.Helper()
-	all, shard, note, key, err := ledger.Exported(bytes.NewReader(export))
+	all, shard, note, err := ledger.Exported(bytes.NewReader(g.file()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	n, err := ledger.Slice(&out, all, shard, note, key, func(e *ledger.Event) bool { return slices.Contains(ids, e.ID) })
+	n, err := ledger.Slice(&out, all, shard, note, &g.key.PublicKey, func(e *ledger.Event) bool { return slices.Contains(ids, e.ID) })
 	if err != nil || n != len(ids) {
 		t.Fatalf("%d entries: %v", n, err)
 	}
@@ -34,7 +34,7 @@ func sliceOf(t testing.TB, export []byte, ids ...string) []byte {
 // A slice shows its entries with public keys only, and each of its bytes counts.
 func TestSlice(t *testing.T) {
 	g := newGolden(t)
-	text := sliceOf(t, g.file(), "e-0", "e-5", "e-11")
+	text := sliceOf(t, g, "e-0", "e-5", "e-11")
 	trusted := ledger.Policy{Keys: keysOf(g.key)}
 	rep, events, err := ledger.VerifySlice(bytes.NewReader(text), trusted)
 	if err != nil || rep.Verdict != ledger.Valid || rep.Entries != 3 || len(events) != 3 || events[1].ID != "e-5" || rep.First.After(rep.Last) {
@@ -102,12 +102,12 @@ func TestSliceOfEveryTree(t *testing.T) {
 func TestNoSliceOfABrokenLedger(t *testing.T) {
 	g := newGolden(t)
 	g.entries[3].Header[20] ^= 1
-	all, shard, note, key, err := ledger.Exported(bytes.NewReader(g.file()))
+	all, shard, note, err := ledger.Exported(bytes.NewReader(g.file()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var broken *ledger.CorruptError
-	if _, err := ledger.Slice(&bytes.Buffer{}, all, shard, note, key, func(*ledger.Event) bool { return true }); !errors.As(err, &broken) {
+	if _, err := ledger.Slice(&bytes.Buffer{}, all, shard, note, &g.key.PublicKey, func(*ledger.Event) bool { return true }); !errors.As(err, &broken) {
 		t.Fatal(err)
 	}
 }
@@ -115,7 +115,7 @@ func TestNoSliceOfABrokenLedger(t *testing.T) {
 // FuzzVerifySlice: no bytes make it panic, none but the slice itself are valid.
 func FuzzVerifySlice(f *testing.F) {
 	g := newGolden(f)
-	text := sliceOf(f, g.file(), "e-1", "e-2")
+	text := sliceOf(f, g, "e-1", "e-2")
 	f.Add(text)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		rep, _, err := ledger.VerifySlice(bytes.NewReader(b), ledger.Policy{Keys: keysOf(g.key)})

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/yinxin-gov/yinxin/ca/profile"
+	"github.com/yinxin-gov/yinxin/internal/uscc"
 )
 
 // subjectNoPersonalNumber: no resident identity number (公民身份号码, GB 11643)
@@ -33,7 +34,7 @@ func subjectNoPersonalNumber() Lint {
 // withoutUSCC drops the code of a unit where the profile puts one: some codes
 // are 18 digits long and would look like a person.
 func withoutUSCC(p *profile.Profile, a Attribute) string {
-	if p == nil || len(a.Value) < usccLength || !validUSCC(a.Value[:usccLength]) {
+	if p == nil || len(a.Value) < uscc.Length || !uscc.Valid(a.Value[:uscc.Length]) {
 		return a.Value
 	}
 	inPlace := p.USCC == profile.USCCIdentifier && a.Type.Equal(profile.OrganizationIdentifier()) ||
@@ -41,5 +42,5 @@ func withoutUSCC(p *profile.Profile, a Attribute) string {
 	if !inPlace {
 		return a.Value
 	}
-	return strings.TrimPrefix(a.Value, a.Value[:usccLength])
+	return strings.TrimPrefix(a.Value, a.Value[:uscc.Length])
 }

@@ -166,6 +166,11 @@ func signerCertificate(name string, e *seal.Seal, pub crypto.PublicKey) ([]byte,
 		}
 		return nil, fail(errors.New("no certificate of the key in the seal's list"), "sign.hint.cert")
 	}
+	return readCertificate(name)
+}
+
+// readCertificate reads the one certificate of a file, or the first of several.
+func readCertificate(name string) ([]byte, error) {
 	list, err := readCertificates(name)
 	if err != nil {
 		return nil, err

@@ -136,5 +136,6 @@ func newRoot(u *ui) *cobra.Command {
 	root.AddCommand(newTSCommand(u))
 	root.AddCommand(newAgentCommand(u))
 	root.AddCommand(newDecideCommand(u))
+	root.AddCommand(newArchiveCommand(u))
 	return root
 }

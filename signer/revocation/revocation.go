@@ -149,6 +149,11 @@ func (s *Set) addDER(der []byte) error {
 	return nil
 }
 
+// Join takes what another set has.
+func (s *Set) Join(o *Set) {
+	s.lists, s.answers, s.issuers = append(s.lists, o.lists...), append(s.answers, o.answers...), append(s.issuers, o.issuers...)
+}
+
 // Read takes every .crl, .ocsp, .ors, .pem, .crt, .cer and .der file of a folder.
 func Read(dir string, now func() time.Time) (*Set, error) {
 	files, err := os.ReadDir(dir)

@@ -1,0 +1,147 @@
+package archive
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/yinxin-gov/yinxin/signer/cms"
+	"github.com/yinxin-gov/yinxin/signer/cms/signeddata"
+	"github.com/yinxin-gov/yinxin/signer/cms/tsp"
+	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/pdf"
+	"github.com/yinxin-gov/yinxin/signer/seal"
+)
+
+// file is a small file of a package.
+type file struct {
+	path string
+	data []byte
+}
+
+// parts are what the signatures of a document are made of, split out for those who
+// judge them with other tools. They are copies: the document decides, and a
+// verifier takes them out again and compares.
+type parts struct {
+	files []file
+	certs [][]byte // of signers, makers, time-stamp services, and what came with them
+}
+
+// maxSignatures is that of the document rooms.
+const maxSignatures = 256
+
+// collect takes them out of an OFD or PDF document. What does not parse gives its
+// value and no more.
+func collect(r io.ReaderAt, size int64) (*parts, error) {
+	p := &parts{}
+	var magic [5]byte
+	if n, err := r.ReadAt(magic[:], 0); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("archive: reading document: %w", err)
+	} else if string(magic[:n]) == "%PDF-" {
+		return p, p.fromPDF(r, size)
+	}
+	pkg, err := ofd.OpenReaderAt(r, size, ofd.Limits{})
+	if err != nil {
+		return p, nil // another format: it has no parts that are known here
+	}
+	for i, s := range pkg.Signatures() {
+		var value []byte
+		if s.ValuePath != "" {
+			if value, err = pkg.Read(s.ValuePath); err != nil {
+				value = nil
+			}
+		}
+		p.add(i, value)
+	}
+	return p, nil
+}
+
+func (p *parts) fromPDF(r io.ReaderAt, size int64) error {
+	doc, err := pdf.Open(r, size)
+	if err != nil {
+		return nil // the verdict on the document says what is wrong with it
+	}
+	sigs, err := doc.Signatures()
+	if err != nil {
+		return nil
+	}
+	for i, s := range sigs {
+		p.add(i, s.Value)
+	}
+	return nil
+}
+
+// add splits one signed value.
+func (p *parts) add(n int, value []byte) {
+	if len(value) == 0 || n >= maxSignatures {
+		return
+	}
+	dir := fmt.Sprintf("%s%04d/", dirSignatures, n+1)
+	put := func(name string, b []byte) {
+		if len(b) > 0 {
+			p.files = append(p.files, file{dir + name, b})
+		}
+	}
+	put("value.der", value)
+	stamp := func(token []byte) {
+		if len(token) == 0 {
+			return
+		}
+		p.files = append(p.files, file{fmt.Sprintf("%s%04d.tst", dirStamps, n+1), token})
+		p.token(token)
+	}
+	if ses, err := seal.ParseSignature(value); err == nil {
+		put("seal.esl", ses.Seal.Raw)
+		put("signer.cer", ses.CertDER)
+		put("maker.cer", ses.Seal.MakerCertDER)
+		p.certs = append(p.certs, ses.CertDER, ses.Seal.MakerCertDER)
+		stamp(ses.TimeStamp)
+		return
+	}
+	if _, err := tsp.ParseToken(value); err == nil { // a document time-stamp is a token itself
+		stamp(value)
+		return
+	}
+	if m, err := signeddata.Parse(value); err == nil {
+		put("signer.cer", m.CertDER)
+		p.certs = append(append(p.certs, m.CertDER), m.Certs...)
+		stamp(m.TimeStamp)
+		return
+	}
+	if m, err := cms.Parse(value); err == nil { // form (a) of GB/T 35275, without attributes
+		put("signer.cer", m.CertDER)
+		p.certs = append(append(p.certs, m.CertDER), m.Certs...)
+	}
+}
+
+func (p *parts) token(der []byte) {
+	if t, err := tsp.ParseToken(der); err == nil {
+		p.certs = append(append(p.certs, t.CertDER), t.Certs...)
+	}
+}
+
+// certName names a file by its content, so that one certificate or list is one
+// file.
+func certName(der []byte) string { return dirCerts + shortName(der) + ".cer" }
+
+func shortName(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:12])
+}
+
+// unique leaves out empty and repeated values.
+func unique(list [][]byte) (out [][]byte) {
+	for _, b := range list {
+		known := len(b) == 0
+		for _, have := range out {
+			known = known || bytes.Equal(have, b)
+		}
+		if !known {
+			out = append(out, b)
+		}
+	}
+	return out
+}

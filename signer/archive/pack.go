@@ -1,0 +1,333 @@
+package archive
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer/cms"
+	"github.com/yinxin-gov/yinxin/signer/cms/tsp"
+	"github.com/yinxin-gov/yinxin/signer/revocation"
+	"github.com/yinxin-gov/yinxin/signer/seal"
+	"github.com/yinxin-gov/yinxin/signer/verify"
+)
+
+// Config of packing. Trust, Key, CertDER and Words are required.
+type Config struct {
+	Trust   *verify.Trust
+	Status  *revocation.Set // captured status data; nil: none
+	Chain   [][]byte        // authorities between certificates and anchors, DER
+	Key     crypto.Signer   // of the archiving unit, SM2; signs messages
+	CertDER []byte
+	Stamper Stamper // nil: no token, and no proof of time once the certificate has ended
+	Words   *text.Catalogue
+	Now     func() time.Time // nil: time.Now
+}
+
+// Job is one document.
+type Job struct {
+	Name     string // of the original: its base name is kept
+	Document io.ReaderAt
+	Size     int64
+	Metadata Metadata
+	Ledger   *Evidence         // nil: none
+	Extra    map[string][]byte // further files by path, such as a detailed report
+}
+
+// Draft is a package of which nothing is signed yet.
+type Draft struct {
+	cfg      Config
+	sources  []source
+	manifest []byte
+	// Report is the verdict on the document, as it will stand in the package.
+	Report verify.Report
+	// SM3 is that of the document, ManifestSM3 that of the list that will be signed.
+	SM3, ManifestSM3 string
+}
+
+// Prepare judges the document, collects everything and writes the manifest. It
+// refuses metadata that are not complete (ErrMetadata, ErrSecret), a document that
+// does not read or is invalid (ErrDocument), and a certificate that may not sign
+// (ErrSigner).
+func Prepare(ctx context.Context, cfg Config, job Job) (*Draft, error) {
+	if cfg.Trust == nil || cfg.Key == nil || cfg.Words == nil {
+		return nil, errors.New("archive: trust, key and words are required")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	now := cfg.Now().UTC().Truncate(time.Second)
+	if err := seal.LintSigner(cfg.CertDER, cfg.Key.Public(), now); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSigner, err)
+	}
+	meta, err := job.Metadata.marshal()
+	if err != nil {
+		return nil, err
+	}
+	if job.Metadata.ReceivedAt.After(now.Add(skew)) {
+		return nil, fmt.Errorf("%w: received_at: is in the future", ErrMetadata)
+	}
+	d := &Draft{cfg: cfg}
+	name := dirDocument + path.Base(job.Name)
+	doc, err := newSource(name, func() io.Reader { return io.NewSectionReader(job.Document, 0, job.Size) })
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDocument, err)
+	}
+	d.sources, d.SM3 = append(d.sources, doc), doc.SM3
+	p, err := collect(job.Document, job.Size)
+	if err != nil {
+		return nil, err
+	}
+	k := cfg.keep(p, job.Ledger, now)
+	if err := d.judge(ctx, job, k, now); err != nil {
+		return nil, err
+	}
+	files := append(p.files, k.certificates()...)
+	status, err := k.statusFiles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	files = append(append(files, status...), file{fileMetadata, meta})
+	if job.Ledger != nil {
+		files = append(files, file{fileSlice, job.Ledger.Slice}, file{fileLedgerCrt, job.Ledger.CertDER})
+	}
+	reports, err := d.texts(job)
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, reports...)
+	files = append(files, d.rendition(ctx, job)...)
+	for name, b := range job.Extra {
+		files = append(files, file{name, b})
+	}
+	return d, d.list(files, name, now)
+}
+
+// judge verifies the document as it will be verified again, and refuses one that
+// is invalid: an archive is no place for it.
+func (d *Draft) judge(ctx context.Context, job Job, k *kept, now time.Time) error {
+	opt := verify.Options{File: path.Base(job.Name), Trust: d.cfg.Trust, Now: func() time.Time { return now }, Revocation: k.status}
+	if d.cfg.Stamper != nil {
+		opt.Proven = now // as the token will say, a moment later
+	}
+	var err error
+	d.Report, err = verify.Reader(ctx, job.Document, job.Size, opt)
+	switch {
+	case errors.Is(err, verify.ErrNotDocument) || errors.Is(err, verify.ErrLimit):
+		return fmt.Errorf("%w: %w", ErrDocument, err)
+	case err != nil:
+		return err
+	case d.Report.Verdict == verify.Invalid:
+		return fmt.Errorf("%w: verdict %s, integrity %s", ErrDocument, d.Report.Verdict, d.Report.Integrity)
+	}
+	return nil
+}
+
+// list writes the manifest over all files.
+func (d *Draft) list(files []file, document string, now time.Time) error {
+	for _, f := range files {
+		switch {
+		case f.path == fileManifest, f.path == fileSignature, f.path == fileStamp, strings.HasPrefix(f.path, dirRenewals), strings.HasPrefix(f.path, dirDocument):
+			return fmt.Errorf("archive: %s is not for further files", f.path)
+		}
+		s, err := fromBytes(f.path, f.data)
+		if err != nil {
+			return err
+		}
+		d.sources = append(d.sources, s)
+	}
+	sortSources(d.sources)
+	m := manifest{Kind: manifestKind, Version: formatVersion, Created: stamp(now), Document: document, Stamped: d.cfg.Stamper != nil}
+	for _, s := range d.sources {
+		m.Files = append(m.Files, s.listed)
+	}
+	b, err := m.marshal()
+	if err != nil {
+		return err
+	}
+	if _, err := parseManifest(b, manifestKind); err != nil { // two files of one name
+		return err
+	}
+	s, err := fromBytes(fileManifest, b)
+	d.manifest, d.ManifestSM3, d.sources = b, s.SM3, append(d.sources, s)
+	return err
+}
+
+// Write signs the manifest, has it stamped, and puts the package in its place when
+// it verifies: whole or not at all. An existing file is replaced.
+func (d *Draft) Write(ctx context.Context, out string) (Report, error) {
+	signature, err := cms.SignDetached(d.manifest, d.cfg.Now(), d.cfg.Key, d.cfg.CertDER)
+	if err != nil {
+		return Report{}, fmt.Errorf("%w: %w", ErrSigner, err)
+	}
+	s, err := fromBytes(fileSignature, signature)
+	if err != nil {
+		return Report{}, err
+	}
+	list := append(slices.Clone(d.sources), s)
+	if d.cfg.Stamper != nil {
+		s, err := stamped(ctx, d.cfg.Stamper, fileStamp, signature)
+		if err != nil {
+			return Report{}, err
+		}
+		list = append(list, s)
+	}
+	return place(ctx, out, list, Options{File: out, Trust: d.cfg.Trust, Now: d.cfg.Now, Status: d.cfg.Status})
+}
+
+// stamped asks for a token and refuses one that is not over value.
+func stamped(ctx context.Context, by Stamper, name string, value []byte) (source, error) {
+	der, err := by.Stamp(ctx, value)
+	if err != nil {
+		return source{}, fmt.Errorf("%w: %w", ErrStamp, err)
+	}
+	t, err := tsp.ParseToken(der)
+	if err == nil {
+		err = t.Verify(value)
+	}
+	if err != nil {
+		return source{}, fmt.Errorf("%w: %w", ErrStamp, err)
+	}
+	return fromBytes(name, der)
+}
+
+// place writes a package and verifies it before anybody can take it for one.
+func place(ctx context.Context, out string, list []source, opt Options) (rep Report, err error) {
+	err = replace(out, list, func(f *os.File) error {
+		info, err := f.Stat()
+		if err != nil {
+			return fmt.Errorf("archive: reading back: %w", err)
+		}
+		if rep, err = Verify(ctx, f, info.Size(), opt); err != nil {
+			return fmt.Errorf("archive: reading back: %w", err)
+		}
+		for _, c := range rep.Checks {
+			if c.Result == verify.Fail {
+				return fmt.Errorf("%w: %s: %s %s", ErrInvalid, c.ID, c.Reason, c.Detail)
+			}
+		}
+		return nil
+	})
+	return rep, err
+}
+
+// kept is which certificates and status data a package keeps.
+type kept struct {
+	status *revocation.Set
+	certs  [][]byte // with whole chains
+	dir    string   // in front of the folders: "" or that of a renewal
+	now    time.Time
+}
+
+// keep collects the chain of every certificate that the document, the archiving
+// unit and the ledger use.
+func (c *Config) keep(p *parts, ev *Evidence, now time.Time) *kept {
+	certs := append(slices.Clone(p.certs), c.CertDER)
+	if ev != nil {
+		certs = append(certs, ev.CertDER)
+	}
+	return keep(c.Trust, c.Status, certs, c.Chain, now)
+}
+
+func keep(trust *verify.Trust, captured *revocation.Set, certs, carried [][]byte, now time.Time) *kept {
+	k := &kept{status: revocation.New(func() time.Time { return now }), now: now}
+	carried = append(slices.Clone(certs), carried...)
+	for _, der := range unique(certs) {
+		k.certs = append(k.certs, der)
+		at := now
+		if cert, err := smx509.ParseCertificate(der); err == nil && now.After(cert.NotAfter) {
+			at = cert.NotAfter // it has ended: the chain still tells who vouched
+		}
+		for _, up := range trust.Path(der, at, carried...) {
+			k.certs = append(k.certs, up.Raw)
+		}
+	}
+	k.certs = unique(k.certs)
+	if captured != nil {
+		k.status.Join(captured)
+	}
+	k.status.AddIssuers(k.certs...)
+	k.status.AddIssuers(trust.Anchors()...)
+	return k
+}
+
+func (k *kept) certificates() (out []file) {
+	for _, der := range k.certs {
+		out = append(out, file{k.dir + certName(der), der})
+	}
+	return out
+}
+
+// fileCaptured says when status data were captured, and what they say.
+const fileCaptured = dirStatus + "captured.json"
+
+type captured struct {
+	At           string           `json:"captured_at"`
+	Items        []capturedItem   `json:"items"`
+	Certificates []capturedStatus `json:"certificates"`
+}
+
+type capturedItem struct {
+	File       string          `json:"file"`
+	Kind       revocation.Kind `json:"kind"`
+	ThisUpdate string          `json:"this_update"`
+	NextUpdate string          `json:"next_update,omitempty"`
+}
+
+type capturedStatus struct {
+	File      string `json:"file"`
+	Known     bool   `json:"known"`
+	RevokedAt string `json:"revoked_at,omitempty"`
+}
+
+// statusFiles are the lists and responses that speak about any of the
+// certificates, each once.
+func (k *kept) statusFiles(ctx context.Context) ([]file, error) {
+	var out []file
+	note := captured{At: stamp(k.now), Items: []capturedItem{}, Certificates: []capturedStatus{}}
+	for _, der := range k.certs {
+		items, err := k.status.Items(ctx, der)
+		if errors.Is(err, revocation.ErrFormat) {
+			continue // a certificate that strict parsers refuse: nothing can speak about it
+		}
+		if err != nil {
+			return nil, err
+		}
+		at, known, err := k.status.RevokedBy(ctx, der, k.now)
+		if err != nil {
+			return nil, err
+		}
+		line := capturedStatus{File: certName(der), Known: known}
+		if !at.IsZero() {
+			line.RevokedAt = stamp(at)
+		}
+		note.Certificates = append(note.Certificates, line)
+		for _, i := range items {
+			name := dirStatus + shortName(i.Raw) + "." + string(i.Kind)
+			if slices.ContainsFunc(out, func(f file) bool { return f.path == k.dir+name }) {
+				continue
+			}
+			out = append(out, file{k.dir + name, i.Raw})
+			line := capturedItem{File: name, Kind: i.Kind, ThisUpdate: stamp(i.ThisUpdate)}
+			if !i.NextUpdate.IsZero() {
+				line.NextUpdate = stamp(i.NextUpdate)
+			}
+			note.Items = append(note.Items, line)
+		}
+	}
+	b, err := marshal(note)
+	if err != nil {
+		return nil, fmt.Errorf("archive: encode status: %w", err)
+	}
+	return append(out, file{k.dir + fileCaptured, b}), nil
+}

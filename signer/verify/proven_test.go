@@ -1,0 +1,64 @@
+package verify
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// dated knows one revocation, and records for which time it was asked.
+type dated struct {
+	at    time.Time
+	asked time.Time
+}
+
+func (d *dated) RevokedAt(ctx context.Context, der []byte) (time.Time, bool, error) {
+	panic("data with a period are asked for a time")
+}
+
+func (d *dated) RevokedBy(_ context.Context, _ []byte, by time.Time) (time.Time, bool, error) {
+	d.asked = by
+	return d.at, true, nil
+}
+
+// 电子签名法 art. 13: a revocation after the proven time does not hurt; without one
+// it leaves open whether the signature is older than it.
+func TestProvenTimeBoundsRevocation(t *testing.T) {
+	w := newWorld(t)
+	doc := w.put(w.notice(), false)
+	gone := signed.Add(24 * time.Hour)
+	for name, c := range map[string]struct {
+		proven time.Time
+		want   Verdict
+		asked  time.Time
+	}{
+		"nothing proven":           {time.Time{}, Indeterminate, later},
+		"proven before revocation": {signed.Add(time.Hour), Valid, signed.Add(time.Hour)},
+		"proven after revocation":  {signed.Add(48 * time.Hour), Indeterminate, signed.Add(48 * time.Hour)},
+	} {
+		d := &dated{at: gone}
+		rep, err := Document(context.Background(), doc, Options{Trust: NewTrust(w.root.cert.Raw), Now: func() time.Time { return later }, Revocation: d, Proven: c.proven})
+		if err != nil || rep.Verdict != c.want || !d.asked.Equal(c.asked) {
+			t.Errorf("%s: %s, asked for %v: %v", name, rep.Verdict, d.asked, err)
+		}
+	}
+	d := &dated{at: signed.Add(-time.Hour)}
+	if rep, _ := Document(context.Background(), doc, Options{Trust: NewTrust(w.root.cert.Raw), Now: func() time.Time { return later }, Revocation: d, Proven: signed}); rep.Verdict != Invalid {
+		t.Errorf("revoked before signing: %s", rep.Verdict)
+	}
+}
+
+func TestPathAndItsEnd(t *testing.T) {
+	w := newWorld(t)
+	trust := NewTrust(w.root.cert.Raw)
+	path := trust.Path(w.signer.cert.Raw, signed)
+	if len(path) != 2 || !Ends(path).Equal(w.signer.cert.NotAfter) || len(trust.Anchors()) != 1 {
+		t.Fatalf("%d certificates, until %v", len(path), Ends(path))
+	}
+	if trust.Path(w.signer.cert.Raw, w.signer.cert.NotAfter.Add(time.Second)) != nil || (*Trust)(nil).Path(w.signer.cert.Raw, signed) != nil {
+		t.Error("a path where none holds")
+	}
+	if pinned := NewTrust(w.signer.cert.Raw).Path(w.signer.cert.Raw, signed); len(pinned) != 1 {
+		t.Errorf("%d certificates of an anchor", len(pinned))
+	}
+}
