@@ -142,7 +142,7 @@ func (h *House) handler() (http.Handler, error) {
 	}
 	h.mountStatus(r)
 	err = console.Mount(r, console.Config{
-		Door: door{h}, Status: h.Status, Head: h.ledgerPage, Verify: h.Verify, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log,
+		Door: door{h}, Status: h.Status, Head: h.ledgerPage, Verify: h.Verify, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log, Painter: h.pages,
 	})
 	return r, err
 }

@@ -26,15 +26,17 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
 //go:embed pages/*.html assets/*
 var files embed.FS
 
-// policy is the Content-Security-Policy of every page: nothing inline, nothing
-// from elsewhere.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; require-trusted-types-for 'script'"
+// policy is the Content-Security-Policy of every page: no script and no style
+// inline, nothing from elsewhere. Pictures of pages stand in the page that shows
+// them (data:), because the house keeps no document that it verifies.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; require-trusted-types-for 'script'"
 
 // Head is what the ledger page shows.
 type Head struct {
@@ -55,7 +57,7 @@ type Line struct {
 // ErrForbidden: the page is not for this person's posts.
 var ErrForbidden = errors.New("console: not for this person")
 
-// Config holds what the pages show. Every field is required.
+// Config holds what the pages show. Every field but Painter is required.
 type Config struct {
 	Door   Door
 	Status func(ctx context.Context) wire.Status
@@ -65,6 +67,7 @@ type Config struct {
 	Anchors wire.Anchors
 	Words   *text.Catalogue
 	Log     *slog.Logger
+	Painter signer.Painter // draws PDF pages; nil: a PDF is shown without pictures
 }
 
 type console struct {

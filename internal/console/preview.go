@@ -8,7 +8,6 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer"
-	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/ofd/svg"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -30,11 +29,12 @@ type picture struct {
 // pictures draws the first pages with their stamps. An SVG in an <img> runs no
 // script and fetches nothing; the stamps on it are those that were verified.
 func (c *console) pictures(ctx context.Context, doc []byte, rep verify.Report) []picture {
-	pkg, err := ofd.Open(doc)
-	if err != nil || rep.Format != "ofd" {
+	pages, err := signer.PageCount(doc)
+	if err != nil || rep.Format == "pdf" && c.cfg.Painter == nil {
 		return nil
 	}
-	words := signer.PreviewWords{
+	opt := signer.PreviewOptions{
+		Painter: c.cfg.Painter, Differs: c.cfg.Words.Get("preview.stamp.differs").Zh,
 		Labels: svg.Labels{Annotation: c.cfg.Words.Get("preview.label.annotation").Zh, Picture: c.cfg.Words.Get("preview.label.picture").Zh},
 		Caption: func(s verify.Signature) string {
 			return c.cfg.Words.Get("preview.caption").Fill("seal", plain(s.Seal), "verdict", c.cfg.Words.Get("verify.verdict."+string(s.Verdict)).Zh).Zh
@@ -42,9 +42,9 @@ func (c *console) pictures(ctx context.Context, doc []byte, rep verify.Report) [
 	}
 	var out []picture
 	left := maxPictureBytes
-	for i := range min(len(pkg.Pages()), maxPictures) {
+	for i := range min(pages, maxPictures) {
 		p := picture{Number: i + 1}
-		r, err := signer.Preview(ctx, doc, rep, i, words)
+		r, err := signer.Preview(ctx, doc, rep, i, opt)
 		switch {
 		case err == nil && len(r.SVG) <= left:
 			left -= len(r.SVG)

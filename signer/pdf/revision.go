@@ -134,6 +134,11 @@ func (c *comparison) roles() error {
 	for _, s := range sigs {
 		if e := c.old.entry(s.ref.Num); s.ref != (Ref{}) && (e.kind == unset || e.kind == free) {
 			c.widgets[s.ref] = true
+			for _, ref := range s.shown {
+				if e := c.old.entry(ref.Num); e.kind == unset || e.kind == free {
+					c.widgets[ref] = true
+				}
+			}
 		}
 	}
 	return nil

@@ -26,11 +26,13 @@ type Signature struct {
 	Range     [4]int64
 	Fault     string // Range…; "" when the range is well formed and the gap is exactly the value
 	Value     []byte // DER in Contents, without its padding
-	Page      int    // from 1; 0 when its widget is on no page
-	Hidden    bool   // flags or an empty rectangle keep the widget from being seen
-	OffPage   bool   // the widget lies outside its page
+	Page      int    // from 1, of its first widget; 0 when it has none on a page
+	Hidden    bool   // flags or empty rectangles keep all of it from being seen
+	OffPage   bool   // a widget or stamp lies outside its page
+	Places    []Place
 
-	ref      Ref // of the field
+	ref      Ref   // of the field
+	shown    []Ref // its widgets and stamps
 	contents *String
 }
 
