@@ -12,6 +12,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/pdfview"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 )
 
@@ -200,6 +201,11 @@ func signFile(ctx context.Context, f signFlags, name string) (signResult, error)
 }
 
 func sealDocument(ctx context.Context, doc []byte, job signer.Job, key crypto.Signer) ([]byte, error) {
+	view := pdfview.New(pdfview.Config{Fonts: pdfview.SystemFonts(), Cache: pdfview.UserCache()})
+	job, err := signer.Locate(ctx, doc, job, view)
+	if err = errors.Join(err, view.Close()); err != nil {
+		return nil, err
+	}
 	if err := signer.Sealable(ctx, doc, job); err != nil {
 		return nil, err
 	}

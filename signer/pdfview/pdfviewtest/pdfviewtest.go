@@ -3,9 +3,9 @@
 package pdfviewtest
 
 import (
+	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -15,11 +15,8 @@ import (
 // New is a viewer with the test's limits; it is closed at the end of the test.
 func New(tb testing.TB, cfg pdfview.Config) *pdfview.Viewer {
 	tb.Helper()
-	dir, err := cache()
-	if err != nil {
-		tb.Fatalf("compile the engine: %v", err)
-	}
-	cfg.Cache = dir
+	Warm(tb)
+	cfg.Cache = pdfview.UserCache()
 	v := pdfview.New(cfg)
 	tb.Cleanup(func() {
 		if err := v.Close(); err != nil {
@@ -29,18 +26,22 @@ func New(tb testing.TB, cfg pdfview.Config) *pdfview.Viewer {
 	return v
 }
 
-// cache is a private folder. A cache of another version or processor is not read
-// but added to.
+// cache is the person's own, as the commands use it. A cache of another version or
+// processor is not read but added to.
 var cache = sync.OnceValues(func() (string, error) {
-	base, err := os.UserCacheDir()
-	if err != nil {
-		base = os.TempDir()
-	}
-	dir := filepath.Join(base, "yinxin-tests", "pdfium")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
+	dir := pdfview.UserCache()
+	if dir == "" {
+		return "", errors.New("no private folder for a cache: is HOME set?")
 	}
 	cmd := exec.Command("go", "run", "github.com/yinxin-gov/yinxin/signer/pdfview/pdfviewtest/warm", dir)
 	cmd.Stderr = os.Stderr
 	return dir, cmd.Run()
 })
+
+// Warm prepares the cache for commands that use it themselves.
+func Warm(tb testing.TB) {
+	tb.Helper()
+	if _, err := cache(); err != nil {
+		tb.Fatalf("compile the engine: %v", err)
+	}
+}
