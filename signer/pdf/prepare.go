@@ -120,10 +120,16 @@ func (d *Document) open() error {
 	if d.dict(root.Get("AcroForm")).Get("XFA") != nil {
 		return fmt.Errorf("%w: an XFA form shows other content than its pages", ErrUnsupported)
 	}
-	cert := d.dict(d.dict(root.Get("Perms")).Get("DocMDP"))
-	for _, ref := range d.array(cert.Get("Reference")) {
-		parms := d.dict(d.dict(ref).Get("TransformParams"))
-		if d.Resolve(parms.Get("P")) == Int(1) {
+	sigs, err := d.Signatures()
+	if err != nil {
+		return err
+	}
+	certification := &Signature{}
+	if v := d.dict(d.dict(root.Get("Perms")).Get("DocMDP")); v != nil {
+		certification.permits(d, nil, v)
+	}
+	for _, s := range append(sigs, certification) {
+		if s.Permits == 1 {
 			return ErrLocked
 		}
 	}

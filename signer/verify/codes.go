@@ -97,6 +97,7 @@ const (
 	ReasonNoBase       = "base.none"
 	ReasonBaseMissing  = "base.missing"
 	ReasonOrphan       = "list.orphan"
+	ReasonLocked       = "later.forbidden" // signed again behind a certification that permits nothing
 )
 
 // Warnings of this room. Those of the container (ofd.Note…), ofd.ProblemMissing
@@ -113,6 +114,7 @@ const (
 	WarnNames        = "pdf.names"          // Filter and SubFilter are not those of the value
 	WarnShadow       = "pdf.shadowed"       // a second body of an object that no reader should show
 	WarnLater        = "pdf.later"          // a later revision signed again and did nothing else
+	WarnEvidence     = "pdf.evidence"       // certificates and revocation data were added later, nothing else
 	WarnTimeXML      = "time.signature_xml" // the claimed time stands only in Signature.xml
 	WarnType         = "type.mismatch"      // a seal under Type="Sign"
 	WarnSealToken    = "seal.timestamp"     // a time-stamp on the seal itself: not judged, counts for nothing
@@ -139,7 +141,7 @@ func Reasons() []string {
 		ReasonNotListed, ReasonSealDiffers, ReasonNoSealFile, ReasonNoToken, ReasonTokenBad,
 		ReasonTokenUnknown, ReasonTokenImprint, ReasonTokenValue, ReasonTokenUsage, ReasonTokenCert,
 		ReasonTokenEarly, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
-		ReasonStampPage, ReasonStampOff, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing, ReasonOrphan,
+		ReasonStampPage, ReasonStampOff, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing, ReasonOrphan, ReasonLocked,
 		ofd.FaultDuplicate, ofd.FaultTraversal, ofd.FaultAbsolute, ofd.FaultEncrypted, ofd.FaultSymlink,
 		ofd.FaultOverlap, ofd.FaultHidden, ofd.FaultHeader, ofd.FaultMethod, ofd.FaultDirectory,
 		ofd.ProblemXML, ofd.ProblemEscape, ofd.ProblemList, ofd.ProblemLimit,
@@ -151,7 +153,7 @@ func Reasons() []string {
 func Warnings() []string {
 	out := []string{
 		WarnOrphan, WarnUnreferenced, WarnNoRevocation, WarnClaimedTime, WarnKeyCertSign, WarnProperty,
-		WarnEarlySeal, WarnSlices, WarnNames, WarnShadow, WarnLater, WarnTimeXML, WarnType, WarnSealToken, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
+		WarnEarlySeal, WarnSlices, WarnNames, WarnShadow, WarnLater, WarnEvidence, WarnTimeXML, WarnType, WarnSealToken, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
 		ofd.NoteEncoding, ofd.NoteCase,
 	}
 	for _, w := range []string{

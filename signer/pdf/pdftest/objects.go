@@ -1,6 +1,9 @@
 package pdftest
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // Objects writes a file of these bodies, numbered from 1; the first one is the
 // catalog. It is for files that no sane writer makes.
@@ -31,4 +34,38 @@ func Sheet(attributes, content string, more ...string) []byte {
 		"<</Type /Page /Parent 2 0 R /Contents 4 0 R " + attributes + ">>",
 		StreamOf("", content),
 	}, more...)...)
+}
+
+// Revise appends a revision with these objects, each "n 0 obj … endobj", as any
+// editor does; "n free" frees one.
+func Revise(doc []byte, objects ...string) []byte {
+	out, table := bytes.Clone(doc), ""
+	for _, o := range objects {
+		var num int
+		if _, err := fmt.Sscanf(o, "%d", &num); err != nil {
+			panic(err)
+		}
+		if o == fmt.Sprint(num, " free") {
+			table += fmt.Sprintf("%d 1\n0000000000 00001 f\r\n", num)
+			continue
+		}
+		table += fmt.Sprintf("%d 1\n%010d 00000 n\r\n", num, len(out))
+		out = append(out, o...)
+		out = append(out, '\n')
+	}
+	return Section(out, table, lastStart(doc))
+}
+
+// Section appends a cross-reference table of these entries, behind the one at prev.
+func Section(doc []byte, entries string, prev int) []byte {
+	return fmt.Appendf(bytes.Clone(doc), "xref\n%strailer\n<</Size 200 /Root 1 0 R /Info 4 0 R /Prev %d>>\nstartxref\n%d\n%%%%EOF\n", entries, prev, len(doc))
+}
+
+// lastStart is the newest cross-reference section.
+func lastStart(doc []byte) (at int) {
+	i := bytes.LastIndex(doc, []byte("startxref\n"))
+	if _, err := fmt.Sscanf(string(doc[i:]), "startxref\n%d", &at); err != nil {
+		panic(err)
+	}
+	return at
 }
