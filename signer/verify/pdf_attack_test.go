@@ -185,6 +185,7 @@ func TestPDFValidationDataIsAllowed(t *testing.T) {
 // signature but a document time-stamp; the others are not (ISO 32000-2, 12.8.2.2).
 func TestPDFCertification(t *testing.T) {
 	w := newWorld(t)
+	service := w.issue(&w.root, stamping)
 	for _, p := range []int{1, 2, 3} {
 		first := w.certified(p)
 		if rep := w.judge(first); rep.Verdict != Valid {
@@ -194,10 +195,17 @@ func TestPDFCertification(t *testing.T) {
 			t.Errorf("P %d: sealing again: %v", p, err)
 		}
 		// Somebody else's program does not ask.
-		second := w.sealPDF(bytes.Replace(first, []byte("/DocMDP"), []byte("/DocXXX"), 1), nil, nil)
-		rep := w.judge(w.reseal(append(bytes.Clone(first), second[len(first):]...), 1))
+		open := bytes.Replace(first, []byte("/DocMDP"), []byte("/DocXXX"), 1)
+		second := w.sealPDF(open, nil, nil)
+		behind := func(doc []byte) []byte { return append(bytes.Clone(first), doc[len(first):]...) }
+		rep := w.judge(w.reseal(behind(second), 1))
 		if (rep.Signatures[0].Verdict == Valid) != (p > 1) || has(rep, CheckCoverage, ReasonLocked) != (p == 1) {
 			t.Errorf("P %d, signed again: %+v", p, rep)
+		}
+		stamped := w.sealPDF(open, nil, func(r *pdf.Request) { r.Filter, r.SubFilter = pdf.FilterCMS, subFilterStamp })
+		rep = w.judge(w.refill(behind(stamped), 1, func(covered []byte, _ string) []byte { return w.token(service, covered, signed, true) }))
+		if rep.Verdict != Valid || rep.Signatures[1].Standard != "RFC 3161" {
+			t.Errorf("P %d, time-stamp behind it: %+v", p, rep)
 		}
 	}
 }
@@ -211,16 +219,24 @@ func (w *world) certified(p int) []byte {
 	return w.reseal(bytes.Replace(out, []byte(name), []byte(want+strings.Repeat(" ", len(name)-len(want))), 1), 0)
 }
 
-// reseal writes a new value into one signature of a file that was changed.
+// reseal seals a file anew that was changed.
 func (w *world) reseal(doc []byte, n int) []byte {
+	w.tb.Helper()
+	return w.refill(doc, n, func(covered []byte, field string) []byte {
+		return w.value(forged{by: w.signer, seal: w.seal, at: signed}, covered, "/"+field)
+	})
+}
+
+// refill writes a new value into one signature of a file.
+func (w *world) refill(doc []byte, n int, value func(covered []byte, field string) []byte) []byte {
 	w.tb.Helper()
 	d, err := pdf.OpenBytes(doc)
 	w.must(err)
 	sigs, err := d.Signatures()
 	w.must(err)
 	r := sigs[n].Range
-	value := w.value(forged{by: w.signer, seal: w.seal, at: signed}, slices.Concat(doc[:r[1]], doc[r[2]:]), "/"+sigs[n].Field)
+	digits := fmt.Appendf(nil, "<%x", value(slices.Concat(doc[:r[1]], doc[r[2]:]), sigs[n].Field))
 	gap := doc[r[1]+int64(bytes.IndexByte(doc[r[1]:], '<')) : r[2]-1]
-	copy(gap, append(fmt.Appendf(nil, "<%x", value), bytes.Repeat([]byte{'0'}, len(gap))...))
+	copy(gap, append(digits, bytes.Repeat([]byte{'0'}, len(gap))...))
 	return doc
 }
