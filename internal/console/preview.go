@@ -37,7 +37,11 @@ func (c *console) pictures(ctx context.Context, doc []byte, rep verify.Report) [
 		Painter: c.cfg.Painter, Differs: c.cfg.Words.Get("preview.stamp.differs").Zh,
 		Labels: svg.Labels{Annotation: c.cfg.Words.Get("preview.label.annotation").Zh, Picture: c.cfg.Words.Get("preview.label.picture").Zh},
 		Caption: func(s verify.Signature) string {
-			return c.cfg.Words.Get("preview.caption").Fill("seal", plain(s.Seal), "verdict", c.cfg.Words.Get("verify.verdict."+string(s.Verdict)).Zh).Zh
+			name := s.Seal
+			if name == "" {
+				name = s.Signer
+			}
+			return c.cfg.Words.Get("preview.caption").Fill("seal", plain(name), "verdict", c.cfg.Words.Get("verify.verdict."+string(s.Verdict)).Zh).Zh
 		},
 	}
 	var out []picture

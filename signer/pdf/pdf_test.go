@@ -304,6 +304,7 @@ func FuzzOpen(f *testing.F) {
 			}
 			if old, err := d.Revision(s); err == nil {
 				d.Changes(old)
+				d.OnlyEvidence(old)
 			}
 		}
 		// What can be sealed can be read again.
