@@ -59,15 +59,23 @@ func Prepare(doc []byte, job Job, pub crypto.PublicKey) (*Prepared, error) {
 	return &Prepared{pending: pending, draft: draft, job: job, maker: maker}, nil
 }
 
+// seal reads the seal of a job, nil when it has none.
+func (j Job) seal() (*seal.Seal, error) {
+	if j.Standard == StandardCMS {
+		return nil, nil
+	}
+	return seal.ParseSeal(j.SealDER)
+}
+
 // prepareDocument makes the changes to the document and returns the certificate
 // of the seal's maker, if there is a seal.
 func prepareDocument(doc []byte, job Job) (changed pending, maker []byte, err error) {
 	req := ofd.SealRequest{Type: ofd.TypeSign, Provider: job.Provider, SignTime: job.Time, WholeProtected: job.Whole}
-	var e *seal.Seal
-	if job.Standard != StandardCMS {
-		if e, err = seal.ParseSeal(job.SealDER); err != nil {
-			return nil, nil, err
-		}
+	e, err := job.seal()
+	if err != nil {
+		return nil, nil, err
+	}
+	if e != nil {
 		req.Type, req.SealDER, maker = ofd.TypeSeal, job.SealDER, e.MakerCertDER
 	}
 	if isPDF(doc) {
@@ -79,7 +87,7 @@ func prepareDocument(doc []byte, job Job) (changed pending, maker []byte, err er
 		return nil, nil, fmt.Errorf("%w: %w", ErrDocument, err)
 	}
 	if e != nil {
-		if req.Stamps, err = job.places(pkg, float64(e.Picture.Width), float64(e.Picture.Height)); err != nil {
+		if req.Stamps, err = job.places(ofdPaper{pkg}, float64(e.Picture.Width), float64(e.Picture.Height)); err != nil {
 			return nil, nil, err
 		}
 	}

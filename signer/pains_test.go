@@ -96,7 +96,7 @@ func TestPain08ConversionKeepsSizeAndSlices(t *testing.T) {
 	}
 	whole, next := 0.0, 0.0
 	for i, pg := range p.Pages() {
-		r, err := signer.Preview(context.Background(), doc, rep, i, signer.PreviewWords{})
+		r, err := signer.Preview(context.Background(), doc, rep, i, signer.PreviewOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

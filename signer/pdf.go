@@ -10,7 +10,6 @@ import (
 	"github.com/emmansun/gmsm/sm3"
 
 	"github.com/yinxin-gov/yinxin/signer/cms/signeddata"
-	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/pdf"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 	"github.com/yinxin-gov/yinxin/signer/verify"
@@ -41,31 +40,22 @@ func preparePDF(doc []byte, job Job, e *seal.Seal) (pending, error) {
 		return nil, fmt.Errorf("%w: %q signs the description of an OFD; see SignPDF", ErrStandard, job.Standard)
 	case job.Whole:
 		return nil, fmt.Errorf("%w: a PDF has no list of signatures to protect", ErrDocument)
-	case job.Placement.Ride != "" || job.Placement.Keyword != "" || len(job.Also) > 0:
-		return nil, fmt.Errorf("%w: ride seals, keywords and further stamps are for OFD", ErrDocument)
 	}
-	d, err := pdf.OpenBytes(doc)
+	paper, err := openPaper(doc)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDocument, err)
+		return nil, err
 	}
-	pages, err := d.Pages()
+	places, err := job.places(paper, float64(e.Picture.Width), float64(e.Picture.Height))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDocument, err)
+		return nil, err
 	}
-	place := job.Placement
-	if place.Page == 0 {
-		place.Page = len(pages)
-	}
-	if place.Page < 1 || place.Page > len(pages) {
-		return nil, fmt.Errorf("%w: no page %d of %d", ErrDocument, place.Page, len(pages))
-	}
-	page := ofd.Box{W: pages[place.Page-1].W, H: pages[place.Page-1].H}
-	w, h := float64(e.Picture.Width), float64(e.Picture.Height)
-	if place.X == 0 && place.Y == 0 {
-		place.X, place.Y = lowerRight(page, nil, w, h)
-	}
-	if !page.Meets(ofd.Box{X: place.X, Y: place.Y, W: w, H: h}) {
-		return nil, fmt.Errorf("%w: the place is off the page", ErrDocument)
+	sizes := paper.sizes()
+	stamps := make([]pdf.Stamp, len(places))
+	for i, p := range places {
+		if !sizes[p.Page-1].Meets(p.Visible()) {
+			return nil, fmt.Errorf("%w: the place is off the page", ErrDocument)
+		}
+		stamps[i] = pdf.Stamp{Page: p.Page, X: p.X, Y: p.Y, W: p.W, H: p.H, Clip: (*pdf.Rect)(p.Clip)}
 	}
 	reserve := len(job.SealDER) + len(job.CertDER) + valueRoom
 	if job.Stamper != nil {
@@ -73,8 +63,8 @@ func preparePDF(doc []byte, job Job, e *seal.Seal) (pending, error) {
 	}
 	q, err := pdf.Prepare(doc, pdf.Request{
 		Filter: pdf.Name(job.PDF.Filter), SubFilter: pdf.Name(job.PDF.SubFilter),
-		Picture: e.Picture.Data, Page: place.Page, X: place.X, Y: place.Y, W: w, H: h,
-		Name: e.Name, Time: job.Time, Reserve: reserve,
+		Picture: e.Picture.Data, Page: stamps[0].Page, X: stamps[0].X, Y: stamps[0].Y, W: stamps[0].W, H: stamps[0].H,
+		Clip: stamps[0].Clip, Also: stamps[1:], Name: e.Name, Time: job.Time, Reserve: reserve,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDocument, err)

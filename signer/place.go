@@ -45,12 +45,19 @@ const (
 // document of more pages gets several whole seals, each over a group of pages.
 const minSlice = 4.0
 
+// paper is a document as stamps see it.
+type paper interface {
+	sizes() []ofd.Box         // of the pages
+	taken(page int) []ofd.Box // from 0: parts that earlier seals cover
+	find(text string) ([]ofd.Hit, error)
+}
+
 // places finds every stamp of a job on the pages of a document. w and h are the
 // seal's.
-func (j Job) places(pkg *ofd.Package, w, h float64) ([]ofd.Place, error) {
+func (j Job) places(doc paper, w, h float64) ([]ofd.Place, error) {
 	var out []ofd.Place
 	for _, p := range append([]Placement{j.Placement}, j.Also...) {
-		got, err := p.on(pkg, w, h)
+		got, err := p.on(doc, w, h)
 		if err != nil {
 			return nil, err
 		}
@@ -59,8 +66,8 @@ func (j Job) places(pkg *ofd.Package, w, h float64) ([]ofd.Place, error) {
 	return out, nil
 }
 
-func (p Placement) on(pkg *ofd.Package, w, h float64) ([]ofd.Place, error) {
-	pages := pkg.Pages()
+func (p Placement) on(doc paper, w, h float64) ([]ofd.Place, error) {
+	pages := doc.sizes()
 	if len(pages) == 0 {
 		return nil, fmt.Errorf("%w: it has no page", ErrDocument)
 	}
@@ -69,16 +76,15 @@ func (p Placement) on(pkg *ofd.Package, w, h float64) ([]ofd.Place, error) {
 	}
 	switch {
 	case p.Ride != "":
-		return p.ride(pkg, pages, w, h)
+		return p.ride(doc, pages, w, h)
 	case p.Keyword != "":
-		return p.atKeyword(pkg, pages, w, h)
+		return p.atKeyword(doc, pages, w, h)
 	}
 	if p.Page == 0 {
 		p.Page = len(pages)
 	}
 	if p.X == 0 && p.Y == 0 {
-		page := pages[p.Page-1]
-		p.X, p.Y = lowerRight(page.Box, taken(pkg, page), w, h)
+		p.X, p.Y = lowerRight(pages[p.Page-1], doc.taken(p.Page-1), w, h)
 	}
 	return []ofd.Place{{Page: p.Page, X: p.X, Y: p.Y, W: w, H: h}}, nil
 }
@@ -98,24 +104,6 @@ func lowerRight(page ofd.Box, used []ofd.Box, w, h float64) (x, y float64) {
 	return right, bottom
 }
 
-// taken are the parts of a page that earlier seals cover.
-func taken(pkg *ofd.Package, page ofd.Page) []ofd.Box {
-	var out []ofd.Box
-	for _, s := range pkg.Signatures() {
-		for _, st := range s.Stamps {
-			if st.PageRef != page.ID {
-				continue
-			}
-			b := st.Boundary
-			if st.Clip != nil {
-				b = ofd.Box{X: b.X + st.Clip.X, Y: b.Y + st.Clip.Y, W: st.Clip.W, H: st.Clip.H}
-			}
-			out = append(out, b)
-		}
-	}
-	return out
-}
-
 func clear(b ofd.Box, used []ofd.Box) bool {
 	for _, u := range used {
 		if b.Meets(u) {
@@ -125,8 +113,8 @@ func clear(b ofd.Box, used []ofd.Box) bool {
 	return true
 }
 
-func (p Placement) atKeyword(pkg *ofd.Package, pages []ofd.Page, w, h float64) ([]ofd.Place, error) {
-	hits, err := pkg.Find(p.Keyword)
+func (p Placement) atKeyword(doc paper, pages []ofd.Box, w, h float64) ([]ofd.Place, error) {
+	hits, err := doc.find(p.Keyword)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDocument, err)
 	}
@@ -135,7 +123,7 @@ func (p Placement) atKeyword(pkg *ofd.Package, pages []ofd.Page, w, h float64) (
 		if p.Page != 0 && hit.Page != p.Page {
 			continue
 		}
-		page := pages[hit.Page-1].Box
+		page := pages[hit.Page-1]
 		return []ofd.Place{{
 			Page: hit.Page, W: w, H: h,
 			X: within(hit.Box.X+hit.Box.W/2-w/2, page.W-w), Y: within(hit.Box.Y+hit.Box.H/2-h/2, page.H-h),
@@ -149,7 +137,7 @@ func within(v, most float64) float64 { return math.Max(0, math.Min(v, most)) }
 
 // ride cuts the seal into one slice a page, and many pages into groups that
 // carry a whole seal each.
-func (p Placement) ride(pkg *ofd.Package, pages []ofd.Page, w, h float64) ([]ofd.Place, error) {
+func (p Placement) ride(doc paper, pages []ofd.Box, w, h float64) ([]ofd.Place, error) {
 	long := w // the side that is cut
 	switch p.Ride {
 	case EdgeTop, EdgeBottom:
@@ -167,8 +155,8 @@ func (p Placement) ride(pkg *ofd.Package, pages []ofd.Page, w, h float64) ([]ofd
 		first, stop := g*len(pages)/groups, (g+1)*len(pages)/groups
 		group := p.slices(pages[first:stop], 0, w, h)
 		// Beside the slices of an earlier seal, all at one height.
-		for n := 1; n < 6 && !shown(pkg, pages[first:stop], group); n++ {
-			if moved := p.slices(pages[first:stop], n, w, h); shown(pkg, pages[first:stop], moved) {
+		for n := 1; n < 6 && !shown(doc, pages, first, group); n++ {
+			if moved := p.slices(pages[first:stop], n, w, h); shown(doc, pages, first, moved) {
 				group = moved
 			}
 		}
@@ -180,11 +168,12 @@ func (p Placement) ride(pkg *ofd.Package, pages []ofd.Page, w, h float64) ([]ofd
 	return out, nil
 }
 
-// shown reports whether all slices are on their pages and free of other seals.
-func shown(pkg *ofd.Package, pages []ofd.Page, slices []ofd.Place) bool {
+// shown reports whether all slices, from the first page on, are on their pages
+// and free of other seals.
+func shown(doc paper, pages []ofd.Box, first int, slices []ofd.Place) bool {
 	for i, sl := range slices {
-		page, b := pages[i].Box, sl.Visible()
-		if b.X < -0.01 || b.Y < -0.01 || b.X+b.W > page.W+0.01 || b.Y+b.H > page.H+0.01 || !clear(b, taken(pkg, pages[i])) {
+		page, b := pages[first+i], sl.Visible()
+		if b.X < -0.01 || b.Y < -0.01 || b.X+b.W > page.W+0.01 || b.Y+b.H > page.H+0.01 || !clear(b, doc.taken(first+i)) {
 			return false
 		}
 	}
@@ -194,25 +183,25 @@ func shown(pkg *ofd.Package, pages []ofd.Page, slices []ofd.Place) bool {
 // slices is the geometry of reference/ofd-and-seals §3.4: the box of the whole
 // seal is pushed over the edge, the clip is the slice that shows, in seal space.
 // step moves all of them along the edge: 0 is the middle, then +1, −1, +2, −2.
-func (p Placement) slices(pages []ofd.Page, step int, w, h float64) []ofd.Place {
+func (p Placement) slices(pages []ofd.Box, step int, w, h float64) []ofd.Place {
 	n := float64(len(pages))
 	out := make([]ofd.Place, len(pages))
 	for k, pg := range pages {
 		i, x, y := float64(k), p.X, p.Y
 		if x == 0 {
-			x = (pg.Box.W-w)/2 + offset(step)*(w+besides)
+			x = (pg.W-w)/2 + offset(step)*(w+besides)
 		}
 		if y == 0 {
-			y = (pg.Box.H-h)/2 + offset(step)*(h+besides)
+			y = (pg.H-h)/2 + offset(step)*(h+besides)
 		}
 		var clip ofd.Box
 		switch p.Ride {
 		case EdgeRight:
-			x, clip = pg.Box.W-(i+1)*w/n, ofd.Box{X: i * w / n, W: w / n, H: h}
+			x, clip = pg.W-(i+1)*w/n, ofd.Box{X: i * w / n, W: w / n, H: h}
 		case EdgeLeft:
 			x, clip = -(n-1-i)*w/n, ofd.Box{X: (n - 1 - i) * w / n, W: w / n, H: h}
 		case EdgeBottom:
-			y, clip = pg.Box.H-(i+1)*h/n, ofd.Box{Y: i * h / n, W: w, H: h / n}
+			y, clip = pg.H-(i+1)*h/n, ofd.Box{Y: i * h / n, W: w, H: h / n}
 		case EdgeTop:
 			y, clip = -(n-1-i)*h/n, ofd.Box{Y: (n - 1 - i) * h / n, W: w, H: h / n}
 		}

@@ -10,10 +10,10 @@ import (
 	"github.com/yinxin-gov/yinxin/signer/ofd"
 )
 
-func pagesOf(n int) []ofd.Page {
-	out := make([]ofd.Page, n)
+func pagesOf(n int) []ofd.Box {
+	out := make([]ofd.Box, n)
 	for i := range out {
-		out[i].Box = ofd.Box{W: 210, H: 297}
+		out[i] = ofd.Box{W: 210, H: 297}
 	}
 	return out
 }
@@ -35,7 +35,7 @@ func TestRideSealGeometryOfTheReference(t *testing.T) {
 func TestRideSealSlicesMakeWholeSeals(t *testing.T) {
 	for _, edge := range []Edge{EdgeLeft, EdgeRight, EdgeTop, EdgeBottom} {
 		for _, n := range []int{2, 3, 7, 10, 11, 25, 64} {
-			pkg := paper(t, n)
+			pkg := blank(t, n)
 			places, err := Placement{Ride: edge}.on(pkg, 42, 40)
 			if err != nil || len(places) != n {
 				t.Fatal(edge, n, len(places), err)
@@ -64,8 +64,8 @@ func TestRideSealSlicesMakeWholeSeals(t *testing.T) {
 	}
 }
 
-// paper is a document of n blank A4 pages.
-func paper(t *testing.T, n int) *ofd.Package {
+// blank is a document of n blank A4 pages.
+func blank(t *testing.T, n int) ofdPaper {
 	t.Helper()
 	body := make([]string, 0, n+n/4+1)
 	for range n + n/4 + 1 { // a paragraph has 19 of the 22 lines of a page
@@ -83,7 +83,7 @@ func paper(t *testing.T, n int) *ofd.Package {
 		t.Fatalf("%d pages, %d wanted", len(pkg.Bodies[0].Pages), n)
 	}
 	pkg.Bodies[0].Pages = pkg.Bodies[0].Pages[:n]
-	return pkg
+	return ofdPaper{pkg}
 }
 
 func TestPlacesThatAreNone(t *testing.T) {
@@ -95,7 +95,7 @@ func TestPlacesThatAreNone(t *testing.T) {
 		"no such edge": {Placement{Ride: "diagonal"}, 2}, "one page has no 骑缝": {Placement{Ride: EdgeLeft}, 1},
 		"no such text": {Placement{Keyword: "没有这几个字"}, 2}, "text on another page": {Placement{Keyword: "通知", Page: 2}, 2},
 	} {
-		if got, err := c.p.on(paper(t, c.pages), 42, 42); !errors.Is(err, ErrDocument) || got != nil {
+		if got, err := c.p.on(blank(t, c.pages), 42, 42); !errors.Is(err, ErrDocument) || got != nil {
 			t.Errorf("%s: %v %v", name, got, err)
 		}
 	}

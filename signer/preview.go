@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/ofd/svg"
+	"github.com/yinxin-gov/yinxin/signer/pdf"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -15,19 +17,34 @@ import (
 // ErrReport: the report is not about this document.
 var ErrReport = errors.New("signer: report of another document")
 
-// PreviewWords are what a preview says in the reader's language.
-type PreviewWords struct {
-	Labels  svg.Labels
-	Caption func(verify.Signature) string // line of the legend, e.g. name of the seal and verdict; nil: seal and verdict as data
+// Painter draws pages of PDF files: package pdfview.
+type Painter interface {
+	Paint(ctx context.Context, file []byte, page, w, h int, annotations bool) (pdf.Raster, error)
 }
 
-// Preview draws page (from 0, over all documents of the package) of an OFD
-// document with its stamps as an overlay: pictures come from the signed values,
-// verdicts from the report that verify.Document made of the same bytes. A
-// signature that the report does not know is never drawn.
+// PreviewOptions are what a preview says in the reader's language, and who draws
+// what this room cannot.
+type PreviewOptions struct {
+	Labels  svg.Labels
+	Caption func(verify.Signature) string // line of the legend, e.g. name of the seal and verdict; nil: seal and verdict as data
+	Differs string                        // behind the caption of a stamp that does not show its seal, default "appearance differs"
+	Painter Painter                       // nil: a PDF is ErrDocument
+}
+
+// Preview draws page (from 0, over all documents of the package) of an OFD or
+// PDF document with its stamps as an overlay: verdicts come from the report that
+// verify.Document made of the same bytes. A signature that the report does not
+// know is never drawn as one.
+//
+// In an OFD the pictures come from the signed values. In a PDF the page shows the
+// widgets itself, as every reader does; the overlay frames them, and says which of
+// them do not look like the seal that was signed.
 //
 // Errors: ErrDocument, ErrReport, svg.ErrPage, svg.ErrLimit.
-func Preview(ctx context.Context, doc []byte, rep verify.Report, page int, words PreviewWords) (svg.Result, error) {
+func Preview(ctx context.Context, doc []byte, rep verify.Report, page int, opt PreviewOptions) (svg.Result, error) {
+	if isPDF(doc) {
+		return previewPDF(ctx, doc, rep, page, opt)
+	}
 	pkg, err := ofd.OpenReaderAt(bytes.NewReader(doc), int64(len(doc)), ofd.Limits{})
 	if err != nil {
 		return svg.Result{}, fmt.Errorf("%w: %w", ErrDocument, err)
@@ -35,16 +52,29 @@ func Preview(ctx context.Context, doc []byte, rep verify.Report, page int, words
 	if err := ctx.Err(); err != nil {
 		return svg.Result{}, err
 	}
-	stamps, err := stampsOf(pkg, rep, page, words)
+	stamps, err := stampsOf(pkg, rep, page, opt)
 	if err != nil {
 		return svg.Result{}, err
 	}
-	return svg.Page(pkg, page, svg.Options{Stamps: stamps, Labels: words.Labels})
+	return svg.Page(pkg, page, svg.Options{Stamps: stamps, Labels: opt.Labels})
+}
+
+// PageCount is the number of pages that Preview draws of a document.
+func PageCount(doc []byte) (int, error) {
+	if isPDF(doc) {
+		p, err := openPaper(doc)
+		return len(p.pages), err
+	}
+	pkg, err := ofd.OpenReaderAt(bytes.NewReader(doc), int64(len(doc)), ofd.Limits{})
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrDocument, err)
+	}
+	return len(pkg.Pages()), nil
 }
 
 // stampsOf joins the stamps on one page with the verdicts of their signatures.
 // The report lists signatures in the order of the package.
-func stampsOf(pkg *ofd.Package, rep verify.Report, page int, words PreviewWords) ([]svg.Stamp, error) {
+func stampsOf(pkg *ofd.Package, rep verify.Report, page int, opt PreviewOptions) ([]svg.Stamp, error) {
 	sigs := pkg.Signatures()
 	if rep.Format != "ofd" || len(sigs) != len(rep.Signatures) {
 		return nil, ErrReport
@@ -54,14 +84,11 @@ func stampsOf(pkg *ofd.Package, rep verify.Report, page int, words PreviewWords)
 		page -= len(pkg.Bodies[body].Pages)
 		body++
 	}
-	unsound := false
-	for _, c := range rep.Checks {
-		unsound = unsound || c.Result == verify.Fail
-	}
+	unsound := unsound(rep)
 	var out []svg.Stamp
 	for i := range sigs {
 		found := rep.Signatures[i]
-		if unsound { // a seal is worth no more than the document it stands on
+		if unsound {
 			found.Verdict = verify.Invalid
 		}
 		if found.ID != sigs[i].ID {
@@ -79,13 +106,19 @@ func stampsOf(pkg *ofd.Package, rep verify.Report, page int, words PreviewWords)
 				picture = signedPicture(pkg, &sigs[i])
 			}
 			out = append(out, svg.Stamp{Box: st.Boundary, Clip: st.Clip, Picture: picture,
-				Class: svg.Class(found.Verdict), Caption: words.caption(found)})
+				Class: svg.Class(found.Verdict), Caption: opt.caption(found)})
 		}
 	}
 	return out, nil
 }
 
-func (w PreviewWords) caption(s verify.Signature) string {
+// unsound reports whether the document itself failed: a seal is worth no more
+// than what it stands on.
+func unsound(rep verify.Report) bool {
+	return slices.ContainsFunc(rep.Checks, func(c verify.Check) bool { return c.Result == verify.Fail })
+}
+
+func (w PreviewOptions) caption(s verify.Signature) string {
 	if w.Caption != nil {
 		return w.Caption(s)
 	}

@@ -31,7 +31,7 @@ func TestPreviewShowsTheVerdict(t *testing.T) {
 		}
 		return rep
 	}
-	words := signer.PreviewWords{
+	words := signer.PreviewOptions{
 		Labels:  svg.Labels{Annotation: "批注"},
 		Caption: func(s verify.Signature) string { return s.Seal + "：" + string(s.Verdict) + "！" },
 	}

@@ -48,7 +48,11 @@ func (s *Service) Seal(ctx context.Context, actor ledger.Actor, useID string, do
 	if err != nil {
 		return Sealed{}, fmt.Errorf("signer: key of seal %s: %w", e.ID, err)
 	}
-	prepared, err := Prepare(doc, s.job(e, now, place, false), key.Public())
+	job, err := Locate(ctx, doc, s.job(e, now, place, false), s.cfg.Finder)
+	if err != nil {
+		return Sealed{}, err
+	}
+	prepared, err := Prepare(doc, job, key.Public())
 	if err != nil {
 		return Sealed{}, err
 	}

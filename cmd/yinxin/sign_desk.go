@@ -150,6 +150,11 @@ func (d *signingDesk) signDocument(ctx context.Context, in input, out string, re
 }
 
 func sealDocument(ctx context.Context, doc []byte, job signer.Job, key crypto.Signer) ([]byte, error) {
+	view := newPDFView()
+	job, err := signer.Locate(ctx, doc, job, view)
+	if err = errors.Join(err, view.Close()); err != nil {
+		return nil, err
+	}
 	if err := signer.Sealable(ctx, doc, job); err != nil {
 		return nil, err
 	}

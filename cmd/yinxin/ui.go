@@ -129,6 +129,7 @@ func newRoot(u *ui) *cobra.Command {
 	root.AddCommand(newStoreCommand(u))
 	root.AddCommand(newVersionCommand(u))
 	root.AddCommand(newVerifyCommand(u))
+	root.AddCommand(newPreviewCommand(u))
 	root.AddCommand(newCertCommand(u))
 	root.AddCommand(newLedgerCommand(u))
 	root.AddCommand(newSignCommand(u))

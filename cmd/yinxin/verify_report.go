@@ -80,7 +80,11 @@ func (u *ui) writePage(ctx context.Context, f judgedFile, r report.Report, q ver
 		if err != nil {
 			return fail(err, "verify.hint.file")
 		}
-		pictures = report.Pictures(ctx, doc, f.rep, u.words, text.Lang(q.lang))
+		view := newPDFView()
+		pictures = report.Pictures(ctx, doc, f.rep, u.words, text.Lang(q.lang), view)
+		if err := view.Close(); err != nil {
+			return err
+		}
 	}
 	page, err := printer.Page(r, text.Lang(q.lang), pictures)
 	if err != nil {

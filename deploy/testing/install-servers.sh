@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the real programs that the tests run against, from Debian's own
-# packages: PostgreSQL, Chromium, ACME clients, a PDF verifier. Harmless to
+# packages: PostgreSQL, Chromium, ACME clients, PDF tools. Harmless to
 # repeat. Tests start their own servers on loopback from these binaries
 # (internal/store/pgtest); nothing is started here, and nothing listens.
 set -eu
@@ -18,6 +18,7 @@ have_initdb || missing="$missing postgresql"
 need chromium chromium
 need openssl openssl
 need pdfsig poppler-utils
+need qpdf qpdf
 need curl curl
 need lego lego
 need certbot certbot

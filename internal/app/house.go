@@ -24,6 +24,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/store"
 	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/pdfview"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
@@ -43,6 +44,7 @@ type House struct {
 	anchors anchors
 	stamps  stamps
 	words   *text.Catalogue
+	pages   *pdfview.Viewer
 
 	Ledger     *ledger.Sequencer
 	Identity   *identity.Service
@@ -228,9 +230,10 @@ func (h *House) openWork(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("app: decision point: %w", err)
 	}
+	h.pages = pdfview.New(pdfview.Config{Fonts: pdfview.SystemFonts()})
 	h.Signer, err = signer.New(signer.Config{
 		Register: h.rooms.Seals, Approver: useApprover{h.Approvals}, Recorder: h.Ledger, Keys: h.custody, Now: h.cfg.Now, NewID: newID,
-		Stamper: h.stamps.sm2,
+		Stamper: h.stamps.sm2, Finder: h.pages,
 	})
 	if err != nil {
 		return err
@@ -247,6 +250,9 @@ func (h *House) openWork(ctx context.Context) (err error) {
 // ledger's last checkpoint, then the store, then the keys.
 func (h *House) Close() error {
 	var errs []error
+	if h.pages != nil {
+		errs = append(errs, h.pages.Close())
+	}
 	if h.StepCA != nil {
 		errs = append(errs, h.StepCA.Close())
 	}

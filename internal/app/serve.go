@@ -145,6 +145,7 @@ func (h *House) handler() (http.Handler, error) {
 	h.mountStamps(r)
 	err = console.Mount(r, console.Config{
 		Door: door{h}, Status: h.Status, Head: h.ledgerPage, Verify: h.Verify, Report: h.reportPage, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log,
+		Painter: h.pages,
 	})
 	return r, err
 }

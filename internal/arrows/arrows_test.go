@@ -26,6 +26,8 @@ var only = map[string][]string{
 	"github.com/jackc/pgx":             {"internal/store"},
 	"github.com/spf13/cobra":           {"cmd/yinxin"},
 	"github.com/danielgtaylor/huma":    {"internal/api"},
+	"github.com/klippa-app/go-pdfium":  {"signer/pdfview"},
+	"github.com/tetratelabs/wazero":    {"signer/pdfview"},
 }
 
 // may lists, for each room, the rooms of the house that it may import besides

@@ -26,6 +26,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/report"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -56,7 +57,7 @@ type Line struct {
 // ErrForbidden: the page is not for this person's posts.
 var ErrForbidden = errors.New("console: not for this person")
 
-// Config holds what the pages show. Every field is required.
+// Config holds what the pages show. Every field but Painter is required.
 type Config struct {
 	Door   Door
 	Status func(ctx context.Context) wire.Status
@@ -69,6 +70,7 @@ type Config struct {
 	Anchors wire.Anchors
 	Words   *text.Catalogue
 	Log     *slog.Logger
+	Painter signer.Painter // draws PDF pages; nil: a PDF is shown without pictures
 }
 
 type console struct {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/report"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -44,15 +45,19 @@ type house struct {
 	router *chi.Mux
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t *testing.T, painter ...signer.Painter) *house {
 	t.Helper()
 	words, err := text.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := &house{t: t, person: Person{ID: "p-1", Name: "样例审计员", Roles: []string{"审计员"}, Auditor: true}, router: chi.NewRouter()}
+	var p signer.Painter
+	if len(painter) > 0 {
+		p = painter[0]
+	}
 	err = Mount(h.router, Config{
-		Door: h, Words: words, Log: slog.New(slog.NewTextHandler(h, nil)),
+		Door: h, Painter: p, Words: words, Log: slog.New(slog.NewTextHandler(h, nil)),
 		Status: func(context.Context) wire.Status {
 			return wire.Status{Name: "样例区政务信息办公室", Version: "0.1.0", Time: at, LedgerSize: 1234, Healthy: true, Sample: true}
 		},

@@ -33,7 +33,7 @@ func (c *console) verifyDocument(w http.ResponseWriter, r *http.Request) {
 			return err
 		}
 		rep.File = name
-		v.Report, v.Pages = &rep, report.Pictures(r.Context(), data, rep, c.cfg.Words, text.Zh)
+		v.Report, v.Pages = &rep, report.Pictures(r.Context(), data, rep, c.cfg.Words, text.Zh, c.cfg.Painter)
 		c.render(w, r, http.StatusOK, pageVerify, v)
 		return nil
 	})
@@ -51,7 +51,7 @@ func (c *console) verifyPage(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return err
 		}
-		page, err := c.printer.Page(rep, lang, report.Pictures(r.Context(), data, judged, c.cfg.Words, lang))
+		page, err := c.printer.Page(rep, lang, report.Pictures(r.Context(), data, judged, c.cfg.Words, lang, c.cfg.Painter))
 		if err != nil {
 			return err
 		}

@@ -100,7 +100,7 @@ func (d *Draft) rendition(ctx context.Context, job Job) (out []file) {
 		return nil
 	}
 	w := d.cfg.Words
-	words := signer.PreviewWords{
+	words := signer.PreviewOptions{
 		Labels: svg.Labels{Annotation: w.Get("preview.label.annotation").Zh, Picture: w.Get("preview.label.picture").Zh},
 		Caption: func(s verify.Signature) string {
 			return w.Get("preview.caption").Fill("seal", printable(s.Seal), "verdict", w.Get("verify.verdict."+string(s.Verdict)).Zh).Zh

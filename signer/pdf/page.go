@@ -9,6 +9,10 @@ import (
 // Box is a rectangle in default user space, lower left to upper right.
 type Box struct{ X0, Y0, X1, Y1 float64 }
 
+func (b Box) array() Array {
+	return Array{decimal(b.X0), decimal(b.Y0), decimal(b.X1), decimal(b.Y1)}
+}
+
 func (b Box) meets(o Box) bool {
 	return b.X0 < o.X1 && o.X0 < b.X1 && b.Y0 < o.Y1 && o.Y0 < b.Y1
 }
@@ -115,6 +119,21 @@ func (p Page) place(x, y, w, h float64) Box {
 	return Box{c.X0 + x, c.Y1 - y - h, c.X0 + x + w, c.Y1 - y}
 }
 
+// Shown is the reverse of place: a box of user space on the page as it is shown.
+func (p Page) Shown(b Box) Rect {
+	c, w, h := p.crop, b.X1-b.X0, b.Y1-b.Y0
+	r := Rect{b.X0 - c.X0, c.Y1 - b.Y1, w, h}
+	switch p.rotate {
+	case 90:
+		r = Rect{b.Y0 - c.Y0, b.X0 - c.X0, h, w}
+	case 180:
+		r = Rect{c.X1 - b.X1, b.Y0 - c.Y0, w, h}
+	case 270:
+		r = Rect{c.Y1 - b.Y1, c.X1 - b.X1, h, w}
+	}
+	return Rect{r.X * p.unit, r.Y * p.unit, r.W * p.unit, r.H * p.unit}
+}
+
 // number reads a finite number.
 func number(o Object) (float64, bool) {
 	switch v := o.(type) {
@@ -142,44 +161,4 @@ func (d *Document) box(o Object) (Box, bool) {
 	}
 	b := Box{min(v[0], v[2]), min(v[1], v[3]), max(v[0], v[2]), max(v[1], v[3])}
 	return b, b.X0 < b.X1 && b.Y0 < b.Y1
-}
-
-// Annotation flags that keep it from being seen (12.5.3).
-const flagHidden, flagNoView = 2, 32
-
-// locate finds the pages of the widgets of signatures, by the pages' own lists of
-// annotations: what a widget says about its page is not what is drawn.
-func (d *Document) locate(sigs []*Signature) error {
-	pages, err := d.Pages()
-	if err != nil {
-		return err
-	}
-	of := map[Ref]*Signature{}
-	for _, s := range sigs {
-		s.Hidden = true
-		if s.ref != (Ref{}) {
-			of[s.ref] = s
-		}
-		for _, kid := range d.array(d.dict(s.ref).Get("Kids")) {
-			if ref, ok := kid.(Ref); ok && len(of) < maxFields {
-				of[ref] = s
-			}
-		}
-	}
-	for i, p := range pages {
-		for _, a := range d.array(p.dict.Get("Annots")) {
-			ref, ok := a.(Ref)
-			s := of[ref]
-			if !ok || s == nil || s.Page != 0 {
-				continue
-			}
-			widget := d.dict(ref)
-			rect, seen := d.box(widget.Get("Rect"))
-			flags, _ := d.Resolve(widget.Get("F")).(Int)
-			s.Page = i + 1
-			s.Hidden = !seen || flags&(flagHidden|flagNoView) != 0 || widget.Get("AP") == nil
-			s.OffPage = seen && !rect.meets(p.crop)
-		}
-	}
-	return nil
 }

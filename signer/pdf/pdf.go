@@ -7,8 +7,12 @@
 // ways, and a signature on it proves nothing. It does not read page content.
 //
 // It judges bytes only: which range a signature covers, whether its value lies
-// exactly in the gap, what a later revision changed. The mathematics and the
-// certificates belong to signer/verify.
+// exactly in the gap, what a later revision changed. Later signatures, document
+// time-stamps and validation data (ISO 32000-2, 12.8.4.3) are no change; anything
+// else is. The mathematics and the certificates belong to signer/verify.
+//
+// A signature field has one widget (12.7.4.5): further stamps of a seal, the slices
+// of a ride seal among them, are stamp annotations of the same revision.
 //
 // It refuses encrypted files, more than a million objects, deep nesting, chains
 // that turn in circles and streams that inflate beyond their limit, and it never

@@ -140,7 +140,7 @@ func TestLaterRevisions(t *testing.T) {
 			"page tree":  "2 0 obj\n<</Type /Pages /Count 0 /Kids []>>\nendobj\n",
 			"annotation": "6 0 obj\n<</Type /Page /Parent 2 0 R /Contents 7 0 R /Annots [3 0 R]>>\nendobj\n",
 		} {
-			changed := update(t, second, edit)
+			changed := pdftest.Revise(second, edit)
 			d, sigs := open(t, changed)
 			if len(sigs) == 0 { // the catalog lost its form
 				if rest, err := d.Scan(sigs); err != nil || len(rest.Signatures) != 2 {
@@ -157,23 +157,6 @@ func TestLaterRevisions(t *testing.T) {
 			}
 		}
 	}
-}
-
-// update appends a revision with one object the way any editor does.
-func update(t testing.TB, doc []byte, object string) []byte {
-	t.Helper()
-	i := bytes.LastIndex(doc, []byte("startxref\n"))
-	var prev, num int
-	if _, err := fmt.Sscanf(string(doc[i:]), "startxref\n%d", &prev); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := fmt.Sscanf(object, "%d", &num); err != nil {
-		t.Fatal(err)
-	}
-	at := len(doc)
-	out := append(bytes.Clone(doc), object...)
-	start := len(out)
-	return fmt.Appendf(out, "xref\n%d 1\n%010d 00000 n\r\ntrailer\n<</Size 100 /Root 1 0 R /Info 4 0 R /Prev %d>>\nstartxref\n%d\n%%%%EOF\n", num, at, prev, start)
 }
 
 func TestRangeFaults(t *testing.T) {
@@ -321,6 +304,7 @@ func FuzzOpen(f *testing.F) {
 			}
 			if old, err := d.Revision(s); err == nil {
 				d.Changes(old)
+				d.OnlyEvidence(old)
 			}
 		}
 		// What can be sealed can be read again.
@@ -351,7 +335,7 @@ func TestLaterRevisionFillsReference(t *testing.T) {
 	}{
 		"fills it": {"90 0 obj\n<</S /URI>>\nendobj\n", true}, "fills another": {"91 0 obj\n<</S /URI>>\nendobj\n", false},
 	} {
-		d, sigs := open(t, seal(t, update(t, first, c.object), nil))
+		d, sigs := open(t, seal(t, pdftest.Revise(first, c.object), nil))
 		old, err := d.Revision(sigs[0])
 		if err != nil {
 			t.Fatal(err)

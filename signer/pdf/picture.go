@@ -14,18 +14,17 @@ import (
 
 const maxPixels = 16 << 20
 
-// appearance writes the picture as a form (12.5.5) of w × h units and returns it.
-// The picture's transparency becomes a soft mask, so that the text under the seal
-// stays to be read.
-func (u *update) appearance(picture []byte, w, h float64, rotate int) (Ref, error) {
-	cfg, _, err := image.DecodeConfig(bytes.NewReader(picture))
+// picture writes the picture of a seal and returns it. Its transparency becomes a
+// soft mask, so that the text under the seal stays to be read.
+func (u *update) picture(data []byte) (Ref, error) {
+	cfg, _, err := image.DecodeConfig(bytes.NewReader(data))
 	if err != nil {
 		return Ref{}, fmt.Errorf("%w: picture of the seal: %v", ErrUnsupported, err)
 	}
 	if cfg.Width < 1 || cfg.Height < 1 || cfg.Width > maxPixels/cfg.Height {
 		return Ref{}, fmt.Errorf("%w: picture of %d×%d", ErrLimit, cfg.Width, cfg.Height)
 	}
-	img, _, err := image.Decode(bytes.NewReader(picture))
+	img, _, err := image.Decode(bytes.NewReader(data))
 	if err != nil {
 		return Ref{}, fmt.Errorf("%w: picture of the seal: %v", ErrUnsupported, err)
 	}
@@ -41,7 +40,7 @@ func (u *update) appearance(picture []byte, w, h float64, rotate int) (Ref, erro
 		d.set("Filter", Name("FlateDecode"))
 		return d
 	}
-	mask, pic, form := u.alloc(), u.alloc(), u.alloc()
+	mask, pic := u.alloc(), u.alloc()
 	packed, err := deflate(alpha)
 	if err != nil {
 		return Ref{}, err
@@ -51,7 +50,12 @@ func (u *update) appearance(picture []byte, w, h float64, rotate int) (Ref, erro
 		return Ref{}, err
 	}
 	u.putStream(pic, size("DeviceRGB").with("SMask", mask), packed)
+	return pic, nil
+}
 
+// appearance writes the form (12.5.5) of one stamp: the whole picture in w × h
+// units, of which its box shows a part.
+func (u *update) appearance(pic Ref, w, h float64, part Box, rotate int) Ref {
 	names := &Dict{}
 	names.set("Seal", pic)
 	resources := &Dict{}
@@ -59,13 +63,14 @@ func (u *update) appearance(picture []byte, w, h float64, rotate int) (Ref, erro
 	d := &Dict{}
 	d.set("Type", Name("XObject"))
 	d.set("Subtype", Name("Form"))
-	d.set("BBox", Array{Int(0), Int(0), decimal(w), decimal(h)})
+	d.set("BBox", part.array())
 	if m := upright(rotate); m != nil {
 		d.set("Matrix", m)
 	}
 	d.set("Resources", resources)
+	form := u.alloc()
 	u.putStream(form, d, fmt.Appendf(nil, "q %s 0 0 %s 0 0 cm /Seal Do Q", decimal(w), decimal(h)))
-	return form, nil
+	return form
 }
 
 // upright turns the picture against the rotation of its page; where it lands is

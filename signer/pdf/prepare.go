@@ -32,11 +32,20 @@ type Request struct {
 	Filter, SubFilter Name
 	Field             string  // full name of the new field; empty: Seal1, Seal2 …
 	Picture           []byte  // PNG, JPEG or GIF; nil: invisible
-	Page              int     // from 1
+	Page              int     // from 1; 0: the last one
 	X, Y, W, H        float64 // millimetres from the upper left corner of the page as shown
+	Clip              *Rect   // the part of the picture that shows; nil: all of it
+	Also              []Stamp // further stamps of the same picture
 	Name              string  // of the seal or the signer
 	Time              time.Time
 	Reserve           int // bytes kept for the value
+}
+
+// Stamp is one more place of the picture; the fields are those of a Request.
+type Stamp struct {
+	Page       int
+	X, Y, W, H float64
+	Clip       *Rect
 }
 
 // Pending is a file with everything of a new signature but its value.
@@ -73,18 +82,28 @@ func Prepare(doc []byte, r Request) (*Pending, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.Page == 0 {
-		r.Page = len(pages)
+	stamps := append([]Stamp{{r.Page, r.X, r.Y, r.W, r.H, r.Clip}}, r.Also...)
+	if len(stamps) > maxFields {
+		return nil, fmt.Errorf("%w: %d stamps", ErrLimit, len(stamps))
 	}
-	if r.Page < 1 || r.Page > len(pages) {
-		return nil, fmt.Errorf("%w: no page %d of %d", ErrFormat, r.Page, len(pages))
+	for i := range stamps {
+		st := &stamps[i]
+		if st.Page == 0 {
+			st.Page = len(pages)
+		}
+		if st.Page < 1 || st.Page > len(pages) {
+			return nil, fmt.Errorf("%w: no page %d of %d", ErrFormat, st.Page, len(pages))
+		}
+		if st.Clip == nil {
+			st.Clip = &Rect{W: st.W, H: st.H}
+		}
 	}
 	p := &Pending{doc: doc}
-	if p.field, err = d.freeField(r.Field); err != nil {
+	if p.field, err = d.freeField(r.Field, pages); err != nil {
 		return nil, err
 	}
 	u := newUpdate(d)
-	if err := p.write(u, pages[r.Page-1], r); err != nil {
+	if err := p.write(u, pages, stamps, r); err != nil {
 		return nil, err
 	}
 	if len(d.Faults) > 0 {
@@ -101,20 +120,32 @@ func (d *Document) open() error {
 	if d.dict(root.Get("AcroForm")).Get("XFA") != nil {
 		return fmt.Errorf("%w: an XFA form shows other content than its pages", ErrUnsupported)
 	}
-	cert := d.dict(d.dict(root.Get("Perms")).Get("DocMDP"))
-	for _, ref := range d.array(cert.Get("Reference")) {
-		parms := d.dict(d.dict(ref).Get("TransformParams"))
-		if d.Resolve(parms.Get("P")) == Int(1) {
+	sigs, err := d.Signatures()
+	if err != nil {
+		return err
+	}
+	certification := &Signature{}
+	if v := d.dict(d.dict(root.Get("Perms")).Get("DocMDP")); v != nil {
+		certification.permits(d, nil, v)
+	}
+	for _, s := range append(sigs, certification) {
+		if s.Permits == 1 {
 			return ErrLocked
 		}
 	}
 	return nil
 }
 
-// freeField finds a name for the field that no field has.
-func (d *Document) freeField(want string) (string, error) {
+// freeField finds a name for the field that no field has, and no stamp that
+// somebody put there to be taken for one of this signature.
+func (d *Document) freeField(want string, pages []Page) (string, error) {
 	form := d.dict(d.catalog().Get("AcroForm"))
 	used := map[string]bool{}
+	for _, p := range pages {
+		for _, a := range d.array(p.dict.Get("Annots")) {
+			used[d.stampOf(d.dict(a))] = true
+		}
+	}
 	for _, f := range d.array(form.Get("Fields")) {
 		if t, ok := d.Resolve(d.dict(f).Get("T")).(*String); ok {
 			used[Text(t.Value)] = true
@@ -133,35 +164,64 @@ func (d *Document) freeField(want string) (string, error) {
 	}
 }
 
-// write adds the objects: value, appearance, widget, page, form.
-func (p *Pending) write(u *update, page Page, r Request) error {
-	sig, widget := u.alloc(), u.alloc()
-	f := &Dict{}
-	f.set("Type", Name("Annot"))
-	f.set("Subtype", Name("Widget"))
-	f.set("FT", Name("Sig"))
-	f.set("T", encodeText(p.field))
-	f.set("F", Int(4|128)) // printed; locked
-	f.set("P", page.ref)
-	f.set("Rect", Array{Int(0), Int(0), Int(0), Int(0)})
-	if r.Picture != nil {
-		b := page.place(r.X, r.Y, r.W, r.H)
-		form, err := u.appearance(r.Picture, r.W/page.unit, r.H/page.unit, page.rotate)
-		if err != nil {
+// write adds the objects: value, appearances, widget, stamps, pages, form.
+func (p *Pending) write(u *update, pages []Page, stamps []Stamp, r Request) error {
+	sig := u.alloc()
+	var pic Ref
+	if r.Picture == nil {
+		stamps = stamps[:1] // an invisible signature has one empty widget
+	} else {
+		var err error
+		if pic, err = u.picture(r.Picture); err != nil {
 			return err
 		}
-		look := &Dict{}
-		look.set("N", form)
-		f.set("Rect", Array{decimal(b.X0), decimal(b.Y0), decimal(b.X1), decimal(b.Y1)})
-		f.set("AP", look)
 	}
-	f.set("V", sig)
+	widget := u.alloc()
+	added := make([][]Ref, len(pages))
+	for i, st := range stamps {
+		page := pages[st.Page-1]
+		f, ref := &Dict{}, widget
+		f.set("Type", Name("Annot"))
+		if i == 0 {
+			f.set("Subtype", Name("Widget"))
+			f.set("FT", Name("Sig"))
+			f.set("T", encodeText(p.field))
+			f.set("V", sig)
+			f.set("F", Int(4|128)) // printed; locked
+		} else {
+			ref = u.alloc()
+			f.set("Subtype", Name("Stamp"))
+			f.set("NM", encodeText(fmt.Sprint(p.field, stampMark, i+1)))
+			f.set("Contents", encodeText(r.Name))
+			f.set("F", Int(4|64|128|512)) // printed; read only; locked with its contents
+		}
+		f.set("P", page.ref)
+		f.set("Rect", Box{}.array())
+		if r.Picture != nil {
+			f.set("Rect", page.place(st.X+st.Clip.X, st.Y+st.Clip.Y, st.Clip.W, st.Clip.H).array())
+			look := &Dict{}
+			look.set("N", st.look(u, pic, page))
+			f.set("AP", look)
+		}
+		u.put(ref, f)
+		added[st.Page-1] = append(added[st.Page-1], ref)
+	}
 	p.writeValue(u, sig, r)
-	u.put(widget, f)
-	u.annotate(page, widget)
+	for i, refs := range added {
+		if len(refs) > 0 {
+			u.annotate(pages[i], refs)
+		}
+	}
 	u.enter(widget)
 	u.finish()
 	return nil
+}
+
+// look writes the appearance of a stamp in the units of its page.
+func (st Stamp) look(u *update, pic Ref, page Page) Ref {
+	w, h, c := st.W/page.unit, st.H/page.unit, st.Clip
+	x, y := c.X/page.unit, c.Y/page.unit
+	return u.appearance(pic, w, h, Box{x, h - y - c.H/page.unit, x + c.W/page.unit, h - y}, page.rotate)
 }
 
 // Placeholders of ByteRange: numbers of ten digits at most, filled with spaces.
@@ -203,11 +263,17 @@ func (p *Pending) fillRange() {
 // bounds are where the gap starts and ends in the file.
 func (p *Pending) bounds() [2]int { return [2]int{len(p.doc) + p.gap[0], len(p.doc) + p.gap[1]} }
 
-// annotate puts the widget on its page.
-func (u *update) annotate(page Page, widget Ref) {
+// annotate puts widgets and stamps on their page.
+func (u *update) annotate(page Page, notes []Ref) {
 	old := page.dict.Get("Annots")
-	list := append(slices.Clone(u.d.array(old)), widget)
-	if ref, ok := old.(Ref); ok && u.d.array(old) != nil {
+	list := slices.Clone(u.d.array(old))
+	for _, n := range notes {
+		list = append(list, n)
+	}
+	ref, ok := old.(Ref)
+	// A list that two pages share grows for the first one only: the other gets a
+	// list of its own.
+	if _, shared := u.at[ref]; ok && !shared && u.d.array(old) != nil {
 		u.put(ref, list)
 		return
 	}

@@ -34,9 +34,11 @@ func (d *Document) Revision(s *Signature) (*Document, error) {
 }
 
 // Changes lists what later revisions did to a signed one beside adding signature
-// fields with their widgets: nothing, when all that they did is to sign again.
+// fields with their widgets and stamps, and validation data (DSS): nothing, when
+// all that they did is to sign again or to keep evidence.
 func (d *Document) Changes(old *Document) []string {
 	c := &comparison{d: d, old: old, widgets: map[Ref]bool{}, lists: map[int]bool{}}
+	c.evidence = evidence{old.evidenceOf(false), map[int]bool{}}
 	if !equal(d.Trailer.Get("Root"), old.Trailer.Get("Root")) || !equal(d.Trailer.Get("Info"), old.Trailer.Get("Info")) {
 		return []string{"trailer"}
 	}
@@ -53,12 +55,22 @@ func (d *Document) Changes(old *Document) []string {
 			c.note("object " + fmt.Sprint(n))
 		}
 	}
-	// A reference to nothing becomes something when its number is used.
+	// A reference to nothing becomes something when its number is used; a list that
+	// grew as validation data must not be a part of the pages too.
 	for n := range old.entries {
-		if e := old.entries[n]; e.kind == plain || e.kind == compressed {
-			if old.refers(old.Load(Ref{n, int(e.gen)}), added, 0) {
-				c.note("object " + fmt.Sprint(n) + " refers to a new one")
-			}
+		e := old.entries[n]
+		if e.kind != plain && e.kind != compressed {
+			continue
+		}
+		o := old.Load(Ref{n, int(e.gen)})
+		if old.refers(o, added, 0) {
+			c.note("object " + fmt.Sprint(n) + " refers to a new one")
+		}
+		if root, ok := o.(*Dict); ok && n == c.root.Num {
+			o = root.with("DSS", nil)
+		}
+		if !c.evidence.lists[n] && old.refers(o, c.evidence.grown, 0) {
+			c.note("object " + fmt.Sprint(n) + " refers to validation data")
 		}
 	}
 	return c.notes
@@ -102,6 +114,8 @@ type comparison struct {
 	form    Ref
 	root    Ref
 	notes   []string
+
+	evidence evidence
 }
 
 func (c *comparison) note(what string) {
@@ -134,6 +148,11 @@ func (c *comparison) roles() error {
 	for _, s := range sigs {
 		if e := c.old.entry(s.ref.Num); s.ref != (Ref{}) && (e.kind == unset || e.kind == free) {
 			c.widgets[s.ref] = true
+			for _, ref := range s.shown {
+				if e := c.old.entry(ref.Num); e.kind == unset || e.kind == free {
+					c.widgets[ref] = true
+				}
+			}
 		}
 	}
 	return nil
@@ -151,13 +170,17 @@ func (c *comparison) allowed(n int, was, is entry) bool {
 	if c.lists[n] {
 		return c.grown(a, b)
 	}
+	if c.evidence.lists[n] && n != c.root.Num && a != nil && c.grownEvidence(a, b, 1) {
+		c.evidence.grown[n] = true
+		return true
+	}
 	x, ok1 := a.(*Dict)
 	y, ok2 := b.(*Dict)
 	switch {
 	case !ok1 || !ok2:
 		return false
 	case n == c.root.Num:
-		return equalBut(x, y, "AcroForm") && c.formGrown(c.old.dict(x.Get("AcroForm")), c.d.dict(y.Get("AcroForm")))
+		return c.catalogGrown(x, y)
 	case c.form != Ref{} && n == c.form.Num:
 		return c.formGrown(x, y)
 	case x.Get("Type") == Name("Page"):

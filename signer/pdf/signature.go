@@ -26,11 +26,14 @@ type Signature struct {
 	Range     [4]int64
 	Fault     string // Range…; "" when the range is well formed and the gap is exactly the value
 	Value     []byte // DER in Contents, without its padding
-	Page      int    // from 1; 0 when its widget is on no page
-	Hidden    bool   // flags or an empty rectangle keep the widget from being seen
-	OffPage   bool   // the widget lies outside its page
+	Page      int    // from 1, of its first widget; 0 when it has none on a page
+	Hidden    bool   // flags or empty rectangles keep all of it from being seen
+	OffPage   bool   // a widget or stamp lies outside its page
+	Places    []Place
+	Permits   int // what a certification or the lock of the field permits later (12.8.2.2): 1 nothing, 2 forms, 3 notes; 0: it does not say
 
-	ref      Ref // of the field
+	ref      Ref   // of the field
+	shown    []Ref // its widgets and stamps
 	contents *String
 }
 
@@ -106,6 +109,7 @@ func (w *fieldWalk) field(o Object, prefix string, kind Object, depth int) error
 			}
 			s := &Signature{Field: name, ref: ref}
 			s.read(w.d, v)
+			s.permits(w.d, f, v)
 			if w.found = append(w.found, s); len(w.found) > maxSigned {
 				return fmt.Errorf("%w: more than %d signatures", ErrLimit, maxSigned)
 			}
@@ -129,6 +133,29 @@ func (s *Signature) read(d *Document, v *Dict) {
 		s.Claimed = Text(m.Value)
 	}
 	s.Fault = s.readRange(d, v)
+}
+
+// permits reads DocMDP and the lock of the field; the stricter one counts.
+func (s *Signature) permits(d *Document, field, v *Dict) {
+	limit := func(o Object, otherwise Int) {
+		p, ok := d.Resolve(o).(Int)
+		if !ok || p < 1 || p > 3 {
+			p = otherwise
+		}
+		if p > 0 && (s.Permits == 0 || int(p) < s.Permits) {
+			s.Permits = int(p)
+		}
+	}
+	for i, o := range d.array(v.Get("Reference")) {
+		if i == maxDepth {
+			break
+		}
+		ref := d.dict(o)
+		if m := d.Resolve(ref.Get("TransformMethod")); m == nil || m == Name("DocMDP") {
+			limit(d.dict(ref.Get("TransformParams")).Get("P"), 2) // the default of the standard
+		}
+	}
+	limit(d.dict(field.Get("Lock")).Get("P"), 0)
 }
 
 func (s *Signature) readRange(d *Document, v *Dict) string {

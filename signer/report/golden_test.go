@@ -68,7 +68,7 @@ func TestGolden(t *testing.T) {
 		}
 		r, rep := made(t, data, ask{trust: trust, revocation: good{}, source: known{ev: soft}})
 		for _, lang := range []text.Lang{text.Zh, text.En} {
-			page, err := printer(t).Page(r, lang, report.Pictures(t.Context(), data, rep, words(t), lang))
+			page, err := printer(t).Page(r, lang, report.Pictures(t.Context(), data, rep, words(t), lang, nil))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -185,7 +185,7 @@ func TestPage_Printed(t *testing.T) {
 		text.En: {"Verification report", "✓ valid", "signing data belong", "? cannot tell", "technical verification only", "not a court finding", "1/"},
 	} {
 		pr := printer(t)
-		page, err := pr.Page(r, lang, report.Pictures(t.Context(), doc, rep, words(t), lang))
+		page, err := pr.Page(r, lang, report.Pictures(t.Context(), doc, rep, words(t), lang, nil))
 		if err != nil {
 			t.Fatal(err)
 		}

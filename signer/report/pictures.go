@@ -8,7 +8,6 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer"
-	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/ofd/svg"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -29,28 +28,30 @@ type Picture struct {
 }
 
 // Pictures draws the first pages with the stamps that were verified, as data
-// URIs for <img>: an SVG there runs no script and fetches nothing. A document
-// that has no pages to draw has no pictures.
-func Pictures(ctx context.Context, doc []byte, rep verify.Report, words *text.Catalogue, lang text.Lang) []Picture {
-	if rep.Format != "ofd" {
+// URIs for <img>: an SVG there runs no script and fetches nothing. painter draws
+// PDF pages; without one a PDF has no pictures, as a document without pages.
+func Pictures(ctx context.Context, doc []byte, rep verify.Report, words *text.Catalogue, lang text.Lang, painter signer.Painter) []Picture {
+	pages, err := signer.PageCount(doc)
+	if err != nil || rep.Format == "pdf" && painter == nil {
 		return nil
 	}
-	pkg, err := ofd.Open(doc)
-	if err != nil {
-		return nil
-	}
-	say := signer.PreviewWords{
+	opt := signer.PreviewOptions{
+		Painter: painter, Differs: words.Get("preview.stamp.differs").In(lang),
 		Labels: svg.Labels{Annotation: words.Get("preview.label.annotation").In(lang), Picture: words.Get("preview.label.picture").In(lang)},
 		Caption: func(s verify.Signature) string {
+			name := s.Seal
+			if name == "" {
+				name = s.Signer
+			}
 			verdict := words.Get("verify.verdict." + string(s.Verdict)).In(lang)
-			return words.Get("preview.caption").Fill("seal", text.Plain(s.Seal), "verdict", verdict).In(lang)
+			return words.Get("preview.caption").Fill("seal", text.Plain(name), "verdict", verdict).In(lang)
 		},
 	}
 	var out []Picture
 	left := maxPictureBytes
-	for i := range min(len(pkg.Pages()), maxPictures) {
+	for i := range min(pages, maxPictures) {
 		p := Picture{Number: i + 1}
-		r, err := signer.Preview(ctx, doc, rep, i, say)
+		r, err := signer.Preview(ctx, doc, rep, i, opt)
 		switch {
 		case err == nil && len(r.SVG) <= left:
 			left -= len(r.SVG)

@@ -109,6 +109,7 @@ const (
 	ReasonEntryMissing = "entries.missing"
 	ReasonEntriesLater = "entries.sealed_later" // what is not named are signatures
 	ReasonSelfTest     = "selftest.accepted"
+	ReasonLocked       = "later.forbidden" // signed again behind a certification that permits nothing
 )
 
 // Warnings of this room. Those of the container (ofd.Note…), ofd.ProblemMissing
@@ -125,6 +126,7 @@ const (
 	WarnNames        = "pdf.names"          // Filter and SubFilter are not those of the value
 	WarnShadow       = "pdf.shadowed"       // a second body of an object that no reader should show
 	WarnLater        = "pdf.later"          // a later revision signed again and did nothing else
+	WarnEvidence     = "pdf.evidence"       // certificates and revocation data were added later, nothing else
 	WarnTimeXML      = "time.signature_xml" // the claimed time stands only in Signature.xml
 	WarnType         = "type.mismatch"      // a seal under Type="Sign"
 	WarnStampSize    = "stamp.size"         // a stamp drawn larger or smaller than its seal
@@ -153,7 +155,7 @@ func Reasons() []string {
 		ReasonTokenUnknown, ReasonTokenImprint, ReasonTokenValue, ReasonTokenUsage, ReasonTokenCert,
 		ReasonTokenEarly, ReasonTokenRevoked, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
 		ReasonStampPage, ReasonStampOff, ReasonStampTwice, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing, ReasonOrphan, ReasonNoEntries, ReasonEntriesValue, ReasonSmuggled,
-		ReasonEntryMissing, ReasonEntriesLater, ReasonSelfTest,
+		ReasonEntryMissing, ReasonEntriesLater, ReasonSelfTest, ReasonLocked,
 		ofd.FaultDuplicate, ofd.FaultTraversal, ofd.FaultAbsolute, ofd.FaultEncrypted, ofd.FaultSymlink,
 		ofd.FaultOverlap, ofd.FaultHidden, ofd.FaultHeader, ofd.FaultMethod, ofd.FaultDirectory,
 		ofd.ProblemXML, ofd.ProblemEscape, ofd.ProblemList, ofd.ProblemLimit, ofd.ProblemAmbiguous,
@@ -165,7 +167,7 @@ func Reasons() []string {
 func Warnings() []string {
 	out := []string{
 		WarnOrphan, WarnUnreferenced, WarnNoRevocation, WarnClaimedTime, WarnKeyCertSign, WarnProperty,
-		WarnEarlySeal, WarnSlices, WarnNames, WarnShadow, WarnLater, WarnTimeXML, WarnType, WarnStampSize, WarnStampOver, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
+		WarnEarlySeal, WarnSlices, WarnNames, WarnShadow, WarnLater, WarnEvidence, WarnTimeXML, WarnType, WarnStampSize, WarnStampOver, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
 		ofd.NoteEncoding, ofd.NoteCase,
 	}
 	for _, w := range []string{

@@ -17,6 +17,9 @@ import (
 // pdfClause is where the checks of a PDF stand.
 const pdfClause = "GM/T 0112-2021, 7.6; ISO 32000-1, 12.8"
 
+// subFilterStamp is the format of a document time-stamp.
+const subFilterStamp pdf.Name = "ETSI.RFC3161"
+
 // pdfDocument judges a PDF: its structure, then every signature, then what later
 // revisions did to the part that each of them covers.
 func pdfDocument(ctx context.Context, r io.ReaderAt, size int64, opt *Options) (Report, error) {
@@ -149,7 +152,7 @@ func (f *pdfFile) judge(s *pdf.Signature) (judgement, []Warning, error) {
 	switch {
 	case s.SubFilter == "adbe.x509.rsa_sha1" || s.SubFilter == "adbe.pkcs7.sha1":
 		list = append(list, unjudged(CheckCMS, cmsClause, ReasonAlgorithm, string(s.SubFilter))) // SHA-1
-	case s.SubFilter == "ETSI.RFC3161":
+	case s.SubFilter == subFilterStamp:
 		err = p.judgeStamp(&desc, &list)
 	case kindOf(s.Value) == kindCMS:
 		err = p.judgeCMS(&desc, &list)
@@ -207,7 +210,8 @@ func (p *pdfSubject) coverage() Coverage {
 func bytesOf(from, to int64) string { return fmt.Sprintf("bytes %d-%d", from, to) }
 
 // checkCoverage: the signature covers the file, or a whole revision behind which
-// nothing happened but further signatures, the last of which covers the file.
+// nothing happened but further signatures, the last of which covers the file, and
+// validation data.
 func (p *pdfSubject) checkCoverage() outcome {
 	switch {
 	case !p.ranged():
@@ -221,14 +225,47 @@ func (p *pdfSubject) checkCoverage() outcome {
 	switch {
 	case err != nil:
 		return fail(CheckCoverage, pdfClause, ReasonRevision, err.Error(), effPartial)
-	case p.file.end < p.file.size:
+	case p.file.end < p.file.size && !p.file.evidenceBehind():
 		return fail(CheckCoverage, pdfClause, ReasonTail, bytesOf(p.file.end, p.file.size), effPartial)
 	}
 	if changes := p.file.doc.Changes(old); len(changes) > 0 {
 		return fail(CheckCoverage, pdfClause, ReasonChangedAfter, strings.Join(changes, "; "), effPartial)
 	}
-	p.warn(WarnLater, bytesOf(p.pdf.End(), p.file.size))
+	if later := p.signedAfter(); later != "" && p.pdf.Permits == 1 {
+		return fail(CheckCoverage, "ISO 32000-2, 12.8.2.2", ReasonLocked, later, effPartial)
+	}
+	if p.file.end < p.file.size {
+		p.warn(WarnEvidence, bytesOf(p.file.end, p.file.size))
+	}
+	if p.pdf.End() < p.file.end {
+		p.warn(WarnLater, bytesOf(p.pdf.End(), p.file.end))
+	}
 	return pass(CheckCoverage, pdfClause, bytesOf(0, p.pdf.End()))
+}
+
+// signedAfter names a signature behind this one. A document time-stamp is none:
+// no certification forbids it (ISO 32000-2, 12.8.2.2.2).
+func (p *pdfSubject) signedAfter() string {
+	for _, s := range p.file.sigs {
+		if s.SubFilter != subFilterStamp && (s.End() > p.pdf.End() || s.Fault != "") {
+			return s.Field
+		}
+	}
+	return ""
+}
+
+// evidenceBehind reports whether all that follows the last covered byte is
+// validation data: a long-term signature (ETSI EN 319 142-1, 5.4.2) without a
+// time-stamp over it.
+func (f *pdfFile) evidenceBehind() bool {
+	for _, s := range f.sigs {
+		if s.End() != f.end || s.Fault != "" {
+			continue
+		}
+		last, err := f.doc.Revision(s)
+		return err == nil && f.doc.OnlyEvidence(last)
+	}
+	return false
 }
 
 // checkWidget: a seal that is shown stands on its page.

@@ -131,8 +131,8 @@ func TestPDFAttacks(t *testing.T) {
 	}{
 		"page text changed":                {bytes.Replace(sealed, []byte("(Letter, page 1)"), []byte("(Lottery page 1)"), 1), Invalid, Altered, CheckDataHash, ReasonDigestDiffer},
 		"seal of another document":         {transplant(t, sealed, other), Invalid, Altered, CheckDataHash, ReasonDigestDiffer},
-		"page replaced by an update":       {revise(t, sealed, "7 0 obj\n<</Length 0>>\nstream\n\nendstream\nendobj\n"), Indeterminate, Partial, CheckCoverage, ReasonTail},
-		"page replaced, then sealed again": {w.sealPDF(revise(t, sealed, "7 0 obj\n<</Length 0>>\nstream\n\nendstream\nendobj\n"), nil, nil), Indeterminate, Partial, CheckCoverage, ReasonChangedAfter},
+		"page replaced by an update":       {pdftest.Revise(sealed, "7 0 obj\n<</Length 0>>\nstream\n\nendstream\nendobj\n"), Indeterminate, Partial, CheckCoverage, ReasonTail},
+		"page replaced, then sealed again": {w.sealPDF(pdftest.Revise(sealed, "7 0 obj\n<</Length 0>>\nstream\n\nendstream\nendobj\n"), nil, nil), Indeterminate, Partial, CheckCoverage, ReasonChangedAfter},
 		"bytes behind the end":             {append(bytes.Clone(sealed), "\n% more"...), Indeterminate, Partial, CheckCoverage, ReasonTail},
 		"gap widened":                      {gap(t, sealed, -1), Invalid, Altered, CheckDataHash, ReasonDigestDiffer},
 		"signed with wide gap":             {w.sealWideGap(letter), Indeterminate, Partial, CheckRange, pdf.RangeGap},
@@ -149,7 +149,7 @@ func TestPDFAttacks(t *testing.T) {
 		}
 	}
 	// A form that lost its fields: unsigned, and what is left is named.
-	stripped := revise(t, sealed, "1 0 obj\n<</Type /Catalog /Pages 2 0 R>>\nendobj\n")
+	stripped := pdftest.Revise(sealed, "1 0 obj\n<</Type /Catalog /Pages 2 0 R>>\nendobj\n")
 	rep := w.judge(stripped)
 	if rep.Integrity != Unsigned || !slices.ContainsFunc(rep.Warnings, func(w Warning) bool { return w.Code == WarnOrphan }) {
 		t.Errorf("stripped: %+v", rep)
@@ -205,13 +205,7 @@ func gap(t testing.TB, doc []byte, by int64) []byte {
 func (w *world) sealWideGap(doc []byte) []byte {
 	w.tb.Helper()
 	out := gap(w.tb, w.sealPDF(doc, nil, nil), -1)
-	r := theSignature(w.tb, out).Range
-	value := w.value(forged{by: w.signer, seal: w.seal, at: signed}, slices.Concat(out[:r[1]], out[r[2]:]), "/Seal1")
-	copy(out[r[1]+2:], fmt.Sprintf("%x", value))
-	for i := r[1] + 2 + int64(2*len(value)); i < r[2]-1; i++ {
-		out[i] = '0'
-	}
-	return out
+	return w.reseal(out, 0)
 }
 
 func (w *world) sealValue(doc, value []byte) []byte {

@@ -86,7 +86,7 @@ const (
 type Stamp struct {
 	Box     ofd.Box  // whole seal, page space
 	Clip    *ofd.Box // visible part in seal space, nil: all of it
-	Picture []byte   // PNG, JPEG, GIF, BMP or an OFD package; the bytes decide
+	Picture []byte   // PNG, JPEG, GIF, BMP or an OFD package; the bytes decide. nil: the page shows it already
 	Class   Class
 	Caption string // its line of the legend, e.g. name of the seal and verdict
 }
@@ -115,9 +115,12 @@ const (
 	WarnResource   = "resource.missing"  // a resource that is named but not there
 	WarnCycle      = "nesting"           // a template or composite inside itself, or too deep
 	WarnAnnotation = "annotation.unread" // annotations that do not read
+	WarnFonts      = "font.missing"      // fonts that the document does not bring
+	WarnStamp      = "stamp.differs"     // where the seal should be seen, something else is
+	WarnOwn        = "stamp.own"         // the picture of a signature is its signer's choice
 )
 
 // WarningCodes lists every code, for the catalogue of texts.
 func WarningCodes() []string {
-	return []string{WarnImage, WarnImageLimit, WarnFont, WarnObject, WarnPath, WarnColour, WarnResource, WarnCycle, WarnAnnotation}
+	return []string{WarnImage, WarnImageLimit, WarnFont, WarnObject, WarnPath, WarnColour, WarnResource, WarnCycle, WarnAnnotation, WarnFonts, WarnStamp, WarnOwn}
 }

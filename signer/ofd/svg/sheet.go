@@ -36,18 +36,23 @@ func Page(pkg *ofd.Package, page int, opt Options) (Result, error) {
 	if err := s.page(pg); err != nil {
 		return Result{}, err
 	}
-	foot := d.stamps(opt.Stamps, pg.Box)
+	return d.finish(pg.Box, opt.Stamps)
+}
+
+// finish puts the stamps over what was drawn and closes the picture.
+func (d *drawing) finish(page ofd.Box, stamps []Stamp) (Result, error) {
+	foot := d.stamps(stamps, page)
 	if d.failed != nil {
 		return Result{}, d.failed
 	}
 	var out strings.Builder
 	out.Grow(d.body.Len() + d.defs.Len() + 1<<10)
-	w, h := num(pg.Box.W), num(pg.Box.H+foot)
+	w, h := num(page.W), num(page.H+foot)
 	out.WriteString(`<svg xmlns="http://www.w3.org/2000/svg"` + attr("width", w+"mm") + attr("height", h+"mm") +
 		attr("viewBox", "0 0 "+w+" "+h) + `>`)
-	out.WriteString(`<defs><clipPath id="page"><rect` + rect(paper(pg.Box)) + `/></clipPath>`)
+	out.WriteString(`<defs><clipPath id="page"><rect` + rect(paper(page)) + `/></clipPath>`)
 	out.Write(d.defs.Bytes())
-	out.WriteString(`</defs><rect class="paper"` + rect(paper(pg.Box)) + ` fill="#ffffff"/>`)
+	out.WriteString(`</defs><rect class="paper"` + rect(paper(page)) + ` fill="#ffffff"/>`)
 	out.Write(d.body.Bytes())
 	out.WriteString("</svg>\n")
 	return Result{[]byte(out.String()), d.warnings}, nil

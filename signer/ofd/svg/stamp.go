@@ -70,7 +70,9 @@ func (d *drawing) stamp(n int, st Stamp, page ofd.Box) {
 	clip := d.id()
 	d.define("<clipPath", attr("id", clip), "><rect", rect(seen), "/></clipPath>")
 	d.put("<g", attr("class", "stamp "+string(st.Class)), `><g clip-path="url(#`, clip, `)">`)
-	d.seal(st)
+	if st.Picture != nil {
+		d.seal(st)
+	}
 	d.put("</g>")
 	x0, y0 := max(seen.X, 0), max(seen.Y, 0)
 	x1, y1 := min(seen.X+seen.W, page.W), min(seen.Y+seen.H, page.H)
