@@ -2,16 +2,25 @@ package life_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/emmansun/gmsm/smx509"
+
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/cms/signeddata"
 	"github.com/yinxin-gov/yinxin/signer/life"
 	"github.com/yinxin-gov/yinxin/signer/signertest"
+	"github.com/yinxin-gov/yinxin/signer/tsa"
+	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
 // outside is what the house knows and does beyond its seals.
@@ -46,13 +55,14 @@ func (o *outside) Notify(_ context.Context, n life.Notice) error {
 
 // compromised is a house that keeps reports, with documents sealed on three
 // hours; the last two were sent to two units.
-func compromised(t *testing.T) (*signertest.House, *outside, []signer.Use) {
+func compromised(t *testing.T, options ...signertest.Option) (*signertest.House, *outside, []signer.Use, [][]byte) {
 	t.Helper()
 	o := &outside{received: map[string][]life.Reliance{}, revoked: map[string]time.Time{}}
-	h := signertest.NewHouse(t, func(_ *signer.Config, c *life.Config) {
+	var documents [][]byte
+	h := signertest.NewHouse(t, append(options, func(_ *signer.Config, c *life.Config) {
 		c.Reports, c.Uses = c.Register.(life.Reports), c.Register.(life.Uses)
 		c.Revoker, c.Reliers, c.Notifier = o, o, o
-	})
+	})...)
 	h.To(t, signer.SealActive)
 	var uses []signer.Use
 	for hour := range 3 {
@@ -62,12 +72,12 @@ func compromised(t *testing.T) (*signertest.House, *outside, []signer.Use) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		uses = append(uses, got.Use)
+		uses, documents = append(uses, got.Use), append(documents, got.Document)
 		for _, unit := range []string{"unit-a", "unit-b"}[:hour] {
 			o.received[got.Use.Sealed] = append(o.received[got.Use.Sealed], life.Reliance{Unit: unit, System: "sys-" + unit, Document: got.Use.Sealed})
 		}
 	}
-	return h, o, uses
+	return h, o, uses, documents
 }
 
 func report(since time.Time) life.Report {
@@ -76,7 +86,7 @@ func report(since time.Time) life.Report {
 
 // 电子签名法 art. 15: stop, revoke, list, tell.
 func TestReportCompromise(t *testing.T) {
-	h, o, uses := compromised(t)
+	h, o, uses, _ := compromised(t)
 	since := signertest.Start().Add(30 * time.Minute)
 	c, receipt, err := h.Life.ReportCompromise(ctx, signertest.Leader, report(since))
 	if err != nil || receipt.EntryID == "" || !c.Done {
@@ -122,7 +132,7 @@ func TestReportCompromise(t *testing.T) {
 
 // The same report again does nothing twice; one of an earlier moment widens it.
 func TestReportAgain(t *testing.T) {
-	h, o, uses := compromised(t)
+	h, o, uses, _ := compromised(t)
 	since := signertest.Start().Add(90 * time.Minute)
 	first, _, err := h.Life.ReportCompromise(ctx, signertest.Keeper, report(since))
 	if err != nil || len(first.Uses) != 1 {
@@ -144,7 +154,7 @@ func TestReportAgain(t *testing.T) {
 
 // What fails half-way has stopped the seals, and the same report finishes it.
 func TestReportInterrupted(t *testing.T) {
-	h, o, _ := compromised(t)
+	h, o, _, _ := compromised(t)
 	boom := errors.New("authority is down")
 	o.revoke, o.notify = boom, boom
 	since := signertest.Start()
@@ -185,7 +195,7 @@ func TestReportInterrupted(t *testing.T) {
 }
 
 func TestReportRefuses(t *testing.T) {
-	h, o, _ := compromised(t)
+	h, o, _, _ := compromised(t)
 	past := signertest.Start()
 	for name, c := range map[string]struct {
 		r    life.Report
@@ -213,5 +223,74 @@ func TestReportRefuses(t *testing.T) {
 	o.revoke = fmt.Errorf("of %w", life.ErrElsewhere)
 	if c, _, err := h.Life.ReportCompromise(ctx, signertest.Admin, life.Report{KeyID: signertest.UnitKey, Since: past, Reason: "x"}); err != nil || c.Certificates[0].Revocation != life.RevokedElsewhere || !c.Done {
 		t.Errorf("a certificate of another service: %+v, %v", c, err)
+	}
+}
+
+// stamps is a time-stamp service whose clock is the house's.
+func stamps(t *testing.T) (signertest.Option, []byte) {
+	key := newKey(t)
+	cert := certify(t, pkix.Name{CommonName: "时间戳"}, key, nil, nil, func(c *smx509.Certificate) {
+		c.KeyUsage = smx509.KeyUsageDigitalSignature
+		c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Critical: true, Value: []byte{0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 8}}}
+	})
+	digest, err := signeddata.DigestFor(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(c *signer.Config, _ *life.Config) {
+		s, err := tsa.New(tsa.Config{
+			Key: key, CertDER: cert, Policy: asn1.ObjectIdentifier{1, 2, 3}, Now: c.Now, Synchronised: func() error { return nil }, Rand: rand.Reader, Recorder: unrecorded{},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		srv := httptest.NewServer(s)
+		t.Cleanup(srv.Close)
+		c.Stamper = tsa.Client{URL: srv.URL, HTTP: srv.Client(), Digest: digest}
+	}, cert
+}
+
+type unrecorded struct{}
+
+func (unrecorded) RecordTimeStamp(context.Context, tsa.Issued) error { return nil }
+
+// reports answers a verifier from the reports alone.
+type reports struct{ house *signertest.House }
+
+func (r reports) RevokedAt(ctx context.Context, certDER []byte) (time.Time, bool, error) {
+	at, err := r.house.Life.CompromisedSince(ctx, certDER)
+	return at, true, err
+}
+
+// Journey J7 of reference/regulations §12: what a time-stamp proves to be older
+// than the loss of the key stands; what is later, or only says that it is older,
+// does not.
+func TestVerifyAfterCompromise(t *testing.T) {
+	stamped, tsaCert := stamps(t)
+	for name, c := range map[string]struct {
+		options []signertest.Option
+		want    []verify.Verdict // sealed at 10:00, 11:00, 12:00; lost at 11:30
+	}{
+		"with trusted times": {[]signertest.Option{stamped}, []verify.Verdict{verify.Valid, verify.Valid, verify.Invalid}},
+		"claimed times only": {nil, []verify.Verdict{verify.Indeterminate, verify.Indeterminate, verify.Invalid}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, _, _, documents := compromised(t, c.options...)
+			opt := verify.Options{Trust: verify.NewTrust(h.UnitCert, h.MakerCert, tsaCert), Now: h.Now, Revocation: reports{h}}
+			for i, doc := range documents {
+				if rep, err := verify.Document(ctx, doc, opt); err != nil || rep.Verdict != verify.Valid {
+					t.Fatalf("before the report: document %d is %s, %v", i, rep.Verdict, err)
+				}
+			}
+			if _, _, err := h.Life.ReportCompromise(ctx, signertest.Leader, report(signertest.Start().Add(90*time.Minute))); err != nil {
+				t.Fatal(err)
+			}
+			for i, doc := range documents {
+				rep, err := verify.Document(ctx, doc, opt)
+				if err != nil || rep.Verdict != c.want[i] || rep.Integrity != verify.Intact {
+					t.Errorf("document %d is %s, %s, want %s (%v)", i, rep.Verdict, rep.Integrity, c.want[i], err)
+				}
+			}
+		})
 	}
 }
