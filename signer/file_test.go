@@ -40,13 +40,11 @@ type party struct {
 	cert []byte
 }
 
-func signerSM2(t testing.TB) (*sm2.PrivateKey, []byte) {
+func signerSM2(t testing.TB) (crypto.Signer, []byte) {
 	t.Helper()
-	key, err := sm2.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, certificate(t, key, "样例区大数据管理局")
+	h := newHouse(t)
+	cert := h.Key(t, "file", "样例区大数据管理局")
+	return h.Keys["file"], cert
 }
 
 func parties(t testing.TB) map[string]party {

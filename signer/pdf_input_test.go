@@ -19,6 +19,7 @@ import (
 	"github.com/yinxin-gov/yinxin/signer/pdf/pdftest"
 	"github.com/yinxin-gov/yinxin/signer/pdfview"
 	"github.com/yinxin-gov/yinxin/signer/pdfview/pdfviewtest"
+	"github.com/yinxin-gov/yinxin/signer/signertest"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
@@ -168,10 +169,7 @@ func TestSealPDFUserUnit(t *testing.T) {
 func TestStampsWithPdfsig(t *testing.T) {
 	tool := stranger(t, "pdfsig")
 	key, cert := signerEC(t)
-	own, err := drawn()
-	if err != nil {
-		t.Fatal(err)
-	}
+	own := signertest.Picture(t).Data
 	q, err := pdf.Prepare(pdftest.Letter(pdftest.Options{Pages: 3}), pdf.Request{
 		Filter: pdf.FilterCMS, SubFilter: pdf.SubFilterCAdES, Time: now, Reserve: 8192, Picture: own, Page: 1, X: 100, Y: 200, W: 42, H: 42,
 		Also: []pdf.Stamp{{Page: 2, X: 196, Y: 100, W: 42, H: 42, Clip: &pdf.Rect{W: 14, H: 42}}, {Page: 3, X: 10, Y: 10, W: 42, H: 42}},

@@ -26,6 +26,7 @@ import (
 	"github.com/yinxin-gov/yinxin/signer/pdfview/pdfviewtest"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 	"github.com/yinxin-gov/yinxin/signer/seal/picture"
+	"github.com/yinxin-gov/yinxin/signer/signertest"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
@@ -130,10 +131,7 @@ func TestPreviewPDFOtherAppearance(t *testing.T) {
 	h := newHouse(t)
 	e := h.makeSeal(t)
 	opt := signer.PreviewOptions{Painter: pdfviewtest.New(t, pdfview.Config{}), Differs: "外观不符"}
-	own, err := drawn()
-	if err != nil {
-		t.Fatal(err)
-	}
+	own := signertest.Picture(t).Data
 	other, err := picture.Draw(picture.Spec{Unit: "样例区大数据教育局"})
 	if err != nil {
 		t.Fatal(err)

@@ -52,6 +52,7 @@ func newSignCommand(u *ui) *cobra.Command {
 	fs.StringVar(&f.filter, "pdf-filter", "", word("flag.filter"))
 	fs.StringVar(&f.subFilter, "pdf-subfilter", "", word("flag.subfilter"))
 	f.tsa.bind(cmd, "tsa-", func(key string) string { return u.words.Get("ts." + key).Both() })
+	fs.StringVar(&f.documentType, "type", "", word("flag.type"))
 	fs.StringVar(&f.out, "out", "", word("flag.out"))
 	fs.BoolVar(&f.force, "force", false, word("flag.force"))
 	fs.StringVar(&f.manifest, "manifest", "", word("flag.manifest"))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -25,6 +26,7 @@ type signFlags struct {
 	whole, force                            bool
 	detached, enveloping                    bool
 	filter, subFilter                       string
+	documentType                            string
 	tsa                                     tsaFlags
 	manifest, manifestOut                   string
 	yes                                     bool
@@ -48,6 +50,12 @@ func (f *signFlags) suffix() string {
 // check refuses flags that do not fit together, before anything is read.
 func (f *signFlags) check(changed func(string) bool) error {
 	bad := func(hint, format string, args ...any) error { return fail(fmt.Errorf(format, args...), hint) }
+	switch err := signer.CheckType(f.documentType, signer.Exclusions()); {
+	case errors.Is(err, signer.ErrExcluded): // denied by law, not a mistake of usage
+		return &exitError{code: exitInvalid, err: err, hint: "sign.hint.type"}
+	case err != nil:
+		return fail(err, "sign.hint.type")
+	}
 	at := changed("x") || changed("y")
 	f.placed = at || changed("page") || changed("keyword")
 	seal := f.seal != "" || f.placed || changed("ride")

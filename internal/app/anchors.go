@@ -4,7 +4,9 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,6 +32,7 @@ const (
 	fileStampECDSA   = "tsa-ecdsa.crt"
 
 	fileAccreditation = "accreditation.yaml" // beside copies of the anchors
+	dirAccredited     = "accredited"
 )
 
 // anchors are the certificates of the house. Roots and services are files, not
@@ -38,7 +41,8 @@ type anchors struct {
 	dir                     string
 	sm2Root, sm2Issuing     *smx509.Certificate
 	ecdsaRoot, ecdsaIssuing *x509.Certificate
-	ledger, exchange, maker []byte // DER
+	ledger, exchange, maker []byte        // DER
+	accredited              *verify.Trust // nil: none
 }
 
 func saveCert(dir, name string, der []byte) error {
@@ -95,18 +99,39 @@ func (a *anchors) loadServices(dir string) (err error) {
 	if a.exchange, err = readDER(dir, fileExchangeCert); err != nil {
 		return err
 	}
-	a.maker, err = readDER(dir, fileMakerCert)
-	return err
+	if a.maker, err = readDER(dir, fileMakerCert); err != nil {
+		return err
+	}
+	return a.loadAccredited()
 }
 
-// trust is the house's own SM2 track: authorities of its own, which no licence
-// makes accredited ones (商用密码管理条例 art. 24, 30).
+// loadAccredited reads the anchors of accredited services, which an operator puts
+// into a folder of their own for imported seals, with their licences in
+// accreditation.yaml. No folder is no anchor; what does not read stops the start.
+func (a *anchors) loadAccredited() error {
+	t, err := verify.ReadTrust(filepath.Join(a.dir, dirAccredited))
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, verify.ErrNoAnchor):
+		return nil
+	case err != nil:
+		return fmt.Errorf("app: anchors of accredited services: %w", err)
+	}
+	a.accredited = t
+	return nil
+}
+
+// trust is the house's own SM2 track, of authorities which no licence makes
+// accredited ones (商用密码管理条例 art. 24, 30), and the services that the operator
+// says are.
 func (a anchors) trust() (*verify.Trust, error) {
 	t := verify.NewTrust(a.sm2Root.Raw, a.sm2Issuing.Raw)
 	for _, der := range t.Anchors() {
 		if err := t.Accredit(der, verify.Accreditation{Internal: true}); err != nil {
 			return nil, err
 		}
+	}
+	if a.accredited != nil {
+		t.Include(a.accredited)
 	}
 	return t, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/internal/keys"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/life"
 	"github.com/yinxin-gov/yinxin/signer/report"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -21,7 +22,7 @@ type evidence struct {
 	seals interface {
 		UseSealedAs(ctx context.Context, sm3 string) (signer.Use, error)
 		Seal(ctx context.Context, id string) (signer.Seal, error)
-		SealsOf(ctx context.Context, unit string) ([]signer.Seal, error)
+		Seals(ctx context.Context, q life.Query) ([]signer.Seal, error)
 	}
 	ledger interface {
 		EntriesByObject(ctx context.Context, object ledger.Object, limit int) ([]ledger.Entry, error)
@@ -83,7 +84,7 @@ func (e evidence) of(ctx context.Context, u signer.Use) (*report.Evidence, error
 }
 
 // key: a signing key is never escrowed here (only encryption keys have a centre);
-// it is exclusive when no other seal of the unit names it.
+// it is exclusive when no other seal names it.
 func (e evidence) key(ctx context.Context, s signer.Seal) (report.Custody, report.KeyUse, error) {
 	rec, err := e.keys.Record(ctx, s.KeyID)
 	if errors.Is(err, keys.ErrNotFound) {
@@ -92,7 +93,7 @@ func (e evidence) key(ctx context.Context, s signer.Seal) (report.Custody, repor
 	if err != nil {
 		return "", "", err
 	}
-	all, err := e.seals.SealsOf(ctx, s.Unit)
+	all, err := e.seals.Seals(ctx, life.Query{KeyID: s.KeyID})
 	if err != nil {
 		return "", "", err
 	}
@@ -101,7 +102,7 @@ func (e evidence) key(ctx context.Context, s signer.Seal) (report.Custody, repor
 		use = report.KeyShared
 	}
 	for _, o := range all {
-		if o.ID != s.ID && o.KeyID == s.KeyID {
+		if o.ID != s.ID {
 			use = report.KeyShared
 		}
 	}
@@ -160,7 +161,7 @@ func (e evidence) sealState(ctx context.Context, id string, before ledger.Entry)
 		switch to, _ := strings.CutPrefix(ev.Type, "signer.seal."); to {
 		case "suspended", "cancelled", "expired":
 			state = to
-		case "made", "imported", "activated", "resumed":
+		case "activated", "resumed":
 			state = report.SealActive
 		}
 	}

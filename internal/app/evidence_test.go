@@ -9,6 +9,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/internal/keys"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/life"
 	"github.com/yinxin-gov/yinxin/signer/report"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -70,8 +71,16 @@ func (r *records) Seal(_ context.Context, id string) (signer.Seal, error) {
 	return signer.Seal{}, signer.ErrNotFound
 }
 
-func (r *records) SealsOf(context.Context, string) ([]signer.Seal, error) { return r.seals, nil }
-func (r *records) Record(context.Context, string) (keys.Record, error)    { return r.key, r.keyErr }
+func (r *records) Seals(_ context.Context, q life.Query) (out []signer.Seal, _ error) {
+	for _, s := range r.seals {
+		if s.KeyID == q.KeyID {
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+func (r *records) Record(context.Context, string) (keys.Record, error) { return r.key, r.keyErr }
 
 // EntriesByObject makes entries that carry their own hashes, as a ledger does.
 func (r *records) EntriesByObject(_ context.Context, o ledger.Object, _ int) (out []ledger.Entry, err error) {

@@ -24,6 +24,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/store"
 	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/life"
 	"github.com/yinxin-gov/yinxin/signer/pdfview"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -55,6 +56,7 @@ type House struct {
 	StepCA     *stepca.Authority
 	CertStatus *status.Service
 	Signer     *signer.Service
+	Life       *life.Service // of seals: making them and everything but their use
 	PDP        *authz.PDP
 	Exchange   *exchange.Service
 	Signin     *signin.Service
@@ -231,9 +233,15 @@ func (h *House) openWork(ctx context.Context) (err error) {
 		return fmt.Errorf("app: decision point: %w", err)
 	}
 	h.pages = pdfview.New(pdfview.Config{Fonts: pdfview.SystemFonts()})
+	if err = h.openLife(); err != nil {
+		return err
+	}
+	if err = h.endSeals(ctx); err != nil {
+		return err
+	}
 	h.Signer, err = signer.New(signer.Config{
-		Register: h.rooms.Seals, Approver: useApprover{h.Approvals}, Recorder: h.Ledger, Keys: h.custody, Now: h.cfg.Now, NewID: newID,
-		Stamper: h.stamps.sm2, Finder: h.pages,
+		Register: h.rooms.Seals, Approver: useApprover{h.Approvals}, Keys: h.custody, Now: h.cfg.Now, NewID: newID,
+		Stamper: h.stamps.sm2, Finder: h.pages, Ender: h.Life,
 	})
 	if err != nil {
 		return err

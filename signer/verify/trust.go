@@ -106,6 +106,22 @@ func (t *Trust) Anchors() [][]byte {
 	return out
 }
 
+// Include adds the anchors of another set, with what its owner said of them.
+func (t *Trust) Include(o *Trust) {
+	for raw := range o.raw {
+		t.raw[raw] = struct{}{}
+		if c, err := smx509.ParseCertificate([]byte(raw)); err == nil {
+			t.roots.AddCert(c)
+		}
+	}
+	for der, list := range o.licences {
+		if t.licences == nil {
+			t.licences = map[string][]Accreditation{}
+		}
+		t.licences[der] = append(t.licences[der], list...)
+	}
+}
+
 // pinned reports whether the certificate itself is an anchor.
 func (t *Trust) pinned(der []byte) bool {
 	_, ok := t.raw[string(der)]
