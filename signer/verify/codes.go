@@ -62,6 +62,7 @@ const (
 	ReasonDigest       = "digest.unsupported"
 	ReasonNotJudged    = "not.judged" // needs a part that another check refused
 	ReasonValueMissing = "value.missing"
+	ReasonRepeated     = "value.repeated" // the signed value of an earlier record once more
 	ReasonSigXML       = "signature.xml"
 	ReasonMalformed    = "ses.malformed"
 	ReasonSignature    = "signature.mismatch"
@@ -142,7 +143,7 @@ func Reasons() []string {
 	return []string{
 		ReasonPDFBroken, ReasonPDFFaults, ReasonPDFEncrypted, ReasonPDFUnread, ReasonCMS,
 		ReasonChangedAfter, ReasonRevision, ReasonTail, ReasonDigestDiffer, ReasonRaw, ReasonType, ReasonByValue, ReasonNoCert, ReasonDisagree, ReasonNoOpinion, ReasonAlgorithm, ReasonDigest, ReasonNotJudged,
-		ReasonValueMissing, ReasonSigXML, ReasonMalformed, ReasonSignature, ReasonCertBad, ReasonCertUsage,
+		ReasonValueMissing, ReasonRepeated, ReasonSigXML, ReasonMalformed, ReasonSignature, ReasonCertBad, ReasonCertUsage,
 		ReasonCertIsCA, ReasonNoAnchor, ReasonUntrusted, ReasonPeriod, ReasonNoTime, ReasonFuture,
 		ReasonSigXMLHash, ReasonFileChanged, ReasonFileMissing, ReasonFileDamaged, ReasonNoReferences,
 		ReasonNotListed, ReasonSealDiffers, ReasonNoSealFile, ReasonNoToken, ReasonTokenBad,
