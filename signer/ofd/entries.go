@@ -10,7 +10,6 @@ const entriesPath = "/OFDEntries.xml"
 type Entries struct {
 	Path      string
 	ValuePath string   // of its signed value, "" when missing
-	Listed    []string // absolute paths, as resolved
 	Missing   []string // listed, and not in the package
 	Smuggled  []string // in the package, and not listed
 	Created   string   // CreationDate, as written
@@ -48,9 +47,6 @@ func (p *Package) readEntries() {
 		if !found {
 			w.Missing = append(w.Missing, path.Join("/", f.get("FileLoc")))
 			continue
-		}
-		if !in[abs] {
-			w.Listed = append(w.Listed, abs)
 		}
 		in[abs] = true
 	}

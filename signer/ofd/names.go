@@ -62,13 +62,14 @@ func simple(name string) bool {
 }
 
 // fold is the key under which two names are one file to some reader: case does
-// not count, nor compatibility forms, nor the blanks and dots at the end of a
-// part, which file systems of Windows drop.
+// not count, nor compatibility forms, nor what file systems of Windows drop: the
+// blanks and dots at the end of a part, and a stream behind a colon.
 func fold(name string) string {
-	if strings.Contains(name, " ") || strings.Contains(name, "./") || strings.HasSuffix(name, ".") {
+	if strings.ContainsAny(name, " :") || strings.Contains(name, "./") || strings.HasSuffix(name, ".") {
 		parts := strings.Split(name, "/")
 		for i := range parts {
-			if part := strings.TrimRight(parts[i], " ."); part != "" {
+			part, _, _ := strings.Cut(parts[i], ":")
+			if part = strings.TrimRight(part, " ."); part != "" {
 				parts[i] = part
 			}
 		}

@@ -168,7 +168,10 @@ func visible(b Box, clip *Box) Box {
 	if clip == nil {
 		return b
 	}
-	return Box{b.X + clip.X, b.Y + clip.Y, clip.W, clip.H}
+	// Outside the box there is nothing of the seal to be seen.
+	x0, y0 := max(clip.X, 0), max(clip.Y, 0)
+	x1, y1 := min(clip.X+clip.W, b.W), min(clip.Y+clip.H, b.H)
+	return Box{b.X + x0, b.Y + y0, max(x1-x0, 0), max(y1-y0, 0)}
 }
 
 // page is the n-th page of the package, from 1.

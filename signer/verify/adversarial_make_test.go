@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -24,12 +25,12 @@ func stampsOn(tb testing.TB, w *world, sealed []byte) []byte {
 // manyStamps is a list of many signatures with many stamps each, all of which
 // would be kept.
 func manyStamps(tb testing.TB, w *world, sealed []byte) []byte {
-	for i := 1; i < 12; i++ {
+	for i := 1; i < 6; i++ {
 		sealed = w.put(sealed, false)
 	}
-	for i := range 12 {
+	for i := range 6 {
 		sealed = edit(tb, sealed, fmt.Sprintf("Doc_0/Signs/Sign_%d/Signature.xml", i), func(b []byte) []byte {
-			return bytes.Replace(b, []byte("</ofd:SignedInfo>"), []byte(strings.Repeat(`<ofd:StampAnnot/>`, 40_000)+"</ofd:SignedInfo>"), 1)
+			return bytes.Replace(b, []byte("</ofd:SignedInfo>"), []byte(strings.Repeat(`<ofd:StampAnnot/>`, 20_000)+"</ofd:SignedInfo>"), 1)
 		})
 	}
 	return sealed
@@ -78,27 +79,33 @@ func stored(name, body string) func(*zip.Writer) error {
 	}
 }
 
-// zeros writes an entry that inflates to real zero bytes and declares another
-// size. After the first two the deflated blocks of a megabyte are all alike, so
-// that a gigabyte is written by repeating one. The checksum is not right: nobody
-// gets as far.
-func zeros(zw *zip.Writer, name string, real, declared int64) error {
+// zeroBlocks are the first megabyte of zeros, deflated, and each that follows:
+// from the second on they are all alike, so that a gigabyte is written by
+// repeating one.
+var zeroBlocks = sync.OnceValue(func() (blocks [2][]byte) {
 	var packed bytes.Buffer
 	fw, err := flate.NewWriter(&packed, flate.BestSpeed)
 	if err != nil {
-		return err
+		panic(err) // the level is a constant
 	}
-	block, ends := make([]byte, 1<<20), [2]int{}
-	for i := range ends {
-		if _, err := fw.Write(block); err != nil {
-			return err
+	for i := range blocks {
+		from := packed.Len()
+		if _, err := fw.Write(make([]byte, 1<<20)); err != nil {
+			panic(err) // a buffer does not fail
 		}
 		if err := fw.Flush(); err != nil {
-			return err
+			panic(err)
 		}
-		ends[i] = packed.Len()
+		blocks[i] = bytes.Clone(packed.Bytes()[from:])
 	}
-	body := append(bytes.Clone(packed.Bytes()), bytes.Repeat(packed.Bytes()[ends[0]:ends[1]], int(real>>20)-2)...)
+	return blocks
+})
+
+// zeros writes an entry that inflates to real zero bytes and declares another
+// size. The checksum is not right: nobody gets as far.
+func zeros(zw *zip.Writer, name string, real, declared int64) error {
+	blocks := zeroBlocks()
+	body := append(bytes.Clone(blocks[0]), bytes.Repeat(blocks[1], int(real>>20)-1)...)
 	body = append(body, 0x03, 0x00) // an empty last block
 	e, err := zw.CreateRaw(&zip.FileHeader{Name: name, Method: zip.Deflate, CompressedSize64: uint64(len(body)), UncompressedSize64: uint64(declared)})
 	if err != nil {
@@ -151,32 +158,34 @@ func directorySize(data []byte, size uint32) []byte {
 // million is a zip of a million empty entries. With lie its end record declares
 // five; otherwise as zip64 has it.
 func million(lie bool) []byte {
-	const n = 1_000_000
-	var locals, directory bytes.Buffer
-	locals.Grow(n * 37)
-	directory.Grow(n * 53)
-	local, central := make([]byte, 37), make([]byte, 53)
-	binary.LittleEndian.PutUint32(local, 0x04034b50)
-	binary.LittleEndian.PutUint16(local[26:], 7)
-	binary.LittleEndian.PutUint32(central, 0x02014b50)
-	binary.LittleEndian.PutUint16(central[28:], 7)
-	for i := range n {
-		name := fmt.Sprintf("%07d", i)
-		copy(local[30:], name)
-		copy(central[46:], name)
-		binary.LittleEndian.PutUint32(central[42:], uint32(i*len(local)))
-		locals.Write(local)
-		directory.Write(central)
-	}
-	end := make([]byte, 22)
-	binary.LittleEndian.PutUint32(end, 0x06054b50)
+	out := bytes.Clone(millionEntries())
 	count := uint16(0xffff)
 	if lie {
 		count = 5
 	}
-	binary.LittleEndian.PutUint16(end[8:], count)
-	binary.LittleEndian.PutUint16(end[10:], count)
-	binary.LittleEndian.PutUint32(end[12:], uint32(directory.Len()))
-	binary.LittleEndian.PutUint32(end[16:], uint32(locals.Len()))
-	return append(append(locals.Bytes(), directory.Bytes()...), end...)
+	binary.LittleEndian.PutUint16(out[len(out)-14:], count)
+	binary.LittleEndian.PutUint16(out[len(out)-12:], count)
+	return out
 }
+
+var millionEntries = sync.OnceValue(func() []byte {
+	const n, localSize, centralSize = 1_000_000, 37, 53
+	le := binary.LittleEndian
+	out := make([]byte, n*(localSize+centralSize)+22)
+	for i := range n {
+		local, central := out[i*localSize:], out[n*localSize+i*centralSize:]
+		le.PutUint32(local, 0x04034b50)
+		le.PutUint16(local[26:], 7)
+		le.PutUint32(central, 0x02014b50)
+		le.PutUint16(central[28:], 7)
+		le.PutUint32(central[42:], uint32(i*localSize))
+		for k, rest := 6, i; k >= 0; k, rest = k-1, rest/10 { // seven digits
+			local[30+k], central[46+k] = byte('0'+rest%10), byte('0'+rest%10)
+		}
+	}
+	end := out[n*(localSize+centralSize):]
+	le.PutUint32(end, 0x06054b50)
+	le.PutUint32(end[12:], n*centralSize)
+	le.PutUint32(end[16:], n*localSize)
+	return out
+})

@@ -116,6 +116,8 @@ func TestAttackCatalogue(t *testing.T) {
 		"stamp off the page":          {swap(`Boundary="120 200`, `Boundary="1200 200`), Invalid, Intact, CheckStamp, ReasonStampOff},
 		"stamp of no extent":          {swap(`42 42"`, `0 42"`), Invalid, Intact, CheckStamp, ReasonStampOff},
 		"stamp on no page":            {swap(`PageRef="5"`, `PageRef="77"`), Invalid, Intact, CheckStamp, ReasonStampPage},
+		"stamp cut to nothing":        {swap(`42 42"`, `42 42" Clip="60 0 10 10"`), Invalid, Intact, CheckStamp, ReasonStampOff},
+		"seal shown twice":            {twiceShown(t, base), Invalid, Altered, CheckValue, ""},
 		"signer not in the seal":      {sign(forged{by: w.maker}, nil), Invalid, Intact, CheckCertList, ReasonNotListed},
 		"seal of another maker":       {reseal(w, base, strangerSeal), Indeterminate, Intact, CheckMakerChain, ReasonUntrusted},
 		"certificate over":            {sign(forged{at: start.AddDate(1, 2, 0)}, nil), Invalid, Intact, CheckCertPeriod, ReasonPeriod},
@@ -135,11 +137,30 @@ func TestAttackCatalogue(t *testing.T) {
 			if got := find(rep.Signatures[0], c.check); got.Reason != c.reason || (got.Result == Pass) != (c.reason == "") {
 				t.Errorf("check %+v, want reason %q", got, c.reason)
 			}
+			if name == "seal shown twice" && (len(rep.Signatures) != 2 || find(rep.Signatures[1], CheckSES).Reason != ReasonRepeated) {
+				t.Error(dump(rep))
+			}
 			if name == "extra file" && !warned(rep, WarnUnreferenced) {
 				t.Error("extra file is silent")
 			}
 		})
 	}
+}
+
+// twiceShown copies the files of the seal and lists them once more.
+func twiceShown(tb testing.TB, data []byte) []byte {
+	files := unzip(tb, data)
+	for _, f := range files {
+		if name, ok := strings.CutPrefix(f.name, "Doc_0/Signs/Sign_0/"); ok {
+			body := bytes.ReplaceAll(f.body, []byte("/Sign_0/"), []byte("/Sign_9/"))
+			if name == "Signature.xml" {
+				body = f.body // signed: it names the value of the first
+			}
+			files = append(files, zfile{"Doc_0/Signs/Sign_9/" + name, body})
+		}
+	}
+	return edit(tb, rezip(tb, files), "Doc_0/Signs/Signatures.xml",
+		replace("</ofd:Signatures>", `<ofd:Signature ID="s009" Type="Seal" BaseLoc="/Doc_0/Signs/Sign_9/Signature.xml"/></ofd:Signatures>`))
 }
 
 // drop removes one file.

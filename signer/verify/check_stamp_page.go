@@ -18,7 +18,11 @@ func checkStamp(s *subject) outcome {
 	}
 	pages, twice := map[string]ofd.Box{}, map[string]bool{}
 	for _, pg := range s.pkg.Bodies[s.sig.Body].Pages { // ids count within one document
-		_, twice[pg.ID] = pages[pg.ID]
+		if pg.Path == "" {
+			continue // listed, and not there
+		}
+		_, had := pages[pg.ID]
+		twice[pg.ID] = twice[pg.ID] || had
 		pages[pg.ID] = ofd.Box{W: pg.Box.W, H: pg.Box.H} // page space starts at the box
 	}
 	var shown, whole float64

@@ -64,6 +64,7 @@ const (
 	ReasonDigest       = "digest.unsupported"
 	ReasonNotJudged    = "not.judged" // needs a part that another check refused
 	ReasonValueMissing = "value.missing"
+	ReasonRepeated     = "value.repeated" // the signed value of an earlier record once more
 	ReasonSigXML       = "signature.xml"
 	ReasonMalformed    = "ses.malformed"
 	ReasonSignature    = "signature.mismatch"
@@ -148,7 +149,7 @@ func Reasons() []string {
 	return []string{
 		ReasonPDFBroken, ReasonPDFFaults, ReasonPDFEncrypted, ReasonPDFUnread, ReasonCMS, ReasonContentType,
 		ReasonChangedAfter, ReasonRevision, ReasonTail, ReasonDigestDiffer, ReasonRaw, ReasonType, ReasonByValue, ReasonNoCert, ReasonDisagree, ReasonNoOpinion, ReasonAlgorithm, ReasonDigest, ReasonNotJudged,
-		ReasonValueMissing, ReasonSigXML, ReasonMalformed, ReasonSignature, ReasonCertBad, ReasonCertUsage,
+		ReasonValueMissing, ReasonRepeated, ReasonSigXML, ReasonMalformed, ReasonSignature, ReasonCertBad, ReasonCertUsage,
 		ReasonCertIsCA, ReasonNoAnchor, ReasonUntrusted, ReasonPeriod, ReasonNoTime, ReasonFuture,
 		ReasonSigXMLHash, ReasonFileChanged, ReasonFileMissing, ReasonFileDamaged, ReasonNoReferences,
 		ReasonNotListed, ReasonSealDiffers, ReasonNoSealFile, ReasonNoToken, ReasonTokenBad,

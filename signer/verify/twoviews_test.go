@@ -90,6 +90,8 @@ func TestTwoReadersSeeTwoDocuments(t *testing.T) {
 		"case_of_a_reference":     {add(inDoc(`BaseLoc="Pages/Page_0/Content.xml"`, `BaseLoc="pages/other.xml"`), "Doc_0/Pages/Other.xml", "<Page/>"), CheckCoverage, ReasonUncovered},
 		"trailing_blank_in_name":  {add(base, pageFile+" ", "<Page/>"), CheckContainer, ofd.FaultDuplicate},
 		"trailing_dot_in_name":    {add(base, "Doc_0/Pages/Page_0./Content.xml", "<Page/>"), CheckContainer, ofd.FaultDuplicate},
+		"alternate_data_stream":   {add(base, pageFile+"::$DATA", "<Page/>"), CheckContainer, ofd.FaultDuplicate},
+		"stamp_on_missing_page":   {inDoc(`BaseLoc="Pages/Page_0/Content.xml"`, `BaseLoc="gone.xml"`), CheckStamp, ReasonStampPage},
 		"nul_in_name":             {add(base, pageFile+"\x00.txt", "<Page/>"), CheckContainer, ofd.FaultTraversal},
 		"normal_form_of_a_name":   {add(add(base, "Doc_0/\u00e9.xml", "a"), "Doc_0/e\u0301.xml", "b"), CheckContainer, ofd.FaultDuplicate},
 		"compatibility_form":      {add(base, "Doc_0/Pages/Page_\uff10/Content.xml", "<Page/>"), CheckContainer, ofd.FaultDuplicate},
