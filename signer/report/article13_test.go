@@ -121,6 +121,8 @@ func TestEffectHasOnePath(t *testing.T) {
 	w.must(err)
 	unstamped, err := bare.Sign(t.Context(), w.signer.key)
 	w.must(err)
+	stranger := newWorld(t)
+	mixed := w.put(stranger.put(w.notice())) // our seal holds, the one before it is nobody's
 	r := rand.New(rand.NewPCG(13, 14))
 	one := func(n int) bool { return r.IntN(n) == 0 } // rarely wrong, so that all right happens too
 	equal := 0
@@ -129,7 +131,7 @@ func TestEffectHasOnePath(t *testing.T) {
 		wrong := func(yes bool) bool { right = right && !yes; return yes }
 		data, a := doc, ask{revocation: good{}}
 		if wrong(one(6)) {
-			data = [][]byte{altered, extra, unstamped}[r.IntN(3)]
+			data = [][]byte{altered, extra, unstamped, mixed}[r.IntN(4)]
 		} else if one(4) {
 			data = two
 		}
@@ -160,6 +162,9 @@ func TestEffectHasOnePath(t *testing.T) {
 		for _, s := range got.Signatures {
 			if (s.Effect == report.EffectEqual) != right {
 				t.Fatalf("effect %s, everything right: %t\n%+v\n%+v", s.Effect, right, s.Detail.Article13, judged.Verdict)
+			}
+			if (s.Effect == report.EffectTechnical) != (s.Detail.Accreditation.Status != report.Accredited) {
+				t.Fatalf("effect %s of an issuer that is %s", s.Effect, s.Detail.Accreditation.Status)
 			}
 			if right {
 				equal++
