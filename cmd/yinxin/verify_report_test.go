@@ -90,7 +90,7 @@ func TestVerifyReport_Page(t *testing.T) {
 	if code, out, _ := verifyCommand(t, "--page", page, "--force", "--lang", "en", "--report", "simple", filepath.Join(dir, "sealed/ride_right_v4.ofd")); code != exitIndeterminate || !strings.Contains(out, `"level": "simple"`) {
 		t.Errorf("page and report: exit %d %s", code, out)
 	}
-	if html, err := os.ReadFile(page); err != nil || !strings.Contains(string(html), "Conditions of art. 13") || !strings.Contains(string(html), "data:image/svg&#43;xml") {
+	if html, err := os.ReadFile(page); err != nil || !strings.Contains(string(html), "Conditions of art. 13") || !strings.Contains(string(html), "src=\"data:image/svg") {
 		t.Errorf("English page: %v", err)
 	}
 }

@@ -124,7 +124,6 @@ func TestBrowser_NoPolicyViolation(t *testing.T) {
 		"report": {"/console/verify?as=upload", []string{"已被改动"}},
 		"print":  {"/console/verify/page?as=upload", []string{"可靠性", "专有"}},
 		"pages":  {"/console/verify?as=notice", []string{`src="data:image/svg+xml;base64,`}},
-		"paper":  {"/console/verify/page?as=notice", []string{`src="data:image/svg+xml;base64,`}},
 		"enter":  {"/console/enter#" + goodSecret, []string{"一次性链接口令"}},
 		"pin":    {"/console/enter?as=pin", []string{"再次输入 PIN"}},
 	} {

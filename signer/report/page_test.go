@@ -86,7 +86,7 @@ func TestPage_HostileText(t *testing.T) {
 	long := strings.Repeat("长", 10_000)
 	rep, err := verify.Document(t.Context(), doc, verify.Options{Trust: w.trust(), SelfTest: true, Now: func() time.Time { return judged }})
 	w.must(err)
-	for _, bad := range []string{evil, long} {
+	for _, bad := range []string{evil, long, strings.Repeat(evil, 100)} {
 		rep.File = bad
 		s := &rep.Signatures[0]
 		s.ID, s.Signer, s.Seal, s.SealID, s.Standard, s.SignedAt, s.TrustedTime = bad, bad, bad, bad, bad, bad, bad

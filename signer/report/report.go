@@ -172,7 +172,7 @@ func Make(ctx context.Context, in Input) (Report, error) {
 		}
 		r.Signatures = append(r.Signatures, s)
 	}
-	r.Detail = &Overall{Blocks: blocks(in.Judged.Checks), Article8: article8(&in.Judged, r.Signatures), Warnings: in.Judged.Warnings, Limits: limits()}
+	r.Detail = &Overall{Blocks: blocks(in.Judged.Checks), Article8: article8(&in.Judged, r.Signatures), Warnings: append([]verify.Warning{}, in.Judged.Warnings...), Limits: limits()}
 	if in.Level == Diagnostic {
 		if r.Replay, err = in.replay(); err != nil {
 			return Report{}, err
