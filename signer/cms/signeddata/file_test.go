@@ -310,7 +310,7 @@ func TestOpenBERX690(t *testing.T) {
 		"one byte":         {0x30},
 		"primitive open":   build(indefinite(0xa0, append([]byte{4, 0x80}, content...))),
 		"long length":      append([]byte{0x30, 0x88, 1}, der...),
-		"padded length":    append([]byte{0x30, 0x84, 0, 0, byte(len(der) >> 8), byte(len(der))}, der[4:]...),
+		"padded length":    append([]byte{0x30, 0x84, 0, 0, byte((len(der) - 4) >> 8), byte(len(der) - 4)}, der[4:]...),
 		"PEM and more":     append(pem.EncodeToMemory(&pem.Block{Type: "CMS", Bytes: der}), "more"...),
 		"PEM of a key":     pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}),
 		"lies of its size": append([]byte{0x30, 0x84, 0x7f, 0xff, 0xff, 0xff}, der[4:]...),
