@@ -50,11 +50,10 @@ func SignFile(ctx context.Context, out Draft, content io.ReaderAt, size int64, s
 	if err := lintSigner(s.CertDER, key.Public(), s.Time); err != nil {
 		return fail(err)
 	}
-	content = watched{ctx, content}
 	spec := signeddata.Spec{CertDER: s.CertDER, Chain: s.Chain, Time: s.Time}
 	anchors := [][]byte{s.CertDER}
 	spec.Stamp = stamping(ctx, s.Stamper, &anchors)
-	document, err := digestFile(&spec, content, size)
+	document, err := digestFile(ctx, &spec, content, size)
 	if err != nil {
 		return fail(err)
 	}
@@ -62,7 +61,7 @@ func SignFile(ctx context.Context, out Draft, content io.ReaderAt, size int64, s
 		return fail(ErrChanged)
 	}
 	sum := sm3.New()
-	n, err := writeFile(io.MultiWriter(out, sum), spec, s.Enveloping, content, size, key)
+	n, err := writeFile(ctx, io.MultiWriter(out, sum), spec, s.Enveloping, content, size, key)
 	if err != nil {
 		return fail(err)
 	}
@@ -78,7 +77,7 @@ func SignFile(ctx context.Context, out Draft, content io.ReaderAt, size int64, s
 
 // digestFile puts the digest of the certificate's track into spec and returns the
 // SM3 of the content.
-func digestFile(spec *signeddata.Spec, content io.ReaderAt, size int64) (string, error) {
+func digestFile(ctx context.Context, spec *signeddata.Spec, content io.ReaderAt, size int64) (string, error) {
 	d, err := signeddata.DigestFor(spec.CertDER)
 	if err != nil {
 		return "", err
@@ -90,7 +89,7 @@ func digestFile(spec *signeddata.Spec, content io.ReaderAt, size int64) (string,
 		to = io.MultiWriter(named, h)
 	}
 	// One byte more than announced: a file that grew is not the one that was seen.
-	n, err := io.Copy(to, io.NewSectionReader(content, 0, size+1))
+	n, err := io.Copy(to, untilDone{ctx, io.NewSectionReader(content, 0, size+1)})
 	if err != nil {
 		return "", fmt.Errorf("signer: read the content: %w", err)
 	}
@@ -102,7 +101,7 @@ func digestFile(spec *signeddata.Spec, content io.ReaderAt, size int64) (string,
 }
 
 // writeFile writes the message and returns its size.
-func writeFile(out io.Writer, spec signeddata.Spec, enveloping bool, content io.ReaderAt, size int64, key crypto.Signer) (int64, error) {
+func writeFile(ctx context.Context, out io.Writer, spec signeddata.Spec, enveloping bool, content io.ReaderAt, size int64, key crypto.Signer) (int64, error) {
 	var head, tail []byte
 	var err error
 	if enveloping {
@@ -116,7 +115,7 @@ func writeFile(out io.Writer, spec signeddata.Spec, enveloping bool, content io.
 	}
 	total := int64(len(head)) + size + int64(len(tail))
 	if _, err = out.Write(head); err == nil {
-		if _, err = io.Copy(out, io.NewSectionReader(content, 0, size)); err == nil {
+		if _, err = io.Copy(out, untilDone{ctx, io.NewSectionReader(content, 0, size)}); err == nil {
 			_, err = out.Write(tail)
 		}
 	}
@@ -146,17 +145,4 @@ func stamping(ctx context.Context, s Stamper, anchors *[][]byte) func(value []by
 		}
 		return token, nil
 	}
-}
-
-// watched ends reading when its context ends.
-type watched struct {
-	ctx context.Context
-	io.ReaderAt
-}
-
-func (w watched) ReadAt(p []byte, at int64) (int, error) {
-	if err := w.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return w.ReaderAt.ReadAt(p, at)
 }

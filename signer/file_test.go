@@ -5,9 +5,11 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"io"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/sm3"
+	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/verify"
@@ -169,6 +172,14 @@ func (r *restless) ReadAt(p []byte, at int64) (int, error) {
 func TestSignFileRefuses(t *testing.T) {
 	key, cert := signerSM2(t)
 	other, _ := signerSM2(t)
+	ca := &smx509.Certificate{
+		SerialNumber: big.NewInt(4), Subject: pkix.Name{CommonName: "CA"}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(1, 0, 0),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: smx509.KeyUsageDigitalSignature | smx509.KeyUsageCertSign,
+	}
+	authority, err := smx509.CreateCertificate(rand.Reader, ca, ca, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
 	content := []byte("content")
 	cancelled, stop := context.WithCancel(context.Background())
 	stop()
@@ -182,6 +193,7 @@ func TestSignFileRefuses(t *testing.T) {
 	}{
 		"another key":        {key: other, want: signer.ErrCertificate},
 		"no certificate":     {s: signer.FileSignature{CertDER: []byte("x"), Time: now}, want: signer.ErrCertificate},
+		"an authority":       {s: signer.FileSignature{CertDER: authority, Time: now}, want: signer.ErrCertificate},
 		"outside its period": {s: signer.FileSignature{CertDER: cert, Time: now.AddDate(-5, 0, 0)}, want: signer.ErrCertificate},
 		"not the approved":   {s: signer.FileSignature{CertDER: cert, Time: now, SM3: signer.Digest([]byte("other"))}, want: signer.ErrChanged},
 		"grew":               {size: 3, want: signer.ErrChanged},

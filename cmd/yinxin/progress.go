@@ -35,7 +35,7 @@ func (p *progress) step() {
 	}
 	p.count++
 	if p.total == 0 {
-		if p.count%100 == 1 {
+		if p.count%100 == 0 {
 			fmt.Fprintf(p.out, "\r%s %d", p.label, p.count)
 		}
 		return
@@ -51,9 +51,13 @@ func (p *progress) step() {
 
 // done ends the line.
 func (p *progress) done() {
-	if p != nil && p.count > 0 {
-		fmt.Fprintln(p.out)
+	if p == nil || p.count == 0 {
+		return
 	}
+	if p.total == 0 {
+		fmt.Fprintf(p.out, "\r%s %d", p.label, p.count)
+	}
+	fmt.Fprintln(p.out)
 }
 
 // isTerminal reports whether a person is at the other end of a stream.

@@ -92,17 +92,20 @@ func (u *ui) signOne(ctx context.Context, f signFlags, name string) error {
 	if u.json {
 		return u.printJSON(res)
 	}
-	u.say(map[bool]string{false: "sign.done", true: "sign.done_file"}[res.Form != ""], "out", printable(res.Out))
 	if res.Seal != "" {
+		u.say("sign.done", "out", printable(res.Out))
 		u.say("sign.line.seal", "id", printable(res.Seal), "name", printable(res.Name))
+		u.say("sign.line.digest", "sm3", res.Sealed)
+	} else {
+		u.say("sign.done_file", "out", printable(res.Out))
+		u.say("sign.line.digest_file", "sm3", res.Sealed)
 	}
-	u.say("sign.line.digest", "sm3", res.Sealed)
-	u.signedOffline()
+	u.madeOffline(res.Seal != "")
 	return nil
 }
 
-// signedOffline says what the result is worth.
-func (u *ui) signedOffline() {
-	u.say("sign.line.offline")
+// madeOffline says what the result is worth.
+func (u *ui) madeOffline(sealed bool) {
+	u.say(map[bool]string{true: "sign.line.offline", false: "sign.line.offline_file"}[sealed])
 	u.say("sign.line.effect")
 }

@@ -73,7 +73,7 @@ func (u *ui) signFolder(ctx context.Context, f signFlags, folder string) error {
 		return err
 	}
 	res := d.signAll(ctx, root, m, u.progress("sign.progress.sign", len(m)))
-	return u.printBatch(res)
+	return u.printBatch(res, d.seal != nil)
 }
 
 // apart refuses an output inside the folder that is signed, or around it: a rerun
@@ -192,7 +192,7 @@ func (d *signingDesk) signListed(ctx context.Context, root *os.Root, l signer.Li
 }
 
 // printBatch ends with exit code 1 when a file was refused.
-func (u *ui) printBatch(res batchResult) error {
+func (u *ui) printBatch(res batchResult, sealed bool) error {
 	code := exitOK
 	if res.Signed < res.Files {
 		code = exitInvalid
@@ -210,6 +210,6 @@ func (u *ui) printBatch(res batchResult) error {
 	}
 	u.say("sign.batch.done", "signed", strconv.Itoa(res.Signed), "n", strconv.Itoa(res.Files))
 	u.say("sign.batch.manifest", "sm3", res.Manifest)
-	u.signedOffline()
+	u.madeOffline(sealed)
 	return result(code)
 }

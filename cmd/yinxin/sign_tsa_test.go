@@ -36,7 +36,21 @@ func TestSignWithTimeStamp(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &rep); err != nil || code != exitOK || rep.Signatures[0].TrustedTime == "" {
 		t.Errorf("exit %d %v\n%s", code, err, text)
 	}
+	// Any file gets its time-stamp as an attribute (ETSI EN 319 122-1, 5.3).
+	anyFile := []string{"sign", "--detached", "--cert", "unit.crt", "--key", "unit.pem", "--passphrase-file", "pass.txt", "--tsa-url", srv.URL}
+	if code, text, errs := call(t, dir, append(anyFile, "letter.txt")...); code != exitOK || rec.n != 2 {
+		t.Fatalf("exit %d, %d tokens\n%s%s", code, rec.n, text, errs)
+	}
+	code, text, _ = call(t, dir, "verify", "--json", "--trust", "trust", "letter.txt.p7s")
+	if err := json.Unmarshal([]byte(text), &rep); err != nil || code != exitOK || rep.Format != "cms" || rep.Signatures[0].TrustedTime == "" {
+		t.Errorf("exit %d %v\n%s", code, err, text)
+	}
 	srv.Close()
+	if code, _, errs := call(t, dir, append(anyFile, "--out", "no.p7s", "letter.txt")...); code != exitUsage || !strings.Contains(errs, "time-stamp service gave no usable token") {
+		t.Errorf("gone: exit %d %s", code, errs)
+	} else if _, err := os.Stat(filepath.Join(dir, "no.p7s")); err == nil {
+		t.Error("signed all the same")
+	}
 	for name, address := range map[string]string{"gone": srv.URL, "no address": "tsa.example", "file": "file:///etc/passwd"} {
 		code, _, errs := call(t, dir, append(sign, "no.ofd", "--tsa-url", address, "notice.ofd")...)
 		if code != exitUsage || !strings.Contains(errs, "time-stamp service gave no usable token") {

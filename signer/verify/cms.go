@@ -49,7 +49,7 @@ func cmsFile(ctx context.Context, r io.ReaderAt, size int64, opt *Options) (Repo
 	rep.Verdict, rep.Integrity = own.effect.verdict(), own.effect.integrity()
 	for i, s := range f.Signers {
 		p := &subject{ctx: ctx, opt: opt, now: opt.Now(), sig: &ofd.Signature{ID: strconv.Itoa(i + 1)}}
-		j := p.cmsSigner(s, sums[i], length, own)
+		j := p.judgeSigner(s, sums[i], length, own)
 		rep.Signatures = append(rep.Signatures, j.Signature)
 		for _, w := range p.warnings {
 			rep.warn(w.Code, w.Path, j.ID)
@@ -116,8 +116,8 @@ func (u untilDone) Read(p []byte) (int, error) {
 	return u.r.Read(p)
 }
 
-// cmsSigner judges one signer of a message over a content of length bytes.
-func (s *subject) cmsSigner(signer signeddata.Signer, sum []byte, length int64, own outcome) judgement {
+// judgeSigner judges one signer of a message over a content of length bytes.
+func (s *subject) judgeSigner(signer signeddata.Signer, sum []byte, length int64, own outcome) judgement {
 	desc := Signature{ID: s.sig.ID, Kind: "cms", Coverage: Coverage{Covered: []string{bytesOf(0, length)}, Uncovered: []string{}}}
 	list := []outcome{own}
 	switch {

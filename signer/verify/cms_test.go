@@ -8,6 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"io"
 	"math/big"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/secondopinion"
 	"github.com/yinxin-gov/yinxin/signer/cms/signeddata"
+	"github.com/yinxin-gov/yinxin/signer/seal"
 )
 
 // agent is a signer of either track, under an authority of its own track.
@@ -270,6 +272,39 @@ func TestCMSFileSeveralSigners(t *testing.T) {
 	rep, err = judgeFile(none, []byte("x"), nil)
 	if err != nil || rep.Integrity != Unsigned || rep.Verdict != Indeterminate {
 		t.Errorf("nobody signed: %v\n%s", err, dump(rep))
+	}
+}
+
+// rawKey signs as one vendor does: r‖s in 64 bytes.
+type rawKey struct{ crypto.Signer }
+
+func (k rawKey) Sign(r io.Reader, b []byte, o crypto.SignerOpts) ([]byte, error) {
+	der, err := k.Signer.Sign(r, b, o)
+	var v struct{ R, S *big.Int }
+	if err == nil {
+		_, err = asn1.Unmarshal(der, &v)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return append(v.R.FillBytes(make([]byte, 32)), v.S.FillBytes(make([]byte, 32))...), nil
+}
+
+// A value of 64 bytes is judged, named, and shown to the second implementation in
+// DER (GB/T 35276).
+func TestCMSFileRawValue(t *testing.T) {
+	w := newWorld(t)
+	one := w.issue(nil, func(c *smx509.Certificate) {
+		c.NotBefore, c.NotAfter = start.AddDate(-20, 0, 0), start.AddDate(50, 0, 0)
+	})
+	sd, err := pkcs7.NewSMSignedData([]byte("内容"))
+	w.must(err)
+	w.must(sd.AddSigner(one.cert, rawKey{one.key}, pkcs7.SignerInfoConfig{}))
+	data, err := sd.Finish()
+	w.must(err)
+	rep, err := Document(context.Background(), data, Options{Trust: NewTrust(one.cert.Raw), SecondOpinion: secondopinion.Verifier{}})
+	if err != nil || rep.Verdict != Valid || !warned(rep, "ses."+seal.WarnRawSignature) || result(rep.Signatures[0], CheckSecond) != Pass {
+		t.Errorf("%v\n%s", err, dump(rep))
 	}
 }
 
