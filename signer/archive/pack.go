@@ -116,7 +116,7 @@ func Prepare(ctx context.Context, cfg Config, job Job) (*Draft, error) {
 // judge verifies the document as it will be verified again, and refuses one that
 // is invalid: an archive is no place for it.
 func (d *Draft) judge(ctx context.Context, job Job, k *kept, now time.Time) error {
-	opt := verify.Options{File: path.Base(job.Name), Trust: d.cfg.Trust, Now: func() time.Time { return now }, Revocation: k.status}
+	opt := verify.Options{File: path.Base(job.Name), Trust: d.cfg.Trust, Now: func() time.Time { return now }, Revocation: k.status, Carried: k.certs}
 	if d.cfg.Stamper != nil {
 		opt.Proven = now // as the token will say, a moment later
 	}
