@@ -35,8 +35,8 @@ func newArchiveCommand(u *ui) *cobra.Command {
 // packFlags are the options of yinxin archive pack.
 type packFlags struct {
 	meta, cert, key, passphrase, tsaURL, digest, status, chain string
-	ledger, ledgerKey, trust, out                      string
-	force                                              bool
+	ledger, ledgerKey, trust, out                              string
+	force                                                      bool
 }
 
 // packed is what pack --json prints.
@@ -107,7 +107,7 @@ func (u *ui) pack(ctx context.Context, f packFlags, name string) (packed, error)
 	if (f.ledger == "") != (f.ledgerKey == "") {
 		return packed{}, fail(errors.New("--ledger and --ledger-key go together"), "archive.hint.ledger")
 	}
-	doc, size, err := openDocument(name)
+	doc, size, err := openRegular(name, maxDocument)
 	if err != nil {
 		return packed{}, err
 	}
@@ -168,25 +168,6 @@ func (u *ui) pack(ctx context.Context, f packFlags, name string) (packed, error)
 		return packed{}, fail(err, archiveHint(err))
 	}
 	return packed{f.out, rep.Document, draft.SM3, draft.ManifestSM3, rep.ArchivedAt, rep.RenewBy, rep.Verdict}, nil
-}
-
-// openDocument opens a regular file for streaming.
-func openDocument(name string) (*os.File, int64, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, 0, fail(err, "verify.hint.file")
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s: not a regular file", name)
-	}
-	if err == nil && info.Size() > maxDocument {
-		err = fmt.Errorf("%s: more than %d bytes", name, maxDocument)
-	}
-	if err != nil {
-		return nil, 0, fail(errors.Join(err, f.Close()), "verify.hint.file")
-	}
-	return f, info.Size(), nil
 }
 
 // readMetadata reads META.yaml; a field that is not known is a mistake, not a

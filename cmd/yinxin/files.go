@@ -34,6 +34,26 @@ func readFile(name string, limit int64) ([]byte, error) {
 	return b, nil
 }
 
+// openRegular opens a regular file that is read piece by piece.
+func openRegular(name string, limit int64) (*os.File, int64, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, 0, fail(err, "verify.hint.file")
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular():
+		err = fmt.Errorf("%s: not a regular file", name)
+	case info.Size() > limit:
+		err = fmt.Errorf("%s: more than %d bytes", name, limit)
+	}
+	if err != nil {
+		return nil, 0, fail(errors.Join(err, f.Close()), "verify.hint.file")
+	}
+	return f, info.Size(), nil
+}
+
 // private refuses a secret that others may read.
 func private(name string) error {
 	info, err := os.Stat(name)
