@@ -3,6 +3,7 @@ package archive_test
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"hash/crc32"
 	"io"
@@ -141,6 +142,17 @@ func TestX11_12_TamperedPackage(t *testing.T) {
 	}
 }
 
+// A package that was stamped says so in what is signed: without its token it is not
+// whole, even while every certificate still holds.
+func TestTheTokenIsPledged(t *testing.T) {
+	w := newWorld(t)
+	list := entries(t, read(t, w.pack(w.config(w.service(true, start, start.AddDate(5, 0, 0))), w.job())))
+	list = slices.DeleteFunc(list, func(e entry) bool { return e.name == "manifest.tsr" })
+	if rep := w.check(rezip(t, list), nil); rep.Verdict != verify.Invalid || !rep.Is(archive.CheckFiles, verify.Fail, archive.ReasonMissing) {
+		t.Errorf("%s\n%s", rep.Verdict, bad(rep))
+	}
+}
+
 func (w *world) again() []byte {
 	w.now = filed
 	return w.renewed()
@@ -192,6 +204,8 @@ func TestHostileContainers(t *testing.T) {
 		"encrypted in directory":   {edit("PK\x01\x02", 8, 1), archive.ReasonForm},
 		"encrypted in header":      {edit("PK\x03\x04", 6, 1), archive.ReasonForm},
 		"other size in directory":  {edit("PK\x01\x02", 24, 1), archive.ReasonForm},
+		"other sizes in directory": {twice(data, 20, 24), archive.ReasonForm},
+		"hidden before directory":  {hidden(data), archive.ReasonForm},
 		"symbolic link":            {link(data), archive.ReasonForm},
 		"other offset":             {edit("PK\x01\x02", 42, 0), archive.ReasonForm},
 		"fewer entries than there": {edit("PK\x05\x06", 8, 1), archive.ReasonForm},
@@ -215,6 +229,25 @@ func TestHostileContainers(t *testing.T) {
 	if _, err := archive.Verify(bg, strings.NewReader(""), 2<<30, archive.Options{}); !isError(err, archive.ErrLimit) {
 		t.Errorf("2 GB: %v", err)
 	}
+}
+
+// twice changes two bytes of the last record.
+func twice(data []byte, at ...int) []byte {
+	b := bytes.Clone(data)
+	for _, i := range at {
+		b[bytes.LastIndex(b, []byte("PK\x01\x02"))+i] ^= 1
+	}
+	return b
+}
+
+// hidden puts bytes between the last entry and the directory.
+func hidden(data []byte) []byte {
+	end := len(data) - 22
+	at := binary.LittleEndian.Uint32(data[end+16:])
+	b := append(bytes.Clone(data[:at]), "hidden"...)
+	b = append(b, data[at:]...)
+	binary.LittleEndian.PutUint32(b[end+6+16:], at+6)
+	return b
 }
 
 // link makes the last record one of a symbolic link.
