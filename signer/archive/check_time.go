@@ -26,7 +26,9 @@ func (j *judge) tokens() error {
 		j.broken = j.broken || r == verify.Fail || r == verify.CannotTell
 	}
 	if len(j.chain) == 0 {
-		j.found[CheckProtection] = skipped(ReasonNoStamp, "")
+		if !j.man.Stamped && j.rep.Renewals == 0 { // else there are tokens, and none could be judged
+			j.found[CheckProtection] = skipped(ReasonNoStamp, "")
+		}
 		return nil
 	}
 	f, err := j.protection()

@@ -105,7 +105,7 @@ func TestX11_12_TamperedPackage(t *testing.T) {
 	for i := range list {
 		name := list[i].name
 		with := func(f func(l []entry) []entry) []byte { return rezip(t, f(slices.Clone(list))) }
-		for _, at := range []int{0, len(list[i].body) / 2, len(list[i].body) - 1} {
+		for _, at := range []int{0, len(list[i].body) - 1} {
 			judge("flip in "+name, with(func(l []entry) []entry { l[i].body = bytes.Clone(l[i].body); l[i].body[at] ^= 1; return l }))
 		}
 		judge("drop "+name, with(func(l []entry) []entry { return slices.Delete(l, i, i+1) }))
@@ -131,7 +131,7 @@ func TestX11_12_TamperedPackage(t *testing.T) {
 		}
 	}
 	// Any byte of the file.
-	for at := 0; at < len(data); at += 997 {
+	for at := 0; at < len(data); at += 4999 {
 		b := bytes.Clone(data)
 		b[at] ^= 0x10
 		rep, err := archive.Verify(bg, bytes.NewReader(b), int64(len(b)), archive.Options{Trust: w.trust(), Now: w.clock})
@@ -147,6 +147,11 @@ func TestX11_12_TamperedPackage(t *testing.T) {
 func TestTheTokenIsPledged(t *testing.T) {
 	w := newWorld(t)
 	list := entries(t, read(t, w.pack(w.config(w.service(true, start, start.AddDate(5, 0, 0))), w.job())))
+	for _, stray := range []string{"renewals/x", "renewals/0001/list.tsr", "renewals/0002/list.json"} {
+		if rep := w.check(rezip(t, append(slices.Clone(list), entry{stray, []byte("x")})), nil); rep.Verdict != verify.Invalid {
+			t.Errorf("%s: %s", stray, rep.Verdict)
+		}
+	}
 	list = slices.DeleteFunc(list, func(e entry) bool { return e.name == "manifest.tsr" })
 	if rep := w.check(rezip(t, list), nil); rep.Verdict != verify.Invalid || !rep.Is(archive.CheckFiles, verify.Fail, archive.ReasonMissing) {
 		t.Errorf("%s\n%s", rep.Verdict, bad(rep))

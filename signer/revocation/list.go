@@ -3,6 +3,7 @@ package revocation
 import (
 	"bytes"
 	encasn1 "encoding/asn1"
+	"errors"
 	"math/big"
 	"sync"
 	"time"
@@ -71,7 +72,12 @@ func parseList(der []byte) (*list, error) {
 			return nil, err
 		}
 	}
-	return l, l.walk(func(entry) bool { return true })
+	// One entry that must be understood and is not spoils the list (RFC 5280 5.3).
+	bad := l.walk(func(e entry) bool {
+		_, _, err = e.read()
+		return err == nil
+	})
+	return l, errors.Join(bad, err)
 }
 
 func (l *list) readExtensions(in cryptobyte.String) error {
