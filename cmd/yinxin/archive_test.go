@@ -165,7 +165,8 @@ func TestX11_12_ArchiveCommands(t *testing.T) {
 		t.Errorf("no such key: %d\n%s", code, text)
 	}
 	code, text, _ = call(t, dir, "archive", "verify", "--json", "--trust", "trust", "l.zip")
-	if err := json.Unmarshal([]byte(text), &rep); err != nil || code != exitOK || !rep.Is(archive.CheckLedger, verify.Pass, "") {
+	var second archive.Report
+	if err := json.Unmarshal([]byte(text), &second); err != nil || code != exitOK || !second.Is(archive.CheckLedger, verify.Pass, "") {
 		t.Errorf("with a ledger: %d %v\n%s", code, err, text)
 	}
 	ledgerFile(t, dir, strings.Repeat("1", 64))
