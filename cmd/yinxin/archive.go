@@ -108,7 +108,7 @@ func (u *ui) pack(ctx context.Context, f packFlags, name string) (packed, error)
 	if (f.ledger == "") != (f.ledgerKey == "") {
 		return packed{}, fail(errors.New("--ledger and --ledger-key go together"), "archive.hint.ledger")
 	}
-	doc, size, err := openDocument(name)
+	doc, size, err := openUpTo(name, maxDocument)
 	if err != nil {
 		return packed{}, err
 	}
@@ -167,11 +167,11 @@ func (u *ui) pack(ctx context.Context, f packFlags, name string) (packed, error)
 	return packed{f.out, rep.Document, draft.SM3, draft.ManifestSM3, rep.ArchivedAt, rep.RenewBy, rep.Verdict}, nil
 }
 
-// openDocument opens a regular file for streaming.
-func openDocument(name string) (*os.File, int64, error) {
+// openUpTo opens a regular file that is read piece by piece.
+func openUpTo(name string, limit int64) (*os.File, int64, error) {
 	f, size, err := openRegular(name)
-	if err == nil && size > maxDocument {
-		err = errors.Join(fmt.Errorf("%s: more than %d bytes", name, maxDocument), f.Close())
+	if err == nil && size > limit {
+		err = errors.Join(fmt.Errorf("%s: more than %d bytes", name, limit), f.Close())
 	}
 	if err != nil {
 		return nil, 0, fail(err, "verify.hint.file")

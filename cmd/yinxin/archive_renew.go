@@ -177,7 +177,7 @@ func duePackages(ctx context.Context, dir string, opt archive.Options, now time.
 }
 
 func untilOf(ctx context.Context, name string, opt archive.Options) (time.Time, error) {
-	f, size, err := openPackage(name)
+	f, size, err := openUpTo(name, archive.MaxPackage)
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/ecdsa"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -109,7 +108,7 @@ func (u *ui) judging(use, short string, say func(archive.Report)) *cobra.Command
 }
 
 func verifyPackage(ctx context.Context, name string, opt archive.Options) (archive.Report, error) {
-	f, size, err := openPackage(name)
+	f, size, err := openUpTo(name, archive.MaxPackage)
 	if err != nil {
 		return archive.Report{}, err
 	}
@@ -120,21 +119,6 @@ func verifyPackage(ctx context.Context, name string, opt archive.Options) (archi
 		return rep, fail(fmt.Errorf("%s: %w", name, err), archiveHint(err))
 	}
 	return rep, nil
-}
-
-func openPackage(name string) (*os.File, int64, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, 0, fail(err, "verify.hint.file")
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s: not a regular file", name)
-	}
-	if err != nil {
-		return nil, 0, fail(errors.Join(err, f.Close()), "verify.hint.file")
-	}
-	return f, info.Size(), nil
 }
 
 // packageCode maps a verdict to the exit codes of design §9.

@@ -91,7 +91,7 @@ func TestX14_11_FourProperties(t *testing.T) {
 	expect(w.check(data, nil), ok, ok, ok, ok)
 	expect(w.check(change(t, data, "document/通知.ofd", func(b []byte) []byte { return append(b, 0) }), nil), ok, no, ok, ok)
 	expect(w.check(change(t, data, "metadata.json", func(b []byte) []byte { return []byte("{}") }), nil), ok, no, no, open)
-	expect(w.check(change(t, data, "manifest.p7s", func(b []byte) []byte { b[len(b)-1] ^= 1; return b }), nil), no, ok, ok, ok)
+	expect(w.check(change(t, data, "manifest.p7s", func(b []byte) []byte { b[len(b)-1] ^= 1; return b }), nil), no, ok, ok, open)
 	expect(w.check(data, func(o *archive.Options) { o.Now = func() time.Time { return start.AddDate(6, 0, 0) } }), open, ok, ok, open)
 	expect(w.check(append(bytes.Clone(data), 0), nil), open, open, open, no)
 }

@@ -25,7 +25,7 @@ func (j *judge) document() error {
 	}
 	r := j.c.section(it)
 	rep, err := verify.Reader(j.ctx, r, it.size, verify.Options{
-		File: path.Base(it.name), Trust: j.opt.Trust, Now: func() time.Time { return at }, Revocation: j.status, Proven: j.archived,
+		File: path.Base(it.name), Trust: j.opt.Trust, Now: func() time.Time { return at }, Revocation: j.status, Proven: j.archived, Carried: j.certs,
 	})
 	switch {
 	case errors.Is(err, verify.ErrNotDocument) || errors.Is(err, verify.ErrLimit):

@@ -26,7 +26,9 @@ func (j *judge) tokens() error {
 		j.broken = j.broken || r == verify.Fail || r == verify.CannotTell
 	}
 	if len(j.chain) == 0 {
-		j.found[CheckProtection] = skipped(ReasonNoStamp, "")
+		if !j.man.Stamped && j.rep.Renewals == 0 { // else there are tokens, and none could be judged
+			j.found[CheckProtection] = skipped(ReasonNoStamp, "")
+		}
 		return nil
 	}
 	f, err := j.protection()
@@ -118,7 +120,7 @@ func (j *judge) renewal(n int) finding {
 	if f.result != verify.Pass {
 		return f
 	}
-	if k := len(j.chain); k > 0 && !l.at.After(j.chain[k-1].at) {
+	if k := len(j.chain); k > 0 && l.at.Before(j.chain[k-1].at) { // tokens count whole seconds
 		return fail(ReasonOrder, l.name+" "+stamp(l.at))
 	}
 	j.chain = append(j.chain, l)

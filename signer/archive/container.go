@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"strings"
 
 	"github.com/emmansun/gmsm/sm3"
 )
@@ -19,6 +20,7 @@ const (
 	maxEntries   = 10_000
 	maxDirectory = 8 << 20
 	maxFile      = 80 << 20 // but the original: a list of revocations has up to 64 MB
+	maxJSON      = 16 << 20 // parsed into many times its size
 )
 
 // Records of a zip (PKWARE APPNOTE 4.3). Only stored entries, no descriptor, no
@@ -135,12 +137,12 @@ func (c *container) walk(n int, limit int64, dir []byte) error {
 		if !ok || rec.name != i.name || rec.crc != i.crc || rec.size != i.size || !plain(h[6:10], h[18:30]) || i.offset+i.size > limit {
 			return fault(ReasonForm, i.name)
 		}
-		if key := foldName(i.name); folded[key] {
+		key := foldName(i.name)
+		if folded[key] {
 			return fault(ReasonDuplicate, i.name)
-		} else {
-			folded[key] = true
 		}
-		if i.size > maxFile && !isDocument(i.name) {
+		folded[key] = true
+		if i.size > maxFile && !isDocument(i.name) || i.size > maxJSON && strings.HasSuffix(i.name, ".json") {
 			return ErrLimit
 		}
 		c.items = append(c.items, i)

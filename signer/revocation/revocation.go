@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ var (
 const (
 	MaxItem  = 64 << 20
 	maxItems = 2000
-	maxTotal = 256 << 20
+	maxTotal = 128 << 20
 	skew     = 10 * time.Minute // how far an authority's clock may run ahead of ours
 )
 
@@ -244,18 +245,9 @@ func (s *Set) Items(ctx context.Context, certDER []byte) ([]Item, error) {
 	}
 	var out []Item
 	for _, st := range all {
-		if !contains(out, st.item.Raw) {
+		if !slices.ContainsFunc(out, func(i Item) bool { return bytes.Equal(i.Raw, st.item.Raw) }) {
 			out = append(out, st.item)
 		}
 	}
 	return out, nil
-}
-
-func contains(items []Item, raw []byte) bool {
-	for _, i := range items {
-		if bytes.Equal(i.Raw, raw) {
-			return true
-		}
-	}
-	return false
 }

@@ -28,7 +28,7 @@ func (s *subject) chain(id, clause string, c *certificate, at time.Time, carried
 	if !c.validAt(at) {
 		at = c.notAfter // the period is judged apart; the chain still tells who vouched
 	}
-	path, links := c.chains(s.opt.Trust, at, carried...)
+	path, links := c.chains(s.opt.Trust, at, append(carried[:len(carried):len(carried)], s.opt.Carried...)...)
 	for _, l := range links {
 		s.note(l.who, l.Proof, nil)
 	}

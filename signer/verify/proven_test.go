@@ -48,6 +48,21 @@ func TestProvenTimeBoundsRevocation(t *testing.T) {
 	}
 }
 
+// Of the signature's own token and a time proven outside the earlier one counts.
+func TestTheEarlierProofCounts(t *testing.T) {
+	w := newWorld(t)
+	service := w.issue(&w.root, stamping)
+	own := signed.Add(time.Minute)
+	doc := w.stamped(func(v []byte) []byte { return w.token(service, v, own, true) })
+	for outside, want := range map[time.Time]time.Time{own.Add(time.Hour): own, own.Add(-time.Second): own.Add(-time.Second)} {
+		d := &dated{at: own.Add(30 * time.Minute)}
+		rep, err := Document(context.Background(), doc, Options{Trust: NewTrust(w.root.cert.Raw), Now: w.clock, Revocation: d, Proven: outside})
+		if err != nil || rep.Verdict != Valid || !d.asked.Equal(want) {
+			t.Errorf("outside %v: %s, asked for %v: %v", outside, rep.Verdict, d.asked, err)
+		}
+	}
+}
+
 func TestPathAndItsEnd(t *testing.T) {
 	w := newWorld(t)
 	trust := NewTrust(w.root.cert.Raw)

@@ -51,7 +51,10 @@ type Options struct {
 	// such as that of the time-stamp on its archive package: it bounds signatures
 	// that carry no time-stamp of their own. Zero: none.
 	Proven time.Time
-	Limits ofd.Limits
+	// Carried are certificates of authorities between holders and anchors, as an
+	// archive package keeps them; they vouch for nobody by themselves.
+	Carried [][]byte
+	Limits  ofd.Limits
 	// SecondOpinion, when set, checks every SM2 signature again with another
 	// implementation: check second.opinion.
 	SecondOpinion SecondOpinion

@@ -1,0 +1,161 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/status"
+	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/archive"
+	kept "github.com/yinxin-gov/yinxin/signer/revocation"
+)
+
+// ErrNotOurs: the document is not what the use of seal made.
+var ErrNotOurs = errors.New("app: not the sealed document of this use")
+
+// ArchiveOrder asks for the package of a document that this house sealed.
+type ArchiveOrder struct {
+	Use      string // id of the use of seal
+	Name     string // of the file
+	Document []byte // the sealed document
+	Metadata archive.Metadata
+	Stamper  signer.Stamper    // nil: the time-stamp service of the house
+	Extra    map[string][]byte // further files, such as a detailed report
+	Out      string            // where the package goes; an existing file is replaced
+}
+
+// Archive writes the archive package of a sealed document: with the chain and the
+// status of every certificate as this house answers it now, and the ledger's entries
+// about the document with their proofs. The manifest is signed with the key of the
+// exchange service, after it was recorded that it will be (design §2 law 4). Only
+// the unit that owns the seal and the house itself may ask.
+func (h *House) Archive(ctx context.Context, actor ledger.Actor, o ArchiveOrder) (archive.Report, ledger.Receipt, error) {
+	fail := func(err error) (archive.Report, ledger.Receipt, error) {
+		return archive.Report{}, ledger.Receipt{}, err
+	}
+	use, err := h.rooms.Seals.Use(ctx, o.Use)
+	if err != nil {
+		return fail(fmt.Errorf("app: use of seal %s: %w", o.Use, err))
+	}
+	owner, err := h.rooms.Seals.Seal(ctx, use.Seal)
+	if err != nil {
+		return fail(fmt.Errorf("app: seal %s: %w", use.Seal, err))
+	}
+	switch {
+	case actor.Unit == "" || actor.Unit != owner.Unit && actor.Unit != h.cfg.USCC:
+		return fail(signer.ErrUnit)
+	case use.State != signer.UseSealed || use.Sealed != signer.Digest(o.Document):
+		return fail(ErrNotOurs)
+	}
+	captured, err := h.capture(ctx, owner.CertDER)
+	if err != nil {
+		return fail(err)
+	}
+	evidence, err := h.cutLedger(ctx, use.Sealed)
+	if err != nil {
+		return fail(err)
+	}
+	cfg := archive.Config{
+		Trust: h.trust, Status: captured, Chain: [][]byte{h.anchors.sm2Issuing.Raw, h.anchors.sm2Root.Raw},
+		Key: h.custody.signer(keyExchange), CertDER: h.anchors.exchange, Words: h.words, Now: h.cfg.Now,
+	}
+	if cfg.Stamper = o.Stamper; cfg.Stamper == nil {
+		cfg.Stamper = h.stamps.sm2
+	}
+	draft, err := archive.Prepare(ctx, cfg, archive.Job{
+		Name: o.Name, Document: bytes.NewReader(o.Document), Size: int64(len(o.Document)), Metadata: o.Metadata, Ledger: evidence, Extra: o.Extra,
+	})
+	if err != nil {
+		return fail(err)
+	}
+	record := func(ctx context.Context, kind, outcome string, more map[string]string) (ledger.Receipt, error) {
+		details := map[string]string{"manifest_sm3": draft.ManifestSM3, "retention": string(o.Metadata.Retention)}
+		for k, v := range more {
+			details[k] = v
+		}
+		return h.Ledger.Append(ctx, ledger.Event{
+			ID: newID(), Type: kind, Class: ledger.ClassSeal, Time: h.now(), Actor: actor, Object: ledger.Object{Kind: "seal_use", ID: use.ID},
+			Action: "archive", Outcome: outcome, Payload: use.Sealed, Details: details,
+		})
+	}
+	if _, err := record(ctx, "signer.document.archiving", ledger.Success, nil); err != nil {
+		return fail(fmt.Errorf("app: record before archiving: %w", err))
+	}
+	rep, err := draft.Write(ctx, o.Out)
+	if err != nil {
+		// The record must not stay open because the caller went away.
+		_, recordErr := record(context.WithoutCancel(ctx), "signer.document.archiving_failed", ledger.Failure, nil)
+		return fail(errors.Join(err, recordErr))
+	}
+	receipt, err := record(context.WithoutCancel(ctx), "signer.document.archived", ledger.Success, map[string]string{"archived_at": rep.ArchivedAt, "renew_by": rep.RenewBy})
+	if err != nil {
+		return fail(fmt.Errorf("app: record the archive package: %w", err))
+	}
+	return rep, receipt, nil
+}
+
+// capture asks the house's own status service about the certificates that a package
+// needs, and takes the newest published lists beside the answers.
+func (h *House) capture(ctx context.Context, holder []byte) (*kept.Set, error) {
+	set := kept.New(h.cfg.Now)
+	issuing, root := h.anchors.sm2Issuing, h.anchors.sm2Root
+	type link struct {
+		der    []byte
+		issuer *smx509.Certificate
+	}
+	asked := []link{{holder, issuing}, {h.anchors.maker, issuing}, {h.anchors.exchange, issuing}, {h.anchors.ledger, issuing}, {issuing.Raw, root}}
+	// The seal may carry a token of an earlier certificate of the service.
+	services, err := h.rooms.CA.CertificatesOf(ctx, keyStampSM2)
+	if err != nil {
+		return nil, fmt.Errorf("app: certificates of the time-stamp service: %w", err)
+	}
+	for _, c := range services {
+		if c.State != ca.StatePending {
+			asked = append(asked, link{c.DER, issuing})
+		}
+	}
+	for _, q := range asked {
+		req, err := kept.Request(q.der, q.issuer.Raw)
+		if err != nil {
+			return nil, err
+		}
+		if err := set.Add(h.CertStatus.Answer(ctx, req)); err != nil {
+			return nil, fmt.Errorf("app: status of a certificate: %w", err)
+		}
+	}
+	for _, a := range []*smx509.Certificate{issuing, root} {
+		list, err := h.rooms.CA.PublishedCRL(ctx, ca.IssuerID(a), "", false, 0)
+		if errors.Is(err, status.ErrNoList) {
+			continue // the answers are there
+		}
+		if err != nil {
+			return nil, fmt.Errorf("app: list of revocations: %w", err)
+		}
+		if err := set.Add(list.DER); err != nil {
+			return nil, fmt.Errorf("app: list of revocations: %w", err)
+		}
+	}
+	set.AddIssuers(issuing.Raw, root.Raw)
+	return set, nil
+}
+
+// cutLedger signs a checkpoint over everything and takes the entries about a
+// document.
+func (h *House) cutLedger(ctx context.Context, sm3 string) (*archive.Evidence, error) {
+	text, err := h.Ledger.Checkpoint(ctx)
+	if err != nil {
+		return nil, err
+	}
+	note, err := ledger.ParseNote(text)
+	if err != nil {
+		return nil, err
+	}
+	all := ledger.Stored(ctx, h.store.Ledger(), 0, note.Size)
+	return archive.Ledger{CertDER: h.anchors.ledger, Open: func() (archive.Shard, error) { return archive.Shard{Entries: all, Note: text}, nil }}.Cut(sm3)
+}

@@ -1,0 +1,121 @@
+package demo
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/internal/app"
+	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/archive"
+	"github.com/yinxin-gov/yinxin/signer/verify"
+)
+
+// X11-12, X14-11: the house packs a document that it sealed, with its own status
+// answers, chain and ledger entries; a machine that has the root and nothing else
+// comes to the same result, the four properties included, with the command line.
+func TestX11_12_HouseArchives(t *testing.T) {
+	d := demo(t)
+	house := d.Demo.house
+	sealed, err := os.ReadFile(filepath.Join(d.dir, d.Manifest.Samples.Sealed))
+	ok(t, err)
+	use, owner := useOf(t, house, signer.Digest(sealed))
+	party := archive.Party{Name: "样例区民政局", USCC: owner}
+	at := time.Now().UTC().Truncate(time.Second)
+	order := app.ArchiveOrder{
+		Use: use, Name: "notice-sealed.ofd", Document: sealed, Out: filepath.Join(t.TempDir(), "package.zip"),
+		Metadata: archive.Metadata{
+			DocNo: "样民发〔2026〕1号", Title: "关于开展社会救助对象信息核对工作的通知（样例）", Creator: party.Name, Date: at.Format(time.DateOnly), Secrecy: archive.NotSecret,
+			Retention: archive.Permanent, Unit: party, Sender: party, Recipient: party, SentAt: at, ReceivedAt: at,
+		},
+	}
+	officer := ledger.Actor{Kind: "person", ID: "records-officer", Unit: owner}
+	rep, receipt, err := house.Archive(bg, officer, order)
+	ok(t, err)
+	if rep.Verdict != verify.Valid || receipt.Seq == 0 {
+		t.Fatalf("%s\n%+v", rep.Verdict, rep.Checks)
+	}
+	clean := t.TempDir()
+	ok(t, os.Mkdir(filepath.Join(clean, "anchors"), 0o700))
+	root, err := os.ReadFile(filepath.Join(d.dir, d.Manifest.Anchors.SM2Root))
+	ok(t, err)
+	ok(t, os.WriteFile(filepath.Join(clean, "anchors", "root.crt"), root, 0o600))
+	ok(t, os.Rename(order.Out, filepath.Join(clean, "package.zip")))
+	var got archive.Report
+	ok(t, json.Unmarshal([]byte(sh(t, "cd "+clean+" && "+d.bin+" archive check --json --trust anchors package.zip")), &got))
+	if got.Verdict != verify.Valid || got.Verified.Verdict != verify.Valid {
+		t.Errorf("%s", got.Verdict)
+	}
+	for _, id := range []string{archive.CheckLedger, archive.CheckStatus, archive.CheckReport, archive.CheckRendition} {
+		if !got.Is(id, verify.Pass, "") {
+			t.Errorf("%s: %+v", id, got.Checks)
+		}
+	}
+	for _, p := range got.Properties {
+		if p.Result != verify.Pass {
+			t.Errorf("%+v", p)
+		}
+	}
+	// The act is on the ledger: announced, then done.
+	seen := map[string]int{}
+	each(t, house, func(e ledger.Event) {
+		if e.Payload == signer.Digest(sealed) && e.Actor.ID == officer.ID {
+			seen[e.Type]++
+		}
+	})
+	if seen["signer.document.archiving"] != 1 || seen["signer.document.archived"] != 1 {
+		t.Errorf("on the ledger: %v", seen)
+	}
+	// Not for other units, not for other bytes, not for a secret; and nothing is left.
+	order.Out = filepath.Join(clean, "no.zip")
+	if _, _, err := house.Archive(bg, ledger.Actor{Kind: "person", ID: "x", Unit: "11110102MB1234567M"}, order); !errors.Is(err, signer.ErrUnit) {
+		t.Errorf("another unit: %v", err)
+	}
+	other := order
+	other.Document = append(bytes.Clone(sealed), 0)
+	if _, _, err := house.Archive(bg, officer, other); !errors.Is(err, app.ErrNotOurs) {
+		t.Errorf("other bytes: %v", err)
+	}
+	order.Metadata.Secrecy = "秘密"
+	if _, _, err := house.Archive(bg, officer, order); !errors.Is(err, archive.ErrSecret) {
+		t.Errorf("secret: %v", err)
+	}
+	if _, err := os.Stat(order.Out); err == nil {
+		t.Error("a refused package was written")
+	}
+}
+
+// each calls f with every event of the ledger.
+func each(t *testing.T, house *app.House, f func(ledger.Event)) {
+	t.Helper()
+	var export bytes.Buffer
+	ok(t, house.ExportLedger(bg, &export))
+	ok(t, ledger.Walk(&export, func(e ledger.Entry, _ ledger.Header) error {
+		if e.Body == nil {
+			return nil
+		}
+		ev, err := ledger.Decode(e.Body)
+		f(ev)
+		return err
+	}))
+}
+
+// useOf finds which use of seal made a document, and for which unit.
+func useOf(t *testing.T, house *app.House, sm3 string) (id, unit string) {
+	t.Helper()
+	each(t, house, func(e ledger.Event) {
+		if e.Type == "signer.document.sealed" && e.Payload == sm3 {
+			id, unit = e.Object.ID, e.Actor.Unit
+		}
+	})
+	if _, err := identity.ParseUSCC(unit); id == "" || err != nil {
+		t.Fatalf("use %q of %q", id, unit)
+	}
+	return id, unit
+}
