@@ -91,6 +91,9 @@ func (d *Document) samePack(old *Document, e entry) bool {
 
 // refers reports whether a value names one of the objects.
 func (d *Document) refers(o Object, nums map[int]bool, depth int) bool {
+	if len(nums) == 0 {
+		return false
+	}
 	if depth > maxDepth {
 		return true
 	}

@@ -135,29 +135,6 @@ func (s *Signature) read(d *Document, v *Dict) {
 	s.Fault = s.readRange(d, v)
 }
 
-// permits reads DocMDP and the lock of the field; the stricter one counts.
-func (s *Signature) permits(d *Document, field, v *Dict) {
-	limit := func(o Object, otherwise Int) {
-		p, ok := d.Resolve(o).(Int)
-		if !ok || p < 1 || p > 3 {
-			p = otherwise
-		}
-		if p > 0 && (s.Permits == 0 || int(p) < s.Permits) {
-			s.Permits = int(p)
-		}
-	}
-	for i, o := range d.array(v.Get("Reference")) {
-		if i == maxDepth {
-			break
-		}
-		ref := d.dict(o)
-		if m := d.Resolve(ref.Get("TransformMethod")); m == nil || m == Name("DocMDP") {
-			limit(d.dict(ref.Get("TransformParams")).Get("P"), 2) // the default of the standard
-		}
-	}
-	limit(d.dict(field.Get("Lock")).Get("P"), 0)
-}
-
 func (s *Signature) readRange(d *Document, v *Dict) string {
 	a, _ := v.Get("ByteRange").(Array)
 	if len(a) != 4 {

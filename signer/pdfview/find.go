@@ -52,15 +52,11 @@ func squeeze(s string) string {
 
 // find searches one page; left is what the file may still cost.
 func (d document) find(n int, want []rune, left *int) ([]pdf.Box, error) {
-	p, err := d.page(n)
-	if err != nil {
-		return nil, err
-	}
 	loaded, err := d.FPDF_LoadPage(&requests.FPDF_LoadPage{Document: d.ref, Index: n - 1})
 	if err != nil {
 		return nil, broken(err)
 	}
-	p = requests.Page{ByReference: &loaded.Page}
+	p := requests.Page{ByReference: &loaded.Page}
 	text, err := d.FPDFText_LoadPage(&requests.FPDFText_LoadPage{Page: p})
 	if err != nil {
 		return nil, broken(err)

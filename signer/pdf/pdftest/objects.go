@@ -56,9 +56,15 @@ func Revise(doc []byte, objects ...string) []byte {
 	return Section(out, table, lastStart(doc))
 }
 
-// Section appends a cross-reference table of these entries, behind the one at prev.
+// Section appends a cross-reference table of these entries, behind the one at
+// prev. What the trailers before it named, this one names too.
 func Section(doc []byte, entries string, prev int) []byte {
-	return fmt.Appendf(bytes.Clone(doc), "xref\n%strailer\n<</Size 200 /Root 1 0 R /Info 4 0 R /Prev %d>>\nstartxref\n%d\n%%%%EOF\n", entries, prev, len(doc))
+	const info = "/Info 4 0 R"
+	more := ""
+	if bytes.Contains(doc, []byte(info)) {
+		more = info
+	}
+	return fmt.Appendf(bytes.Clone(doc), "xref\n%strailer\n<</Size 200 /Root 1 0 R %s /Prev %d>>\nstartxref\n%d\n%%%%EOF\n", entries, more, prev, len(doc))
 }
 
 // lastStart is the newest cross-reference section.
