@@ -1,13 +1,15 @@
 package verify
 
 import (
+	"bytes"
 	"context"
 	"testing"
 	"time"
 )
 
-// dated knows one revocation, and records for which time it was asked.
+// dated knows one revocation, and records for which time it was asked about it.
 type dated struct {
+	who   []byte // certificate; nil: every one
 	at    time.Time
 	asked time.Time
 }
@@ -16,7 +18,10 @@ func (d *dated) RevokedAt(ctx context.Context, der []byte) (time.Time, bool, err
 	panic("data with a period are asked for a time")
 }
 
-func (d *dated) RevokedBy(_ context.Context, _ []byte, by time.Time) (time.Time, bool, error) {
+func (d *dated) RevokedBy(_ context.Context, der []byte, by time.Time) (time.Time, bool, error) {
+	if d.who != nil && !bytes.Equal(der, d.who) {
+		return time.Time{}, true, nil
+	}
 	d.asked = by
 	return d.at, true, nil
 }
@@ -55,7 +60,7 @@ func TestTheEarlierProofCounts(t *testing.T) {
 	own := signed.Add(time.Minute)
 	doc := w.stamped(func(v []byte) []byte { return w.token(service, v, own, true) })
 	for outside, want := range map[time.Time]time.Time{own.Add(time.Hour): own, own.Add(-time.Second): own.Add(-time.Second)} {
-		d := &dated{at: own.Add(30 * time.Minute)}
+		d := &dated{who: w.signer.cert.Raw, at: own.Add(30 * time.Minute)}
 		rep, err := Document(context.Background(), doc, Options{Trust: NewTrust(w.root.cert.Raw), Now: w.clock, Revocation: d, Proven: outside})
 		if err != nil || rep.Verdict != Valid || !d.asked.Equal(want) {
 			t.Errorf("outside %v: %s, asked for %v: %v", outside, rep.Verdict, d.asked, err)
