@@ -136,7 +136,7 @@ func (h *house) makeSeal(t testing.TB) signer.Seal {
 // approve requests a use, lets the leader sign, and marks it.
 func (h *house) approve(t testing.TB, doc []byte) signer.Use {
 	t.Helper()
-	u, _, err := h.RequestUse(context.Background(), clerk, sealID, doc, "通知")
+	u, _, err := h.RequestUse(context.Background(), clerk, signer.UseRequest{Seal: sealID, Document: doc, Title: "通知"})
 	if err != nil {
 		t.Fatal(err)
 	}

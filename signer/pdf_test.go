@@ -39,7 +39,7 @@ func TestSealPDF(t *testing.T) {
 	if err != nil || rep.Verdict != verify.Valid || rep.Signatures[0].SealID != sealID || !bytes.HasPrefix(got.Document, doc) {
 		t.Errorf("%+v, %v", rep, err)
 	}
-	if _, _, err := h.RequestUse(context.Background(), clerk, sealID, doc[:len(doc)-40], "cut"); !errors.Is(err, signer.ErrDocument) {
+	if _, _, err := h.RequestUse(context.Background(), clerk, signer.UseRequest{Seal: sealID, Document: doc[:len(doc)-40], Title: "cut"}); !errors.Is(err, signer.ErrDocument) {
 		t.Errorf("broken document: %v", err)
 	}
 }

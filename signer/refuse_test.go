@@ -72,7 +72,7 @@ func TestSealNeedsApproval(t *testing.T) {
 	h := newHouse(t)
 	h.makeSeal(t)
 	doc := notice(t)
-	u, _, err := h.RequestUse(context.Background(), clerk, sealID, doc, "通知")
+	u, _, err := h.RequestUse(context.Background(), clerk, signer.UseRequest{Seal: sealID, Document: doc, Title: "通知"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestRequestUseRefuses(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			n := len(h.reg.events)
-			if _, _, err := h.RequestUse(context.Background(), tc.actor, tc.seal, tc.doc, "t"); !errors.Is(err, tc.want) {
+			if _, _, err := h.RequestUse(context.Background(), tc.actor, signer.UseRequest{Seal: tc.seal, Document: tc.doc, Title: "t"}); !errors.Is(err, tc.want) {
 				t.Errorf("%v", err)
 			}
 			if len(h.reg.events) != n {

@@ -8,23 +8,38 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 )
 
-// RequestUse asks for the use of a seal on a document (用印申请). It refuses a
-// document that could not be sealed, so that a leader is not asked in vain.
-func (s *Service) RequestUse(ctx context.Context, actor ledger.Actor, sealID string, doc []byte, title string) (Use, ledger.Receipt, error) {
+// UseRequest asks for one seal on one document (用印申请).
+type UseRequest struct {
+	Seal     string // esID
+	Document []byte
+	Title    string
+	Type     string // kind of document (文种); may be empty
+	Purpose  string // what the seal is wanted for; may be empty
+}
+
+// RequestUse records a request for the use of a seal. It refuses a document
+// that could not be sealed, so that a leader is not asked in vain.
+func (s *Service) RequestUse(ctx context.Context, actor ledger.Actor, req UseRequest) (Use, ledger.Receipt, error) {
 	fail := func(err error) (Use, ledger.Receipt, error) { return Use{}, ledger.Receipt{}, err }
 	now := s.now()
-	e, err := s.usable(ctx, actor, sealID, now)
+	e, err := s.usable(ctx, actor, req.Seal, now)
 	if err != nil {
 		return fail(err)
 	}
-	if err := Sealable(ctx, doc, s.job(e, now, Placement{}, false)); err != nil {
+	if err := Sealable(ctx, req.Document, s.job(e, now, Placement{}, false)); err != nil {
 		return fail(err)
 	}
 	u := Use{
-		ID: s.cfg.NewID(), Seal: sealID, Document: Digest(doc), Title: title,
+		ID: s.cfg.NewID(), Seal: e.ID, Document: Digest(req.Document), Title: req.Title,
 		Requester: actor.ID, State: UseRequested, CreatedAt: now,
 	}
-	ev := s.event("signer.use.requested", now, actor, useObject(u.ID), u.Document, map[string]string{"seal": sealID})
+	details := map[string]string{"seal": e.ID}
+	for name, v := range map[string]string{"type": req.Type, "purpose": req.Purpose} {
+		if v != "" {
+			details[name] = v
+		}
+	}
+	ev := s.event("signer.use.requested", now, actor, useObject(u.ID), u.Document, details)
 	receipt, err := s.cfg.Register.AddUse(ctx, u, ev)
 	if err != nil {
 		return fail(fmt.Errorf("signer: record the request: %w", err))
