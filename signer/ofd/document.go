@@ -11,6 +11,7 @@ type Body struct {
 	List       string // absolute path of Signatures.xml, "" when there is none
 	Listed     bool   // OFD.xml has a Signatures element
 	MaxSignID  int    // highest number used by signatures and stamps
+	Custom     []CustomData
 	Pages      []Page
 	Signatures []Signature
 }
@@ -57,7 +58,7 @@ func (p *Package) readBodies() {
 		if db.name != "DocBody" {
 			continue
 		}
-		b := Body{Listed: db.find("Signatures") != nil}
+		b := Body{Listed: db.find("Signatures") != nil, Custom: readCustom(db.find("DocInfo").find("CustomDatas"))}
 		b.Root, _ = p.follow("/OFD.xml", db.value("DocRoot"), RoleDocument)
 		if b.Root != "" {
 			p.readDocument(&b)

@@ -36,7 +36,8 @@ type Request struct {
 	X, Y, W, H        float64 // millimetres from the upper left corner of the page as shown
 	Name              string  // of the seal or the signer
 	Time              time.Time
-	Reserve           int // bytes kept for the value
+	Reserve           int    // bytes kept for the value
+	Info              []Info // added to the document information
 }
 
 // Pending is a file with everything of a new signature but its value.
@@ -160,6 +161,9 @@ func (p *Pending) write(u *update, page Page, r Request) error {
 	u.put(widget, f)
 	u.annotate(page, widget)
 	u.enter(widget)
+	if err := u.describe(r.Info); err != nil {
+		return err
+	}
 	u.finish()
 	return nil
 }
