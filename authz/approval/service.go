@@ -53,7 +53,7 @@ func New(c Config) (*Service, error) {
 // subject (西政办发〔2011〕8号 art. 24; 电子印章管理办法 art. 21).
 func approverRole(k Kind) (identity.Role, bool) {
 	switch k {
-	case KindSealUse, KindGrant, KindAgreement, KindRelabel, KindRegrade:
+	case KindSealUse, KindGrant, KindAgreement, KindRelabel, KindRegrade, KindCitation:
 		return identity.RoleUnitLeader, true
 	case KindCertificate:
 		return identity.RoleRAOfficer, true

@@ -36,6 +36,7 @@ const (
 	CheckStamp      = "stamp.page"
 	CheckBase       = "sig.base"
 	CheckSecond     = "second.opinion" // stands only when one was asked for
+	CheckCitations  = "doc.citations"  // stands only where the document quotes something
 )
 
 // Reasons of results that are no plain pass. The faults of the container
@@ -97,25 +98,41 @@ const (
 	ReasonNoBase       = "base.none"
 	ReasonBaseMissing  = "base.missing"
 	ReasonOrphan       = "list.orphan"
+
+	ReasonCitationForm    = "citation.malformed"
+	ReasonCitationOpen    = "citation.unprotected" // no seal answers for it
+	ReasonCitationUnasked = "citation.unasked"     // nobody could be asked for the consent
+
+	// What a register says of a consent (Consents).
+	ConsentNone      = "consent.none"
+	ConsentRefused   = "consent.refused"
+	ConsentWithdrawn = "consent.withdrawn"
+	ConsentPeriod    = "consent.period"
+	ConsentResource  = "consent.resource"
+	ConsentProvider  = "consent.provider"
+	ConsentConsumer  = "consent.consumer"
+	ConsentDocument  = "consent.document"
+	ConsentUnsigned  = "consent.signature"
 )
 
 // Warnings of this room. Those of the container (ofd.Note…), ofd.ProblemMissing
 // and "ses." + the codes of signer/seal come beside them.
 const (
-	WarnOrphan       = "signature.orphan"   // what a stripped signature leaves behind
-	WarnUnreferenced = "file.unreferenced"  // extra file that nothing reaches or covers
-	WarnNoRevocation = "revocation.unknown" // no revocation data was at hand
-	WarnClaimedTime  = "time.claimed"       // no trusted time: the signer's own clock
-	WarnKeyCertSign  = "cert.keycertsign"   // a leaf that may sign certificates
-	WarnProperty     = "property.mismatch"  // propertyInfo names another file
-	WarnEarlySeal    = "seal.before_maker"  // seal valid before its maker's certificate was
-	WarnSlices       = "stamp.slices"       // ride seal slices do not add up
-	WarnNames        = "pdf.names"          // Filter and SubFilter are not those of the value
-	WarnShadow       = "pdf.shadowed"       // a second body of an object that no reader should show
-	WarnLater        = "pdf.later"          // a later revision signed again and did nothing else
-	WarnTimeXML      = "time.signature_xml" // the claimed time stands only in Signature.xml
-	WarnType         = "type.mismatch"      // a seal under Type="Sign"
-	WarnSealToken    = "seal.timestamp"     // a time-stamp on the seal itself: not judged, counts for nothing
+	WarnOrphan       = "signature.orphan"         // what a stripped signature leaves behind
+	WarnUnreferenced = "file.unreferenced"        // extra file that nothing reaches or covers
+	WarnNoRevocation = "revocation.unknown"       // no revocation data was at hand
+	WarnClaimedTime  = "time.claimed"             // no trusted time: the signer's own clock
+	WarnKeyCertSign  = "cert.keycertsign"         // a leaf that may sign certificates
+	WarnProperty     = "property.mismatch"        // propertyInfo names another file
+	WarnEarlySeal    = "seal.before_maker"        // seal valid before its maker's certificate was
+	WarnSlices       = "stamp.slices"             // ride seal slices do not add up
+	WarnNames        = "pdf.names"                // Filter and SubFilter are not those of the value
+	WarnShadow       = "pdf.shadowed"             // a second body of an object that no reader should show
+	WarnLater        = "pdf.later"                // a later revision signed again and did nothing else
+	WarnTimeXML      = "time.signature_xml"       // the claimed time stands only in Signature.xml
+	WarnType         = "type.mismatch"            // a seal under Type="Sign"
+	WarnConsent      = "citation.consent_unknown" // nobody was asked whether the provider consented
+	WarnSealToken    = "seal.timestamp"           // a time-stamp on the seal itself: not judged, counts for nothing
 )
 
 // Checks lists every check id in order of running.
@@ -124,7 +141,7 @@ func Checks() []string {
 		CheckContainer, CheckTree, CheckList, CheckPDF, CheckRange, CheckFormat, CheckSES, CheckCMS, CheckSealSig, CheckMaker, CheckMakerChain,
 		CheckSealPeriod, CheckValue, CheckCertForm, CheckChain, CheckUsage, CheckCertPeriod, CheckTime,
 		CheckDataHash, CheckReferences, CheckCertList, CheckSealFile, CheckToken, CheckRevocation,
-		CheckCoverage, CheckStamp, CheckBase, CheckSecond,
+		CheckCoverage, CheckStamp, CheckBase, CheckSecond, CheckCitations,
 	}
 }
 
@@ -140,6 +157,8 @@ func Reasons() []string {
 		ReasonTokenUnknown, ReasonTokenImprint, ReasonTokenValue, ReasonTokenUsage, ReasonTokenCert,
 		ReasonTokenEarly, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
 		ReasonStampPage, ReasonStampOff, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing, ReasonOrphan,
+		ReasonCitationForm, ReasonCitationOpen, ReasonCitationUnasked,
+		ConsentNone, ConsentRefused, ConsentWithdrawn, ConsentPeriod, ConsentResource, ConsentProvider, ConsentConsumer, ConsentDocument, ConsentUnsigned,
 		ofd.FaultDuplicate, ofd.FaultTraversal, ofd.FaultAbsolute, ofd.FaultEncrypted, ofd.FaultSymlink,
 		ofd.FaultOverlap, ofd.FaultHidden, ofd.FaultHeader, ofd.FaultMethod, ofd.FaultDirectory,
 		ofd.ProblemXML, ofd.ProblemEscape, ofd.ProblemList, ofd.ProblemLimit,
@@ -151,7 +170,7 @@ func Reasons() []string {
 func Warnings() []string {
 	out := []string{
 		WarnOrphan, WarnUnreferenced, WarnNoRevocation, WarnClaimedTime, WarnKeyCertSign, WarnProperty,
-		WarnEarlySeal, WarnSlices, WarnNames, WarnShadow, WarnLater, WarnTimeXML, WarnType, WarnSealToken, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
+		WarnEarlySeal, WarnSlices, WarnNames, WarnShadow, WarnLater, WarnTimeXML, WarnType, WarnConsent, WarnSealToken, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
 		ofd.NoteEncoding, ofd.NoteCase,
 	}
 	for _, w := range []string{

@@ -46,6 +46,7 @@ type Options struct {
 	Now        func() time.Time // nil: time.Now
 	Revocation Revocation       // nil: revocation unknown, a warning
 	Limits     ofd.Limits
+	Consents   Consents // nil: nobody is asked whether a provider consented to be quoted
 	// SecondOpinion, when set, checks every SM2 signature again with another
 	// implementation: check second.opinion.
 	SecondOpinion SecondOpinion
@@ -80,7 +81,12 @@ func Reader(ctx context.Context, r io.ReaderAt, size int64, opt Options) (Report
 	case err != nil:
 		return Report{}, fmt.Errorf("%w: %w", ErrNotDocument, err)
 	}
-	return document(ctx, pkg, &opt)
+	rep, err := document(ctx, pkg, &opt)
+	if err != nil {
+		return Report{}, err
+	}
+	list, malformed := ofdCitations(pkg)
+	return rep, checkCitations(ctx, &opt, &rep, io.NewSectionReader(r, 0, size), list, malformed)
 }
 
 // document runs the checks of the package, then those of every signature.
