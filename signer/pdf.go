@@ -36,29 +36,33 @@ func (p pendingPDF) Property() string { return "/" + p.Field() }
 // a time-stamp.
 const valueRoom, tokenRoom = 1 << 10, 16 << 10
 
-func preparePDF(doc []byte, job Job, e *seal.Seal) (pending, error) {
+func preparePDF(doc []byte, job Job, e *seal.Seal) (pending, cited, error) {
 	switch {
 	case e == nil:
-		return nil, fmt.Errorf("%w: %q signs the description of an OFD; see SignPDF", ErrStandard, job.Standard)
+		return nil, cited{}, fmt.Errorf("%w: %q signs the description of an OFD; see SignPDF", ErrStandard, job.Standard)
 	case job.Whole:
-		return nil, fmt.Errorf("%w: a PDF has no list of signatures to protect", ErrDocument)
+		return nil, cited{}, fmt.Errorf("%w: a PDF has no list of signatures to protect", ErrDocument)
 	case job.Placement.Ride != "" || job.Placement.Keyword != "" || len(job.Also) > 0:
-		return nil, fmt.Errorf("%w: ride seals, keywords and further stamps are for OFD", ErrDocument)
+		return nil, cited{}, fmt.Errorf("%w: ride seals, keywords and further stamps are for OFD", ErrDocument)
 	}
 	d, err := pdf.OpenBytes(doc)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDocument, err)
+		return nil, cited{}, fmt.Errorf("%w: %w", ErrDocument, err)
+	}
+	c, info, err := job.quotePDF(d)
+	if err != nil {
+		return nil, cited{}, err
 	}
 	pages, err := d.Pages()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDocument, err)
+		return nil, cited{}, fmt.Errorf("%w: %w", ErrDocument, err)
 	}
 	place := job.Placement
 	if place.Page == 0 {
 		place.Page = len(pages)
 	}
 	if place.Page < 1 || place.Page > len(pages) {
-		return nil, fmt.Errorf("%w: no page %d of %d", ErrDocument, place.Page, len(pages))
+		return nil, cited{}, fmt.Errorf("%w: no page %d of %d", ErrDocument, place.Page, len(pages))
 	}
 	page := ofd.Box{W: pages[place.Page-1].W, H: pages[place.Page-1].H}
 	w, h := float64(e.Picture.Width), float64(e.Picture.Height)
@@ -66,7 +70,7 @@ func preparePDF(doc []byte, job Job, e *seal.Seal) (pending, error) {
 		place.X, place.Y = lowerRight(page, nil, w, h)
 	}
 	if !page.Meets(ofd.Box{X: place.X, Y: place.Y, W: w, H: h}) {
-		return nil, fmt.Errorf("%w: the place is off the page", ErrDocument)
+		return nil, cited{}, fmt.Errorf("%w: the place is off the page", ErrDocument)
 	}
 	reserve := len(job.SealDER) + len(job.CertDER) + valueRoom
 	if job.Stamper != nil {
@@ -75,16 +79,16 @@ func preparePDF(doc []byte, job Job, e *seal.Seal) (pending, error) {
 	q, err := pdf.Prepare(doc, pdf.Request{
 		Filter: pdf.Name(job.PDF.Filter), SubFilter: pdf.Name(job.PDF.SubFilter),
 		Picture: e.Picture.Data, Page: place.Page, X: place.X, Y: place.Y, W: w, H: h,
-		Name: e.Name, Time: job.Time, Reserve: reserve,
+		Name: e.Name, Time: job.Time, Reserve: reserve, Info: info,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDocument, err)
+		return nil, cited{}, fmt.Errorf("%w: %w", ErrDocument, err)
 	}
 	sum := sm3.New()
 	if err := q.Digest(sum); err != nil {
-		return nil, fmt.Errorf("signer: digest the document: %w", err)
+		return nil, cited{}, fmt.Errorf("signer: digest the document: %w", err)
 	}
-	return pendingPDF{q, sum.Sum(nil)}, nil
+	return pendingPDF{q, sum.Sum(nil)}, c, nil
 }
 
 // PDFNames are the names of the signature handler and format in a PDF. Zero
@@ -153,7 +157,7 @@ func SignPDF(ctx context.Context, doc []byte, s PDFSignature, key crypto.Signer)
 	if err != nil {
 		return nil, fmt.Errorf("signer: write the signed document: %w", err)
 	}
-	if err := selfCheck(ctx, out, s.Time, verify.NewTrust(anchors...)); err != nil {
+	if _, err := selfCheck(ctx, out, s.Time, verify.NewTrust(anchors...)); err != nil {
 		return nil, err
 	}
 	return out, nil

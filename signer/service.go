@@ -25,7 +25,7 @@ type Recorder interface {
 	Record(ctx context.Context, ev ledger.Event) (ledger.Receipt, error)
 }
 
-// Config of the room. Every field but Provider and Stamper is required.
+// Config of the room. Every field down to NewID is required.
 type Config struct {
 	Register Register
 	Approver Approver
@@ -35,6 +35,8 @@ type Config struct {
 	NewID    func() string // UUIDv7
 	Provider ofd.Provider  // named in sealed documents; zero: yinxin without a version
 	Stamper  Stamper       // nil: seals carry no time-stamp
+	Consents Consents      // nil: a document that quotes a shared resource is refused
+	Batches  Batches       // nil: no batches
 }
 
 // Service is the room. It is safe for concurrent use if its parts are.

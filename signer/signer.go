@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/signer/cite"
 )
 
 // SealState is where a seal stands in its life.
@@ -49,6 +50,7 @@ type UseState string
 // follows it; one that stays there was interrupted: see Service.Reopen.
 const (
 	UseRequested UseState = "requested"
+	UseListed    UseState = "listed" // waits for the answer to its batch
 	UseApproved  UseState = "approved"
 	UseRefused   UseState = "refused"
 	UseSealing   UseState = "sealing"
@@ -57,16 +59,19 @@ const (
 
 // Use is one use of a seal (用印).
 type Use struct {
-	ID        string    `json:"id"`
-	Seal      string    `json:"seal"`
-	Document  string    `json:"document_sm3"` // of the bytes to be sealed
-	Title     string    `json:"title"`
-	Requester string    `json:"requester"` // person id of the clerk
-	State     UseState  `json:"state"`
-	Approval  string    `json:"approval,omitempty"`
-	Sealed    string    `json:"sealed_sm3,omitempty"`
-	CreatedAt time.Time `json:"created_at"`
-	SealedAt  time.Time `json:"sealed_at,omitzero"`
+	ID       string `json:"id"`
+	Seal     string `json:"seal"`
+	Document string `json:"document_sm3"` // of the bytes to be sealed
+	Title    string `json:"title"`
+	// Citations are what the document quotes, with the providers' consents.
+	Citations []cite.Citation `json:"citations,omitempty"`
+	Batch     string          `json:"batch,omitempty"` // the use that was approved for this one: see RequestBatch
+	Requester string          `json:"requester"`       // person id of the clerk
+	State     UseState        `json:"state"`
+	Approval  string          `json:"approval,omitempty"`
+	Sealed    string          `json:"sealed_sm3,omitempty"`
+	CreatedAt time.Time       `json:"created_at"`
+	SealedAt  time.Time       `json:"sealed_at,omitzero"`
 }
 
 // Outcomes that callers branch on.
@@ -83,7 +88,8 @@ var (
 	ErrSelfCheck   = errors.New("signer: the sealed document does not verify")
 )
 
-// Register is the store of this room: row and event in one transaction.
+// Register is the store of this room: row and event in one transaction. A move of
+// a batch to approved or refused moves its listed uses with it.
 type Register interface {
 	AddSeal(ctx context.Context, s Seal, ev ledger.Event) (ledger.Receipt, error)
 	SetSealState(ctx context.Context, id string, s SealState, ev ledger.Event) (ledger.Receipt, error)
@@ -103,7 +109,7 @@ type Stamper interface {
 }
 
 // Approver answers whether a use was approved: it verifies the leader's
-// signature over (use id, document SM3) and returns the approval's id, or
+// signature over (use id, Use.Approves) and returns the approval's id, or
 // ErrNotApproved.
 type Approver interface {
 	ApprovedUse(ctx context.Context, u Use) (approvalID string, err error)

@@ -107,6 +107,13 @@ func (r useRow) use() signer.Use {
 	}
 }
 
+func toUseRow(u signer.Use) useRow {
+	return useRow{
+		ID: u.ID, Seal: u.Seal, Document: u.Document, Title: u.Title, Requester: u.Requester, State: string(u.State),
+		Approval: u.Approval, Sealed: u.Sealed, CreatedAt: at(u.CreatedAt), SealedAt: at(u.SealedAt),
+	}
+}
+
 // AddUse implements signer.Register. A use starts as requested, else it is
 // refused with ErrNotApproved; its seal must be registered.
 func (s *Seals) AddUse(ctx context.Context, u signer.Use, ev ledger.Event) (ledger.Receipt, error) {
@@ -114,10 +121,11 @@ func (s *Seals) AddUse(ctx context.Context, u signer.Use, ev ledger.Event) (ledg
 		return ledger.Receipt{}, fmt.Errorf("%w: use %q starts as %q", signer.ErrNotApproved, u.ID, u.State)
 	}
 	return s.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		return insert(ctx, tx, &useRow{
-			ID: u.ID, Seal: u.Seal, Document: u.Document, Title: u.Title, Requester: u.Requester, State: string(u.State),
-			Approval: u.Approval, Sealed: u.Sealed, CreatedAt: at(u.CreatedAt), SealedAt: at(u.SealedAt),
-		}, signer.ErrExists, signer.ErrNotFound, "use of seal", u.ID)
+		row := toUseRow(u)
+		if err := insert(ctx, tx, &row, signer.ErrExists, signer.ErrNotFound, "use of seal", u.ID); err != nil {
+			return err
+		}
+		return addCitations(ctx, tx, u)
 	})
 }
 
@@ -127,8 +135,11 @@ func (s *Seals) MoveUse(ctx context.Context, u signer.Use, from signer.UseState,
 	return s.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		n, err := changed(ctx, tx, `UPDATE seal_use SET state = ?, approval = ?, sealed = ?, sealed_at = ?
 			WHERE id = ? AND state = ?`, string(u.State), u.Approval, u.Sealed, at(u.SealedAt), u.ID, string(from))
-		if err != nil || n == 1 {
+		if err != nil {
 			return err
+		}
+		if n == 1 {
+			return moveListed(ctx, tx, u)
 		}
 		now, err := one[useRow](ctx, tx, "id = ?", u.ID)
 		if err != nil {
@@ -141,5 +152,8 @@ func (s *Seals) MoveUse(ctx context.Context, u signer.Use, from signer.UseState,
 // Use implements signer.Register.
 func (s *Seals) Use(ctx context.Context, id string) (signer.Use, error) {
 	r, err := one[useRow](ctx, s.s.r, "id = ?", id)
-	return r.use(), found(err, signer.ErrNotFound, "use of seal", id)
+	if err != nil {
+		return signer.Use{}, found(err, signer.ErrNotFound, "use of seal", id)
+	}
+	return s.whole(ctx, r.use())
 }

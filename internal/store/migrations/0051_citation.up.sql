@@ -36,20 +36,12 @@ CREATE TABLE IF NOT EXISTS seal_use_citation (
 CREATE INDEX IF NOT EXISTS seal_use_citation_consent ON seal_use_citation (consent)
 --bun:split
 CREATE TABLE IF NOT EXISTS seal_use_item (
-  use_id TEXT NOT NULL REFERENCES seal_use (id),
+  use_id TEXT NOT NULL PRIMARY KEY REFERENCES seal_use (id),
+  batch TEXT NOT NULL REFERENCES seal_use (id),
   n BIGINT NOT NULL,
-  path TEXT NOT NULL,
-  size BIGINT NOT NULL,
-  document TEXT NOT NULL,
-  state TEXT NOT NULL,
-  version BIGINT NOT NULL,
-  sealed TEXT NOT NULL,
-  sealed_at {{.Time}},
-  PRIMARY KEY (use_id, n)
+  size BIGINT NOT NULL
 )
 --bun:split
-CREATE INDEX IF NOT EXISTS seal_use_item_document ON seal_use_item (use_id, document)
---bun:split
-CREATE INDEX IF NOT EXISTS seal_use_item_sealed ON seal_use_item (sealed)
+CREATE INDEX IF NOT EXISTS seal_use_item_batch ON seal_use_item (batch)
 --bun:split
 CREATE INDEX IF NOT EXISTS seal_use_sealed ON seal_use (sealed)
