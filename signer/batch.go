@@ -65,7 +65,7 @@ func (s *Service) RequestBatch(ctx context.Context, actor ledger.Actor, req Batc
 		ID: s.cfg.NewID(), Seal: e.ID, Document: sum, Title: req.Title, Requester: actor.ID, State: UseRequested, CreatedAt: now,
 	}
 	items := make([]Item, len(req.Manifest))
-	for i, m := range req.Manifest {
+	for i, m := range req.Manifest.sorted() {
 		u := batch
 		u.ID, u.Document, u.Title, u.State, u.Batch = s.cfg.NewID(), m.SM3, m.Path, UseListed, batch.ID
 		items[i] = Item{Use: u, Size: m.Size}

@@ -56,6 +56,7 @@ type house struct {
 	*signer.Service
 	reg       *register
 	approved  approver
+	consents  *consents
 	keys      keys
 	now       time.Time
 	makerCert []byte
@@ -78,7 +79,7 @@ func certificate(t testing.TB, key *sm2.PrivateKey, name string) []byte {
 
 func newHouse(t testing.TB) *house {
 	t.Helper()
-	h := &house{reg: newRegister(t), approved: approver{}, keys: keys{}, now: now}
+	h := &house{reg: newRegister(t), approved: approver{}, consents: &consents{}, keys: keys{}, now: now}
 	for _, id := range []string{"maker", "unit"} {
 		k, err := sm2.GenerateKey(rand.Reader)
 		if err != nil {
@@ -95,7 +96,7 @@ func newHouse(t testing.TB) *house {
 	s, err := signer.New(signer.Config{
 		Register: h.reg, Approver: h.approved, Recorder: h.reg, Keys: h.keys, Now: func() time.Time { return h.now },
 		NewID:    func() string { return fmt.Sprintf("id-%d", n.Add(1)) },
-		Provider: ofd.Provider{Name: "yinxin", Version: "test"},
+		Provider: ofd.Provider{Name: "yinxin", Version: "test"}, Consents: h.consents, Batches: h.reg,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ func (m Manifest) Text() ([]byte, error) {
 	if len(m) == 0 {
 		return nil, fmt.Errorf("%w: it is empty", ErrManifest)
 	}
-	sorted := slices.SortedFunc(slices.Values(m), func(a, b Entry) int { return strings.Compare(a.Path, b.Path) })
+	sorted := m.sorted()
 	var out bytes.Buffer
 	for i, e := range sorted {
 		if err := e.check(); err != nil {
@@ -53,6 +53,10 @@ func (m Manifest) Text() ([]byte, error) {
 		fmt.Fprintf(&out, "%s  %d  %s\n", e.SM3, e.Size, e.Path)
 	}
 	return out.Bytes(), nil
+}
+
+func (m Manifest) sorted() Manifest {
+	return slices.SortedFunc(slices.Values(m), func(a, b Entry) int { return strings.Compare(a.Path, b.Path) })
 }
 
 func (e Entry) check() error {

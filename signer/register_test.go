@@ -20,6 +20,7 @@ type register struct {
 	seals  map[string]signer.Seal
 	uses   map[string]signer.Use
 	events []ledger.Event
+	sizes  map[string]int64 // of items
 	fail   map[string]error // by event type: the transaction fails, nothing changes
 }
 
@@ -35,6 +36,7 @@ var arrows = map[[2]signer.UseState]string{
 	{signer.UseSealing, signer.UseSealed}:     "signer.document.sealed",
 	{signer.UseSealing, signer.UseApproved}:   "signer.document.sealing_failed",
 	{signer.UseRequested, signer.UseRefused}:  "signer.use.refused",
+	{signer.UseApproved, signer.UseSealed}:    "signer.batch.sealed", // of a batch only
 }
 
 // record checks an event and appends it; the caller holds the lock.
@@ -142,12 +144,16 @@ func (r *register) MoveUse(_ context.Context, u signer.Use, from signer.UseState
 	if u.Document != old.Document || u.Seal != old.Seal || u.Requester != old.Requester {
 		r.t.Errorf("a move changed what was asked for: %+v → %+v", old, u)
 	}
+	if from == signer.UseApproved && u.State == signer.UseSealed && r.open(u.ID) != 0 {
+		r.t.Errorf("batch %s is closed with %d open items", u.ID, r.open(u.ID))
+	}
 	if u.State == signer.UseApproved && u.Approval == "" || u.State == signer.UseSealed && (u.Sealed == "" || u.SealedAt.IsZero()) {
 		r.t.Errorf("incomplete: %+v", u)
 	}
 	rc, err := r.record(ev, kind, "seal_use", u.ID)
 	if err == nil {
 		r.uses[u.ID] = u
+		r.moveListed(u)
 	}
 	return rc, err
 }
@@ -170,13 +176,14 @@ func (r *register) types(n int) (out []string) {
 	return out
 }
 
-// approver approves what was approved by use id and document, as signed
+// approver approves what was approved by use id and Use.Approves, as signed
 // approvals do.
 type approver map[string]string
 
 func (a approver) ApprovedUse(_ context.Context, u signer.Use) (string, error) {
-	id, ok := a[u.ID+" "+u.Document]
-	if !ok {
+	sum, err := u.Approves()
+	id, ok := a[u.ID+" "+sum]
+	if err != nil || !ok {
 		return "", fmt.Errorf("%w: use %s", signer.ErrNotApproved, u.ID)
 	}
 	return id, nil
