@@ -48,6 +48,7 @@ type House struct {
 	Approvals  *approval.Service
 	Grading    *grading.Service
 	Sharing    *sharing.Service
+	Consents   *sharing.Consents
 	CA         *ca.Service
 	StepCA     *stepca.Authority
 	CertStatus *status.Service
@@ -176,6 +177,12 @@ func (h *House) openPeople() (err error) {
 	if err != nil {
 		return err
 	}
+	h.Consents, err = sharing.NewConsents(sharing.ConsentsConfig{
+		Store: h.rooms.Sharing, Catalogue: h.rooms.Sharing, Directory: h.rooms.Identity, Answers: answers{h.Approvals, h.rooms.Approvals}, Now: now, NewID: newID,
+	})
+	if err != nil {
+		return err
+	}
 	h.Signin, err = signin.New(signin.Config{Store: h.rooms.Signin, People: h.rooms.Identity, Keyring: keyring{h}, Recorder: h.Ledger, Now: now, Rand: h.cfg.Rand, NewID: newID})
 	return err
 }
@@ -223,7 +230,7 @@ func (h *House) openWork(ctx context.Context) (err error) {
 		return fmt.Errorf("app: decision point: %w", err)
 	}
 	h.Signer, err = signer.New(signer.Config{
-		Register: h.rooms.Seals, Approver: useApprover{h.Approvals}, Recorder: h.Ledger, Keys: h.custody, Now: h.cfg.Now, NewID: newID,
+		Register: h.rooms.Seals, Approver: useApprover{h.Approvals, h.rooms.Seals}, Consents: h.citations(), Batches: h.rooms.Seals, Recorder: h.Ledger, Keys: h.custody, Now: h.cfg.Now, NewID: newID,
 	})
 	if err != nil {
 		return err
