@@ -54,23 +54,20 @@ func (s *Service) RequestBatch(ctx context.Context, actor ledger.Actor, req Batc
 	if err != nil {
 		return fail(err)
 	}
-	sum, err := req.Manifest.Digest()
+	m, err := req.Manifest.checked()
 	if err != nil {
 		return fail(err)
 	}
-	if len(req.Manifest) > MaxBatch {
-		return fail(fmt.Errorf("%w: %d documents, at most %d", ErrManifest, len(req.Manifest), MaxBatch))
-	}
 	batch := Use{
-		ID: s.cfg.NewID(), Seal: e.ID, Document: sum, Title: req.Title, Requester: actor.ID, State: UseRequested, CreatedAt: now,
+		ID: s.cfg.NewID(), Seal: e.ID, Document: m.Digest(), Title: req.Title, Requester: actor.ID, State: UseRequested, CreatedAt: now,
 	}
-	items := make([]Item, len(req.Manifest))
-	for i, m := range req.Manifest.sorted() {
+	items := make([]Item, len(m))
+	for i, l := range m {
 		u := batch
-		u.ID, u.Document, u.Title, u.State, u.Batch = s.cfg.NewID(), m.SM3, m.Path, UseListed, batch.ID
-		items[i] = Item{Use: u, Size: m.Size}
+		u.ID, u.Document, u.Title, u.State, u.Batch = s.cfg.NewID(), l.SM3, l.Path, UseListed, batch.ID
+		items[i] = Item{Use: u, Size: l.Size}
 	}
-	ev := s.event("signer.use.requested", now, actor, useObject(batch.ID), sum,
+	ev := s.event("signer.use.requested", now, actor, useObject(batch.ID), batch.Document,
 		filled("seal", e.ID, "type", req.Type, "purpose", req.Purpose, "documents", fmt.Sprint(len(items))))
 	receipt, err := s.cfg.Batches.AddBatch(ctx, batch, items, ev)
 	if err != nil {
@@ -111,10 +108,9 @@ func (s *Service) approved(ctx context.Context, u Use) (string, error) {
 	}
 	m := make(Manifest, len(items))
 	for i, it := range items {
-		m[i] = Entry{SM3: it.Document, Size: it.Size, Path: it.Title}
+		m[i] = Listed{SM3: it.Document, Size: it.Size, Path: it.Title}
 	}
-	sum, err := m.Digest()
-	if err != nil || sum != batch.Document || batch.Seal != u.Seal ||
+	if m, err = m.checked(); err != nil || m.Digest() != batch.Document || batch.Seal != u.Seal ||
 		!slices.ContainsFunc(items, func(it Item) bool { return it.ID == u.ID && it.Document == u.Document }) {
 		return "", fmt.Errorf("%w: the list is not the one of batch %s", ErrNotApproved, u.Batch)
 	}

@@ -112,7 +112,7 @@ func papers(t testing.TB, n int) (*folder, signer.Manifest) {
 		doc = append(doc[:len(doc)-2:len(doc)-2], 4, 0, 'n', byte('0'+i/100), byte('0'+i/10%10), byte('0'+i%10)) // zip comment
 		path := fmt.Sprintf("通知/%03d.ofd", i)
 		f.docs[path] = doc
-		m = append(m, signer.Entry{SM3: signer.Digest(doc), Size: int64(len(doc)), Path: path})
+		m = append(m, signer.Listed{SM3: signer.Digest(doc), Size: int64(len(doc)), Path: path})
 	}
 	return f, m
 }
@@ -182,7 +182,7 @@ func TestBatchResumes(t *testing.T) {
 	h.makeSeal(t)
 	f, m := papers(t, 6)
 	text := []byte("no document")
-	m = append(m, signer.Entry{SM3: signer.Digest(text), Size: int64(len(text)), Path: "readme.txt"})
+	m = append(m, signer.Listed{SM3: signer.Digest(text), Size: int64(len(text)), Path: "readme.txt"})
 	f.docs["readme.txt"] = text
 	b := h.batch(t, m)
 	changed := f.docs[m[1].Path]
@@ -289,15 +289,20 @@ func TestRequestBatchRefuses(t *testing.T) {
 	_, good := papers(t, 2)
 	many := make(signer.Manifest, signer.MaxBatch+1)
 	for i := range many {
-		many[i] = signer.Entry{SM3: good[0].SM3, Path: fmt.Sprint(i)}
+		many[i] = signer.Listed{SM3: good[0].SM3, Path: fmt.Sprint(i)}
 	}
-	for name, tc := range map[string]struct {
-		m    signer.Manifest
-		want error
-	}{
-		"empty": {nil, signer.ErrManifest}, "too many": {many, signer.ErrManifest}, "twice": {append(slices.Clone(good), good[0]), signer.ErrManifest},
+	a := good[0].SM3
+	one := func(l signer.Listed) signer.Manifest { return signer.Manifest{good[0], l} }
+	for name, m := range map[string]signer.Manifest{
+		"empty": nil, "too many": many, "twice": append(slices.Clone(good), good[0]),
+		"digest": one(signer.Listed{SM3: "AB", Path: "x"}), "upper case": one(signer.Listed{SM3: strings.ToUpper(a), Path: "x"}),
+		"size": one(signer.Listed{SM3: a, Size: -1, Path: "x"}), "no path": one(signer.Listed{SM3: a}), "absolute": one(signer.Listed{SM3: a, Path: "/x"}),
+		"parent": one(signer.Listed{SM3: a, Path: "../x"}), "inner parent": one(signer.Listed{SM3: a, Path: "a/../x"}), "here": one(signer.Listed{SM3: a, Path: "."}),
+		"slash": one(signer.Listed{SM3: a, Path: "x/"}), "backslash": one(signer.Listed{SM3: a, Path: `a\x`}), "quote": one(signer.Listed{SM3: a, Path: `a"x`}),
+		"line feed": one(signer.Listed{SM3: a, Path: "a\nb"}), "direction": one(signer.Listed{SM3: a, Path: "a\u202eb"}), "not UTF-8": one(signer.Listed{SM3: a, Path: "\xff"}),
+		"long": one(signer.Listed{SM3: a, Path: strings.Repeat("x", 801)}),
 	} {
-		if _, _, err := h.RequestBatch(context.Background(), clerk, signer.BatchRequest{Seal: sealID, Manifest: tc.m}); !errors.Is(err, tc.want) {
+		if _, _, err := h.RequestBatch(context.Background(), clerk, signer.BatchRequest{Seal: sealID, Manifest: m}); !errors.Is(err, signer.ErrManifest) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -2,105 +2,99 @@ package signer
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"path"
+	"io"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/emmansun/gmsm/sm3"
 )
 
-// ErrManifest: not a list of documents for one approval.
-var ErrManifest = errors.New("signer: not a manifest")
+// Manifest is what is approved when many files are signed at once: each file by
+// digest, size and path, sorted by path.
+type Manifest []Listed
 
-// Entry is one document of a manifest.
-type Entry struct {
-	SM3  string // lower-case hex
-	Size int64  // bytes
-	Path string // relative, forward slashes
+// Listed is one file of a batch. Path is relative, with slashes.
+type Listed struct {
+	Path string
+	Size int64
+	SM3  string // hex
 }
 
-// Manifest lists the documents that one approval is for.
-type Manifest []Entry
-
-// maxPath is that of a title: it is shown as one.
-const maxPath = 800
-
-// Text is what is approved, by its SM3: one line a document, sorted by the bytes
-// of the path,
-//
-//	<SM3, 64 hexadecimal digits>  <size in bytes>  <path>
-//
-// with two spaces between and a line feed behind each. ErrManifest is an empty
-// list, a path twice, absolute, with "..", a backslash or what is no printable
-// text, and a digest that is none.
-func (m Manifest) Text() ([]byte, error) {
-	if len(m) == 0 {
-		return nil, fmt.Errorf("%w: it is empty", ErrManifest)
-	}
-	sorted := m.sorted()
-	var out bytes.Buffer
-	for i, e := range sorted {
-		if err := e.check(); err != nil {
-			return nil, err
-		}
-		if i > 0 && sorted[i-1].Path == e.Path {
-			return nil, fmt.Errorf("%w: %.80q stands twice", ErrManifest, e.Path)
-		}
-		fmt.Fprintf(&out, "%s  %d  %s\n", e.SM3, e.Size, e.Path)
-	}
-	return out.Bytes(), nil
-}
-
-func (m Manifest) sorted() Manifest {
-	return slices.SortedFunc(slices.Values(m), func(a, b Entry) int { return strings.Compare(a.Path, b.Path) })
-}
-
-func (e Entry) check() error {
-	raw, err := hex.DecodeString(e.SM3)
-	if err != nil || len(raw) != 32 || hex.EncodeToString(raw) != e.SM3 {
-		return fmt.Errorf("%w: digest of %.80q", ErrManifest, e.Path)
-	}
-	if e.Size < 0 || e.Path == "" || len(e.Path) > maxPath || e.Path != path.Clean(e.Path) || e.Path[0] == '/' || e.Path == "." || e.Path == ".." ||
-		strings.HasPrefix(e.Path, "../") || strings.Contains(e.Path, `\`) || !utf8.ValidString(e.Path) ||
-		strings.ContainsFunc(e.Path, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return fmt.Errorf("%w: size or path of %.80q", ErrManifest, e.Path)
-	}
-	return nil
-}
-
-// Digest is SM3 of the text, in lower-case hex.
-func (m Manifest) Digest() (string, error) {
-	text, err := m.Text()
-	if err != nil {
-		return "", err
-	}
-	return Digest(text), nil
-}
-
-// ParseManifest reads a text, and refuses one that Text would write otherwise.
-func ParseManifest(text []byte) (Manifest, error) {
+// List reads every regular file under a folder. Links are not followed, other
+// special files are left out. progress, when set, is told each file as it is read.
+func List(ctx context.Context, folder fs.FS, progress func(path string)) (Manifest, error) {
 	var m Manifest
-	for line := range strings.Lines(string(text)) {
-		f := strings.SplitN(strings.TrimSuffix(line, "\n"), "  ", 3)
-		if len(f) != 3 {
-			return nil, fmt.Errorf("%w: line %d", ErrManifest, len(m)+1)
+	err := fs.WalkDir(folder, ".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !d.Type().IsRegular():
+			return nil
 		}
-		size, err := strconv.ParseInt(f[1], 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("%w: size in line %d", ErrManifest, len(m)+1)
+		if progress != nil {
+			progress(path)
 		}
-		m = append(m, Entry{SM3: f[0], Size: size, Path: f[2]})
-	}
-	again, err := m.Text()
+		l, err := list(ctx, folder, path)
+		m = append(m, l)
+		return err
+	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("signer: list the files: %w", err)
 	}
-	if !bytes.Equal(again, text) {
-		return nil, fmt.Errorf("%w: it is not in its canonical form", ErrManifest)
-	}
+	slices.SortFunc(m, func(a, b Listed) int { return strings.Compare(a.Path, b.Path) })
 	return m, nil
+}
+
+func list(ctx context.Context, folder fs.FS, path string) (l Listed, err error) {
+	f, err := folder.Open(path)
+	if err != nil {
+		return l, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	h := sm3.New()
+	l.Path = path
+	l.Size, err = io.Copy(h, untilDone{ctx, f})
+	l.SM3 = hex.EncodeToString(h.Sum(nil))
+	return l, err
+}
+
+// Text is the manifest as it is approved: a line "sm3  size  path" for each file.
+// A path with a control character, a quote, a backslash or bytes that are no
+// UTF-8 is quoted as in Go, so that no two lists of files have the same text.
+func (m Manifest) Text() []byte {
+	var b bytes.Buffer
+	for _, l := range m {
+		path := l.Path
+		if !utf8.ValidString(path) || strings.ContainsFunc(path, func(r rune) bool { return r == '"' || r == '\\' || !unicode.IsPrint(r) }) {
+			path = strconv.QuoteToASCII(path)
+		}
+		fmt.Fprintf(&b, "%s  %d  %s\n", l.SM3, l.Size, path)
+	}
+	return b.Bytes()
+}
+
+// Digest is the SM3 of the text, hex: what an approval names.
+func (m Manifest) Digest() string { return Digest(m.Text()) }
+
+// untilDone stops reading when its context ends.
+type untilDone struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (u untilDone) Read(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.Reader.Read(p)
 }
