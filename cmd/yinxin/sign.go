@@ -12,6 +12,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/pdf"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 )
 
@@ -28,7 +29,7 @@ type signFlags struct {
 	page                             int
 	x, y                             float64
 	whole, force                     bool
-	filter, subFilter, tsaURL        string
+	filter, subFilter, tsaURL, cite  string
 	placed                           bool // a place of an ordinary stamp was given
 }
 
@@ -41,7 +42,8 @@ type signResult struct {
 	SignedAt time.Time `json:"signed_at"`
 	Document string    `json:"document_sm3"`
 	Sealed   string    `json:"sealed_sm3"`
-	Recorded bool      `json:"recorded"` // always false here: only the service has a ledger
+	Cited    int       `json:"cited,omitempty"` // resources that the document quotes; no consent was asked for
+	Recorded bool      `json:"recorded"`        // always false here: only the service has a ledger
 }
 
 // newSignCommand seals a file offline, with a key of the caller's own. The
@@ -70,6 +72,9 @@ func newSignCommand(u *ui) *cobra.Command {
 				u.say("sign.line.seal", "id", printable(res.Seal), "name", printable(res.Name))
 			}
 			u.say("sign.line.digest", "sm3", res.Sealed)
+			if res.Cited > 0 {
+				u.say("sign.line.cited", "n", fmt.Sprint(res.Cited))
+			}
 			u.say("sign.line.offline")
 			u.say("sign.line.effect")
 			return nil
@@ -91,6 +96,7 @@ func newSignCommand(u *ui) *cobra.Command {
 	fs.StringVar(&f.filter, "pdf-filter", "", word("flag.filter"))
 	fs.StringVar(&f.subFilter, "pdf-subfilter", "", word("flag.subfilter"))
 	fs.StringVar(&f.tsaURL, "tsa-url", "", word("flag.tsa"))
+	fs.StringVar(&f.cite, "cite", "", word("flag.cite"))
 	fs.StringVar(&f.out, "out", "", word("flag.out"))
 	fs.BoolVar(&f.force, "force", false, word("flag.force"))
 	for _, name := range []string{"key", "out"} {
@@ -182,6 +188,11 @@ func signFile(ctx context.Context, f signFlags, name string) (signResult, error)
 			return signResult{}, fail(err, "sign.hint.tsa")
 		}
 	}
+	if f.cite != "" {
+		if job.Citations, err = readCitations(f.cite); err != nil {
+			return signResult{}, fail(err, "sign.hint.cite")
+		}
+	}
 	out, err := sealDocument(ctx, doc, job, key)
 	if err != nil {
 		return signResult{}, fail(fmt.Errorf("%s: %w", name, err), signHint(err))
@@ -191,7 +202,7 @@ func signFile(ctx context.Context, f signFlags, name string) (signResult, error)
 	}
 	res := signResult{
 		Out: f.out, Standard: f.standard, SignedAt: job.Time.UTC().Truncate(time.Second),
-		Document: signer.Digest(doc), Sealed: signer.Digest(out),
+		Document: signer.Digest(doc), Sealed: signer.Digest(out), Cited: len(job.Citations),
 	}
 	if e != nil {
 		res.Seal, res.Name = e.ID, e.Name
@@ -215,6 +226,8 @@ func signHint(err error) string {
 	switch {
 	case errors.Is(err, signer.ErrStamp):
 		return "sign.hint.tsa"
+	case errors.Is(err, signer.ErrCitation), errors.Is(err, ofd.ErrCustom), errors.Is(err, pdf.ErrInfo):
+		return "sign.hint.cite"
 	case errors.Is(err, signer.ErrStandard):
 		return "sign.hint.standard"
 	case errors.Is(err, signer.ErrDocument):

@@ -89,7 +89,7 @@ func TestCustomDataIsWrittenAndCovered(t *testing.T) {
 			t.Errorf("%s: %d tags of DocInfo", name, n)
 		}
 		// What an earlier signature covers stays as it is.
-		if _, err := Prepare(again, SealRequest{Type: TypeSign, SignTime: time.Now(), Custom: []CustomData{{"c", "3"}}}); !errors.Is(err, ErrProtected) {
+		if _, err := Prepare(again, SealRequest{Type: TypeSign, SignTime: time.Now(), Custom: []CustomData{{"c", "3"}}}); !errors.Is(err, ErrCustom) {
 			t.Errorf("%s: a second one: %v", name, err)
 		}
 		if _, err := Prepare(again, SealRequest{Type: TypeSign, SignTime: time.Now()}); err != nil {

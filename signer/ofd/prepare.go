@@ -87,7 +87,7 @@ func Prepare(p *Package, req SealRequest) (*Pending, error) {
 			return nil, fmt.Errorf("%w: signature %s covers the list", ErrProtected, s.ID)
 		}
 		if len(req.Custom) > 0 && s.Covers("/OFD.xml") {
-			return nil, fmt.Errorf("%w: signature %s covers the description of the document", ErrProtected, s.ID)
+			return nil, fmt.Errorf("%w: signature %s covers the description of the document", ErrCustom, s.ID)
 		}
 	}
 	dir := p.freeDir(path.Dir(list))
