@@ -216,6 +216,25 @@ func (t trust) good(certDER []byte, at time.Time) error {
 	return fmt.Errorf("%w: %s", ca.ErrState, row.State)
 }
 
+// issuedTo knows from the registry whose a certificate of the SM2 track is.
+type issuedTo struct {
+	registry ca.Registry
+	issuing  *smx509.Certificate
+}
+
+// person says whether it was issued to that person, now or before.
+func (i issuedTo) person(ctx context.Context, person string, certDER []byte) (bool, error) {
+	crt, err := smx509.ParseCertificate(certDER)
+	if err != nil {
+		return false, nil
+	}
+	row, err := i.registry.Certificate(ctx, ca.IssuerID(i.issuing), ca.FormatSerial(crt.SerialNumber))
+	if errors.Is(err, ca.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && row.Kind == ca.KindPerson && row.Person == person && bytes.Equal(row.DER, certDER), err
+}
+
 // revocation answers the verifier from the registry, for certificates of the
 // SM2 track; of others nothing is known.
 type revocation struct {

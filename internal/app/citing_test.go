@@ -82,6 +82,8 @@ func (w *town) certified(unit identity.USCC, role identity.Role) identity.Person
 	w.sign(s, w.officer, true)
 	_, err = w.CertifyPerson(bg, w.service(), p.ID)
 	ok(w.t, err)
+	p, err = w.rooms.Identity.Person(bg, p.ID)
+	ok(w.t, err)
 	return p
 }
 
@@ -246,6 +248,13 @@ func (w *town) citationsInTheHouse() {
 		t.Error("something was recorded for a seal that was refused")
 	}
 	check("sealed before the withdrawal", out, verify.Valid, verify.Pass, "")
+	// Nor does it lose it when the leader who signed has a new certificate.
+	_, err = w.CertifyPerson(bg, w.service(), provider.leader.ID)
+	ok(t, err)
+	if p, err := w.rooms.Identity.Person(bg, provider.leader.ID); err != nil || bytes.Equal(p.CertDER, provider.leader.CertDER) {
+		t.Errorf("the leader's certificate was not renewed: %v", err)
+	}
+	check("after the leader's certificate was renewed", out, verify.Valid, verify.Pass, "")
 }
 
 // refusals: sealed docs with citations lacking consent = 0.
