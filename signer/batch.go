@@ -50,6 +50,9 @@ func (s *Service) RequestBatch(ctx context.Context, actor ledger.Actor, req Batc
 		return fail(fmt.Errorf("%w: this house keeps none", ErrBatch))
 	}
 	now := s.now()
+	if err := s.typed(req.Type); err != nil {
+		return fail(err)
+	}
 	e, err := s.usable(ctx, actor, req.Seal, now)
 	if err != nil {
 		return fail(err)
@@ -59,7 +62,8 @@ func (s *Service) RequestBatch(ctx context.Context, actor ledger.Actor, req Batc
 		return fail(err)
 	}
 	batch := Use{
-		ID: s.cfg.NewID(), Seal: e.ID, Document: m.Digest(), Title: req.Title, Requester: actor.ID, State: UseRequested, CreatedAt: now,
+		ID: s.cfg.NewID(), Seal: e.ID, Document: m.Digest(), Title: req.Title, Type: req.Type, Purpose: req.Purpose,
+		Requester: actor.ID, State: UseRequested, CreatedAt: now,
 	}
 	items := make([]Item, len(m))
 	for i, l := range m {

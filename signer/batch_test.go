@@ -9,67 +9,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/signertest"
 )
-
-// AddBatch makes the fake register a signer.Batches.
-func (r *register) AddBatch(_ context.Context, batch signer.Use, items []signer.Item, ev ledger.Event) (ledger.Receipt, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if batch.State != signer.UseRequested || len(items) == 0 {
-		r.t.Errorf("batch %+v of %d", batch, len(items))
-	}
-	for _, it := range items {
-		if it.State != signer.UseListed || it.Batch != batch.ID || it.Seal != batch.Seal || it.Requester != batch.Requester {
-			r.t.Errorf("item %+v of %+v", it, batch)
-		}
-	}
-	rc, err := r.record(ev, "signer.use.requested", "seal_use", batch.ID)
-	if err != nil {
-		return rc, err
-	}
-	r.uses[batch.ID] = batch
-	if r.sizes == nil {
-		r.sizes = map[string]int64{}
-	}
-	for _, it := range items {
-		r.uses[it.ID], r.sizes[it.ID] = it.Use, it.Size
-	}
-	return rc, nil
-}
-
-// Items sorts as the manifest does.
-func (r *register) Items(_ context.Context, batch string) (out []signer.Item, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, u := range r.uses {
-		if u.Batch == batch {
-			out = append(out, signer.Item{Use: u, Size: r.sizes[u.ID]})
-		}
-	}
-	slices.SortFunc(out, func(a, b signer.Item) int { return strings.Compare(a.Title, b.Title) })
-	return out, nil
-}
-
-// moveListed moves the items of a batch with the answer to it.
-func (r *register) moveListed(batch signer.Use) {
-	for id, u := range r.uses {
-		if u.Batch == batch.ID && u.State == signer.UseListed && (batch.State == signer.UseApproved || batch.State == signer.UseRefused) {
-			u.State, u.Approval = batch.State, batch.Approval
-			r.uses[id] = u
-		}
-	}
-}
-
-func (r *register) open(batch string) (n int) {
-	for _, u := range r.uses {
-		if u.Batch == batch && u.State != signer.UseSealed {
-			n++
-		}
-	}
-	return n
-}
 
 // folder is a Folder in memory.
 type folder struct {
@@ -123,7 +65,7 @@ func (h *house) batch(t testing.TB, m signer.Manifest) signer.Use {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.approved[u.ID+" "+u.Document] = "approval-" + u.ID
+	h.Approvals.Uses[u.ID+" "+u.Document] = "approval-" + u.ID
 	if u, _, err = h.MarkApproved(context.Background(), clerk, u.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +80,7 @@ func TestBatchSealsEachDocumentOnce(t *testing.T) {
 	const n = 12
 	f, m := papers(t, n)
 	b := h.batch(t, m)
-	from := len(h.reg.events)
+	from := len(h.reg.Events(0))
 	foreign := notice(t)
 	items, err := h.Items(context.Background(), b.ID)
 	if err != nil || len(items) != n {
@@ -160,7 +102,7 @@ func TestBatchSealsEachDocumentOnce(t *testing.T) {
 		t.Errorf("%d of %d sealed, twice %v", len(f.kept), n, f.twice)
 	}
 	counts := map[string]int{}
-	for _, kind := range h.reg.types(from) {
+	for _, kind := range h.reg.Events(from) {
 		counts[kind]++
 	}
 	if counts["signer.document.sealing"] != n || counts["signer.document.sealed"] != n || counts["signer.batch.sealed"] != 1 || len(counts) != 3 {
@@ -194,11 +136,11 @@ func TestBatchResumes(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.failed = nil
-	h.reg.fail["signer.document.sealed"] = errors.New("store is down")
+	h.reg.Fail("signer.document.sealed", errors.New("store is down"))
 	if _, err := h.SealBatch(context.Background(), clerk, b.ID, signer.Placement{}, f); err == nil || len(f.kept) > 0 {
 		t.Fatalf("%v, %d kept", err, len(f.kept))
 	}
-	delete(h.reg.fail, "signer.document.sealed")
+	h.reg.Fail("signer.document.sealed", nil)
 	out, err := h.SealBatch(context.Background(), clerk, b.ID, signer.Placement{}, f)
 	if err != nil || out.Before != 1 || out.Sealed != 2 || len(out.Open) != 1 || len(out.Refused) != 3 {
 		t.Fatalf("%+v, %v", out, err)
@@ -247,21 +189,30 @@ func TestBatchNeedsItsApproval(t *testing.T) {
 	for name, tamper := range map[string]func(h *house, id string){
 		"document swapped": func(h *house, id string) { h.edit(id, func(u *signer.Use) { u.Document = signer.Digest([]byte("x")) }) },
 		"path swapped":     func(h *house, id string) { h.edit(id, func(u *signer.Use) { u.Title = "other" }) },
-		"size swapped":     func(h *house, id string) { h.reg.sizes[id]++ },
+		"size swapped": func(h *house, id string) {
+			h.reg.Tamper(func(_ map[string]signer.Use, sizes map[string]int64) { sizes[id]++ })
+		},
 		"one added": func(h *house, id string) {
-			u := h.reg.uses[id]
-			u.ID, u.Title = "smuggled", "zzz"
-			h.reg.uses[u.ID] = u
+			h.reg.Tamper(func(uses map[string]signer.Use, _ map[string]int64) {
+				u := uses[id]
+				u.ID, u.Title = "smuggled", "zzz"
+				uses[u.ID] = u
+			})
 		},
-		"one removed": func(h *house, id string) { delete(h.reg.uses, id) },
+		"one removed": func(h *house, id string) {
+			h.reg.Tamper(func(uses map[string]signer.Use, _ map[string]int64) { delete(uses, id) })
+		},
 		"another seal": func(h *house, id string) {
-			for _, u := range h.reg.uses {
-				if u.Batch != "" {
-					h.edit(u.ID, func(u *signer.Use) { u.Seal = "x" })
+			h.reg.Tamper(func(uses map[string]signer.Use, _ map[string]int64) {
+				for id, u := range uses {
+					if u.Batch != "" {
+						u.Seal = "x"
+						uses[id] = u
+					}
 				}
-			}
+			})
 		},
-		"approval gone": func(h *house, _ string) { clear(h.approved) },
+		"approval gone": func(h *house, _ string) { clear(h.Approvals.Uses) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
@@ -278,9 +229,11 @@ func TestBatchNeedsItsApproval(t *testing.T) {
 }
 
 func (h *house) edit(id string, change func(*signer.Use)) {
-	u := h.reg.uses[id]
-	change(&u)
-	h.reg.uses[id] = u
+	h.reg.Tamper(func(uses map[string]signer.Use, _ map[string]int64) {
+		u := uses[id]
+		change(&u)
+		uses[id] = u
+	})
 }
 
 func TestRequestBatchRefuses(t *testing.T) {
@@ -314,5 +267,25 @@ func TestRequestBatchRefuses(t *testing.T) {
 	u := h.approve(t, notice(t))
 	if _, err := h.SealBatch(context.Background(), clerk, u.ID, signer.Placement{}, &folder{}); !errors.Is(err, signer.ErrBatch) {
 		t.Errorf("not a batch: %v", err)
+	}
+}
+
+// Each document of a batch counts for the quota of the seal; the batch does not.
+func TestBatchCountsItsDocuments(t *testing.T) {
+	h := newHouse(t)
+	h.makeSeal(t)
+	f, m := papers(t, 4)
+	b := h.batch(t, m)
+	ctx := context.Background()
+	if _, _, err := h.Life.AskAuthorise(ctx, signertest.Keeper, sealID, signer.Authorisation{Total: 3}, "限量"); err != nil {
+		t.Fatal(err)
+	}
+	h.Answer(t, sealID, true)
+	if _, _, err := h.Life.Settle(ctx, signertest.Keeper, sealID); err != nil {
+		t.Fatal(err)
+	}
+	out, err := h.SealBatch(ctx, clerk, b.ID, signer.Placement{}, f)
+	if !errors.Is(err, signer.ErrQuota) || out.Sealed != 3 || len(f.kept) != 3 {
+		t.Errorf("%+v, %v", out, err)
 	}
 }

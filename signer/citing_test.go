@@ -59,7 +59,7 @@ func (h *house) say(t testing.TB, u signer.Use) signer.Use {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.approved[u.ID+" "+sum] = "approval-" + u.ID
+	h.Approvals.Uses[u.ID+" "+sum] = "approval-" + u.ID
 	if u, _, err = h.MarkApproved(context.Background(), clerk, u.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestBJ17_19b_SealWithConsent(t *testing.T) {
 			if sum, err := u.Approves(); err != nil || sum == u.Document || u.Document != signer.Digest(doc) {
 				t.Errorf("approves %s, %v", sum, err)
 			}
-			h.approved[u.ID+" "+u.Document] = "approval" // over the document alone
+			h.Approvals.Uses[u.ID+" "+u.Document] = "approval" // over the document alone
 			if _, _, err := h.MarkApproved(context.Background(), clerk, u.ID); !errors.Is(err, signer.ErrNotApproved) {
 				t.Fatalf("an approval that does not bind the citations: %v", err)
 			}
@@ -149,9 +149,9 @@ func TestBJ17_19b_NothingIsSealedWithoutConsent(t *testing.T) {
 			for _, c := range tc.give {
 				h.consents.give(c, "")
 			}
-			n := len(h.reg.events)
-			if _, err := h.ask(doc, tc.list...); !errors.Is(err, tc.want) || len(h.reg.events) != n {
-				t.Errorf("%s, %s: %v, events %v", name, kind, err, h.reg.types(n))
+			n := len(h.reg.Events(0))
+			if _, err := h.ask(doc, tc.list...); !errors.Is(err, tc.want) || len(h.reg.Events(0)) != n {
+				t.Errorf("%s, %s: %v, events %v", name, kind, err, h.reg.Events(n))
 			}
 		}
 	}
@@ -166,9 +166,9 @@ func TestBJ17_19b_NothingIsSealedWithoutConsent(t *testing.T) {
 	}
 	u = h.say(t, u)
 	clear(h.consents.given)
-	n := len(h.reg.events)
-	if _, err := h.Seal(context.Background(), clerk, u.ID, doc, signer.Placement{}); !errors.Is(err, signer.ErrCitation) || len(h.reg.events) != n {
-		t.Errorf("withdrawn: %v, events %v", err, h.reg.types(n))
+	n := len(h.reg.Events(0))
+	if _, err := h.Seal(context.Background(), clerk, u.ID, doc, signer.Placement{}); !errors.Is(err, signer.ErrCitation) || len(h.reg.Events(0)) != n {
+		t.Errorf("withdrawn: %v, events %v", err, h.reg.Events(n))
 	}
 	h.consents.give(quoted(1), "")
 	h.edit(u.ID, func(u *signer.Use) { u.Citations = nil })
@@ -219,7 +219,7 @@ func TestBJ17_19b_CitationsThatCameAlong(t *testing.T) {
 	}
 	// A house without a register of consents seals no document that quotes.
 	h.consents.give(quoted(1), "")
-	s, err := signer.New(signer.Config{Register: h.reg, Approver: h.approved, Recorder: h.reg, Keys: h.keys, Now: func() time.Time { return now }, NewID: func() string { return "x" }})
+	s, err := signer.New(signer.Config{Register: h.reg, Approver: h.Approvals, Keys: h.keys, Now: func() time.Time { return now }, NewID: func() string { return "x" }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/seal"
+	"github.com/yinxin-gov/yinxin/signer/signertest"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
@@ -83,10 +84,10 @@ func TestPain06SecondSealExactlyWhereTheListIsOpen(t *testing.T) {
 func TestPain08StampHasTheSizeOfTheSeal(t *testing.T) {
 	d := newDesk(t)
 	for _, size := range [][2]int{{42, 42}, {45, 45}, {30, 20}, {60, 10}} {
-		spec := d.spec(t)
+		spec := d.Spec(t)
 		spec.Picture.Width, spec.Picture.Height = size[0], size[1]
 		der, err := seal.Make(seal.Spec{
-			ID: spec.ID, Vendor: "yinxin", Type: 1, Name: spec.Name, Certs: [][]byte{d.unitCert},
+			ID: spec.ID, Vendor: "yinxin", Type: 1, Name: signertest.Application(t).Name, Certs: [][]byte{d.unitCert},
 			Created: now.AddDate(0, 0, -1), ValidFrom: spec.ValidFrom, ValidUntil: spec.ValidUntil, Picture: spec.Picture,
 		}, d.keys["maker"], d.makerCert)
 		if err != nil {

@@ -29,19 +29,20 @@ func TestSealRefuses(t *testing.T) {
 			*doc = append(bytes.Clone(*doc), 0)
 		}, signer.ErrChanged},
 		{"an approval that no longer verifies", func(h *house, u *signer.Use, _ *[]byte, _ *ledger.Actor) {
-			delete(h.approved, u.ID+" "+u.Document)
+			delete(h.Approvals.Uses, u.ID+" "+u.Document)
 		}, signer.ErrNotApproved},
 		{"another approval than the recorded one", func(h *house, u *signer.Use, _ *[]byte, _ *ledger.Actor) {
-			h.approved[u.ID+" "+u.Document] = "other"
+			h.Approvals.Uses[u.ID+" "+u.Document] = "other"
 		}, signer.ErrNotApproved},
 		{"a suspended seal", func(h *house, _ *signer.Use, _ *[]byte, _ *ledger.Actor) {
-			if _, err := h.Withdraw(ctx, admin, sealID, signer.SealSuspended, "遗失"); err != nil {
-				h.reg.t.Error(err)
+			if _, _, err := h.Life.Suspend(ctx, admin, sealID, "遗失"); err != nil {
+				t.Error(err)
 			}
 		}, signer.ErrSealState},
-		{"a seal out of its period", func(h *house, _ *signer.Use, _ *[]byte, _ *ledger.Actor) {
-			h.now = now.AddDate(1, 0, 1)
+		{"a seal before its period", func(h *house, _ *signer.Use, _ *[]byte, _ *ledger.Actor) {
+			h.Set(now.AddDate(0, 0, -2))
 		}, signer.ErrSealState},
+		{"the maker of the seal", func(_ *house, _ *signer.Use, _ *[]byte, a *ledger.Actor) { a.ID = admin.ID }, signer.ErrUser},
 		{"somebody of another unit", func(_ *house, _ *signer.Use, _ *[]byte, a *ledger.Actor) {
 			a.Unit = "11410100MB7654321X"
 		}, signer.ErrUnit},
@@ -56,13 +57,13 @@ func TestSealRefuses(t *testing.T) {
 			doc, actor := notice(t), clerk
 			u := h.approve(t, doc)
 			tc.edit(h, &u, &doc, &actor)
-			n := len(h.reg.events)
+			n := len(h.reg.Events(0))
 			got, err := h.Seal(ctx, actor, u.ID, doc, signer.Placement{})
 			if !errors.Is(err, tc.want) || got.Document != nil {
 				t.Errorf("%v", err)
 			}
-			if len(h.reg.events) != n {
-				t.Errorf("recorded %v", h.reg.types(n))
+			if len(h.reg.Events(0)) != n {
+				t.Errorf("recorded %v", h.reg.Events(n))
 			}
 		})
 	}
@@ -120,7 +121,7 @@ func TestNoSignatureWithoutRecord(t *testing.T) {
 		u := h.approve(t, doc)
 		asked := &counting{Signer: h.keys["unit"]}
 		h.keys["unit"] = asked
-		h.reg.fail["signer.document.sealing"] = boom
+		h.reg.Fail("signer.document.sealing", boom)
 		if got, err := h.Seal(context.Background(), clerk, u.ID, doc, signer.Placement{}); !errors.Is(err, boom) || got.Document != nil {
 			t.Error(err)
 		}
@@ -133,11 +134,11 @@ func TestNoSignatureWithoutRecord(t *testing.T) {
 		h.makeSeal(t)
 		doc := notice(t)
 		u := h.approve(t, doc)
-		h.reg.fail["signer.document.sealed"] = boom
+		h.reg.Fail("signer.document.sealed", boom)
 		if got, err := h.Seal(context.Background(), clerk, u.ID, doc, signer.Placement{}); !errors.Is(err, boom) || got.Document != nil {
 			t.Error(err)
 		}
-		delete(h.reg.fail, "signer.document.sealed")
+		h.reg.Fail("signer.document.sealed", nil)
 		if _, err := h.Seal(context.Background(), clerk, u.ID, doc, signer.Placement{}); !errors.Is(err, signer.ErrNotApproved) {
 			t.Errorf("sealed again while open: %v", err)
 		}
@@ -153,13 +154,13 @@ func TestNoSignatureWithoutRecord(t *testing.T) {
 		h.makeSeal(t)
 		doc := notice(t)
 		u := h.approve(t, doc)
-		n := len(h.reg.events)
+		n := len(h.reg.Events(0))
 		h.keys["unit"] = broken{h.keys["unit"]}
 		if _, err := h.Seal(context.Background(), clerk, u.ID, doc, signer.Placement{}); err == nil || !strings.Contains(err.Error(), "token") {
 			t.Error(err)
 		}
-		if want := []string{"signer.document.sealing", "signer.document.sealing_failed"}; !slices.Equal(h.reg.types(n), want) {
-			t.Errorf("records %v", h.reg.types(n))
+		if want := []string{"signer.document.sealing", "signer.document.sealing_failed"}; !slices.Equal(h.reg.Events(n), want) {
+			t.Errorf("records %v", h.reg.Events(n))
 		}
 		if got, _ := h.reg.Use(context.Background(), u.ID); got.State != signer.UseApproved {
 			t.Errorf("state %s", got.State)
@@ -200,11 +201,11 @@ func TestRequestUseRefuses(t *testing.T) {
 		{"no unit", sealID, doc, ledger.Actor{Kind: "person", ID: "x"}, signer.ErrUnit},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			n := len(h.reg.events)
+			n := len(h.reg.Events(0))
 			if _, _, err := h.RequestUse(context.Background(), tc.actor, signer.UseRequest{Seal: tc.seal, Document: tc.doc, Title: "t"}); !errors.Is(err, tc.want) {
 				t.Errorf("%v", err)
 			}
-			if len(h.reg.events) != n {
+			if len(h.reg.Events(0)) != n {
 				t.Error("recorded")
 			}
 		})
@@ -227,73 +228,6 @@ func tamper(t testing.TB, doc []byte) []byte {
 	value = bytes.Clone(value)
 	value[len(value)-1] ^= 1
 	return rezip(t, doc, strings.TrimPrefix(s.ValuePath, "/"), value)
-}
-
-func TestMakeSealRefuses(t *testing.T) {
-	h := newHouse(t)
-	maker := signer.Maker{KeyID: "maker", CertDER: h.makerCert}
-	for _, tc := range []struct {
-		name  string
-		edit  func(*signer.SealSpec)
-		maker signer.Maker
-		want  error
-	}{
-		{"uploaded picture without filing number", func(s *signer.SealSpec) { s.Drawn = false }, maker, signer.ErrFiling},
-		{"lint", func(s *signer.SealSpec) { s.ID = "1" }, maker, seal.ErrLint},
-		{"maker certificate of another", func(*signer.SealSpec) {}, signer.Maker{KeyID: "maker", CertDER: h.unitCert}, seal.ErrLint},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			spec := h.spec(t)
-			tc.edit(&spec)
-			if _, _, err := h.MakeSeal(context.Background(), admin, spec, tc.maker); !errors.Is(err, tc.want) {
-				t.Errorf("%v", err)
-			}
-		})
-	}
-	if _, _, err := h.MakeSeal(context.Background(), admin, h.spec(t), signer.Maker{KeyID: "unit", CertDER: h.unitCert}); err == nil {
-		t.Error("a unit made its own seal")
-	}
-	if len(h.reg.events) != 0 || len(h.reg.seals) != 0 {
-		t.Error("something was recorded")
-	}
-	h.makeSeal(t)
-	if _, _, err := h.MakeSeal(context.Background(), admin, h.spec(t), maker); !errors.Is(err, signer.ErrExists) {
-		t.Errorf("twice: %v", err)
-	}
-}
-
-// Design law 4: the maker's key is not asked before its use is recorded.
-func TestSealIsRecordedBeforeItIsSigned(t *testing.T) {
-	h := newHouse(t)
-	asked := &counting{Signer: h.keys["maker"]}
-	h.keys["maker"] = asked
-	h.reg.fail["signer.seal.making"] = errors.New("ledger is down")
-	maker := signer.Maker{KeyID: "maker", CertDER: h.makerCert}
-	if _, _, err := h.MakeSeal(context.Background(), admin, h.spec(t), maker); err == nil || asked.n != 0 {
-		t.Fatalf("%v, %d signatures without a record", err, asked.n)
-	}
-	delete(h.reg.fail, "signer.seal.making")
-	if _, _, err := h.MakeSeal(context.Background(), admin, h.spec(t), maker); err != nil || asked.n != 1 {
-		t.Fatalf("%v, %d signatures", err, asked.n)
-	}
-	if want := []string{"signer.seal.making", "signer.seal.made"}; !slices.Equal(h.reg.types(0), want) {
-		t.Errorf("records %v", h.reg.types(0))
-	}
-}
-
-func TestWithdraw(t *testing.T) {
-	h := newHouse(t)
-	h.makeSeal(t)
-	ctx := context.Background()
-	if _, err := h.Withdraw(ctx, admin, sealID, signer.SealActive, ""); !errors.Is(err, signer.ErrSealState) {
-		t.Errorf("loosened without a second signature: %v", err)
-	}
-	if _, err := h.Withdraw(ctx, admin, sealID, signer.SealCancelled, "机构撤并"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := h.Withdraw(ctx, admin, sealID, signer.SealSuspended, ""); !errors.Is(err, signer.ErrSealState) {
-		t.Errorf("a cancelled seal came back: %v", err)
-	}
 }
 
 func TestNewNeedsItsParts(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 )
@@ -40,6 +41,12 @@ func (s *Service) Seal(ctx context.Context, actor ledger.Actor, useID string, do
 		return Sealed{}, fmt.Errorf("%w: another approval than the recorded one", ErrNotApproved)
 	}
 	now := s.now()
+	if now.Sub(u.ApprovedAt) > s.cfg.ApprovalLife {
+		return Sealed{}, s.lapse(ctx, actor, u, now)
+	}
+	if err := s.typed(u.Type); err != nil { // the table may have grown since the request
+		return Sealed{}, err
+	}
 	e, err := s.usable(ctx, actor, u.Seal, now)
 	if err != nil {
 		return Sealed{}, err
@@ -59,7 +66,7 @@ func (s *Service) Seal(ctx context.Context, actor ledger.Actor, useID string, do
 		return Sealed{}, err
 	}
 	details := filled("seal", e.ID, "approval", u.Approval, "requester", u.Requester, "batch", u.Batch, "consents", consentsOf(u.Citations))
-	u.State = UseSealing
+	u.State, u.TakenAt = UseSealing, now
 	before, err := s.cfg.Register.MoveUse(ctx, u, UseApproved,
 		s.event("signer.document.sealing", now, actor, useObject(u.ID), u.Document, details))
 	if err != nil {
@@ -79,4 +86,13 @@ func (s *Service) Seal(ctx context.Context, actor ledger.Actor, useID string, do
 		return Sealed{}, fmt.Errorf("signer: record the sealed document: %w", err)
 	}
 	return Sealed{Document: out, Use: u, Sealing: before, Receipt: after}, nil
+}
+
+// lapse records that an approval was not used in time. The document needs a new
+// request.
+func (s *Service) lapse(ctx context.Context, actor ledger.Actor, u Use, now time.Time) error {
+	u.State = UseLapsed
+	_, err := s.cfg.Register.MoveUse(ctx, u, UseApproved, s.event("signer.use.lapsed", now, actor, useObject(u.ID), u.Document,
+		map[string]string{"seal": u.Seal, "approval": u.Approval}))
+	return errors.Join(fmt.Errorf("%w: use %s was approved on %s", ErrLapsed, u.ID, date(u.ApprovedAt)), err)
 }

@@ -19,17 +19,13 @@ type Keys interface {
 	Signer(ctx context.Context, keyID string) (crypto.Signer, error)
 }
 
-// Recorder writes to the ledger what changes no row yet: that a seal is about to
-// be signed.
-type Recorder interface {
-	Record(ctx context.Context, ev ledger.Event) (ledger.Receipt, error)
-}
+// approvalLife is how long an approval may be used unless Config says otherwise.
+const approvalLife = 7 * 24 * time.Hour
 
 // Config of the room. Every field down to NewID is required.
 type Config struct {
 	Register Register
 	Approver Approver
-	Recorder Recorder
 	Keys     Keys
 	Now      func() time.Time
 	NewID    func() string // UUIDv7
@@ -37,6 +33,11 @@ type Config struct {
 	Stamper  Stamper       // nil: seals carry no time-stamp
 	Consents Consents      // nil: a document that quotes a shared resource is refused
 	Batches  Batches       // nil: no batches
+	Ender    Ender         // told of a seal whose period is over; nil: nobody is
+	// ApprovalLife is how long after the record of an approval the document may
+	// be sealed; 0: seven days.
+	ApprovalLife time.Duration
+	Excluded     []Exclusion // what the site excludes besides the law
 }
 
 // Service is the room. It is safe for concurrent use if its parts are.
@@ -44,11 +45,14 @@ type Service struct{ cfg Config }
 
 // New checks the configuration.
 func New(cfg Config) (*Service, error) {
-	if cfg.Register == nil || cfg.Approver == nil || cfg.Recorder == nil || cfg.Keys == nil || cfg.Now == nil || cfg.NewID == nil {
-		return nil, errors.New("signer: register, approver, recorder, keys, clock and id source are required")
+	if cfg.Register == nil || cfg.Approver == nil || cfg.Keys == nil || cfg.Now == nil || cfg.NewID == nil {
+		return nil, errors.New("signer: register, approver, keys, clock and id source are required")
 	}
 	if cfg.Provider.Name == "" {
 		cfg.Provider.Name = "yinxin"
+	}
+	if cfg.ApprovalLife == 0 {
+		cfg.ApprovalLife = approvalLife
 	}
 	return &Service{cfg: cfg}, nil
 }
@@ -56,7 +60,7 @@ func New(cfg Config) (*Service, error) {
 // now is whole milliseconds, UTC, as the ledger writes times.
 func (s *Service) now() time.Time { return s.cfg.Now().UTC().Truncate(time.Millisecond) }
 
-// event is an entry of this room about a use or a seal.
+// event is an entry of this room about a use.
 func (s *Service) event(kind string, at time.Time, actor ledger.Actor, object ledger.Object, payload string, details map[string]string) ledger.Event {
 	return ledger.Event{
 		ID: s.cfg.NewID(), Type: kind, Class: ledger.ClassSeal, Time: at, Actor: actor,
@@ -64,8 +68,7 @@ func (s *Service) event(kind string, at time.Time, actor ledger.Actor, object le
 	}
 }
 
-func useObject(id string) ledger.Object  { return ledger.Object{Kind: "seal_use", ID: id} }
-func sealObject(id string) ledger.Object { return ledger.Object{Kind: "seal", ID: id} }
+func useObject(id string) ledger.Object { return ledger.Object{Kind: "seal_use", ID: id} }
 
 // Digest is SM3 in lower-case hex: how documents are named in uses, approvals
 // and the ledger.

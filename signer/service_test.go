@@ -19,13 +19,13 @@ func TestSealEveryDocument(t *testing.T) {
 	for name, doc := range documents(t) {
 		t.Run(name, func(t *testing.T) {
 			u := h.approve(t, doc)
-			n := len(h.reg.events)
+			n := len(h.reg.Events(0))
 			got, err := h.Seal(context.Background(), clerk, u.ID, doc, signer.Placement{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := []string{"signer.document.sealing", "signer.document.sealed"}; !slices.Equal(h.reg.types(n), want) {
-				t.Errorf("records %v, want %v", h.reg.types(n), want)
+			if want := []string{"signer.document.sealing", "signer.document.sealed"}; !slices.Equal(h.reg.Events(n), want) {
+				t.Errorf("records %v, want %v", h.reg.Events(n), want)
 			}
 			if got.Use.State != signer.UseSealed || got.Use.Sealed != signer.Digest(got.Document) || got.Receipt.Seq != got.Sealing.Seq+1 {
 				t.Errorf("%+v", got.Use)

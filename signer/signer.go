@@ -17,42 +17,19 @@ import (
 	"github.com/yinxin-gov/yinxin/signer/cite"
 )
 
-// SealState is where a seal stands in its life.
-type SealState string
-
-// Seal states (reference/regulations §7).
-const (
-	SealActive    SealState = "active"
-	SealSuspended SealState = "suspended"
-	SealCancelled SealState = "cancelled"
-)
-
-// Seal is a registered electronic seal.
-type Seal struct {
-	ID         string    `json:"id"`   // esID: 6-digit division code + 8 digits
-	Unit       string    `json:"unit"` // unified social credit code of the owner
-	Name       string    `json:"name"`
-	DER        []byte    `json:"der"`         // SESeal, GB/T 38540
-	CertDER    []byte    `json:"certificate"` // signer certificate, an entry of the seal's list
-	KeyID      string    `json:"key_id"`
-	State      SealState `json:"state"`
-	ValidFrom  time.Time `json:"valid_from"`
-	ValidUntil time.Time `json:"valid_until"`
-	Drawn      bool      `json:"drawn"` // picture drawn by us: carries 样章
-	CreatedAt  time.Time `json:"created_at"`
-}
-
 // UseState is where a use of seal stands.
 type UseState string
 
-// Use states: requested → approved → sealing → sealed, or refused. A use is
-// sealing from the record that precedes the signature until the record that
-// follows it; one that stays there was interrupted: see Service.Reopen.
+// Use states: requested → approved → sealing → sealed, or refused, or lapsed
+// when the approval was not used in time. A use is sealing from the record that
+// precedes the signature until the record that follows it; one that stays there
+// was interrupted: see Service.Reopen.
 const (
 	UseRequested UseState = "requested"
 	UseListed    UseState = "listed" // waits for the answer to its batch
 	UseApproved  UseState = "approved"
 	UseRefused   UseState = "refused"
+	UseLapsed    UseState = "lapsed"
 	UseSealing   UseState = "sealing"
 	UseSealed    UseState = "sealed"
 )
@@ -63,6 +40,8 @@ type Use struct {
 	Seal     string `json:"seal"`
 	Document string `json:"document_sm3"` // of the bytes to be sealed
 	Title    string `json:"title"`
+	Type     string `json:"type,omitempty"`    // kind of document (文种)
+	Purpose  string `json:"purpose,omitempty"` // what the seal is wanted for
 	// Citations are what the document quotes, with the providers' consents.
 	Citations []cite.Citation `json:"citations,omitempty"`
 	Batch     string          `json:"batch,omitempty"` // the use that was approved for this one: see RequestBatch
@@ -71,7 +50,12 @@ type Use struct {
 	Approval  string          `json:"approval,omitempty"`
 	Sealed    string          `json:"sealed_sm3,omitempty"`
 	CreatedAt time.Time       `json:"created_at"`
-	SealedAt  time.Time       `json:"sealed_at,omitzero"`
+	// ApprovedAt starts the time within which the approval may be used.
+	ApprovedAt time.Time `json:"approved_at,omitzero"`
+	// TakenAt is when the use was counted: the record before the signature. A use
+	// that is reopened is not counted, nor is a batch: its items are.
+	TakenAt  time.Time `json:"taken_at,omitzero"`
+	SealedAt time.Time `json:"sealed_at,omitzero"`
 }
 
 // Outcomes that callers branch on.
@@ -79,7 +63,14 @@ var (
 	ErrNotFound    = errors.New("signer: not found")
 	ErrExists      = errors.New("signer: already registered")
 	ErrNotApproved = errors.New("signer: use of seal not approved")
-	ErrSealState   = errors.New("signer: seal not active")
+	ErrRefused     = errors.New("signer: use of seal refused by the leader")
+	ErrLapsed      = errors.New("signer: the approval was not used in time")
+	ErrSealState   = errors.New("signer: seal not in a state for this")
+	ErrUser        = errors.New("signer: the person may not use this seal")
+	ErrHours       = errors.New("signer: outside the time for which the seal may be used")
+	ErrQuota       = errors.New("signer: the seal's number of uses is reached")
+	ErrInvalid     = errors.New("signer: request not complete or not possible")
+	ErrExcluded    = errors.New("signer: the law excludes this document from electronic form")
 	ErrChanged     = errors.New("signer: document differs from the approved one")
 	ErrDocument    = errors.New("signer: not a document that can be sealed")
 	ErrUnit        = errors.New("signer: the seal belongs to another unit")
@@ -88,18 +79,28 @@ var (
 	ErrSelfCheck   = errors.New("signer: the sealed document does not verify")
 )
 
-// Register is the store of this room: row and event in one transaction. A move of
-// a batch to approved or refused moves its listed uses with it.
+// Register is the store of this room: row and event in one transaction. Seals
+// come into it by signer/life. A move of a batch to approved or refused moves its
+// listed uses with it.
 type Register interface {
-	AddSeal(ctx context.Context, s Seal, ev ledger.Event) (ledger.Receipt, error)
-	SetSealState(ctx context.Context, id string, s SealState, ev ledger.Event) (ledger.Receipt, error)
 	Seal(ctx context.Context, id string) (Seal, error)
-	SealsOf(ctx context.Context, unit string) ([]Seal, error)
+	// AddUse takes a use that is requested; ErrNotApproved otherwise.
 	AddUse(ctx context.Context, u Use, ev ledger.Event) (ledger.Receipt, error)
 	// MoveUse is a guarded update from one state to u.State; ErrNotApproved
-	// when the row is not in from.
+	// when the row is not in from. What was asked for never changes. A move to
+	// sealing asks Seal.Admit inside the transaction, with the seal and the
+	// counts as they are then, so that callers at once never pass a quota.
 	MoveUse(ctx context.Context, u Use, from UseState, ev ledger.Event) (ledger.Receipt, error)
 	Use(ctx context.Context, id string) (Use, error)
+	// Uses lists what a query asks for, newest first.
+	Uses(ctx context.Context, q UseQuery) ([]Use, error)
+	// Taken counts the uses of a seal that were counted since two moments.
+	Taken(ctx context.Context, seal string, all, window time.Time) (Taken, error)
+}
+
+// Ender writes down that the period of a seal is over (signer/life).
+type Ender interface {
+	End(ctx context.Context, sealID string) error
 }
 
 // Stamper asks a time-stamp service (tsa.Client) for a token over a signature
@@ -110,7 +111,7 @@ type Stamper interface {
 
 // Approver answers whether a use was approved: it verifies the leader's
 // signature over (use id, Use.Approves) and returns the approval's id, or
-// ErrNotApproved.
+// ErrNotApproved, or ErrRefused when the leader said no.
 type Approver interface {
 	ApprovedUse(ctx context.Context, u Use) (approvalID string, err error)
 }

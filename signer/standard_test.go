@@ -14,6 +14,7 @@ import (
 	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/ofd/ofdtest"
 	"github.com/yinxin-gov/yinxin/signer/seal"
+	"github.com/yinxin-gov/yinxin/signer/signertest"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
@@ -27,11 +28,11 @@ func newDesk(t testing.TB) *desk {
 	t.Helper()
 	h := newHouse(t)
 	d := &desk{house: h}
-	spec := h.spec(t)
+	a := signertest.Application(t)
 	for _, layout := range []string{"", seal.LayoutV1} {
 		der, err := seal.Make(seal.Spec{
-			ID: spec.ID, Vendor: "yinxin", Type: 1, Name: spec.Name, Certs: [][]byte{h.unitCert}, Layout: layout,
-			Created: now.AddDate(0, 0, -1), ValidFrom: spec.ValidFrom, ValidUntil: spec.ValidUntil, Picture: spec.Picture,
+			ID: a.ID, Vendor: "yinxin", Type: 1, Name: a.Name, Certs: [][]byte{h.unitCert}, Layout: layout,
+			Created: now.AddDate(0, 0, -1), ValidFrom: a.ValidFrom, ValidUntil: a.ValidUntil, Picture: signertest.Picture(t),
 		}, h.keys["maker"], h.makerCert)
 		if err != nil {
 			t.Fatal(err)

@@ -2,11 +2,13 @@ package signer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/signer/cite"
+	"github.com/yinxin-gov/yinxin/signer/seal"
 )
 
 // UseRequest asks for one seal on one document (用印申请).
@@ -21,11 +23,15 @@ type UseRequest struct {
 	Citations []cite.Citation
 }
 
-// RequestUse records a request for the use of a seal. It refuses a document
-// that could not be sealed, so that a leader is not asked in vain.
+// RequestUse records a request for the use of a seal. It refuses what could not
+// be sealed (a document, a kind of document, a person, a quota), so that a
+// leader is not asked in vain.
 func (s *Service) RequestUse(ctx context.Context, actor ledger.Actor, req UseRequest) (Use, ledger.Receipt, error) {
 	fail := func(err error) (Use, ledger.Receipt, error) { return Use{}, ledger.Receipt{}, err }
 	now := s.now()
+	if err := s.typed(req.Type); err != nil {
+		return fail(err)
+	}
 	e, err := s.usable(ctx, actor, req.Seal, now)
 	if err != nil {
 		return fail(err)
@@ -38,7 +44,7 @@ func (s *Service) RequestUse(ctx context.Context, actor ledger.Actor, req UseReq
 	}
 	u := Use{
 		ID: s.cfg.NewID(), Seal: e.ID, Document: Digest(req.Document), Title: req.Title, Citations: quotes.list,
-		Requester: actor.ID, State: UseRequested, CreatedAt: now,
+		Type: req.Type, Purpose: req.Purpose, Requester: actor.ID, State: UseRequested, CreatedAt: now,
 	}
 	if err := s.consented(ctx, quotes, e.Unit, u.Document, now); err != nil {
 		return fail(err)
@@ -64,18 +70,27 @@ func filled(pairs ...string) map[string]string {
 }
 
 // MarkApproved moves a use to approved when the leader's signature over it
-// verifies. It is not the approval, only the record that there is one.
+// verifies, and to refused, with ErrRefused, when the leader signed a refusal.
+// It is not the approval, only the record that there is one.
 func (s *Service) MarkApproved(ctx context.Context, actor ledger.Actor, useID string) (Use, ledger.Receipt, error) {
 	fail := func(err error) (Use, ledger.Receipt, error) { return Use{}, ledger.Receipt{}, err }
 	u, err := s.use(ctx, useID, UseRequested)
 	if err != nil {
 		return fail(err)
 	}
-	if u.Approval, err = s.cfg.Approver.ApprovedUse(ctx, u); err != nil {
+	now := s.now()
+	u.Approval, err = s.cfg.Approver.ApprovedUse(ctx, u)
+	if errors.Is(err, ErrRefused) {
+		u.State = UseRefused
+		receipt, moveErr := s.cfg.Register.MoveUse(ctx, u, UseRequested,
+			s.event("signer.use.refused", now, actor, useObject(u.ID), u.Document, map[string]string{"seal": u.Seal}))
+		return u, receipt, errors.Join(err, moveErr)
+	}
+	if err != nil {
 		return fail(fmt.Errorf("signer: approval of use %s: %w", useID, err))
 	}
-	u.State = UseApproved
-	ev := s.event("signer.use.approved", s.now(), actor, useObject(u.ID), u.Document,
+	u.State, u.ApprovedAt = UseApproved, now
+	ev := s.event("signer.use.approved", now, actor, useObject(u.ID), u.Document,
 		map[string]string{"seal": u.Seal, "approval": u.Approval})
 	receipt, err := s.cfg.Register.MoveUse(ctx, u, UseRequested, ev)
 	if err != nil {
@@ -95,7 +110,7 @@ func (s *Service) Reopen(ctx context.Context, actor ledger.Actor, useID, reason 
 }
 
 func (s *Service) reopen(ctx context.Context, actor ledger.Actor, u Use, reason string) (ledger.Receipt, error) {
-	u.State = UseApproved
+	u.State, u.TakenAt = UseApproved, time.Time{}
 	ev := s.event("signer.document.sealing_failed", s.now(), actor, useObject(u.ID), u.Document,
 		map[string]string{"seal": u.Seal, "approval": u.Approval, "reason": reason})
 	ev.Outcome = ledger.Failure
@@ -118,25 +133,40 @@ func (s *Service) use(ctx context.Context, id string, in UseState) (Use, error) 
 	return u, nil
 }
 
-// usable loads a seal that the actor's unit may use now (电子印章管理办法
-// art. 21: 谁所有、谁控制).
+// usable loads a seal that the actor may use now (电子印章管理办法 art. 21:
+// 谁所有、谁控制).
 func (s *Service) usable(ctx context.Context, actor ledger.Actor, sealID string, now time.Time) (Seal, error) {
 	e, err := s.cfg.Register.Seal(ctx, sealID)
 	if err != nil {
 		return Seal{}, fmt.Errorf("signer: seal %s: %w", sealID, err)
 	}
-	switch {
-	case actor.Unit == "" || actor.Unit != e.Unit:
+	if actor.Unit == "" || actor.Unit != e.Unit {
 		return Seal{}, fmt.Errorf("%w: seal %s", ErrUnit, sealID)
-	case e.State != SealActive:
-		return Seal{}, fmt.Errorf("%w: seal %s is %s", ErrSealState, sealID, e.State)
-	case now.Before(e.ValidFrom) || now.After(e.ValidUntil):
-		return Seal{}, fmt.Errorf("%w: seal %s is outside its period %s to %s", ErrSealState, sealID,
-			e.ValidFrom.Format(time.RFC3339), e.ValidUntil.Format(time.RFC3339))
+	}
+	all, window := e.Counted(now)
+	taken, err := s.cfg.Register.Taken(ctx, sealID, all, window)
+	if err != nil {
+		return Seal{}, fmt.Errorf("signer: counting the uses of seal %s: %w", sealID, err)
+	}
+	if err := e.Admit(actor.ID, now, taken); err != nil {
+		if s.cfg.Ender != nil && now.After(e.ValidUntil) {
+			err = errors.Join(err, s.cfg.Ender.End(ctx, sealID))
+		}
+		return Seal{}, err
 	}
 	return e, nil
 }
 
+// typed refuses a kind of document that is excluded from electronic form.
+func (s *Service) typed(documentType string) error {
+	return CheckType(documentType, Exclusions(s.cfg.Excluded...))
+}
+
+// job is a use of a seal in the form that its layout asks for.
 func (s *Service) job(e Seal, at time.Time, place Placement, whole bool) Job {
-	return Job{SealDER: e.DER, CertDER: e.CertDER, Time: at, Placement: place, Whole: whole, Provider: s.cfg.Provider, Stamper: s.cfg.Stamper}
+	j := Job{SealDER: e.DER, CertDER: e.CertDER, Time: at, Placement: place, Whole: whole, Provider: s.cfg.Provider, Stamper: s.cfg.Stamper}
+	if parsed, err := seal.ParseSeal(e.DER); err == nil && parsed.Layout == seal.LayoutV1 {
+		j.Standard, j.Stamper = StandardV1, nil // an imported seal; V1 has no place for a time-stamp
+	}
+	return j
 }

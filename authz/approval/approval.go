@@ -23,6 +23,7 @@ type Kind string
 // Kinds of approvals.
 const (
 	KindSealUse     Kind = "seal_use"    // 用印审批
+	KindSeal        Kind = "seal"        // 制章审批, and whatever loosens a seal later: resuming, another authorisation
 	KindCertificate Kind = "certificate" // 证书注册审核
 	KindGrant       Kind = "grant"       // 权限审定 (X11 art. 24)
 	KindAgreement   Kind = "agreement"   // 共享协议

@@ -57,7 +57,7 @@ func New(c Config) (*Service, error) {
 // subject (西政办发〔2011〕8号 art. 24; 电子印章管理办法 art. 21).
 func approverRole(k Kind) (identity.Role, bool) {
 	switch k {
-	case KindSealUse, KindGrant, KindAgreement, KindRelabel, KindRegrade, KindCitation:
+	case KindSealUse, KindSeal, KindGrant, KindAgreement, KindRelabel, KindRegrade, KindCitation:
 		return identity.RoleUnitLeader, true
 	case KindCertificate:
 		return identity.RoleRAOfficer, true
@@ -168,7 +168,7 @@ func (s *Service) verify(ctx context.Context, a Approval, former func(context.Co
 
 // Verified returns the approval of a subject when it stands: it exists, is
 // over this very digest, says yes, and verifies now as it did then. ErrRefused
-// means the approver said no. Callers that act on an approval call this and
+// beside the verified refusal means the approver said no. Callers that act on an approval call this and
 // never trust a stored flag.
 func (s *Service) Verified(ctx context.Context, kind Kind, subjectID, digest string) (Approval, error) {
 	a, err := s.cfg.Store.ApprovalOf(ctx, kind, subjectID)
@@ -182,7 +182,7 @@ func (s *Service) Verified(ctx context.Context, kind Kind, subjectID, digest str
 		return Approval{}, err
 	}
 	if !a.Approved {
-		return Approval{}, ErrRefused
+		return a, ErrRefused
 	}
 	return a, nil
 }
@@ -248,7 +248,7 @@ func class(k Kind) ledger.Class {
 	switch k {
 	case KindCertificate:
 		return ledger.ClassCertificate
-	case KindSealUse:
+	case KindSealUse, KindSeal:
 		return ledger.ClassSeal
 	}
 	return ledger.ClassAdmin

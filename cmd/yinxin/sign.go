@@ -30,6 +30,7 @@ type signFlags struct {
 	x, y                             float64
 	whole, force                     bool
 	filter, subFilter, tsaURL, cite  string
+	documentType                     string
 	placed                           bool // a place of an ordinary stamp was given
 }
 
@@ -97,6 +98,7 @@ func newSignCommand(u *ui) *cobra.Command {
 	fs.StringVar(&f.subFilter, "pdf-subfilter", "", word("flag.subfilter"))
 	fs.StringVar(&f.tsaURL, "tsa-url", "", word("flag.tsa"))
 	fs.StringVar(&f.cite, "cite", "", word("flag.cite"))
+	fs.StringVar(&f.documentType, "type", "", word("flag.type"))
 	fs.StringVar(&f.out, "out", "", word("flag.out"))
 	fs.BoolVar(&f.force, "force", false, word("flag.force"))
 	for _, name := range []string{"key", "out"} {
@@ -110,6 +112,12 @@ func newSignCommand(u *ui) *cobra.Command {
 // check refuses flags that do not fit together, before anything is read.
 func (f *signFlags) check(changed func(string) bool) error {
 	bad := func(hint, format string, args ...any) error { return fail(fmt.Errorf(format, args...), hint) }
+	switch err := signer.CheckType(f.documentType, signer.Exclusions()); {
+	case errors.Is(err, signer.ErrExcluded): // denied by law, not a mistake of usage
+		return &exitError{code: exitInvalid, err: err, hint: "sign.hint.type"}
+	case err != nil:
+		return fail(err, "sign.hint.type")
+	}
 	at := changed("x") || changed("y")
 	f.placed = at || changed("page") || changed("keyword")
 	switch signer.Standard(f.standard) {

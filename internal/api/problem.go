@@ -17,6 +17,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/life"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
@@ -80,7 +81,32 @@ func outcomes() []outcome {
 		{signer.ErrManifest, http.StatusUnprocessableEntity, "seal.manifest"},
 		{signer.ErrBatch, http.StatusNotFound, "seal.batch"},
 		{sharing.ErrConsent, http.StatusConflict, "citation.consent"},
+		{signer.ErrRefused, http.StatusForbidden, "seal.refused"},
+		{signer.ErrLapsed, http.StatusConflict, "seal.lapsed"},
 		{signer.ErrNotApproved, http.StatusForbidden, "seal.unapproved"},
+		{signer.ErrExcluded, http.StatusUnprocessableEntity, "seal.excluded"},
+		{signer.ErrUnit, http.StatusForbidden, "seal.unit"},
+		{signer.ErrUser, http.StatusForbidden, "seal.user"},
+		{signer.ErrHours, http.StatusConflict, "seal.hours"},
+		{signer.ErrQuota, http.StatusConflict, "seal.quota"},
+		{signer.ErrSealState, http.StatusConflict, "seal.state"},
+		{signer.ErrChanged, http.StatusConflict, "seal.changed"},
+		{signer.ErrDocument, http.StatusUnprocessableEntity, "seal.document"},
+		{signer.ErrStamp, http.StatusServiceUnavailable, "seal.stamp"},
+		{signer.ErrExists, http.StatusConflict, "seal.exists"},
+		{signer.ErrNotFound, http.StatusNotFound, "seal.unknown"},
+		{life.ErrCompromised, http.StatusConflict, "seal.compromised"},
+		{life.ErrRole, http.StatusForbidden, "seal.role"},
+		{life.ErrSeparation, http.StatusForbidden, "seal.separation"},
+		{life.ErrFiling, http.StatusUnprocessableEntity, "seal.filing"},
+		{life.ErrReason, http.StatusUnprocessableEntity, "seal.reason"},
+		{life.ErrAsked, http.StatusConflict, "seal.asked"},
+		{life.ErrNotAsked, http.StatusConflict, "seal.not_asked"},
+		{life.ErrPicture, http.StatusConflict, "seal.picture"},
+		{life.ErrPeriod, http.StatusConflict, "seal.period"},
+		{life.ErrImport, http.StatusUnprocessableEntity, "seal.import"},
+		{life.ErrConflict, http.StatusConflict, "seal.conflict"},
+		{signer.ErrInvalid, http.StatusUnprocessableEntity, "seal.invalid"},
 		{level.ErrStateSecret, http.StatusUnprocessableEntity, "state_secret"},
 		{ledger.ErrClosed, http.StatusServiceUnavailable, "ledger.closed"},
 		{ledger.ErrFenced, http.StatusServiceUnavailable, "ledger.fenced"},

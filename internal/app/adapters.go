@@ -56,6 +56,9 @@ func (a useApprover) ApprovedUse(ctx context.Context, u signer.Use) (string, err
 		return "", err
 	}
 	got, err := a.approvals.Verified(ctx, want.Kind, want.ID, want.Digest)
+	if errors.Is(err, approval.ErrRefused) {
+		return "", fmt.Errorf("%w: %w", signer.ErrRefused, err)
+	}
 	if err == nil && got.Subject != want {
 		err = approval.ErrNotAllowed
 	}
@@ -235,14 +238,29 @@ func (i issuedTo) person(ctx context.Context, person string, certDER []byte) (bo
 	return err == nil && row.Kind == ca.KindPerson && row.Person == person && bytes.Equal(row.DER, certDER), err
 }
 
-// revocation answers the verifier from the registry, for certificates of the
-// SM2 track; of others nothing is known.
+// revocation answers the verifier: from the registry for certificates of the SM2
+// track, and from the reports of compromised keys for all. A key that was
+// reported counts from the reported moment, not from the revocation that
+// followed (电子签名法 art. 15).
 type revocation struct {
-	registry ca.Registry
-	issuing  *smx509.Certificate
+	registry    ca.Registry
+	issuing     *smx509.Certificate
+	compromised func(ctx context.Context, certDER []byte) (time.Time, error)
 }
 
 func (r revocation) RevokedAt(ctx context.Context, certDER []byte) (time.Time, bool, error) {
+	since, err := r.compromised(ctx, certDER)
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	at, known, err := r.recorded(ctx, certDER)
+	if !since.IsZero() && (at.IsZero() || since.Before(at)) {
+		return since, true, nil
+	}
+	return at, known, err
+}
+
+func (r revocation) recorded(ctx context.Context, certDER []byte) (time.Time, bool, error) {
 	crt, err := smx509.ParseCertificate(certDER)
 	if err != nil || !bytes.Equal(crt.RawIssuer, r.issuing.RawSubject) {
 		return time.Time{}, false, nil

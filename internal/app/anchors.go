@@ -4,7 +4,9 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -25,6 +27,7 @@ const (
 	fileLedgerCert   = "ledger.crt"
 	fileExchangeCert = "exchange.crt"
 	fileMakerCert    = "seal-maker.crt"
+	dirAccredited    = "accredited"
 )
 
 // anchors are the certificates of the house. Roots and services are files, not
@@ -34,6 +37,7 @@ type anchors struct {
 	sm2Root, sm2Issuing     *smx509.Certificate
 	ecdsaRoot, ecdsaIssuing *x509.Certificate
 	ledger, exchange, maker []byte // DER
+	accredited              [][]byte
 }
 
 func saveCert(dir, name string, der []byte) error {
@@ -90,8 +94,34 @@ func (a *anchors) loadServices(dir string) (err error) {
 	if a.exchange, err = readDER(dir, fileExchangeCert); err != nil {
 		return err
 	}
-	a.maker, err = readDER(dir, fileMakerCert)
-	return err
+	if a.maker, err = readDER(dir, fileMakerCert); err != nil {
+		return err
+	}
+	return a.loadAccredited()
+}
+
+// loadAccredited reads the anchors of accredited services, which an operator puts
+// into a folder of their own for imported seals: one certificate in PEM a file.
+// No folder is no anchor; a file that does not read stops the start.
+func (a *anchors) loadAccredited() error {
+	files, err := os.ReadDir(filepath.Join(a.dir, dirAccredited))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("app: anchors of accredited services: %w", err)
+	}
+	for _, f := range files {
+		der, err := readDER(filepath.Dir(a.dir), filepath.Join(dirAccredited, f.Name()))
+		if err == nil {
+			_, err = smx509.ParseCertificate(der)
+		}
+		if err != nil {
+			return fmt.Errorf("app: anchor of an accredited service: %w", err)
+		}
+		a.accredited = append(a.accredited, der)
+	}
+	return nil
 }
 
 // SM3Hex is the fingerprint of a certificate or file: SM3, lower-case hex.

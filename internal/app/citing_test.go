@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/cite"
+	"github.com/yinxin-gov/yinxin/signer/life"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -33,6 +35,7 @@ type town struct {
 	t       *testing.T
 	at      time.Time
 	officer identity.Person
+	keeper  identity.Person // of seals
 	units   []office
 }
 
@@ -52,6 +55,7 @@ func newTown(t *testing.T, units int) *town {
 	w.officer = w.person(own, identity.RoleRAOfficer)
 	_, err = h.CertifyPerson(bg, h.service(), w.officer.ID)
 	ok(t, err)
+	w.keeper = w.person(own, identity.RoleSealAdministrator)
 	for i := range units {
 		code, err := identity.SampleUSCC("110100", 10+i)
 		ok(t, err)
@@ -87,14 +91,24 @@ func (w *town) certified(unit identity.USCC, role identity.Role) identity.Person
 	return p
 }
 
-// newSeal makes the unit's seal as the demo does.
+// newSeal makes the unit's seal and walks it until it may be used.
 func (w *town) newSeal(o office, n int) string {
 	w.t.Helper()
-	order := SealOrder{ID: "110100000000" + string(rune('0'+n/10)) + string(rune('0'+n%10)), Unit: o.unit, Name: "样章"}
+	order := SealOrder{ID: fmt.Sprintf("110100%08d", n), Unit: o.unit, Name: "样章"}
+	applied, _, err := w.ApplySeal(bg, w.actor(o.clerk), order)
+	ok(w.t, err)
+	w.sign(applied, o.leader, true)
+	_, _, err = w.Life.Settle(bg, w.actor(o.clerk), order.ID)
+	ok(w.t, err)
 	s, err := w.PrepareSeal(bg, order, o.leader.ID)
 	ok(w.t, err)
 	w.sign(s, w.officer, true)
-	_, _, err = w.MakeSeal(bg, w.service(), order)
+	keeper := w.actor(w.keeper)
+	_, _, err = w.MakeSeal(bg, keeper, order)
+	ok(w.t, err)
+	_, _, err = w.Life.File(bg, keeper, order.ID, life.Filing{})
+	ok(w.t, err)
+	_, _, err = w.Life.Activate(bg, keeper, order.ID)
 	ok(w.t, err)
 	return order.ID
 }

@@ -175,6 +175,19 @@ func (c *custody) Signer(ctx context.Context, id string) (crypto.Signer, error) 
 	return k, nil
 }
 
+// Class names the custody of a seal's key, as reports print it.
+func (c *custody) Class(ctx context.Context, id string) (string, error) {
+	k, err := c.Signer(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	held, ok := k.(keys.Signer)
+	if !ok {
+		return "", fmt.Errorf("app: key %q: %w", id, keys.ErrPurpose)
+	}
+	return string(held.Class()), nil
+}
+
 // Close forgets the keys; every use after is refused.
 func (c *custody) Close() error {
 	c.mu.Lock()

@@ -24,6 +24,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/store"
 	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/life"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
@@ -53,6 +54,7 @@ type House struct {
 	StepCA     *stepca.Authority
 	CertStatus *status.Service
 	Signer     *signer.Service
+	Life       *life.Service // of seals: making them and everything but their use
 	PDP        *authz.PDP
 	Exchange   *exchange.Service
 	Signin     *signin.Service
@@ -113,7 +115,7 @@ func open(ctx context.Context, cfg Config, cu *custody) (_ *House, err error) {
 	if err = h.anchors.loadServices(cfg.Dir); err != nil {
 		return nil, err
 	}
-	h.trust = verify.NewTrust(h.anchors.sm2Root.Raw, h.anchors.sm2Issuing.Raw)
+	h.trust = verify.NewTrust(append([][]byte{h.anchors.sm2Root.Raw, h.anchors.sm2Issuing.Raw}, h.anchors.accredited...)...)
 	if err = h.openBase(ctx); err != nil {
 		return nil, err
 	}
@@ -229,8 +231,15 @@ func (h *House) openWork(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("app: decision point: %w", err)
 	}
+	if err = h.openLife(); err != nil {
+		return err
+	}
+	if err = h.endSeals(ctx); err != nil {
+		return err
+	}
 	h.Signer, err = signer.New(signer.Config{
-		Register: h.rooms.Seals, Approver: useApprover{h.Approvals, h.rooms.Seals}, Consents: h.citations(), Batches: h.rooms.Seals, Recorder: h.Ledger, Keys: h.custody, Now: h.cfg.Now, NewID: newID,
+		Register: h.rooms.Seals, Approver: useApprover{h.Approvals, h.rooms.Seals}, Consents: h.citations(), Batches: h.rooms.Seals,
+		Keys: h.custody, Now: h.cfg.Now, NewID: newID, Ender: h.Life,
 	})
 	if err != nil {
 		return err

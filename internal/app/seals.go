@@ -16,18 +16,25 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/profile"
 	"github.com/yinxin-gov/yinxin/internal/keys"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/life"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 	"github.com/yinxin-gov/yinxin/signer/seal/picture"
 )
 
 // SealOrder asks for a drawn (样章) seal of a unit. Production seals come with
-// an uploaded picture and its filing number.
+// the certificate of an accredited service: ImportSeal.
 type SealOrder struct {
-	ID      string // esID: division code + 8 digits
-	Unit    identity.USCC
-	Name    string
-	Purpose string // below the star, may be empty
+	ID            string // esID: division code + 8 digits
+	Unit          identity.USCC
+	Name          string
+	Kind          string               // life.KindStatutory …; empty: that
+	Purpose       string               // what it is for; empty: its name says it
+	Inscription   string               // below the star, may be empty
+	Authorisation signer.Authorisation // how far it may be used; zero: no bound but approvals
 }
+
+// sealYears is how long a drawn seal is asked for; its certificate bounds it.
+const sealYears = 5
 
 // sealPrefix starts the custody ids of seals' keys; keyMaker is none of them.
 const sealPrefix = "seal-"
@@ -36,6 +43,57 @@ const sealPrefix = "seal-"
 var sealNumber = regexp.MustCompile(`^[0-9]{14}$`)
 
 func sealKey(id string) string { return sealPrefix + id }
+
+// picture draws the seal of an order; the same order gives the same bytes.
+func (h *House) picture(ctx context.Context, o SealOrder) (seal.Picture, error) {
+	a, err := h.rooms.Identity.Agency(ctx, o.Unit)
+	if err != nil {
+		return seal.Picture{}, err
+	}
+	img, err := picture.Draw(picture.Spec{Unit: a.Name, Purpose: o.Inscription})
+	if err != nil {
+		return seal.Picture{}, err
+	}
+	return seal.Picture{Type: "PNG", Data: img, Width: picture.DefaultDiameter, Height: picture.DefaultDiameter}, nil
+}
+
+// ApplySeal records an application for a drawn seal (制章申请) and returns what
+// the leader of the unit signs. actor is a person of that unit.
+func (h *House) ApplySeal(ctx context.Context, actor ledger.Actor, o SealOrder) (approval.Subject, ledger.Receipt, error) {
+	img, err := h.picture(ctx, o)
+	if err != nil {
+		return approval.Subject{}, ledger.Receipt{}, err
+	}
+	now := h.now()
+	a := life.Application{
+		ID: o.ID, Unit: string(o.Unit), Name: o.Name, Kind: o.Kind, Purpose: o.Purpose, Picture: signer.Digest(img.Data), Drawn: true,
+		ValidFrom: now.AddDate(0, 0, -1), ValidUntil: now.AddDate(sealYears, 0, 0), Authorisation: o.Authorisation,
+	}
+	if a.Kind == "" {
+		a.Kind = life.KindStatutory
+	}
+	if a.Purpose == "" {
+		a.Purpose = o.Name
+	}
+	e, receipt, err := h.Life.Apply(ctx, actor, a)
+	if err != nil {
+		return approval.Subject{}, ledger.Receipt{}, err
+	}
+	return SealSubject(e), receipt, nil
+}
+
+// SealSubject is what the leader of a seal's unit approves: the open question
+// about the seal. The zero Subject when there is none.
+func SealSubject(e signer.Seal) approval.Subject {
+	if e.Ask == nil {
+		return approval.Subject{}
+	}
+	return askSubject(e.Unit, *e.Ask)
+}
+
+func askSubject(unit string, a signer.Ask) approval.Subject {
+	return approval.Subject{Kind: approval.KindSeal, ID: a.ID, Digest: a.Digest, Unit: identity.USCC(unit), Requester: a.Requester}
+}
 
 // PrepareSeal makes the seal's key in custody and returns what an RA officer
 // approves: the certificate that binds the key to the unit.
@@ -79,9 +137,13 @@ func (h *House) sealSpec(ctx context.Context, o SealOrder) (ca.IssueSpec, error)
 	}, nil
 }
 
-// MakeSeal issues the approved certificate, draws the picture and has the seal
-// maker sign the seal. actor is the seal administrator who asked (制章).
+// MakeSeal makes a seal whose application and certificate are approved (制章): it
+// issues the certificate, draws the picture and has the seal maker sign. actor is
+// the seal administrator of the unit that runs the house.
 func (h *House) MakeSeal(ctx context.Context, actor ledger.Actor, o SealOrder) (signer.Seal, ledger.Receipt, error) {
+	if _, err := h.Life.Ready(ctx, actor, o.ID); err != nil { // before a certificate exists
+		return signer.Seal{}, ledger.Receipt{}, err
+	}
 	spec, err := h.sealSpec(ctx, o)
 	if err != nil {
 		return signer.Seal{}, ledger.Receipt{}, err
@@ -90,15 +152,14 @@ func (h *House) MakeSeal(ctx context.Context, actor ledger.Actor, o SealOrder) (
 	if err != nil {
 		return signer.Seal{}, ledger.Receipt{}, fmt.Errorf("app: certificate of seal: %w", err)
 	}
-	img, err := picture.Draw(picture.Spec{Unit: spec.Subject.Organization, Purpose: o.Purpose})
+	img, err := h.picture(ctx, o)
 	if err != nil {
 		return signer.Seal{}, ledger.Receipt{}, err
 	}
-	return h.Signer.MakeSeal(ctx, actor, signer.SealSpec{
-		ID: o.ID, Unit: string(o.Unit), Name: o.Name, CertDER: crt.Certificate.DER, KeyID: sealKey(o.ID),
-		ValidFrom: crt.Certificate.NotBefore, ValidUntil: crt.Certificate.NotAfter, Drawn: true,
-		Picture: seal.Picture{Type: "PNG", Data: img, Width: picture.DefaultDiameter, Height: picture.DefaultDiameter},
-	}, signer.Maker{KeyID: keyMaker, CertDER: h.anchors.maker})
+	return h.Life.Make(ctx, actor, life.MakeSpec{
+		ID: o.ID, CertDER: crt.Certificate.DER, KeyID: sealKey(o.ID), Picture: img,
+		ValidFrom: crt.Certificate.NotBefore, ValidUntil: crt.Certificate.NotAfter,
+	}, life.Maker{KeyID: keyMaker, CertDER: h.anchors.maker})
 }
 
 // AgreementSubject is what the leader of a party approves before its seal goes
@@ -114,7 +175,7 @@ func (h *House) SealAgreement(ctx context.Context, a sharing.Agreement, party id
 	if _, err := h.Approvals.Verified(ctx, want.Kind, want.ID, want.Digest); err != nil {
 		return sharing.PartySeal{}, err
 	}
-	s, err := h.rooms.Seals.Seal(ctx, sealID)
+	s, err := h.Life.Seal(ctx, sealID) // by the clock: an expired seal never signs
 	if err != nil {
 		return sharing.PartySeal{}, err
 	}

@@ -195,6 +195,6 @@ func recoverer(log *slog.Logger) func(http.Handler) http.Handler {
 // Verify checks a document against the house's own anchors and registry.
 func (h *House) Verify(ctx context.Context, document []byte) (verify.Report, error) {
 	return verify.Document(ctx, document, verify.Options{
-		Trust: h.trust, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors.sm2Issuing}, Consents: h.citations(),
+		Trust: h.trust, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors.sm2Issuing, h.Life.CompromisedSince}, Consents: h.citations(),
 	})
 }

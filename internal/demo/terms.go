@@ -10,6 +10,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/internal/app"
+	"github.com/yinxin-gov/yinxin/signer/life"
 )
 
 // Sample resources and agreements; keys of the manifest.
@@ -71,31 +72,68 @@ func (w *walk) catalogue(ctx context.Context) error {
 	return nil
 }
 
-// makeSeals gives every unit a drawn seal (样章), with the RA officer's approval
-// of its certificate.
+// makeSeals gives every unit a drawn seal (样章) and walks its life: the clerk
+// applies, the leader approves by signature, the RA officer approves the
+// certificate, the seal administrator makes, files and activates. The first one
+// is told step by step.
 func (w *walk) makeSeals(ctx context.Context) error {
 	w.tell.head("demo.chapter.seals")
 	for i, key := range []string{office, provider, unitA, unitB} {
 		a := w.agencies[key]
 		a.sealID = fmt.Sprintf("%s%08d", division, i+1)
-		a.sealOrder = app.SealOrder{ID: a.sealID, Unit: a.unit.USCC, Name: a.unit.Name + "（样章）"}
-		subject, err := w.house.PrepareSeal(ctx, a.sealOrder, a.leader.ID)
+		a.sealOrder = app.SealOrder{ID: a.sealID, Unit: a.unit.USCC, Name: a.unit.Name + "（样章）", Purpose: "样例行文"}
+		rc, err := w.makeSeal(ctx, a, i == 0)
 		if err != nil {
 			return err
 		}
-		if err := w.raApproves(ctx, subject); err != nil {
-			return err
-		}
-		s, rc, err := w.house.MakeSeal(ctx, w.house.PersonActor(w.sealAdmin.ID, w.agencies[office].unit.USCC), a.sealOrder)
-		if err != nil {
-			return err
-		}
-		if err := w.writeSeal(a.sealID, s); err != nil {
-			return err
-		}
-		w.tell.done(rc, "demo.seals.made", "name", s.Name, "id", s.ID)
+		w.tell.done(rc, "demo.seals.active", "name", a.sealOrder.Name, "id", a.sealID)
 	}
 	return nil
+}
+
+// makeSeal walks one seal from its application to its use.
+func (w *walk) makeSeal(ctx context.Context, a *agency, aloud bool) (ledger.Receipt, error) {
+	told := func(rc ledger.Receipt, key string, pairs ...string) {
+		if aloud {
+			w.tell.done(rc, key, pairs...)
+		}
+	}
+	fail := func(err error) (ledger.Receipt, error) { return ledger.Receipt{}, err }
+	clerk := w.house.PersonActor(a.clerk.ID, a.unit.USCC)
+	subject, rc, err := w.house.ApplySeal(ctx, clerk, a.sealOrder)
+	if err != nil {
+		return fail(err)
+	}
+	told(rc, "demo.seals.applied", "name", a.sealOrder.Name, "purpose", a.sealOrder.Purpose)
+	if _, _, err = w.house.Approve(ctx, subject, a.leader.ID, a.leader.pin, true, ""); err != nil {
+		return fail(err)
+	}
+	if _, rc, err = w.house.Life.Settle(ctx, clerk, a.sealID); err != nil {
+		return fail(err)
+	}
+	told(rc, "demo.seals.approved", "leader", a.leader.Name)
+	certificate, err := w.house.PrepareSeal(ctx, a.sealOrder, a.leader.ID)
+	if err != nil {
+		return fail(err)
+	}
+	if err := w.raApproves(ctx, certificate); err != nil {
+		return fail(err)
+	}
+	maker := w.house.PersonActor(w.sealAdmin.ID, w.agencies[office].unit.USCC)
+	s, rc, err := w.house.MakeSeal(ctx, maker, a.sealOrder)
+	if err != nil {
+		return fail(err)
+	}
+	told(rc, "demo.seals.made", "id", s.ID)
+	if err := w.writeSeal(a.sealID, s); err != nil {
+		return fail(err)
+	}
+	if _, rc, err = w.house.Life.File(ctx, maker, a.sealID, life.Filing{}); err != nil {
+		return fail(err)
+	}
+	told(rc, "demo.seals.filed")
+	_, rc, err = w.house.Life.Activate(ctx, maker, a.sealID)
+	return rc, err
 }
 
 // agreements drafts, has three parties seal, and registers.

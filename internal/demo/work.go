@@ -161,7 +161,7 @@ func (w *walk) seal(ctx context.Context) error {
 // useSeal walks one use of seal of a unit: request, approval, seal.
 func (w *walk) useSeal(ctx context.Context, a *agency, doc []byte, title string) ([]byte, error) {
 	clerk := w.house.PersonActor(a.clerk.ID, a.unit.USCC)
-	use, rc, err := w.house.Signer.RequestUse(ctx, clerk, signer.UseRequest{Seal: a.sealID, Document: doc, Title: title})
+	use, rc, err := w.house.Signer.RequestUse(ctx, clerk, signer.UseRequest{Seal: a.sealID, Document: doc, Title: title, Type: "notice", Purpose: "样例行文"})
 	if err != nil {
 		return nil, err
 	}

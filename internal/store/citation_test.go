@@ -13,6 +13,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/store"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/cite"
+	"github.com/yinxin-gov/yinxin/signer/signertest"
 )
 
 func consent(id string) sharing.Consent {
@@ -148,14 +149,14 @@ func TestBatches(t *testing.T) {
 			ok(t, err)
 		}
 		b, want := batch("b1", 3)
-		b.State, b.Approval = signer.UseApproved, "ap-1"
+		b.State, b.Approval, b.ApprovedAt = signer.UseApproved, "ap-1", day(3)
 		_, err := r.Seals.MoveUse(bg, b, signer.UseRequested, event("batch", "b1"))
 		ok(t, err)
 		got, err := r.Seals.Items(bg, "b1")
 		ok(t, err)
 		for i := range want {
 			want[i].Use = truncated(want[i].Use)
-			want[i].State, want[i].Approval = signer.UseApproved, "ap-1"
+			want[i].State, want[i].Approval, want[i].ApprovedAt = signer.UseApproved, "ap-1", kept(3)
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v\nwant %+v", got, want)
@@ -168,7 +169,7 @@ func TestBatches(t *testing.T) {
 			t.Errorf("%+v, %v", other, err)
 		}
 		// Nothing else moves items, and none starts without its batch.
-		b.State = signer.UseSealing
+		b.State, b.Sealed, b.SealedAt = signer.UseSealed, "ee", day(5)
 		_, err = r.Seals.MoveUse(bg, b, signer.UseApproved, event("batch", "b1"))
 		ok(t, err)
 		if got, err = r.Seals.Items(bg, "b1"); err != nil || got[0].State != signer.UseApproved {
@@ -197,7 +198,7 @@ func TestAnItemIsTakenOnce(t *testing.T) {
 			wg.Go(func() {
 				for _, it := range items {
 					u := it.Use
-					u.State, u.Approval = signer.UseSealing, "ap-1"
+					u.State, u.Approval, u.TakenAt = signer.UseSealing, "ap-1", signertest.Start()
 					if _, err := r.Seals.MoveUse(bg, u, signer.UseApproved, event("item", u.ID)); err == nil {
 						taken.Add(1)
 					} else {

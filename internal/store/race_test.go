@@ -12,6 +12,8 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/internal/store"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/life"
+	"github.com/yinxin-gov/yinxin/signer/signertest"
 )
 
 // Exactly one of 8 concurrent callers wins, and exactly one event is written
@@ -74,11 +76,15 @@ func TestOneWinner(t *testing.T) {
 				_, err := r.Seals.MoveUse(bg, u, signer.UseRequested, event("use", id))
 				return err
 			}},
-			{"cancel a seal", signer.ErrSealState, func(id string) error {
-				_, err := r.Seals.AddSeal(bg, seal(id), event("seal", id))
+			{"cancel a seal", life.ErrConflict, func(id string) error {
+				_, err := signertest.Put(r.Seals, signertest.Full(id), event("seal", id))
 				return err
 			}, func(id string) error {
-				_, err := r.Seals.SetSealState(bg, id, signer.SealCancelled, event("seal", id))
+				e := signertest.Full(id)
+				ev := event("seal", id)
+				e.State, e.Revision = signer.SealCancelled, 2
+				step := life.Step{Seal: id, Revision: 2, Act: life.ActCancel, From: signer.SealMade, To: signer.SealCancelled, At: day(4), Event: ev.ID}
+				_, err := r.Seals.MoveSeal(bg, e, step, ev)
 				return err
 			}},
 			{"move a transfer", exchange.ErrState, func(id string) error {

@@ -19,6 +19,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/internal/store"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/signertest"
 )
 
 // written is one record: how it goes in, how it is read, what must come back.
@@ -113,7 +114,11 @@ func rows(t testing.TB) []written {
 		},
 		func(r *store.Rooms, serial string) (ca.Certificate, error) { return r.CA.Certificate(bg, "aa", serial) })
 	seals := kind(signer.ErrExists,
-		func(r *store.Rooms) adder[signer.Seal] { return r.Seals.AddSeal },
+		func(r *store.Rooms) adder[signer.Seal] {
+			return func(_ context.Context, e signer.Seal, ev ledger.Event) (ledger.Receipt, error) {
+				return signertest.Put(r.Seals, e, ev)
+			}
+		},
 		func(r *store.Rooms, id string) (signer.Seal, error) { return r.Seals.Seal(bg, id) })
 	uses := kind(signer.ErrExists,
 		func(r *store.Rooms) adder[signer.Use] { return r.Seals.AddUse },
@@ -164,8 +169,8 @@ func rows(t testing.TB) []written {
 		requests("bare request", ca.Request{ID: "q2", State: ca.RequestSubmitted}, "q2"),
 		certificates("certificate", certificate("c1"), "c1"),
 		certificates("bare certificate", ca.Certificate{Issuer: "aa", Serial: "c2", State: ca.StatePending}, "c2"),
-		seals("seal", seal("s1"), "s1"),
-		seals("bare seal", signer.Seal{ID: "s2"}, "s2"),
+		seals("seal", signertest.Full("s1"), "s1"),
+		seals("bare seal", signer.Seal{ID: "s2", State: signer.SealMade, Life: signer.Life{Revision: 1}}, "s2"),
 		uses("use", use("u1"), "u1"),
 		transfers("transfer", transfer(t, "t1"), "t1"),
 		transfers("bare transfer", exchange.Transfer{ID: "t2", Label: lowest, State: exchange.StateSent}, "t2"),

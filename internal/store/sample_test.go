@@ -13,6 +13,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/internal/store"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/signertest"
 )
 
 // The samples are full records: every field that a store must keep is set.
@@ -103,13 +104,6 @@ func certificate(serial string) ca.Certificate {
 	}
 }
 
-func seal(id string) signer.Seal {
-	return signer.Seal{
-		ID: id, Unit: string(provider), Name: "公章", DER: []byte{0x30}, CertDER: []byte{0x31}, KeyID: "k", State: signer.SealActive,
-		ValidFrom: day(1), ValidUntil: day(28), Drawn: true, CreatedAt: day(1),
-	}
-}
-
 func use(id string) signer.Use {
 	return signer.Use{ID: id, Seal: "11010200000001", Document: "ab", Title: "通知", Requester: "p-1", State: signer.UseRequested, CreatedAt: day(2)}
 }
@@ -132,7 +126,7 @@ func session(hash string) signin.Session {
 
 // house registers what other rows refer to: two agencies, two persons, two
 // systems, a resource and a seal.
-func house(t testing.TB, s *store.Store) *store.Rooms {
+func house(t *testing.T, s *store.Store) *store.Rooms {
 	t.Helper()
 	r := s.Rooms(nil)
 	for _, id := range []identity.USCC{provider, consumer} {
@@ -149,7 +143,6 @@ func house(t testing.TB, s *store.Store) *store.Rooms {
 	}
 	_, err := r.Sharing.AddResource(bg, resource(t, "r-1"), event("resource", "r-1"))
 	ok(t, err)
-	_, err = r.Seals.AddSeal(bg, seal("11010200000001"), event("seal", "1"))
-	ok(t, err)
+	signertest.Active(t, r.Seals, "11010200000001", signer.Authorisation{})
 	return r
 }

@@ -72,19 +72,24 @@ func (s *Seals) AddBatch(ctx context.Context, batch signer.Use, items []signer.I
 	if batch.State != signer.UseRequested || len(items) == 0 {
 		return ledger.Receipt{}, fmt.Errorf("%w: batch %q of %d starts as %q", signer.ErrNotApproved, batch.ID, len(items), batch.State)
 	}
-	uses, rows := make([]useRow, len(items)), make([]useItemRow, len(items))
+	uses, asks, rows := make([]useRow, len(items)), make([]useAskRow, len(items)), make([]useItemRow, len(items))
 	for i, it := range items {
 		if it.State != signer.UseListed || it.Batch != batch.ID || it.Seal != batch.Seal {
 			return ledger.Receipt{}, fmt.Errorf("%w: item %q of batch %q starts as %q", signer.ErrNotApproved, it.ID, batch.ID, it.State)
 		}
-		uses[i], rows[i] = toUseRow(it.Use), useItemRow{Use: it.ID, Batch: batch.ID, N: int64(i), Size: it.Size}
+		uses[i], asks[i] = toUseRows(it.Use)
+		rows[i] = useItemRow{Use: it.ID, Batch: batch.ID, N: int64(i), Size: it.Size}
 	}
 	return s.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		head := toUseRow(batch)
+		head, ask := toUseRows(batch)
 		if err := insert(ctx, tx, &head, signer.ErrExists, signer.ErrNotFound, "use of seal", batch.ID); err != nil {
 			return err
 		}
 		if err := insert(ctx, tx, &uses, signer.ErrExists, signer.ErrNotFound, "items of batch", batch.ID); err != nil {
+			return err
+		}
+		asks = append(asks, ask)
+		if err := insert(ctx, tx, &asks, signer.ErrExists, signer.ErrNotFound, "items of batch", batch.ID); err != nil {
 			return err
 		}
 		return insert(ctx, tx, &rows, signer.ErrExists, signer.ErrNotFound, "items of batch", batch.ID)
@@ -96,6 +101,10 @@ func (s *Seals) AddBatch(ctx context.Context, batch signer.Use, items []signer.I
 func moveListed(ctx context.Context, tx bun.Tx, u signer.Use) error {
 	if u.State != signer.UseApproved && u.State != signer.UseRefused {
 		return nil
+	}
+	if _, err := changed(ctx, tx, `UPDATE seal_use_ask SET approved_at = ? WHERE seal_use IN (SELECT i.use_id FROM seal_use_item i
+		JOIN seal_use u ON u.id = i.use_id WHERE i.batch = ? AND u.state = ?)`, at(u.ApprovedAt), u.ID, string(signer.UseListed)); err != nil {
+		return fmt.Errorf("moving the items of use %q: %w", u.ID, err)
 	}
 	if _, err := changed(ctx, tx, `UPDATE seal_use SET state = ?, approval = ?
 		WHERE state = ? AND id IN (SELECT use_id FROM seal_use_item WHERE batch = ?)`, string(u.State), u.Approval, string(signer.UseListed), u.ID); err != nil {
@@ -110,7 +119,9 @@ func (s *Seals) Items(ctx context.Context, batchID string) ([]signer.Item, error
 	if err != nil {
 		return nil, fmt.Errorf("reading the items of batch %q: %w", batchID, err)
 	}
-	uses, err := list(ctx, s.s.r, useRow.use, "id", "id IN (SELECT use_id FROM seal_use_item WHERE batch = ?)", batchID)
+	uses, err := s.uses(ctx, func(q *bun.SelectQuery) *bun.SelectQuery {
+		return q.Where("use_row.id IN (SELECT use_id FROM seal_use_item WHERE batch = ?)", batchID)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the uses of batch %q: %w", batchID, err)
 	}
@@ -128,9 +139,14 @@ func (s *Seals) Items(ctx context.Context, batchID string) ([]signer.Item, error
 
 // SealedAs returns the use whose sealed document has this SM3.
 func (s *Seals) SealedAs(ctx context.Context, sealed string) (signer.Use, error) {
-	r, err := one[useRow](ctx, s.s.r, "sealed = ? AND state = ?", sealed, string(signer.UseSealed))
+	all, err := s.uses(ctx, func(q *bun.SelectQuery) *bun.SelectQuery {
+		return q.Where("use_row.sealed = ? AND use_row.state = ?", sealed, string(signer.UseSealed))
+	})
 	if err != nil {
-		return signer.Use{}, found(err, signer.ErrNotFound, "sealed document", sealed)
+		return signer.Use{}, fmt.Errorf("reading sealed document %q: %w", sealed, err)
 	}
-	return s.whole(ctx, r.use())
+	if len(all) == 0 {
+		return signer.Use{}, fmt.Errorf("%w: sealed document %q", signer.ErrNotFound, sealed)
+	}
+	return s.whole(ctx, all[0])
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/internal/store"
-	"github.com/yinxin-gov/yinxin/signer"
 )
 
 // Every move that a state machine does not allow is refused and leaves no event.
@@ -132,51 +131,6 @@ func TestClaimsAreAnsweredWhenNotYetIntegrated(t *testing.T) {
 		if l.Person != "p-1" || l.Used != kept(4) || receipt.Promise != ledger.Durable {
 			t.Fatalf("%+v, %+v", l, receipt)
 		}
-	})
-}
-
-func TestSealAndUseStates(t *testing.T) {
-	onEngines(t, func(t *testing.T, s *store.Store) {
-		r := house(t, s)
-		const id = "11010200000001"
-		set := func(to signer.SealState) error {
-			_, err := r.Seals.SetSealState(bg, id, to, event("seal", id))
-			return err
-		}
-		wantErr(t, set(signer.SealActive), signer.ErrSealState)
-		wantErr(t, set("lost"), signer.ErrSealState)
-		ok(t, set(signer.SealSuspended))
-		ok(t, set(signer.SealActive))
-		ok(t, set(signer.SealCancelled))
-		wantErr(t, set(signer.SealActive), signer.ErrSealState)
-		_, err := r.Seals.SetSealState(bg, "ghost", signer.SealSuspended, event("seal", "ghost"))
-		wantErr(t, err, signer.ErrNotFound)
-		if all, err := r.Seals.SealsOf(bg, string(provider)); err != nil || len(all) != 1 || all[0].State != signer.SealCancelled {
-			t.Fatalf("%+v, %v", all, err)
-		}
-
-		u := use("u1")
-		u.State = signer.UseSealed
-		_, err = r.Seals.AddUse(bg, u, event("use", "u1"))
-		wantErr(t, err, signer.ErrNotApproved)
-		u = use("u1")
-		u.Seal = "ghost"
-		_, err = r.Seals.AddUse(bg, u, event("use", "u1"))
-		wantErr(t, err, signer.ErrNotFound)
-		_, err = r.Seals.AddUse(bg, use("u1"), event("use", "u1"))
-		ok(t, err)
-		u = use("u1")
-		u.State, u.Sealed, u.SealedAt, u.Document = signer.UseSealed, "ee", day(5), "another"
-		_, err = r.Seals.MoveUse(bg, u, signer.UseApproved, event("use", "u1"))
-		wantErr(t, err, signer.ErrNotApproved)
-		_, err = r.Seals.MoveUse(bg, u, signer.UseRequested, event("use", "u1"))
-		ok(t, err)
-		got, err := r.Seals.Use(bg, "u1")
-		if err != nil || got.Document != "ab" || got.Sealed != "ee" || got.SealedAt != kept(5) {
-			t.Fatalf("%+v, %v", got, err)
-		}
-		_, err = r.Seals.MoveUse(bg, use("ghost"), signer.UseRequested, event("use", "ghost"))
-		wantErr(t, err, signer.ErrNotFound)
 	})
 }
 

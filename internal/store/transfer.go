@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -99,4 +100,17 @@ func (x *Transfers) Transfer(ctx context.Context, id string) (exchange.Transfer,
 // Inbox implements exchange.Store: everything sent to the system, oldest first.
 func (x *Transfers) Inbox(ctx context.Context, system string) ([]exchange.Transfer, error) {
 	return list(ctx, x.s.r, transferRow.transfer, "sent_at, id", "to_system = ?", system)
+}
+
+// TransfersOf are the transfers of these documents, by their SM3, oldest first
+// within each.
+func (x *Transfers) TransfersOf(ctx context.Context, documents []string) (out []exchange.Transfer, err error) {
+	for part := range slices.Chunk(documents, 500) { // engines bound the values of one statement
+		got, err := list(ctx, x.s.r, transferRow.transfer, "document, sent_at, id", "document IN (?)", bun.List(part))
+		if err != nil {
+			return nil, fmt.Errorf("reading the transfers of %d documents: %w", len(part), err)
+		}
+		out = append(out, got...)
+	}
+	return out, nil
 }

@@ -1,0 +1,453 @@
+package signertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/emmansun/gmsm/sm3"
+	"github.com/google/uuid"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/life"
+)
+
+// Store is all that the two rooms ask of a register.
+type Store interface {
+	signer.Register
+	life.Register
+	life.Lists
+	life.Reports
+}
+
+// callers is how many race for one decision.
+const callers = 8
+
+// Run is the suite of what signer and signer/life promise of a register, with
+// the races that decide whether a quota holds.
+func Run(t *testing.T, open func(*testing.T) Store) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T, Store){
+		"a seal comes back as written":                  comesBack,
+		"a number is given once":                        numberOnce,
+		"only steps of the table, each recorded":        onlySteps,
+		"one of eight changes a revision":               revisionOnce,
+		"lists":                                         lists,
+		"a use moves along its arrows":                  useArrows,
+		"a suspended seal is not admitted":              notAdmitted,
+		"eight callers never pass the quota in all":     quotaAll,
+		"eight callers never pass the quota of a day":   quotaDay,
+		"a use beside a suspension is before or never":  useOrSuspend,
+		"uses are listed by what is asked":              usesListed,
+		"a report stops every seal of the key, or none": reportStops,
+		"notices move once":                             noticesMove,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+var ctx = context.Background()
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+func event() ledger.Event {
+	sum := sm3.Sum([]byte("test"))
+	return ledger.Event{
+		ID: newID(), Type: "test.seal.done", Class: ledger.ClassSeal, Time: Start(), Actor: ledger.Actor{Kind: "person", ID: "p"},
+		Object: ledger.Object{Kind: "seal", ID: "x"}, Outcome: ledger.Success, Payload: fmt.Sprintf("%x", sum),
+	}
+}
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wants(t *testing.T, got, want error) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+}
+
+// Full is a seal as it is made, with every field that a store must keep.
+func Full(id string) signer.Seal {
+	at := Start()
+	return signer.Seal{
+		ID: id, Unit: Unit, Name: "样例局（样章）", DER: []byte{0x30}, CertDER: []byte{0x31, 1}, KeyID: "key-" + id, State: signer.SealMade,
+		ValidFrom: at.AddDate(0, 0, -1), ValidUntil: at.AddDate(1, 0, 0), Drawn: true, CreatedAt: at,
+		Life: signer.Life{
+			Revision: 1, Kind: life.KindStatutory, Purpose: "对外行文", Picture: "ab", PictureFiling: "P-1", Applicant: "a", Approver: "l", Approval: "ap", Maker: "m",
+			Filing: "F-1", FiledOn: at, CustodyClass: "software-file", CompromisedAt: at,
+			Accreditation: &signer.Accreditation{Service: "样例服务", Licence: "L-1", URL: "https://a.example/", ValidFrom: at, ValidUntil: at.AddDate(5, 0, 0)},
+			Authorisation: signer.Authorisation{
+				Users: []signer.User{{Person: "clerk", From: at, Until: at.AddDate(0, 1, 0)}}, From: at, Until: at.AddDate(0, 2, 0),
+				Hours: signer.Hours{From: 510, Until: 1050}, Total: 9, Quota: 3, Per: signer.PerDay, Since: at,
+			},
+			Ask: &signer.Ask{ID: id + "/1", Kind: signer.AskAuthorise, Requester: "k", Reason: "增员", Authorisation: &signer.Authorisation{Total: 3}, Digest: "cd", At: at},
+		},
+	}
+}
+
+// Put adds a seal by the way that makes it at once, as imported ones are, with
+// this event.
+func Put(s life.Register, e signer.Seal, ev ledger.Event) (ledger.Receipt, error) {
+	return s.AddSeal(ctx, e, life.Step{Seal: e.ID, Revision: e.Revision, Act: life.ActImport, To: signer.SealMade, Actor: "m", Ref: "L-1", At: Start(), Event: ev.ID}, ev)
+}
+
+// Move does one act to a seal, as the table has it.
+func Move(s life.Register, id string, act life.Act, edit func(*signer.Seal)) (signer.Seal, error) {
+	e, err := s.Seal(ctx, id)
+	if err != nil {
+		return signer.Seal{}, err
+	}
+	rule, _ := life.RuleOf(act)
+	step := life.Step{Seal: id, Revision: e.Revision + 1, Act: act, From: e.State, To: rule.To, Actor: "p", Reason: "r", At: Start()}
+	if rule.To == "" {
+		step.To = e.State
+	}
+	if edit != nil {
+		edit(&e)
+	}
+	ev := event()
+	e.State, e.Revision, step.Event = step.To, step.Revision, ev.ID
+	_, err = s.MoveSeal(ctx, e, step, ev)
+	return e, err
+}
+
+// Active puts a seal that may be used.
+func Active(t *testing.T, s life.Register, id string, a signer.Authorisation) signer.Seal {
+	t.Helper()
+	e := Full(id)
+	e.Life = signer.Life{Revision: 1, Maker: "m"}
+	_, err := Put(s, e, event())
+	ok(t, err)
+	_, err = Move(s, id, life.ActFile, nil)
+	ok(t, err)
+	e, err = Move(s, id, life.ActActivate, func(e *signer.Seal) { e.Authorisation = a })
+	ok(t, err)
+	return e
+}
+
+func comesBack(t *testing.T, s Store) {
+	want := Full("1")
+	_, err := Put(s, want, event())
+	ok(t, err)
+	got, err := s.Seal(ctx, "1")
+	ok(t, err)
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("got\n%+v\nwant\n%+v", got, want)
+	}
+	got, err = Move(s, "1", life.ActFile, func(e *signer.Seal) { e.DER, e.Ask, e.Filing = []byte{0x30}, nil, signer.FilingSample })
+	ok(t, err)
+	again, err := s.Seal(ctx, "1")
+	ok(t, err)
+	if !reflect.DeepEqual(got, again) || again.Revision != 2 {
+		t.Fatalf("got\n%+v\nwant\n%+v", again, got)
+	}
+	steps, err := s.Steps(ctx, "1")
+	ok(t, err)
+	if len(steps) != 2 || steps[0].Act != life.ActImport || steps[0].Ref != "L-1" || steps[1].To != signer.SealFiled || steps[1].Reason != "r" || !steps[1].At.Equal(Start()) {
+		t.Fatalf("%+v", steps)
+	}
+	_, err = s.Seal(ctx, "none")
+	wants(t, err, signer.ErrNotFound)
+	_, err = s.Use(ctx, "none")
+	wants(t, err, signer.ErrNotFound)
+	_, err = s.Compromise(ctx, "none")
+	wants(t, err, signer.ErrNotFound)
+}
+
+func numberOnce(t *testing.T, s Store) {
+	var won atomic.Int64
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			if _, err := Put(s, Full("1"), event()); err == nil {
+				won.Add(1)
+			} else if !errors.Is(err, signer.ErrExists) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if won.Load() != 1 {
+		t.Fatalf("%d seals of one number", won.Load())
+	}
+}
+
+func onlySteps(t *testing.T, s Store) {
+	_, err := Put(s, Full("1"), event())
+	ok(t, err)
+	for _, act := range []life.Act{life.ActActivate, life.ActSuspend, life.ActResume, life.ActApprove, "sell", ""} {
+		_, err := Move(s, "1", act, nil)
+		wants(t, err, signer.ErrSealState)
+	}
+	e, err := s.Seal(ctx, "1")
+	ok(t, err)
+	e.State, e.Revision = signer.SealFiled, 2
+	ev := event()
+	step := life.Step{Seal: "1", Revision: 2, Act: life.ActFile, From: signer.SealMade, To: signer.SealFiled, Actor: "p", At: Start(), Event: ev.ID}
+	for name, wrong := range map[string]func(*life.Step){
+		"another seal": func(p *life.Step) { p.Seal = "2" }, "another revision": func(p *life.Step) { p.Revision = 3 }, "no event": func(p *life.Step) { p.Event = "" },
+		"another event": func(p *life.Step) { p.Event = "x" },
+	} {
+		bad := step
+		wrong(&bad)
+		if _, err := s.MoveSeal(ctx, e, bad, ev); !errors.Is(err, signer.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	e.Revision, step.Revision = 3, 3
+	_, err = s.MoveSeal(ctx, e, step, ev)
+	wants(t, err, life.ErrConflict)
+	ghost := e
+	ghost.ID, step.Seal = "9", "9"
+	_, err = s.MoveSeal(ctx, ghost, step, ev)
+	wants(t, err, signer.ErrNotFound)
+	if steps, err := s.Steps(ctx, "1"); err != nil || len(steps) != 1 {
+		t.Fatalf("a refused step was kept: %+v, %v", steps, err)
+	}
+}
+
+func revisionOnce(t *testing.T, s Store) {
+	Active(t, s, "1", signer.Authorisation{})
+	var won atomic.Int64
+	var wg sync.WaitGroup
+	for i := range callers {
+		act := []life.Act{life.ActSuspend, life.ActCancel}[i%2]
+		wg.Go(func() {
+			if _, err := Move(s, "1", act, nil); err == nil {
+				won.Add(1)
+			} else if !errors.Is(err, life.ErrConflict) && !errors.Is(err, signer.ErrSealState) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	steps, err := s.Steps(ctx, "1")
+	ok(t, err)
+	if int(won.Load()) != len(steps)-3 || won.Load() < 1 {
+		t.Fatalf("%d won, %d steps", won.Load(), len(steps))
+	}
+	for i, p := range steps {
+		if p.Revision != int64(i+1) || i > 0 && p.From != steps[i-1].To {
+			t.Fatalf("the history has a hole: %+v", steps)
+		}
+	}
+}
+
+func lists(t *testing.T, s Store) {
+	for _, id := range []string{"1", "2", "3"} {
+		e := Full(id)
+		if id == "2" {
+			e.Ask = nil
+		}
+		if id == "3" {
+			e.Unit, e.KeyID, e.ValidUntil = MakerUnit, "key-1", Start()
+		}
+		_, err := Put(s, e, event())
+		ok(t, err)
+	}
+	_, err := Move(s, "2", life.ActFile, nil)
+	ok(t, err)
+	for name, c := range map[string]struct {
+		q    life.Query
+		want string
+	}{
+		"all": {life.Query{}, "[1 2 3]"}, "unit": {life.Query{Unit: Unit}, "[1 2]"}, "key": {life.Query{KeyID: "key-1"}, "[1 3]"},
+		"state": {life.Query{States: []signer.SealState{signer.SealFiled, signer.SealActive}}, "[2]"}, "awaits": {life.Query{Awaits: true}, "[1 3]"},
+		"unit and awaits": {life.Query{Unit: Unit, Awaits: true}, "[1]"}, "ended": {life.Query{EndedBy: Start().Add(time.Second)}, "[3]"}, "none": {life.Query{Unit: "x"}, "[]"},
+	} {
+		got, err := s.Seals(ctx, c.q)
+		ok(t, err)
+		ids := []string{}
+		for _, e := range got {
+			ids = append(ids, e.ID)
+		}
+		if fmt.Sprint(ids) != c.want {
+			t.Errorf("%s: %v, want %s", name, ids, c.want)
+		}
+	}
+}
+
+func newUse(seal string) signer.Use {
+	return signer.Use{
+		ID: newID(), Seal: seal, Document: "ab", Title: "通知", Type: "notice", Purpose: "发文", Requester: "clerk", State: signer.UseRequested, CreatedAt: Start(),
+	}
+}
+
+// approved adds a use and approves it.
+func approved(t *testing.T, s Store, seal string) signer.Use {
+	t.Helper()
+	u := newUse(seal)
+	_, err := s.AddUse(ctx, u, event())
+	ok(t, err)
+	u.State, u.Approval, u.ApprovedAt = signer.UseApproved, "ap", Start()
+	_, err = s.MoveUse(ctx, u, signer.UseRequested, event())
+	ok(t, err)
+	return u
+}
+
+// take moves an approved use to sealing at a time.
+func take(s Store, u signer.Use, at time.Time) error {
+	u.State, u.TakenAt = signer.UseSealing, at
+	_, err := s.MoveUse(ctx, u, signer.UseApproved, event())
+	return err
+}
+
+func useArrows(t *testing.T, s Store) {
+	Active(t, s, "1", signer.Authorisation{})
+	u := newUse("1")
+	u.State = signer.UseSealed
+	_, err := s.AddUse(ctx, u, event())
+	wants(t, err, signer.ErrNotApproved)
+	_, err = s.AddUse(ctx, newUse("ghost"), event())
+	wants(t, err, signer.ErrNotFound)
+	u = approved(t, s, "1")
+	_, err = s.AddUse(ctx, newUseLike(u), event())
+	wants(t, err, signer.ErrExists)
+	at := Start().Add(time.Hour)
+	ok(t, take(s, u, at))
+	wants(t, take(s, u, at), signer.ErrNotApproved)
+	u.State, u.TakenAt, u.Sealed, u.SealedAt, u.Document, u.Type = signer.UseSealed, at, "ee", at, "another", "another"
+	_, err = s.MoveUse(ctx, u, signer.UseSealing, event())
+	ok(t, err)
+	got, err := s.Use(ctx, u.ID)
+	ok(t, err)
+	u.Document, u.Type = "ab", "notice" // what was asked for never changes
+	if !reflect.DeepEqual(got, u) {
+		t.Fatalf("got\n%+v\nwant\n%+v", got, u)
+	}
+	ghost := u
+	ghost.ID = "ghost"
+	_, err = s.MoveUse(ctx, ghost, signer.UseSealed, event())
+	wants(t, err, signer.ErrNotFound)
+}
+
+func newUseLike(u signer.Use) signer.Use {
+	again := newUse(u.Seal)
+	again.ID = u.ID
+	return again
+}
+
+func notAdmitted(t *testing.T, s Store) {
+	Active(t, s, "1", signer.Authorisation{})
+	u := approved(t, s, "1")
+	_, err := Move(s, "1", life.ActSuspend, nil)
+	ok(t, err)
+	wants(t, take(s, u, Start()), signer.ErrSealState)
+	_, err = Move(s, "1", life.ActResume, nil)
+	ok(t, err)
+	wants(t, take(s, u, Start().AddDate(2, 0, 0)), signer.ErrSealState)
+	ok(t, take(s, u, Start()))
+	// What was interrupted and is taken back is not counted.
+	u.State = signer.UseApproved
+	_, err = s.MoveUse(ctx, u, signer.UseSealing, event())
+	ok(t, err)
+	if n, err := s.Taken(ctx, "1", time.Time{}, time.Time{}); err != nil || n != (signer.Taken{}) {
+		t.Fatalf("%+v, %v", n, err)
+	}
+}
+
+// raceQuota lets eight callers take three uses each, and returns how many did.
+func raceQuota(t *testing.T, s Store, seal string, at time.Time) int {
+	t.Helper()
+	var won atomic.Int64
+	var wg sync.WaitGroup
+	for range callers {
+		mine := []signer.Use{approved(t, s, seal), approved(t, s, seal), approved(t, s, seal)}
+		wg.Go(func() {
+			for _, u := range mine {
+				if err := take(s, u, at); err == nil {
+					won.Add(1)
+				} else if !errors.Is(err, signer.ErrQuota) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return int(won.Load())
+}
+
+func quotaAll(t *testing.T, s Store) {
+	Active(t, s, "1", signer.Authorisation{Total: 5, Since: Start()})
+	if n := raceQuota(t, s, "1", Start().Add(time.Minute)); n != 5 {
+		t.Fatalf("%d uses, the quota is 5", n)
+	}
+	// A new authorisation counts from its own beginning.
+	later := Start().Add(time.Hour)
+	_, err := Move(s, "1", life.ActAuthorise, func(e *signer.Seal) { e.Authorisation = signer.Authorisation{Total: 2, Since: later} })
+	ok(t, err)
+	if n := raceQuota(t, s, "1", later); n != 2 {
+		t.Fatalf("%d uses, the new quota is 2", n)
+	}
+}
+
+func quotaDay(t *testing.T, s Store) {
+	Active(t, s, "1", signer.Authorisation{Quota: 3, Per: signer.PerDay})
+	for day := range 2 {
+		at := Start().AddDate(0, 0, day)
+		if n := raceQuota(t, s, "1", at); n != 3 {
+			t.Fatalf("day %d: %d uses, the quota is 3", day, n)
+		}
+		all, window := signer.Seal{Life: signer.Life{Authorisation: signer.Authorisation{Per: signer.PerDay}}}.Counted(at)
+		if n, err := s.Taken(ctx, "1", all, window); err != nil || n != (signer.Taken{All: 3 * (day + 1), Window: 3}) {
+			t.Fatalf("%+v, %v", n, err)
+		}
+	}
+}
+
+func useOrSuspend(t *testing.T, s Store) {
+	for round := range 5 {
+		id := fmt.Sprint(round)
+		Active(t, s, id, signer.Authorisation{})
+		u := approved(t, s, id)
+		var wg sync.WaitGroup
+		var took, stopped error
+		wg.Go(func() { took = take(s, u, Start()) })
+		wg.Go(func() { _, stopped = Move(s, id, life.ActSuspend, nil) })
+		wg.Wait()
+		ok(t, stopped)
+		if took != nil && !errors.Is(took, signer.ErrSealState) {
+			t.Fatal(took)
+		}
+	}
+}
+
+func usesListed(t *testing.T, s Store) {
+	Active(t, s, "1", signer.Authorisation{})
+	Active(t, s, "2", signer.Authorisation{})
+	a, b, c := approved(t, s, "1"), approved(t, s, "2"), approved(t, s, "1")
+	ok(t, take(s, c, Start().Add(time.Hour)))
+	for name, q := range map[string]struct {
+		q    signer.UseQuery
+		want []string
+	}{
+		"all": {signer.UseQuery{}, []string{c.ID, b.ID, a.ID}}, "unit": {signer.UseQuery{Unit: Unit, Limit: 2}, []string{c.ID, b.ID}},
+		"another unit": {signer.UseQuery{Unit: "x"}, nil}, "seal": {signer.UseQuery{Seals: []string{"1"}}, []string{c.ID, a.ID}},
+		"state": {signer.UseQuery{States: []signer.UseState{signer.UseSealing}}, []string{c.ID}}, "page": {signer.UseQuery{Before: b.ID}, []string{a.ID}},
+		"since": {signer.UseQuery{Since: Start().Add(time.Hour)}, []string{c.ID}}, "since later": {signer.UseQuery{Since: Start().Add(2 * time.Hour)}, nil},
+		"requester": {signer.UseQuery{Requester: "nobody"}, nil},
+	} {
+		got, err := s.Uses(ctx, q.q)
+		ok(t, err)
+		var ids []string
+		for _, u := range got {
+			ids = append(ids, u.ID)
+		}
+		if !slices.Equal(ids, q.want) {
+			t.Errorf("%s: %v, want %v", name, ids, q.want)
+		}
+	}
+}
