@@ -5,8 +5,10 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/yinxin-gov/yinxin/signer/cite"
 	"github.com/yinxin-gov/yinxin/signer/cms/tsp"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/seal"
@@ -24,8 +26,9 @@ type Job struct {
 	Whole     bool        // protects the list of signatures too: no later seal possible
 	Content   bool        // StandardCMS in form (a)
 	Provider  ofd.Provider
-	PDF       PDFNames // of a PDF only
-	Stamper   Stamper  // nil: no time-stamp; seals of StandardV4 only
+	Citations []cite.Citation // what the document quotes; written before it is sealed
+	PDF       PDFNames        // of a PDF only
+	Stamper   Stamper         // nil: no time-stamp; seals of StandardV4 only
 }
 
 // pending is a document, OFD or PDF, that waits for its signed value.
@@ -42,13 +45,14 @@ type Prepared struct {
 	job     Job
 	maker   []byte
 	stamper []byte // certificate of the time-stamp service that answered
+	cited   cited
 }
 
 // Prepare lints the document, the seal, the place and the key that shall sign,
 // and signs nothing. A document that cannot take the seal is ErrDocument with
 // the reason of package ofd inside.
 func Prepare(doc []byte, job Job, pub crypto.PublicKey) (*Prepared, error) {
-	pending, maker, err := prepareDocument(doc, job)
+	pending, maker, cited, err := prepareDocument(doc, job)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +60,7 @@ func Prepare(doc []byte, job Job, pub crypto.PublicKey) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Prepared{pending: pending, draft: draft, job: job, maker: maker}, nil
+	return &Prepared{pending: pending, draft: draft, job: job, maker: maker, cited: cited}, nil
 }
 
 // seal reads the seal of a job, nil when it has none.
@@ -68,33 +72,37 @@ func (j Job) seal() (*seal.Seal, error) {
 }
 
 // prepareDocument makes the changes to the document and returns the certificate
-// of the seal's maker, if there is a seal.
-func prepareDocument(doc []byte, job Job) (changed pending, maker []byte, err error) {
+// of the seal's maker, if there is a seal, and what the document quotes.
+func prepareDocument(doc []byte, job Job) (changed pending, maker []byte, c cited, err error) {
+	fail := func(err error) (pending, []byte, cited, error) { return nil, nil, cited{}, err }
 	req := ofd.SealRequest{Type: ofd.TypeSign, Provider: job.Provider, SignTime: job.Time, WholeProtected: job.Whole}
 	e, err := job.seal()
 	if err != nil {
-		return nil, nil, err
+		return fail(err)
 	}
 	if e != nil {
 		req.Type, req.SealDER, maker = ofd.TypeSeal, job.SealDER, e.MakerCertDER
 	}
 	if isPDF(doc) {
-		changed, err = preparePDF(doc, job, e)
-		return changed, maker, err
+		changed, c, err = preparePDF(doc, job, e)
+		return changed, maker, c, err
 	}
 	pkg, err := ofd.Open(doc)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrDocument, err)
+		return fail(fmt.Errorf("%w: %w", ErrDocument, err))
+	}
+	if c, req.Custom, err = job.quoteOFD(pkg); err != nil {
+		return fail(err)
 	}
 	if e != nil {
 		if req.Stamps, err = job.places(ofdPaper{pkg}, float64(e.Picture.Width), float64(e.Picture.Height)); err != nil {
-			return nil, nil, err
+			return fail(err)
 		}
 	}
 	if changed, err = ofd.Prepare(pkg, req); err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrDocument, err)
+		return fail(fmt.Errorf("%w: %w", ErrDocument, err))
 	}
-	return changed, maker, nil
+	return changed, maker, c, nil
 }
 
 // Sign signs what was prepared and returns the sealed document after it was
@@ -149,47 +157,61 @@ func (p *Prepared) check(ctx context.Context, out []byte) error {
 	if p.stamper != nil {
 		anchors = append(anchors, p.stamper)
 	}
-	return selfCheck(ctx, out, p.job.Time, verify.NewTrust(anchors...))
+	report, err := selfCheck(ctx, out, p.job.Time, verify.NewTrust(anchors...))
+	if err != nil {
+		return err
+	}
+	if !slices.EqualFunc(report.Citations, p.cited.list, func(r verify.Citation, c cite.Citation) bool { return r.Citation == c }) {
+		return fmt.Errorf("%w: the citations are not those that were asked for", ErrSelfCheck)
+	}
+	return nil
 }
 
-func selfCheck(ctx context.Context, out []byte, at time.Time, trust *verify.Trust) error {
+func selfCheck(ctx context.Context, out []byte, at time.Time, trust *verify.Trust) (verify.Report, error) {
 	return standing(verify.Document(ctx, out, verify.Options{Trust: trust, Now: func() time.Time { return at }}))
 }
 
 // standing reports, as ErrSelfCheck, why the last signature does not hold.
-func standing(report verify.Report, err error) error {
+func standing(report verify.Report, err error) (verify.Report, error) {
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrSelfCheck, err)
+		return report, fmt.Errorf("%w: %w", ErrSelfCheck, err)
 	}
 	if len(report.Signatures) == 0 {
-		return fmt.Errorf("%w: no signature found", ErrSelfCheck)
+		return report, fmt.Errorf("%w: no signature found", ErrSelfCheck)
 	}
 	mine := report.Signatures[len(report.Signatures)-1]
 	if mine.Verdict == verify.Valid {
-		return nil
+		return report, nil
 	}
 	for _, c := range mine.Checks {
 		if c.Result == verify.Fail {
-			return fmt.Errorf("%w: check %s", ErrSelfCheck, c.ID)
+			return report, fmt.Errorf("%w: check %s", ErrSelfCheck, c.ID)
 		}
 	}
-	return fmt.Errorf("%w: verdict %s", ErrSelfCheck, mine.Verdict)
+	return report, fmt.Errorf("%w: verdict %s", ErrSelfCheck, mine.Verdict)
 }
 
 // Sealable reports, as ErrDocument, why a document should not be sealed: it
 // cannot take a seal, or a seal already on it is broken.
 func Sealable(ctx context.Context, doc []byte, job Job) error {
-	if _, _, err := prepareDocument(doc, job); err != nil {
-		return err
+	_, err := sealable(ctx, doc, job)
+	return err
+}
+
+// sealable is Sealable and says what the document quotes.
+func sealable(ctx context.Context, doc []byte, job Job) (cited, error) {
+	_, _, c, err := prepareDocument(doc, job)
+	if err != nil {
+		return c, err
 	}
 	report, err := verify.Document(ctx, doc, verify.Options{Now: func() time.Time { return job.Time }})
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDocument, err)
+		return c, fmt.Errorf("%w: %w", ErrDocument, err)
 	}
 	if report.Integrity == verify.Altered {
-		return fmt.Errorf("%w: %w", ErrDocument, errAltered)
+		return c, fmt.Errorf("%w: %w", ErrDocument, errAltered)
 	}
-	return nil
+	return c, nil
 }
 
 var errAltered = errors.New("a seal on it is broken")

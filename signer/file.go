@@ -69,7 +69,7 @@ func SignFile(ctx context.Context, out Draft, content io.ReaderAt, size int64, s
 	if !s.Enveloping {
 		opt.Content, opt.ContentSize = content, size
 	}
-	if err := standing(verify.Reader(ctx, out, n, opt)); err != nil {
+	if _, err := standing(verify.Reader(ctx, out, n, opt)); err != nil {
 		return fail(err)
 	}
 	return FileSigned{Document: document, Sealed: hex.EncodeToString(sum.Sum(nil))}, nil

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/life"
 	"github.com/yinxin-gov/yinxin/signer/ofd/ofdtest"
 	"github.com/yinxin-gov/yinxin/signer/signertest"
 )
@@ -37,12 +38,14 @@ type house struct {
 	reg                 *signertest.Register
 	keys                signertest.Keys
 	makerCert, unitCert []byte
+	consents            *consents
 }
 
 func newHouse(t testing.TB, options ...signertest.Option) *house {
 	t.Helper()
-	h := signertest.NewHouse(t, options...)
-	return &house{h, h.Register, h.Keys, h.MakerCert, h.UnitCert}
+	given := &consents{}
+	h := signertest.NewHouse(t, append(options, func(c *signer.Config, _ *life.Config) { c.Consents = given })...)
+	return &house{h, h.Register, h.Keys, h.MakerCert, h.UnitCert, given}
 }
 
 func (h *house) makeSeal(t testing.TB) signer.Seal {

@@ -43,6 +43,7 @@ func (p ofdPaper) find(text string) ([]ofd.Hit, error) { return p.Find(text) }
 
 // pdfPaper is a PDF. Its texts are what TextFinder finds.
 type pdfPaper struct {
+	doc   *pdf.Document
 	pages []pdf.Page
 	sigs  []*pdf.Signature
 	hits  func(text string) ([]pdf.Hit, error)
@@ -53,6 +54,7 @@ var errNoFinder = errors.New("a keyword in a PDF must be located first")
 func openPaper(doc []byte) (pdfPaper, error) {
 	p := pdfPaper{hits: func(string) ([]pdf.Hit, error) { return nil, errNoFinder }}
 	d, err := pdf.OpenBytes(doc)
+	p.doc = d
 	if err == nil {
 		p.pages, err = d.Pages()
 	}

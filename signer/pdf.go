@@ -34,26 +34,31 @@ func (p pendingPDF) Property() string { return "/" + p.Field() }
 // a time-stamp.
 const valueRoom, tokenRoom = 1 << 10, 16 << 10
 
-func preparePDF(doc []byte, job Job, e *seal.Seal) (pending, error) {
+func preparePDF(doc []byte, job Job, e *seal.Seal) (pending, cited, error) {
+	fail := func(err error) (pending, cited, error) { return nil, cited{}, err }
 	switch {
 	case e == nil:
-		return nil, fmt.Errorf("%w: %q signs the description of an OFD; see SignPDF", ErrStandard, job.Standard)
+		return fail(fmt.Errorf("%w: %q signs the description of an OFD; see SignPDF", ErrStandard, job.Standard))
 	case job.Whole:
-		return nil, fmt.Errorf("%w: a PDF has no list of signatures to protect", ErrDocument)
+		return fail(fmt.Errorf("%w: a PDF has no list of signatures to protect", ErrDocument))
 	}
 	paper, err := openPaper(doc)
 	if err != nil {
-		return nil, err
+		return fail(err)
+	}
+	c, info, err := job.quotePDF(paper.doc)
+	if err != nil {
+		return fail(err)
 	}
 	places, err := job.places(paper, float64(e.Picture.Width), float64(e.Picture.Height))
 	if err != nil {
-		return nil, err
+		return fail(err)
 	}
 	sizes := paper.sizes()
 	stamps := make([]pdf.Stamp, len(places))
 	for i, p := range places {
 		if !sizes[p.Page-1].Meets(p.Visible()) {
-			return nil, fmt.Errorf("%w: the place is off the page", ErrDocument)
+			return fail(fmt.Errorf("%w: the place is off the page", ErrDocument))
 		}
 		stamps[i] = pdf.Stamp{Page: p.Page, X: p.X, Y: p.Y, W: p.W, H: p.H, Clip: (*pdf.Rect)(p.Clip)}
 	}
@@ -64,16 +69,16 @@ func preparePDF(doc []byte, job Job, e *seal.Seal) (pending, error) {
 	q, err := pdf.Prepare(doc, pdf.Request{
 		Filter: pdf.Name(job.PDF.Filter), SubFilter: pdf.Name(job.PDF.SubFilter),
 		Picture: e.Picture.Data, Page: stamps[0].Page, X: stamps[0].X, Y: stamps[0].Y, W: stamps[0].W, H: stamps[0].H,
-		Clip: stamps[0].Clip, Also: stamps[1:], Name: e.Name, Time: job.Time, Reserve: reserve,
+		Clip: stamps[0].Clip, Also: stamps[1:], Name: e.Name, Time: job.Time, Reserve: reserve, Info: info,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDocument, err)
+		return fail(fmt.Errorf("%w: %w", ErrDocument, err))
 	}
 	sum := sm3.New()
 	if err := q.Digest(sum); err != nil {
-		return nil, fmt.Errorf("signer: digest the document: %w", err)
+		return fail(fmt.Errorf("signer: digest the document: %w", err))
 	}
-	return pendingPDF{q, sum.Sum(nil)}, nil
+	return pendingPDF{q, sum.Sum(nil)}, c, nil
 }
 
 // PDFNames are the names of the signature handler and format in a PDF. Zero
@@ -134,7 +139,7 @@ func SignPDF(ctx context.Context, doc []byte, s PDFSignature, key crypto.Signer)
 	if err != nil {
 		return nil, fmt.Errorf("signer: write the signed document: %w", err)
 	}
-	if err := selfCheck(ctx, out, s.Time, verify.NewTrust(anchors...)); err != nil {
+	if _, err := selfCheck(ctx, out, s.Time, verify.NewTrust(anchors...)); err != nil {
 		return nil, err
 	}
 	return out, nil

@@ -33,7 +33,7 @@ func (s *Service) Seal(ctx context.Context, actor ledger.Actor, useID string, do
 	}
 	// The approval is verified again, here and now: the row says only that it
 	// was there once.
-	approval, err := s.cfg.Approver.ApprovedUse(ctx, u)
+	approval, err := s.approved(ctx, u)
 	if err != nil {
 		return Sealed{}, fmt.Errorf("signer: approval of use %s: %w", useID, err)
 	}
@@ -55,15 +55,20 @@ func (s *Service) Seal(ctx context.Context, actor ledger.Actor, useID string, do
 	if err != nil {
 		return Sealed{}, fmt.Errorf("signer: key of seal %s: %w", e.ID, err)
 	}
-	job, err := Locate(ctx, doc, s.job(e, now, place, false), s.cfg.Finder)
-	if err != nil {
+	job := s.job(e, now, place, false)
+	job.Citations = u.Citations
+	if job, err = Locate(ctx, doc, job, s.cfg.Finder); err != nil {
 		return Sealed{}, err
 	}
 	prepared, err := Prepare(doc, job, key.Public())
 	if err != nil {
 		return Sealed{}, err
 	}
-	details := map[string]string{"seal": e.ID, "approval": u.Approval, "requester": u.Requester}
+	// Asked again: a consent may have been withdrawn since the request.
+	if err := s.consented(ctx, prepared.cited, e.Unit, u.Document, now); err != nil {
+		return Sealed{}, err
+	}
+	details := filled("seal", e.ID, "approval", u.Approval, "requester", u.Requester, "batch", u.Batch, "consents", consentsOf(u.Citations))
 	u.State, u.TakenAt = UseSealing, now
 	before, err := s.cfg.Register.MoveUse(ctx, u, UseApproved,
 		s.event("signer.document.sealing", now, actor, useObject(u.ID), u.Document, details))

@@ -32,6 +32,8 @@ type Config struct {
 	Provider ofd.Provider  // named in sealed documents; zero: yinxin without a version
 	Stamper  Stamper       // nil: seals carry no time-stamp
 	Finder   TextFinder    // nil: no keywords in PDF documents
+	Consents Consents      // nil: a document that quotes a shared resource is refused
+	Batches  Batches       // nil: no batches
 	Ender    Ender         // told of a seal whose period is over; nil: nobody is
 	// ApprovalLife is how long after the record of an approval the document may
 	// be sealed; 0: seven days.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/signer/cite"
 )
 
 // UseState is where a use of seal stands.
@@ -25,6 +26,7 @@ type UseState string
 // was interrupted: see Service.Reopen.
 const (
 	UseRequested UseState = "requested"
+	UseListed    UseState = "listed" // waits for the answer to its batch
 	UseApproved  UseState = "approved"
 	UseRefused   UseState = "refused"
 	UseLapsed    UseState = "lapsed"
@@ -34,21 +36,24 @@ const (
 
 // Use is one use of a seal (用印).
 type Use struct {
-	ID        string    `json:"id"`
-	Seal      string    `json:"seal"`
-	Document  string    `json:"document_sm3"` // of the bytes to be sealed
-	Title     string    `json:"title"`
-	Type      string    `json:"type,omitempty"`    // kind of document (文种)
-	Purpose   string    `json:"purpose,omitempty"` // what the seal is wanted for
-	Requester string    `json:"requester"`         // person id of the clerk
-	State     UseState  `json:"state"`
-	Approval  string    `json:"approval,omitempty"`
-	Sealed    string    `json:"sealed_sm3,omitempty"`
-	CreatedAt time.Time `json:"created_at"`
+	ID       string `json:"id"`
+	Seal     string `json:"seal"`
+	Document string `json:"document_sm3"` // of the bytes to be sealed
+	Title    string `json:"title"`
+	Type     string `json:"type,omitempty"`    // kind of document (文种)
+	Purpose  string `json:"purpose,omitempty"` // what the seal is wanted for
+	// Citations are what the document quotes, with the providers' consents.
+	Citations []cite.Citation `json:"citations,omitempty"`
+	Batch     string          `json:"batch,omitempty"` // the use that was approved for this one: see RequestBatch
+	Requester string          `json:"requester"`       // person id of the clerk
+	State     UseState        `json:"state"`
+	Approval  string          `json:"approval,omitempty"`
+	Sealed    string          `json:"sealed_sm3,omitempty"`
+	CreatedAt time.Time       `json:"created_at"`
 	// ApprovedAt starts the time within which the approval may be used.
 	ApprovedAt time.Time `json:"approved_at,omitzero"`
 	// TakenAt is when the use was counted: the record before the signature. A use
-	// that is reopened is not counted.
+	// that is reopened is not counted, nor is a batch: its items are.
 	TakenAt  time.Time `json:"taken_at,omitzero"`
 	SealedAt time.Time `json:"sealed_at,omitzero"`
 }
@@ -75,7 +80,8 @@ var (
 )
 
 // Register is the store of this room: row and event in one transaction. Seals
-// come into it by signer/life.
+// come into it by signer/life. A move of a batch to approved or refused moves its
+// listed uses with it.
 type Register interface {
 	Seal(ctx context.Context, id string) (Seal, error)
 	// AddUse takes a use that is requested; ErrNotApproved otherwise.
@@ -104,7 +110,7 @@ type Stamper interface {
 }
 
 // Approver answers whether a use was approved: it verifies the leader's
-// signature over (use id, document SM3) and returns the approval's id, or
+// signature over (use id, Use.Approves) and returns the approval's id, or
 // ErrNotApproved, or ErrRefused when the leader said no.
 type Approver interface {
 	ApprovedUse(ctx context.Context, u Use) (approvalID string, err error)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/signer/cite"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 )
 
@@ -17,6 +18,9 @@ type UseRequest struct {
 	Title    string
 	Type     string // kind of document (文种); may be empty
 	Purpose  string // what the seal is wanted for; may be empty
+	// Citations are the shared resources that the document quotes, with the
+	// providers' consents (BJ17-19b). They are written into it when it is sealed.
+	Citations []cite.Citation
 }
 
 // RequestUse records a request for the use of a seal. It refuses what could not
@@ -32,25 +36,37 @@ func (s *Service) RequestUse(ctx context.Context, actor ledger.Actor, req UseReq
 	if err != nil {
 		return fail(err)
 	}
-	if err := Sealable(ctx, req.Document, s.job(e, now, Placement{}, false)); err != nil {
+	job := s.job(e, now, Placement{}, false)
+	job.Citations = req.Citations
+	quotes, err := sealable(ctx, req.Document, job)
+	if err != nil {
 		return fail(err)
 	}
 	u := Use{
-		ID: s.cfg.NewID(), Seal: e.ID, Document: Digest(req.Document), Title: req.Title,
+		ID: s.cfg.NewID(), Seal: e.ID, Document: Digest(req.Document), Title: req.Title, Citations: quotes.list,
 		Type: req.Type, Purpose: req.Purpose, Requester: actor.ID, State: UseRequested, CreatedAt: now,
 	}
-	details := map[string]string{"seal": e.ID}
-	for name, v := range map[string]string{"type": req.Type, "purpose": req.Purpose} {
-		if v != "" {
-			details[name] = v
-		}
+	if err := s.consented(ctx, quotes, e.Unit, u.Document, now); err != nil {
+		return fail(err)
 	}
-	ev := s.event("signer.use.requested", now, actor, useObject(u.ID), u.Document, details)
+	ev := s.event("signer.use.requested", now, actor, useObject(u.ID), u.Document,
+		filled("seal", e.ID, "type", req.Type, "purpose", req.Purpose, "consents", consentsOf(u.Citations)))
 	receipt, err := s.cfg.Register.AddUse(ctx, u, ev)
 	if err != nil {
 		return fail(fmt.Errorf("signer: record the request: %w", err))
 	}
 	return u, receipt, nil
+}
+
+// filled are the details that have a value, from pairs of name and value.
+func filled(pairs ...string) map[string]string {
+	out := map[string]string{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			out[pairs[i]] = pairs[i+1]
+		}
+	}
+	return out
 }
 
 // MarkApproved moves a use to approved when the leader's signature over it

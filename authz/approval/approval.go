@@ -29,6 +29,7 @@ const (
 	KindAgreement   Kind = "agreement"   // 共享协议
 	KindRelabel     Kind = "relabel"     // the provider's act that lowers a label
 	KindRegrade     Kind = "regrade"     // 等级变更
+	KindCitation    Kind = "citation"    // 引用同意: the provider's consent to be quoted (BJ17 art. 19)
 )
 
 // Subject is what an approver is asked to sign.

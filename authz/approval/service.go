@@ -21,13 +21,17 @@ import (
 // without a bound, who held a post last year could still approve, backdated.
 const maxSkew = 5 * time.Minute
 
-// Config of a Service. Every field is required.
+// Config of a Service. Every field but Former is required.
 type Config struct {
 	Store  Store
 	People identity.PostReader
 	// Trust says whether a certificate was good at that time: chain, period,
 	// revocation.
 	Trust func(certDER []byte, at time.Time) error
+	// Former says whether a certificate was issued to that person, though the
+	// register names another one by now: an approval outlives the certificate that
+	// it was signed with. nil: only the registered one counts.
+	Former func(ctx context.Context, person string, certDER []byte) (bool, error)
 	// CAUnit is the unit that runs the certificate authority. Certificates are
 	// approved by its registration officers and by no other unit's.
 	CAUnit identity.USCC
@@ -53,7 +57,7 @@ func New(c Config) (*Service, error) {
 // subject (西政办发〔2011〕8号 art. 24; 电子印章管理办法 art. 21).
 func approverRole(k Kind) (identity.Role, bool) {
 	switch k {
-	case KindSealUse, KindSeal, KindGrant, KindAgreement, KindRelabel, KindRegrade:
+	case KindSealUse, KindSeal, KindGrant, KindAgreement, KindRelabel, KindRegrade, KindCitation:
 		return identity.RoleUnitLeader, true
 	case KindCertificate:
 		return identity.RoleRAOfficer, true
@@ -106,7 +110,7 @@ func (s *Service) Submit(ctx context.Context, a Approval, actor ledger.Actor) (A
 	if d := now.Sub(a.At); d > maxSkew || d < -maxSkew {
 		return Approval{}, none, fmt.Errorf("%w: signed at another time", ErrInvalid)
 	}
-	if err := s.Verify(ctx, a); err != nil {
+	if err := s.verify(ctx, a, nil); err != nil {
 		return Approval{}, none, err
 	}
 	a.ID = s.cfg.NewID()
@@ -128,14 +132,25 @@ func (s *Service) Submit(ctx context.Context, a Approval, actor ledger.Actor) (A
 
 // Verify checks an approval or a refusal from its first claim to its last:
 // roles, terms and separation at the time it was signed, the certificate that
-// the register names for the approver, and the signature.
+// the register names for the approver, or named once, and the signature.
 func (s *Service) Verify(ctx context.Context, a Approval) error {
+	return s.verify(ctx, a, s.cfg.Former)
+}
+
+func (s *Service) verify(ctx context.Context, a Approval, former func(context.Context, string, []byte) (bool, error)) error {
 	person, err := s.authorise(ctx, a)
 	if err != nil {
 		return err
 	}
-	if subtle.ConstantTimeCompare(person.CertDER, a.CertDER) != 1 {
-		return fmt.Errorf("%w: not the approver's registered certificate", ErrSignature)
+	if own := subtle.ConstantTimeCompare(person.CertDER, a.CertDER) == 1; !own {
+		if former != nil {
+			if own, err = former(ctx, a.Approver, a.CertDER); err != nil {
+				return fmt.Errorf("looking for a former certificate: %w", err)
+			}
+		}
+		if !own {
+			return fmt.Errorf("%w: not the approver's registered certificate", ErrSignature)
+		}
 	}
 	pub, err := s.certKey(a)
 	if err != nil {

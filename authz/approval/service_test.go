@@ -35,6 +35,7 @@ var (
 type world struct {
 	t      testing.TB
 	svc    *approval.Service
+	cfg    approval.Config
 	store  *approvaltest.Store
 	people *identity.Service
 	reg    *identitytest.Register
@@ -66,12 +67,12 @@ func newWorld(t testing.TB) *world {
 	var err error
 	w.people, err = identity.New(identity.Config{Register: w.reg, Now: func() time.Time { return start }, NewID: id})
 	w.must(err)
-	w.svc, err = approval.New(approval.Config{
+	w.cfg = approval.Config{
 		Store: w.store, People: w.reg, CAUnit: unit(t, 1), NewID: id,
 		Now:   func() time.Time { return w.now },
 		Trust: func([]byte, time.Time) error { return w.trust },
-	})
-	w.must(err)
+	}
+	w.with(func(*approval.Config) {})
 	for n := 1; n <= 2; n++ {
 		_, _, err := w.people.RegisterAgency(t.Context(), identity.Agency{USCC: unit(t, n), Name: "样例局", Kind: identity.KindOrgan, District: "110102"}, admin)
 		w.must(err)
@@ -82,6 +83,15 @@ func newWorld(t testing.TB) *world {
 	w.person("leader2", 2, identity.RoleUnitLeader)
 	w.person("ra2", 2, identity.RoleRAOfficer)
 	return w
+}
+
+// with makes the service anew with a changed configuration.
+func (w *world) with(change func(*approval.Config)) {
+	w.t.Helper()
+	change(&w.cfg)
+	svc, err := approval.New(w.cfg)
+	w.must(err)
+	w.svc = svc
 }
 
 func (w *world) must(err error) {
@@ -148,7 +158,7 @@ func TestNewRefusesIncompleteConfig(t *testing.T) {
 
 // Who may approve what (X11 art. 24): every kind against every person.
 func TestDecide_X11_24b_WhoMayApproveWhat(t *testing.T) {
-	kinds := []approval.Kind{approval.KindSealUse, approval.KindGrant, approval.KindAgreement, approval.KindRelabel, approval.KindRegrade, approval.KindCertificate}
+	kinds := []approval.Kind{approval.KindSealUse, approval.KindGrant, approval.KindAgreement, approval.KindRelabel, approval.KindRegrade, approval.KindCitation, approval.KindCertificate}
 	for _, kind := range kinds {
 		may := "leader"
 		if kind == approval.KindCertificate {

@@ -1,9 +1,11 @@
-// Package sharing keeps what is shared, on what terms, and who keeps which
-// copy: the catalogue (目录), agreements (三方协议) and holdings (留存信息).
+// Package sharing keeps what is shared, on what terms, who keeps which copy and
+// who may be quoted: the catalogue (目录), agreements (三方协议), holdings
+// (留存信息) and consents to citations (引用同意).
 //
 // It refuses a resource labelled as a state secret, one without a secrecy
 // review or a legal basis where the rules ask for it, an agreement without its
-// three seals, and a holding whose label does not dominate its sources
+// three seals, a holding whose label does not dominate its sources, and a
+// citation that its provider's leader did not sign for
 // (西政办发〔2014〕14号 art. 14-16, 23-26, 31; 京政发〔2017〕37号 art. 16-19).
 package sharing
 

@@ -36,6 +36,8 @@ type world struct {
 	keys  map[identity.USCC]*sm2.PrivateKey
 	certs map[identity.USCC][]byte
 	actor ledger.Actor
+
+	directory sharing.Directory
 }
 
 func unit(t testing.TB, n int) identity.USCC {
@@ -70,6 +72,7 @@ func newWorld(t testing.TB) *world {
 		w.must(err)
 		w.keys[u], w.certs[u] = certificate(t)
 	}
+	w.directory = reg
 	w.svc, err = sharing.New(sharing.Config{
 		Catalogue: w.cat, Directory: reg, NewID: id,
 		Now:   func() time.Time { return w.now },

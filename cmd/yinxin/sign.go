@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -52,6 +53,7 @@ func newSignCommand(u *ui) *cobra.Command {
 	fs.StringVar(&f.filter, "pdf-filter", "", word("flag.filter"))
 	fs.StringVar(&f.subFilter, "pdf-subfilter", "", word("flag.subfilter"))
 	f.tsa.bind(cmd, "tsa-", func(key string) string { return u.words.Get("ts." + key).Both() })
+	fs.StringVar(&f.cite, "cite", "", word("flag.cite"))
 	fs.StringVar(&f.documentType, "type", "", word("flag.type"))
 	fs.StringVar(&f.out, "out", "", word("flag.out"))
 	fs.BoolVar(&f.force, "force", false, word("flag.force"))
@@ -99,6 +101,9 @@ func (u *ui) signOne(ctx context.Context, f signFlags, name string) error {
 	} else {
 		u.say("sign.done_file", "out", printable(res.Out))
 		u.say("sign.line.digest_file", "sm3", res.Sealed)
+	}
+	if res.Cited > 0 {
+		u.say("sign.line.cited", "n", fmt.Sprint(res.Cited))
 	}
 	u.madeOffline(res.Seal != "")
 	return nil

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/cite"
+	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/pdf"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 )
 
@@ -25,7 +28,8 @@ type signResult struct {
 	SignedAt time.Time `json:"signed_at"`
 	Document string    `json:"document_sm3"`
 	Sealed   string    `json:"sealed_sm3"`
-	Recorded bool      `json:"recorded"` // always false here: only the service has a ledger
+	Cited    int       `json:"cited,omitempty"` // resources that the document quotes; no consent was asked for
+	Recorded bool      `json:"recorded"`        // always false here: only the service has a ledger
 }
 
 // signingDesk is what signs one file after another: seal, certificates and key are read
@@ -38,6 +42,7 @@ type signingDesk struct {
 	cert    []byte
 	chain   [][]byte
 	stamper signer.Stamper // nil without
+	cited   []cite.Citation
 }
 
 // input is a file that shall be signed.
@@ -67,6 +72,11 @@ func openDesk(f signFlags) (*signingDesk, error) {
 	}
 	if d.chain, err = readChain(f.chain, d.cert); err != nil {
 		return nil, err
+	}
+	if f.cite != "" {
+		if d.cited, err = readCitations(f.cite); err != nil {
+			return nil, fail(err, "sign.hint.cite")
+		}
 	}
 	if f.tsa.url != "" {
 		if d.stamper, err = f.tsa.stamper(d.cert); err != nil {
@@ -137,6 +147,7 @@ func (d *signingDesk) signDocument(ctx context.Context, in input, out string, re
 	} else {
 		job := d.f.job(res.SignedAt)
 		job.SealDER, job.CertDER, job.Stamper = d.sealDER, d.cert, d.stamper
+		job.Citations, res.Cited = d.cited, len(d.cited)
 		sealed, err = sealDocument(ctx, doc, job, d.key)
 	}
 	if err != nil {
@@ -172,7 +183,8 @@ func signHint(err error) string {
 		err  error
 		hint string
 	}{
-		{signer.ErrStamp, stampHint(err)}, {signer.ErrStandard, "sign.hint.standard"}, {signer.ErrDocument, "sign.hint.document"},
+		{signer.ErrStamp, stampHint(err)}, {signer.ErrCitation, "sign.hint.cite"}, {ofd.ErrCustom, "sign.hint.cite"}, {pdf.ErrInfo, "sign.hint.cite"},
+		{signer.ErrStandard, "sign.hint.standard"}, {signer.ErrDocument, "sign.hint.document"},
 		{seal.ErrUnsupported, "sign.hint.standard"}, {seal.ErrLint, "sign.hint.lint"}, {signer.ErrCertificate, "sign.hint.certificate"},
 		{signer.ErrChanged, "sign.hint.changed"}, {context.Canceled, "sign.hint.cancelled"},
 	} {

@@ -26,7 +26,7 @@ type signFlags struct {
 	whole, force                            bool
 	detached, enveloping                    bool
 	filter, subFilter                       string
-	documentType                            string
+	documentType, cite                      string
 	tsa                                     tsaFlags
 	manifest, manifestOut                   string
 	yes                                     bool
@@ -63,6 +63,8 @@ func (f *signFlags) check(changed func(string) bool) error {
 		f.standard = string(signer.StandardCMS)
 	}
 	switch {
+	case f.cite != "" && (f.anyFile() || f.standard == standardPAdES):
+		return bad("sign.hint.cite", "--cite is for seals and signatures inside an OFD, and for seals on a PDF")
 	case f.anyFile():
 		if f.standard != string(signer.StandardCMS) || f.detached && f.enveloping || seal || f.cert == "" || changed("form") || f.whole {
 			return bad("sign.hint.anyfile", "--detached or --enveloping, one of them, takes --standard cms and --cert, no seal, no place, no form")

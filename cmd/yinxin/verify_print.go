@@ -14,6 +14,7 @@ import (
 func (u *ui) printReport(rep verify.Report) {
 	u.line("", "verify.line.verdict", data("mark", mark(rep.Verdict)), data("file", rep.File), word("verdict", "verify.verdict."+string(rep.Verdict)))
 	u.line("", "verify.line.integrity", word("integrity", "verify.integrity."+string(rep.Integrity)))
+	u.printCitations(rep.Citations)
 	u.line("\n", "verify.line.document")
 	u.printChecks(rep.Checks)
 	for _, s := range rep.Signatures {
@@ -55,6 +56,25 @@ func (u *ui) printRevision(r *verify.Revision) {
 		data("later", strings.Join(r.Later, ", ")), data("files", strings.Join(r.Changed, "; ")))
 	if r.SealedAgain != "" {
 		u.line("  ", "verify.line.again", data("id", r.SealedAgain))
+	}
+}
+
+// printCitations names source and provider of what the document cites
+// (京政发〔2017〕37号 art. 19).
+func (u *ui) printCitations(list []verify.Citation) {
+	if len(list) == 0 {
+		return
+	}
+	u.line("\n", "verify.line.citations")
+	for _, c := range list {
+		u.line("  ", "verify.line.citation", word("result", "verify.result."+string(c.Result)), data("title", c.Title), data("resource", c.Resource),
+			data("provider", c.ProviderName), data("code", c.Provider), data("consent", c.Consent))
+		if c.Note != "" {
+			u.line("      ", "verify.line.citation_note", data("note", c.Note))
+		}
+		if c.Reason != "" {
+			fmt.Fprintf(u.out, "      %s\n", u.words.Get("verify.reason."+c.Reason).Both())
+		}
 	}
 }
 

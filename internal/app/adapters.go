@@ -31,13 +31,36 @@ func (a caApprover) Approved(ctx context.Context, kind, id, digest string) (stri
 	return got.ID, got.Approver, nil
 }
 
-// useApprover lets the signer ask for the unit leader's signed approval (用印审批).
-type useApprover struct{ approvals *approval.Service }
+// useApprover lets the signer ask for the signed approval of the leader of the
+// seal's unit (用印审批).
+type useApprover struct {
+	approvals *approval.Service
+	seals     sealRegister
+}
 
+// subject is what that leader signs.
+func (a useApprover) subject(ctx context.Context, u signer.Use) (approval.Subject, error) {
+	e, err := a.seals.Seal(ctx, u.Seal)
+	if err != nil {
+		return approval.Subject{}, err
+	}
+	sum, err := u.Approves()
+	return approval.Subject{Kind: approval.KindSealUse, ID: u.ID, Digest: sum, Unit: identity.USCC(e.Unit), Requester: u.Requester}, err
+}
+
+// ApprovedUse compares the whole subject: a leader's signature counts for the
+// seals of his own unit, and for the request of the one who asked.
 func (a useApprover) ApprovedUse(ctx context.Context, u signer.Use) (string, error) {
-	got, err := a.approvals.Verified(ctx, approval.KindSealUse, u.ID, u.Document)
+	want, err := a.subject(ctx, u)
+	if err != nil {
+		return "", err
+	}
+	got, err := a.approvals.Verified(ctx, want.Kind, want.ID, want.Digest)
 	if errors.Is(err, approval.ErrRefused) {
 		return "", fmt.Errorf("%w: %w", signer.ErrRefused, err)
+	}
+	if err == nil && got.Subject != want {
+		err = approval.ErrNotAllowed
 	}
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", signer.ErrNotApproved, err)
@@ -197,6 +220,25 @@ func (t trust) good(certDER []byte, at time.Time) error {
 		return nil
 	}
 	return fmt.Errorf("%w: %s", ca.ErrState, row.State)
+}
+
+// issuedTo knows from the registry whose a certificate of the SM2 track is.
+type issuedTo struct {
+	registry ca.Registry
+	issuing  *smx509.Certificate
+}
+
+// person says whether it was issued to that person, now or before.
+func (i issuedTo) person(ctx context.Context, person string, certDER []byte) (bool, error) {
+	crt, err := smx509.ParseCertificate(certDER)
+	if err != nil {
+		return false, nil
+	}
+	row, err := i.registry.Certificate(ctx, ca.IssuerID(i.issuing), ca.FormatSerial(crt.SerialNumber))
+	if errors.Is(err, ca.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && row.Kind == ca.KindPerson && row.Person == person && bytes.Equal(row.DER, certDER), err
 }
 
 // revocation answers the verifier: from the registry for certificates of the SM2

@@ -52,6 +52,7 @@ type House struct {
 	Approvals  *approval.Service
 	Grading    *grading.Service
 	Sharing    *sharing.Service
+	Consents   *sharing.Consents
 	CA         *ca.Service
 	StepCA     *stepca.Authority
 	CertStatus *status.Service
@@ -171,7 +172,7 @@ func (h *House) openPeople() (err error) {
 	}
 	good := trust{registry: h.rooms.CA, root: h.anchors.sm2Root, issuing: h.anchors.sm2Issuing}.good
 	h.Approvals, err = approval.New(approval.Config{
-		Store: h.rooms.Approvals, People: h.rooms.Identity, Trust: good, CAUnit: identity.USCC(h.cfg.USCC), Now: now, NewID: newID,
+		Store: h.rooms.Approvals, People: h.rooms.Identity, Trust: good, Former: issuedTo{h.rooms.CA, h.anchors.sm2Issuing}.person, CAUnit: identity.USCC(h.cfg.USCC), Now: now, NewID: newID,
 	})
 	if err != nil {
 		return err
@@ -182,6 +183,12 @@ func (h *House) openPeople() (err error) {
 	}
 	h.Sharing, err = sharing.New(sharing.Config{
 		Catalogue: h.rooms.Sharing, Directory: h.rooms.Identity, Trust: partySeal{h.rooms.Seals, good}.trust, Now: now, NewID: newID,
+	})
+	if err != nil {
+		return err
+	}
+	h.Consents, err = sharing.NewConsents(sharing.ConsentsConfig{
+		Store: h.rooms.Sharing, Catalogue: h.rooms.Sharing, Directory: h.rooms.Identity, Answers: answers{h.Approvals, h.rooms.Approvals}, Now: now, NewID: newID,
 	})
 	if err != nil {
 		return err
@@ -240,7 +247,8 @@ func (h *House) openWork(ctx context.Context) (err error) {
 		return err
 	}
 	h.Signer, err = signer.New(signer.Config{
-		Register: h.rooms.Seals, Approver: useApprover{h.Approvals}, Keys: h.custody, Now: h.cfg.Now, NewID: newID,
+		Register: h.rooms.Seals, Approver: useApprover{h.Approvals, h.rooms.Seals}, Consents: h.citations(), Batches: h.rooms.Seals,
+		Keys: h.custody, Now: h.cfg.Now, NewID: newID,
 		Stamper: h.stamps.sm2, Finder: h.pages, Ender: h.Life,
 	})
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 const module = "github.com/yinxin-gov/yinxin/"
 
 // leaves may be imported by any room; each imports only other leaves.
-var leaves = []string{"authz/level", "authz/ledger", "policies", "signer/ofd", "signer/seal", "signer/pdf", "signer/cms", "internal/text", "internal/workday", "internal/uscc", "internal/api/wire"}
+var leaves = []string{"authz/level", "authz/ledger", "policies", "signer/ofd", "signer/seal", "signer/pdf", "signer/cms", "signer/cite", "internal/text", "internal/workday", "internal/uscc", "internal/api/wire"}
 
 // only names the rooms that may import a foreign module.
 var only = map[string][]string{

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/yinxin-gov/yinxin/signer/cite"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
@@ -17,6 +18,10 @@ func TestVerify_Report(t *testing.T) {
 	h := newHouse(t)
 	h.report = sampleReport()
 	body, mediaType := form("document", "通知.ofd", []byte("bytes"))
+	h.report.Citations = []verify.Citation{{
+		Citation: cite.Citation{Title: "低保名单", Resource: "res-1", ProviderName: "样例区人社局", Provider: "11110102000000003C", Consent: "consent-1", Note: "表 1"},
+		Result:   verify.Skipped, Reason: verify.ReasonCitationUnasked,
+	}}
 	w := h.do("POST", "/console/verify", body, func(r *http.Request) { r.Header.Set("Content-Type", mediaType) })
 	if w.Code != 200 || string(h.got) != "bytes" {
 		t.Fatalf("%d, verified %q", w.Code, h.got)
@@ -24,7 +29,8 @@ func TestVerify_Report(t *testing.T) {
 	page := w.Body.String()
 	contains(t, page, `<h2 class="verdict invalid">✗ 无效`, "通知.ofd", "✗ 已被改动", "样例区民政局", "GB/T 38540-2020", "2026-07-01 17:00:00",
 		`<tr class="fail"><th scope="row">受保护文件的摘要<small>sig.references</small></th><td>✗ 不通过</td>`, "/Doc_0/Pages/Page_0/Content.xml",
-		`<tr class="indeterminate">`, "– 未检查", "没有撤销信息", "/Doc_0/Attach/added.xml", "签章时间为签章方自报", "/extra.txt", "压缩包结构", "不是司法鉴定意见")
+		`<tr class="indeterminate">`, "– 未检查", "没有撤销信息", "/Doc_0/Attach/added.xml", "签章时间为签章方自报", "/extra.txt", "压缩包结构", "不是司法鉴定意见",
+		"信息来源", "低保名单", "提供单位", "样例区人社局", "同意编号", "consent-1", "表 1", "无法查询提供方是否同意引用")
 	for _, raw := range []string{"{time.claimed", "verify.reason.", "verify.warning.", "verify.check.", "&lt;nil&gt;"} {
 		if strings.Contains(page, raw) {
 			t.Errorf("the page shows %q", raw)
@@ -40,6 +46,9 @@ func TestVerify_HostileText(t *testing.T) {
 	s := &h.report.Signatures[0]
 	s.ID, s.Seal, s.Signer, s.Standard, s.SignedAt = evil, evil, evil, evil, evil
 	s.Checks[1].Detail, s.Coverage.Uncovered[0], s.Coverage.Covered[0], h.report.Warnings[1].Path = evil, evil, evil, evil
+	h.report.Citations = []verify.Citation{{Citation: cite.Citation{
+		Title: evil, Resource: evil, ProviderName: evil, Provider: evil, Consent: evil, Note: evil,
+	}, Result: verify.Pass}}
 	for _, name := range []string{evil, `"><img src=x onerror=alert(1)>.ofd`, "..\\..\\x.ofd", strings.Repeat("长", 5000)} {
 		body, mediaType := form("document", name, []byte("x"))
 		page := h.do("POST", "/console/verify", body, func(r *http.Request) { r.Header.Set("Content-Type", mediaType) }).Body.String()

@@ -160,7 +160,7 @@ func TestRevisionCountsCommittedFacts(t *testing.T) {
 		for _, w := range rows(t) {
 			_, err := w.add(r, event("row", w.name))
 			ok(t, err)
-			if room, _, _ := strings.Cut(w.exists.Error(), ":"); facts[room] {
+			if room, _, _ := strings.Cut(w.exists.Error(), ":"); facts[room] && !strings.HasSuffix(w.name, "consent") { // nor is being quoted
 				moved++
 			}
 			if n := revision() - first; n != int64(moved) {

@@ -86,6 +86,9 @@ func rows(t testing.TB) []written {
 	holdings := kind(sharing.ErrExists,
 		func(r *store.Rooms) adder[sharing.Holding] { return r.Sharing.AddHolding },
 		func(r *store.Rooms, id string) (sharing.Holding, error) { return r.Sharing.Holding(bg, id) })
+	consents := kind(sharing.ErrExists,
+		func(r *store.Rooms) adder[sharing.Consent] { return r.Sharing.AddConsent },
+		func(r *store.Rooms, id string) (sharing.Consent, error) { return r.Sharing.Consent(bg, id) })
 	approvals := kind(approval.ErrDecided,
 		func(r *store.Rooms) adder[approval.Approval] { return r.Approvals.AddApproval },
 		func(r *store.Rooms, s approval.Subject) (approval.Approval, error) {
@@ -154,6 +157,8 @@ func rows(t testing.TB) []written {
 		agreements("bare agreement", sharing.Agreement{ID: "a2", Resource: "r-1"}, "a2"),
 		holdings("holding", holding(t, "h1"), "h1"),
 		holdings("derived holding", derived, "h2"),
+		consents("consent", consent("co1"), "co1"),
+		consents("bare consent", sharing.Consent{ID: "co2", Resource: "r-1", State: sharing.ConsentAsked}, "co2"),
 		approvals("approval", answer("ap1"), answer("").Subject),
 		approvals("refusal", refusal, refusal.Subject),
 		lists("list", status.CRL{

@@ -57,15 +57,22 @@ func (s *Seals) AddUse(ctx context.Context, u signer.Use, ev ledger.Event) (ledg
 		return ledger.Receipt{}, fmt.Errorf("%w: use %q starts as %q", signer.ErrNotApproved, u.ID, u.State)
 	}
 	return s.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		if err := insert(ctx, tx, &useRow{
-			ID: u.ID, Seal: u.Seal, Document: u.Document, Title: u.Title, Requester: u.Requester, State: string(u.State),
-			Approval: u.Approval, Sealed: u.Sealed, CreatedAt: at(u.CreatedAt), SealedAt: at(u.SealedAt),
-		}, signer.ErrExists, signer.ErrNotFound, "use of seal", u.ID); err != nil {
+		row, ask := toUseRows(u)
+		if err := insert(ctx, tx, &row, signer.ErrExists, signer.ErrNotFound, "use of seal", u.ID); err != nil {
 			return err
 		}
-		return insert(ctx, tx, &useAskRow{Use: u.ID, Seal: u.Seal, Type: u.Type, Purpose: u.Purpose},
-			signer.ErrExists, signer.ErrNotFound, "use of seal", u.ID)
+		if err := insert(ctx, tx, &ask, signer.ErrExists, signer.ErrNotFound, "use of seal", u.ID); err != nil {
+			return err
+		}
+		return addCitations(ctx, tx, u)
 	})
+}
+
+func toUseRows(u signer.Use) (useRow, useAskRow) {
+	return useRow{
+		ID: u.ID, Seal: u.Seal, Document: u.Document, Title: u.Title, Requester: u.Requester, State: string(u.State),
+		Approval: u.Approval, Sealed: u.Sealed, CreatedAt: at(u.CreatedAt), SealedAt: at(u.SealedAt),
+	}, useAskRow{Use: u.ID, Seal: u.Seal, Type: u.Type, Purpose: u.Purpose}
 }
 
 // MoveUse implements signer.Register. It writes State, Approval, Sealed and the
@@ -89,8 +96,10 @@ func (s *Seals) MoveUse(ctx context.Context, u signer.Use, from signer.UseState,
 		if n != 1 {
 			return fmt.Errorf("%w: use %q is no longer %s", signer.ErrNotApproved, u.ID, from)
 		}
-		_, err = changed(ctx, tx, "UPDATE seal_use_ask SET approved_at = ?, taken_at = ? WHERE seal_use = ?", at(u.ApprovedAt), at(u.TakenAt), u.ID)
-		return err
+		if _, err = changed(ctx, tx, "UPDATE seal_use_ask SET approved_at = ?, taken_at = ? WHERE seal_use = ?", at(u.ApprovedAt), at(u.TakenAt), u.ID); err != nil {
+			return fmt.Errorf("writing use of seal %q: %w", u.ID, err)
+		}
+		return moveListed(ctx, tx, u)
 	})
 }
 
@@ -144,7 +153,7 @@ func (s *Seals) Use(ctx context.Context, id string) (signer.Use, error) {
 	if len(all) == 0 {
 		return signer.Use{}, fmt.Errorf("%w: use of seal %q", signer.ErrNotFound, id)
 	}
-	return all[0], nil
+	return s.whole(ctx, all[0])
 }
 
 func (s *Seals) uses(ctx context.Context, more func(*bun.SelectQuery) *bun.SelectQuery) ([]signer.Use, error) {

@@ -44,6 +44,9 @@ var (
 	// ErrOrphan: signature files remain that no list names; linking a new list
 	// there could revive them.
 	ErrOrphan = errors.New("ofd: unlisted signature files in the package")
+	// ErrCustom: custom data under a name that stands already, without a name, or
+	// where an existing signature covers the description of the document.
+	ErrCustom = errors.New("ofd: custom data refused")
 	// ErrStamp: a stamp on a missing page, outside its page, or without extent.
 	ErrStamp = errors.New("ofd: stamp cannot be placed")
 )

@@ -11,6 +11,7 @@ type Body struct {
 	List       string // absolute path of Signatures.xml, "" when there is none
 	Listed     bool   // OFD.xml has a Signatures element
 	MaxSignID  int    // highest number used by signatures and stamps
+	Custom     []CustomData
 	Pages      []Page
 	Signatures []Signature
 }
@@ -60,7 +61,7 @@ func (p *Package) readBodies() {
 			continue
 		}
 		p.one("/OFD.xml", db, "DocRoot", "Signatures", "Versions")
-		b := Body{Listed: db.find("Signatures") != nil}
+		b := Body{Listed: db.find("Signatures") != nil, Custom: readCustom(db.find("DocInfo").find("CustomDatas"))}
 		b.Root, _ = p.follow("/OFD.xml", p.place("/OFD.xml", db.find("DocRoot")), RoleDocument)
 		if b.Root != "" {
 			p.readDocument(&b)

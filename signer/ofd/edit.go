@@ -124,24 +124,38 @@ func (q *Pending) editList(b *Body, list, kind, id, last string) error {
 
 // linkList adds the Signatures element to the DocBody that holds b.
 func (q *Pending) linkList(b *Body, list string) ([]byte, error) {
-	raw, err := q.pkg.Read("/OFD.xml")
+	raw, all, err := q.docBody(b, 2)
 	if err != nil {
 		return nil, err
 	}
-	all, err := spans(raw, 2)
+	name := qualified(all[0].prefix, "Signatures")
+	return insertBefore(raw, all[0], fmt.Sprintf("<%s>%s</%s>", name, escape(list), name)), nil
+}
+
+// docBody returns OFD.xml as it stands and the elements of the DocBody that
+// holds b, itself first, down to depth levels of the file.
+func (q *Pending) docBody(b *Body, depth int) ([]byte, []span, error) {
+	raw, err := q.current("/OFD.xml")
 	if err != nil {
-		return nil, fmt.Errorf("editing /OFD.xml: %w", err)
+		return nil, nil, err
+	}
+	all, err := spans(raw, depth)
+	if err != nil {
+		return nil, nil, fmt.Errorf("editing /OFD.xml: %w", err)
 	}
 	n := 0
-	for _, s := range all {
+	for i, s := range all {
 		if s.level != 1 || s.name != "DocBody" {
 			continue
 		}
 		if &q.pkg.Bodies[n] == b {
-			name := qualified(s.prefix, "Signatures")
-			return insertBefore(raw, s, fmt.Sprintf("<%s>%s</%s>", name, escape(list), name)), nil
+			end := i + 1
+			for end < len(all) && all[end].level > 1 {
+				end++
+			}
+			return raw, all[i:end], nil
 		}
 		n++
 	}
-	return nil, fmt.Errorf("%w: DocBody not found", ErrUnsound)
+	return nil, nil, fmt.Errorf("%w: DocBody not found", ErrUnsound)
 }

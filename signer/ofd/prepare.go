@@ -36,6 +36,8 @@ type SealRequest struct {
 	Stamps   []Place // at least one for a seal
 	SealDER  []byte  // SESeal, stored as Seal.esl
 	SignTime time.Time
+	// Custom is added to the description of the document in OFD.xml.
+	Custom []CustomData
 	// WholeProtected covers Signatures.xml too: any later seal is then refused.
 	// The default (ContinueSign) leaves the list open.
 	WholeProtected bool
@@ -84,11 +86,17 @@ func Prepare(p *Package, req SealRequest) (*Pending, error) {
 		if s.Covers(list) || b.List == "" && s.Covers("/OFD.xml") {
 			return nil, fmt.Errorf("%w: signature %s covers the list", ErrProtected, s.ID)
 		}
+		if len(req.Custom) > 0 && s.Covers("/OFD.xml") {
+			return nil, fmt.Errorf("%w: signature %s covers the description of the document", ErrCustom, s.ID)
+		}
 	}
 	dir := p.freeDir(path.Dir(list))
 	q.signPath, q.valuePath = dir+"/Signature.xml", dir+"/SignedValue.dat"
 	sealPath := dir + "/Seal.esl"
 	id := b.MaxSignID + 1
+	if err := q.editCustom(b, req.Custom); err != nil {
+		return nil, err
+	}
 	if err := q.editList(b, list, req.Type, signID(id), signID(id+len(req.Stamps))); err != nil {
 		return nil, err
 	}
@@ -208,6 +216,14 @@ func (q *Pending) put(abs string, b []byte) {
 		q.order = append(q.order, abs)
 	}
 	q.changed[abs] = b
+}
+
+// current is a file as it stands after the changes so far.
+func (q *Pending) current(abs string) ([]byte, error) {
+	if b, ok := q.changed[abs]; ok {
+		return b, nil
+	}
+	return q.pkg.Read(abs)
 }
 
 // digests hashes every file but the new signature's own and, unless whole, the

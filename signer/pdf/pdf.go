@@ -31,6 +31,9 @@ var (
 	ErrEncrypted = errors.New("pdf: encrypted file")
 	// ErrUnsupported: well formed, but of a kind that is not handled here.
 	ErrUnsupported = errors.New("pdf: unsupported feature")
+	// ErrInfo: the document information cannot take an entry: an earlier signature
+	// covers it, or the name is taken.
+	ErrInfo = errors.New("pdf: document information refused")
 	// ErrLocked: a certification of the author forbids further signatures.
 	ErrLocked = errors.New("pdf: the document permits no further signature")
 )

@@ -37,7 +37,8 @@ type Request struct {
 	Also              []Stamp // further stamps of the same picture
 	Name              string  // of the seal or the signer
 	Time              time.Time
-	Reserve           int // bytes kept for the value
+	Reserve           int    // bytes kept for the value
+	Info              []Info // added to the document information
 }
 
 // Pending is a file with everything of a new signature but its value.

@@ -61,6 +61,9 @@ func (p *Pending) write(u *update, pages []Page, stamps []Stamp, r Request) erro
 		}
 	}
 	u.enter(widget)
+	if err := u.describe(r.Info); err != nil {
+		return err
+	}
 	u.finish()
 	return nil
 }

@@ -14,6 +14,7 @@ type update struct {
 	out  bytes.Buffer // what follows the file
 	base int64        // length of the file
 	next int          // the next free object number
+	info Object       // of the trailer, where it becomes another one
 	at   map[Ref]int64
 }
 
@@ -70,6 +71,9 @@ func (u *update) finish() {
 		if v := u.d.Trailer.Get(k); v != nil {
 			trailer.set(k, v)
 		}
+	}
+	if u.info != nil {
+		trailer.set("Info", u.info)
 	}
 	trailer.set("Prev", Int(u.d.start))
 	start := u.pos()

@@ -76,14 +76,18 @@ func (p Posts) Holds(_ context.Context, person, unit string, roles ...string) (b
 
 // Approvals are the leader's answers to uses ("id digest") and to asks.
 type Approvals struct {
-	Uses map[string]string      // "use document" → approval id
+	Uses map[string]string      // "use Use.Approves" → approval id
 	Asks map[string]life.Answer // "ask digest" → answer
 }
 
-// ApprovedUse implements signer.Approver: by use and document, as signed
+// ApprovedUse implements signer.Approver: by use and Use.Approves, as signed
 // approvals do.
 func (a Approvals) ApprovedUse(_ context.Context, u signer.Use) (string, error) {
-	id, ok := a.Uses[u.ID+" "+u.Document]
+	sum, err := u.Approves()
+	if err != nil {
+		return "", err
+	}
+	id, ok := a.Uses[u.ID+" "+sum]
 	switch {
 	case !ok:
 		return "", fmt.Errorf("%w: use %s", signer.ErrNotApproved, u.ID)
@@ -136,7 +140,7 @@ func NewHouse(t testing.TB, options ...Option) *House {
 	h.MakerCert = h.Key(t, MakerKey, "印章制作系统")
 	h.UnitCert = h.Key(t, UnitKey, "样例区大数据管理局")
 	sc := signer.Config{
-		Register: h.Register, Approver: h.Approvals, Keys: h.Keys, Now: h.Now, NewID: h.NewID, Provider: ofd.Provider{Name: "yinxin", Version: "test"},
+		Register: h.Register, Batches: h.Register, Approver: h.Approvals, Keys: h.Keys, Now: h.Now, NewID: h.NewID, Provider: ofd.Provider{Name: "yinxin", Version: "test"},
 	}
 	lc := life.Config{
 		Register: h.Register, Lists: h.Register, Approver: h.Approvals, Posts: h.Posts, Recorder: h.Register, Keys: h.Keys, MakerUnit: MakerUnit, Now: h.Now, NewID: h.NewID,

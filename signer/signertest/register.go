@@ -27,6 +27,7 @@ type Register struct {
 	seals       map[string]signer.Seal
 	steps       []life.Step
 	uses        map[string]signer.Use
+	sizes       map[string]int64 // of items of batches
 	compromises map[string]life.Compromise
 	notices     []life.Notice
 	events      []ledger.Event
@@ -36,7 +37,7 @@ type Register struct {
 // New makes an empty register.
 func New(t testing.TB) *Register {
 	return &Register{
-		t: t, seals: map[string]signer.Seal{}, uses: map[string]signer.Use{}, compromises: map[string]life.Compromise{}, failing: map[string]error{},
+		t: t, seals: map[string]signer.Seal{}, uses: map[string]signer.Use{}, sizes: map[string]int64{}, compromises: map[string]life.Compromise{}, failing: map[string]error{},
 	}
 }
 
@@ -64,6 +65,7 @@ var arrows = map[[2]signer.UseState]string{
 	{signer.UseRequested, signer.UseApproved}: "signer.use.approved",
 	{signer.UseRequested, signer.UseRefused}:  "signer.use.refused",
 	{signer.UseApproved, signer.UseLapsed}:    "signer.use.lapsed",
+	{signer.UseApproved, signer.UseSealed}:    "signer.batch.sealed", // of a batch only
 	{signer.UseApproved, signer.UseSealing}:   "signer.document.sealing",
 	{signer.UseSealing, signer.UseSealed}:     "signer.document.sealed",
 	{signer.UseSealing, signer.UseApproved}:   "signer.document.sealing_failed",
@@ -254,13 +256,14 @@ func (r *Register) MoveUse(_ context.Context, u signer.Use, from signer.UseState
 		r.t.Errorf("move %s → %s", from, u.State)
 	}
 	if u.State == signer.UseApproved && (u.Approval == "" || u.ApprovedAt.IsZero()) || u.State == signer.UseSealed && (u.Sealed == "" || u.SealedAt.IsZero()) ||
-		(u.State == signer.UseSealing || u.State == signer.UseSealed) == u.TakenAt.IsZero() {
+		(u.State == signer.UseSealing || from == signer.UseSealing && u.State == signer.UseSealed) == u.TakenAt.IsZero() {
 		r.t.Errorf("incomplete: %+v", u)
 	}
 	rc, err := r.record(ev, kind, "seal_use", u.ID)
 	if err == nil {
 		old.State, old.Approval, old.Sealed, old.SealedAt, old.ApprovedAt, old.TakenAt = u.State, u.Approval, u.Sealed, u.SealedAt, u.ApprovedAt, u.TakenAt
 		r.uses[u.ID] = old
+		r.moveListed(old)
 	}
 	return rc, err
 }

@@ -39,6 +39,7 @@ const (
 	CheckBase       = "sig.base"
 	CheckSecond     = "second.opinion" // stands only when one was asked for
 	CheckSelfTest   = "sig.selftest"   // stands only when it was asked for
+	CheckCitations  = "doc.citations"  // stands only where the document quotes something
 )
 
 // Reasons of results that are no plain pass. The faults of the container
@@ -111,27 +112,43 @@ const (
 	ReasonEntriesLater = "entries.sealed_later" // what is not named are signatures
 	ReasonSelfTest     = "selftest.accepted"
 	ReasonLocked       = "later.forbidden" // signed again behind a certification that permits nothing
+
+	ReasonCitationForm    = "citation.malformed"
+	ReasonCitationOpen    = "citation.unprotected" // no seal answers for it
+	ReasonCitationUnasked = "citation.unasked"     // nobody could be asked for the consent
+
+	// What a register says of a consent (Consents).
+	ConsentNone      = "consent.none"
+	ConsentRefused   = "consent.refused"
+	ConsentWithdrawn = "consent.withdrawn"
+	ConsentPeriod    = "consent.period"
+	ConsentResource  = "consent.resource"
+	ConsentProvider  = "consent.provider"
+	ConsentConsumer  = "consent.consumer"
+	ConsentDocument  = "consent.document"
+	ConsentUnsigned  = "consent.signature"
 )
 
 // Warnings of this room. Those of the container (ofd.Note…), ofd.ProblemMissing
 // and "ses." + the codes of signer/seal come beside them.
 const (
-	WarnOrphan       = "signature.orphan"   // what a stripped signature leaves behind
-	WarnUnreferenced = "file.unreferenced"  // extra file that nothing reaches or covers
-	WarnNoRevocation = "revocation.unknown" // no revocation data was at hand
-	WarnClaimedTime  = "time.claimed"       // no trusted time: the signer's own clock
-	WarnKeyCertSign  = "cert.keycertsign"   // a leaf that may sign certificates
-	WarnProperty     = "property.mismatch"  // propertyInfo names another file
-	WarnEarlySeal    = "seal.before_maker"  // seal valid before its maker's certificate was
-	WarnSlices       = "stamp.slices"       // ride seal slices do not add up
-	WarnNames        = "pdf.names"          // Filter and SubFilter are not those of the value
-	WarnShadow       = "pdf.shadowed"       // a second body of an object that no reader should show
-	WarnLater        = "pdf.later"          // a later revision signed again and did nothing else
-	WarnEvidence     = "pdf.evidence"       // certificates and revocation data were added later, nothing else
-	WarnTimeXML      = "time.signature_xml" // the claimed time stands only in Signature.xml
-	WarnType         = "type.mismatch"      // a seal under Type="Sign"
-	WarnStampSize    = "stamp.size"         // a stamp drawn larger or smaller than its seal
-	WarnStampOver    = "stamp.over"         // a stamp over one of an earlier signature
+	WarnOrphan       = "signature.orphan"         // what a stripped signature leaves behind
+	WarnUnreferenced = "file.unreferenced"        // extra file that nothing reaches or covers
+	WarnNoRevocation = "revocation.unknown"       // no revocation data was at hand
+	WarnClaimedTime  = "time.claimed"             // no trusted time: the signer's own clock
+	WarnKeyCertSign  = "cert.keycertsign"         // a leaf that may sign certificates
+	WarnProperty     = "property.mismatch"        // propertyInfo names another file
+	WarnEarlySeal    = "seal.before_maker"        // seal valid before its maker's certificate was
+	WarnSlices       = "stamp.slices"             // ride seal slices do not add up
+	WarnNames        = "pdf.names"                // Filter and SubFilter are not those of the value
+	WarnShadow       = "pdf.shadowed"             // a second body of an object that no reader should show
+	WarnLater        = "pdf.later"                // a later revision signed again and did nothing else
+	WarnEvidence     = "pdf.evidence"             // certificates and revocation data were added later, nothing else
+	WarnTimeXML      = "time.signature_xml"       // the claimed time stands only in Signature.xml
+	WarnType         = "type.mismatch"            // a seal under Type="Sign"
+	WarnStampSize    = "stamp.size"               // a stamp drawn larger or smaller than its seal
+	WarnStampOver    = "stamp.over"               // a stamp over one of an earlier signature
+	WarnConsent      = "citation.consent_unknown" // nobody was asked whether the provider consented
 )
 
 // Checks lists every check id in order of running.
@@ -140,7 +157,7 @@ func Checks() []string {
 		CheckContainer, CheckTree, CheckList, CheckEntries, CheckPDF, CheckRange, CheckFormat, CheckSES, CheckCMS, CheckSealSig, CheckMaker, CheckMakerChain,
 		CheckSealPeriod, CheckSealToken, CheckValue, CheckCertForm, CheckChain, CheckUsage, CheckCertPeriod, CheckTime,
 		CheckDataHash, CheckReferences, CheckCertList, CheckSealFile, CheckToken, CheckRevocation,
-		CheckCoverage, CheckStamp, CheckBase, CheckSecond, CheckSelfTest,
+		CheckCoverage, CheckStamp, CheckBase, CheckSecond, CheckSelfTest, CheckCitations,
 	}
 }
 
@@ -157,6 +174,8 @@ func Reasons() []string {
 		ReasonTokenEarly, ReasonTokenRevoked, ReasonNoRevocation, ReasonRevoked, ReasonRevokedLater, ReasonUncovered,
 		ReasonStampPage, ReasonStampOff, ReasonStampTwice, ReasonNoStamp, ReasonNoBase, ReasonBaseMissing, ReasonOrphan, ReasonNoEntries, ReasonEntriesValue, ReasonSmuggled,
 		ReasonEntryMissing, ReasonEntriesLater, ReasonSelfTest, ReasonLocked,
+		ReasonCitationForm, ReasonCitationOpen, ReasonCitationUnasked,
+		ConsentNone, ConsentRefused, ConsentWithdrawn, ConsentPeriod, ConsentResource, ConsentProvider, ConsentConsumer, ConsentDocument, ConsentUnsigned,
 		ofd.FaultDuplicate, ofd.FaultTraversal, ofd.FaultAbsolute, ofd.FaultEncrypted, ofd.FaultSymlink,
 		ofd.FaultOverlap, ofd.FaultHidden, ofd.FaultHeader, ofd.FaultMethod, ofd.FaultDirectory,
 		ofd.ProblemXML, ofd.ProblemEscape, ofd.ProblemList, ofd.ProblemLimit, ofd.ProblemAmbiguous,
@@ -168,7 +187,7 @@ func Reasons() []string {
 func Warnings() []string {
 	out := []string{
 		WarnOrphan, WarnUnreferenced, WarnNoRevocation, WarnClaimedTime, WarnKeyCertSign, WarnProperty,
-		WarnEarlySeal, WarnSlices, WarnNames, WarnShadow, WarnLater, WarnEvidence, WarnTimeXML, WarnType, WarnStampSize, WarnStampOver, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
+		WarnEarlySeal, WarnSlices, WarnNames, WarnShadow, WarnLater, WarnEvidence, WarnTimeXML, WarnType, WarnConsent, WarnStampSize, WarnStampOver, ofd.ProblemMissing, ofd.NotePrefix, ofd.NoteTrailing, ofd.NoteBackslash,
 		ofd.NoteEncoding, ofd.NoteCase,
 	}
 	for _, w := range []string{

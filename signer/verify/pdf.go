@@ -77,7 +77,9 @@ func pdfDocument(ctx context.Context, r io.ReaderAt, size int64, opt *Options) (
 	if len(judged) == 0 && own.effect < effInvalid {
 		rep.Verdict, rep.Integrity = Indeterminate, Unsigned
 	}
-	return rep, nil
+	list, malformed := CitationsOfPDF(f.doc)
+	err = checkCitations(ctx, opt, &rep, io.NewSectionReader(r, 0, size), list, malformed)
+	return rep, err
 }
 
 func offset(at int64) string { return fmt.Sprintf("offset %d", at) }

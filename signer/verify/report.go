@@ -62,7 +62,8 @@ type Report struct {
 	Integrity  Integrity   `json:"integrity"`
 	Signatures []Signature `json:"signatures"`
 	Warnings   []Warning   `json:"warnings"`
-	Checks     []Check     `json:"checks"` // of the document as a whole
+	Checks     []Check     `json:"checks"`              // of the document as a whole
+	Citations  []Citation  `json:"citations,omitempty"` // resources that the document quotes
 }
 
 // Signature is the part of one seal or signature.

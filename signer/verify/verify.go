@@ -53,8 +53,9 @@ type Options struct {
 	Proven time.Time
 	// Carried are certificates of authorities between holders and anchors, as an
 	// archive package keeps them; they vouch for nobody by themselves.
-	Carried [][]byte
-	Limits  ofd.Limits
+	Carried  [][]byte
+	Limits   ofd.Limits
+	Consents Consents // nil: nobody is asked whether a provider consented to be quoted
 	// SecondOpinion, when set, checks every SM2 signature again with another
 	// implementation: check second.opinion.
 	SecondOpinion SecondOpinion
@@ -113,7 +114,12 @@ func Reader(ctx context.Context, r io.ReaderAt, size int64, opt Options) (Report
 	case err != nil:
 		return Report{}, fmt.Errorf("%w: %w", ErrNotDocument, err)
 	}
-	return document(ctx, pkg, &opt)
+	rep, err := document(ctx, pkg, &opt)
+	if err != nil {
+		return Report{}, err
+	}
+	list, malformed := ofdCitations(pkg)
+	return rep, checkCitations(ctx, &opt, &rep, io.NewSectionReader(r, 0, size), list, malformed)
 }
 
 // document runs the checks of the package, then those of every signature.
