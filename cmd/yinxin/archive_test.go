@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/json"
+	"fmt"
 	"math/big"
 	"net/http/httptest"
 	"os"
@@ -17,6 +20,8 @@ import (
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
 
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/authz/ledger/ledgertest"
 	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer/archive"
 	"github.com/yinxin-gov/yinxin/signer/tsa"
@@ -151,6 +156,23 @@ func TestX11_12_ArchiveCommands(t *testing.T) {
 	if code, text, _ := call(t, dir, "archive", "verify", "--trust", "trust", "p.zip"); code != exitOK {
 		t.Errorf("renewed: %d\n%s", code, text)
 	}
+	ledgerFile(t, dir, rep.SM3)
+	if code, text, errs := call(t, dir, out("l.zip", "--ledger", "ledger.jsonl", "--ledger-key", "trust/ledger.crt", "--chain", "trust")...); code != exitOK {
+		t.Fatalf("with a ledger: %d %s%s", code, text, errs)
+	}
+	code, text, _ = call(t, dir, "archive", "verify", "--json", "--trust", "trust", "--ledger-key", "trust/ledger.pem", "l.zip")
+	if code != exitUsage {
+		t.Errorf("no such key: %d\n%s", code, text)
+	}
+	code, text, _ = call(t, dir, "archive", "verify", "--json", "--trust", "trust", "l.zip")
+	var second archive.Report
+	if err := json.Unmarshal([]byte(text), &second); err != nil || code != exitOK || !second.Is(archive.CheckLedger, verify.Pass, "") {
+		t.Errorf("with a ledger: %d %v\n%s", code, err, text)
+	}
+	ledgerFile(t, dir, strings.Repeat("1", 64))
+	if code, _, errs := call(t, dir, out("x.zip", "--ledger", "ledger.jsonl", "--ledger-key", "trust/ledger.crt")...); code != exitUsage || !strings.Contains(errs, "no ledger entry") {
+		t.Errorf("nothing about it: %d %s", code, errs)
+	}
 	// Tampered: invalid, and never renewed.
 	whole, err := os.ReadFile(filepath.Join(dir, "p.zip"))
 	if err != nil {
@@ -191,6 +213,42 @@ func TestX11_12_ArchiveCommands(t *testing.T) {
 		write("meta.yaml", strings.Replace(sampleMeta, c.from, c.to, 1))
 		if code, _, errs := call(t, dir, out("x.zip")...); code != exitUsage || !strings.Contains(errs, c.want) {
 			t.Errorf("%s: %d %s", name, code, errs)
+		}
+	}
+}
+
+// ledgerFile writes an export with one entry about a document, and the certificate
+// of its key as an anchor.
+func ledgerFile(t *testing.T, dir, sm3 string) {
+	t.Helper()
+	key := ledgertest.NewKey(t)
+	q, err := ledger.New(context.Background(), ledger.Config{Store: ledgertest.NewMemory(t), Origin: ledgertest.Origin, Signer: key, Now: time.Now, Rand: rand.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close(context.Background())
+	for i, payload := range []string{sm3, strings.Repeat("0", 64)} {
+		e := ledgertest.Event(fmt.Sprint("a-", i))
+		e.Payload = payload
+		if _, err := q.Append(context.Background(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out bytes.Buffer
+	if err := q.Export(context.Background(), &out); err != nil {
+		t.Fatal(err)
+	}
+	c := &smx509.Certificate{
+		SerialNumber: big.NewInt(10), Subject: pkix.Name{CommonName: "台账"}, KeyUsage: smx509.KeyUsageDigitalSignature,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := smx509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{"ledger.jsonl": out.Bytes(), "trust/ledger.crt": der} {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -120,7 +120,7 @@ func (j *judge) renewal(n int) finding {
 	if f.result != verify.Pass {
 		return f
 	}
-	if k := len(j.chain); k > 0 && !l.at.After(j.chain[k-1].at) {
+	if k := len(j.chain); k > 0 && l.at.Before(j.chain[k-1].at) { // tokens count whole seconds
 		return fail(ReasonOrder, l.name+" "+stamp(l.at))
 	}
 	j.chain = append(j.chain, l)
