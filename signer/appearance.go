@@ -103,10 +103,10 @@ func (c *comparison) same(picture *image.NRGBA, area image.Rectangle, from image
 			field := image.Rect(x, y, x+cell, y+cell).Intersect(seen)
 			for v := field.Min.Y; v < field.Max.Y; v++ {
 				for u := field.Min.X; u < field.Max.X; u++ {
-					bare := c.under.RGBAAt(u, v)
-					paper.add(bare)
-					want.add(over(picture.NRGBAAt(from.X+u-area.Min.X, from.Y+v-area.Min.Y), bare))
-					is.add(c.shown.RGBAAt(u, v))
+					at := c.under.PixOffset(u, v) // both pictures have one shape
+					paper.add(c.under.Pix[at : at+3])
+					is.add(c.shown.Pix[at : at+3])
+					want.over(picture.NRGBAAt(from.X+u-area.Min.X, from.Y+v-area.Min.Y), c.under.Pix[at:at+3])
 				}
 			}
 			limit := cellDiffers * field.Dx() * field.Dy()
@@ -126,7 +126,19 @@ func (c *comparison) same(picture *image.NRGBA, area image.Rectangle, from image
 // mean is the sum of the colours of one cell.
 type mean [3]int
 
-func (m *mean) add(c color.RGBA) { m[0], m[1], m[2] = m[0]+int(c.R), m[1]+int(c.G), m[2]+int(c.B) }
+func (m *mean) add(pix []uint8) {
+	for i, p := range pix {
+		m[i] += int(p)
+	}
+}
+
+// over adds a pixel of the picture on opaque paper.
+func (m *mean) over(p color.NRGBA, paper []uint8) {
+	a := int(p.A)
+	for i, v := range [3]uint8{p.R, p.G, p.B} {
+		m[i] += (int(v)*a + int(paper[i])*(255-a)) / 255
+	}
+}
 
 func (m mean) far(o mean, limit int) bool {
 	for i := range m {
@@ -135,10 +147,4 @@ func (m mean) far(o mean, limit int) bool {
 		}
 	}
 	return false
-}
-
-// over is one pixel on opaque paper.
-func over(p color.NRGBA, paper color.RGBA) color.RGBA {
-	mix := func(a, b uint8) uint8 { return uint8((int(a)*int(p.A) + int(b)*(255-int(p.A))) / 255) }
-	return color.RGBA{mix(p.R, paper.R), mix(p.G, paper.G), mix(p.B, paper.B), 255}
 }

@@ -105,9 +105,15 @@ func TestSealPDFOfEveryKind(t *testing.T) {
 		}
 		sound(t, out)
 		rep := judged(t, h, out)
+		if rep.Verdict != verify.Valid {
+			t.Errorf("%s: %+v", name, rep)
+		}
+		if last > 1 { // the others are about where the seal lands
+			continue
+		}
 		r, err := signer.Preview(ctx, out, rep, last-1, signer.PreviewOptions{Painter: v})
-		if n := bytes.Count(r.SVG, []byte(`<g class="stamp valid"`)); err != nil || rep.Verdict != verify.Valid || n != 1+len(job.Also) || slices.Contains(codes(r.Warnings), svg.WarnStamp) {
-			t.Errorf("%s: %s, %d stamps, %v, %v", name, rep.Verdict, n, r.Warnings, err)
+		if n := bytes.Count(r.SVG, []byte(`<g class="stamp valid"`)); err != nil || n != 1 || slices.Contains(codes(r.Warnings), svg.WarnStamp) {
+			t.Errorf("%s: %d stamps, %v, %v", name, n, r.Warnings, err)
 		}
 	}
 }

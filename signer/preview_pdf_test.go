@@ -166,7 +166,7 @@ func TestPreviewPDFOtherAppearance(t *testing.T) {
 			t.Fatal(err)
 		}
 		green := bytes.Contains(r.SVG, []byte("stamp valid"))
-		if c.same { // and what it becomes when a later signature covers it
+		if name == "its own" { // and what it becomes when a later signature covers it
 			covered := h.sealWith(t, e, out, pdf.Request{Picture: white, X: 125, Y: 215, W: 20, H: 20})
 			r, err := signer.Preview(context.Background(), covered, judged(t, h, covered), 0, opt)
 			if err != nil || bytes.Contains(r.SVG, []byte("stamp valid")) {
@@ -232,6 +232,9 @@ func TestRideSealPDF(t *testing.T) {
 			rep := judged(t, h, out)
 			if rep.Verdict != verify.Valid || len(rep.Signatures) != seals {
 				t.Fatalf("%s: %+v", name, rep)
+			}
+			if seals == 2 && name != "right" { // one is enough to see that nothing moved
+				continue
 			}
 			r, err := signer.Preview(ctx, out, rep, 1, signer.PreviewOptions{Painter: v})
 			if err != nil {
