@@ -63,6 +63,7 @@ func printed(t *testing.T) []byte {
 // Every kind of file that the world's writers make is sealed, verified, found
 // sound by qpdf, and shows its seal where it was put.
 func TestSealPDFOfEveryKind(t *testing.T) {
+	t.Parallel() // pictures are slow under the race detector
 	h := newHouse(t)
 	e := h.makeSeal(t)
 	ctx := context.Background()

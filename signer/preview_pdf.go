@@ -53,7 +53,8 @@ func previewPDF(ctx context.Context, doc []byte, rep verify.Report, page int, op
 		warnings = append(warnings, svg.Warning{Code: svg.WarnFonts, Detail: strings.Join(shown.Missing, ", ")})
 	}
 	var picture bytes.Buffer
-	if err := png.Encode(&picture, shown.Image); err != nil {
+	fast := png.Encoder{CompressionLevel: png.BestSpeed}
+	if err := fast.Encode(&picture, shown.Image); err != nil {
 		return svg.Result{}, fmt.Errorf("signer: picture of the page: %w", err)
 	}
 	out, err := svg.Raster(picture.Bytes(), size.W, size.H, svg.Options{Stamps: stamps, Labels: opt.Labels})

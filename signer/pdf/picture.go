@@ -91,6 +91,15 @@ func upright(rotate int) Array {
 func planes(img image.Image) (rgb, alpha []byte) {
 	b := img.Bounds()
 	rgb, alpha = make([]byte, 0, 3*b.Dx()*b.Dy()), make([]byte, 0, b.Dx()*b.Dy())
+	if n, ok := img.(*image.NRGBA); ok { // what most seals are
+		for y := b.Min.Y; y < b.Max.Y; y++ {
+			row := n.Pix[n.PixOffset(b.Min.X, y):n.PixOffset(b.Max.X, y)]
+			for ; len(row) > 0; row = row[4:] {
+				rgb, alpha = append(rgb, row[:3]...), append(alpha, row[3])
+			}
+		}
+		return rgb, alpha
+	}
 	for y := b.Min.Y; y < b.Max.Y; y++ {
 		for x := b.Min.X; x < b.Max.X; x++ {
 			c := color.NRGBAModel.Convert(img.At(x, y)).(color.NRGBA)
