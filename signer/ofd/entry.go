@@ -191,12 +191,9 @@ func (p *Package) inflateTo(w io.Writer, e *entry) error {
 	default:
 		return fmt.Errorf("%w: %s: compression method", ErrDamaged, e.name)
 	}
-	if p.buf == nil {
-		p.buf = make([]byte, 32<<10)
-	}
 	sum := &summer{w: w, crc: crc32.NewIEEE()}
 	// One byte more than declared is enough to see that an entry lies.
-	n, err := io.CopyBuffer(sum, io.LimitReader(src, e.usize+1), p.buf)
+	n, err := io.CopyBuffer(sum, io.LimitReader(src, e.usize+1), p.buffer())
 	if err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrDamaged, e.name, err)
 	}
@@ -209,6 +206,13 @@ func (p *Package) inflateTo(w io.Writer, e *entry) error {
 		return fmt.Errorf("%w: %s: bytes behind the deflated data", ErrDamaged, e.name)
 	}
 	return nil
+}
+
+func (p *Package) buffer() []byte {
+	if p.buf == nil {
+		p.buf = make([]byte, 32<<10)
+	}
+	return p.buf
 }
 
 // summer keeps the checksum of what passes.

@@ -60,6 +60,6 @@ func (p *Package) copyRaw(zw *zip.Writer, e *entry) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(w, io.NewSectionReader(p.r, e.data, e.csize))
+	_, err = io.CopyBuffer(w, io.NewSectionReader(p.r, e.data, e.csize), p.buffer())
 	return err
 }
