@@ -47,7 +47,7 @@ func profilesOf(k Kind) []profile.Name {
 	case KindPerson:
 		return []profile.Name{profile.SM2Person}
 	case KindService:
-		return []profile.Name{profile.SM2Ledger, profile.SM2Exchange, profile.SM2OCSP, profile.SM2TSA}
+		return []profile.Name{profile.SM2Ledger, profile.SM2Exchange, profile.SM2OCSP, profile.SM2TSA, profile.SM2Keep}
 	}
 	return nil
 }

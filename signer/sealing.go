@@ -91,11 +91,38 @@ func (s *Service) Seal(ctx context.Context, actor ledger.Actor, useID string, do
 	return Sealed{Document: out, Use: u, Sealing: before, Receipt: after}, nil
 }
 
-// lapse records that an approval was not used in time. The document needs a new
-// request.
+// Lapse records that a request was not answered, or an approval not used, in
+// time, and says whether it was so: for a sweep.
+func (s *Service) Lapse(ctx context.Context, actor ledger.Actor, useID string) (bool, error) {
+	u, err := s.Use(ctx, useID)
+	if err != nil {
+		return false, err
+	}
+	now := s.now()
+	switch {
+	case u.State == UseRequested && now.Sub(u.CreatedAt) > s.cfg.RequestLife:
+	case u.State == UseApproved && now.Sub(u.ApprovedAt) > s.cfg.ApprovalLife:
+	default:
+		return false, nil
+	}
+	if err = s.lapse(ctx, actor, u, now); errors.Is(err, ErrLapsed) {
+		err = nil
+	}
+	return err == nil, err
+}
+
+// lapse records that a use was not answered or not made in time. The document
+// needs a new request.
 func (s *Service) lapse(ctx context.Context, actor ledger.Actor, u Use, now time.Time) error {
+	from, since := u.State, u.ApprovedAt
+	if from == UseRequested {
+		since = u.CreatedAt
+	}
 	u.State = UseLapsed
-	_, err := s.cfg.Register.MoveUse(ctx, u, UseApproved, s.event("signer.use.lapsed", now, actor, useObject(u.ID), u.Document,
-		map[string]string{"seal": u.Seal, "approval": u.Approval}))
-	return errors.Join(fmt.Errorf("%w: use %s was approved on %s", ErrLapsed, u.ID, date(u.ApprovedAt)), err)
+	_, err := s.cfg.Register.MoveUse(ctx, u, from, s.event("signer.use.lapsed", now, actor, useObject(u.ID), u.Document,
+		filled("seal", u.Seal, "approval", u.Approval)))
+	if err != nil {
+		return fmt.Errorf("signer: record that use %s lapsed: %w", u.ID, err)
+	}
+	return fmt.Errorf("%w: use %s is %s since %s", ErrLapsed, u.ID, from, date(since))
 }

@@ -22,6 +22,9 @@ type Keys interface {
 // approvalLife is how long an approval may be used unless Config says otherwise.
 const approvalLife = 7 * 24 * time.Hour
 
+// requestLife is how long a request waits unless Config says otherwise.
+const requestLife = 30 * 24 * time.Hour
+
 // Config of the room. Every field down to NewID is required.
 type Config struct {
 	Register Register
@@ -38,7 +41,8 @@ type Config struct {
 	// ApprovalLife is how long after the record of an approval the document may
 	// be sealed; 0: seven days.
 	ApprovalLife time.Duration
-	Excluded     []Exclusion // what the site excludes besides the law
+	RequestLife  time.Duration // how long a request may wait for its answer; 0: thirty days
+	Excluded     []Exclusion   // what the site excludes besides the law
 }
 
 // Service is the room. It is safe for concurrent use if its parts are.
@@ -54,6 +58,9 @@ func New(cfg Config) (*Service, error) {
 	}
 	if cfg.ApprovalLife == 0 {
 		cfg.ApprovalLife = approvalLife
+	}
+	if cfg.RequestLife == 0 {
+		cfg.RequestLife = requestLife
 	}
 	return &Service{cfg: cfg}, nil
 }

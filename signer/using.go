@@ -18,6 +18,9 @@ type UseRequest struct {
 	Title    string
 	Type     string // kind of document (文种); may be empty
 	Purpose  string // what the seal is wanted for; may be empty
+	// Place is where the stamp shall go. A place that the document does not have is
+	// refused now and not after the approval; the caller keeps it until Seal.
+	Place Placement
 	// Citations are the shared resources that the document quotes, with the
 	// providers' consents (BJ17-19b). They are written into it when it is sealed.
 	Citations []cite.Citation
@@ -36,8 +39,11 @@ func (s *Service) RequestUse(ctx context.Context, actor ledger.Actor, req UseReq
 	if err != nil {
 		return fail(err)
 	}
-	job := s.job(e, now, Placement{}, false)
+	job := s.job(e, now, req.Place, false)
 	job.Citations = req.Citations
+	if job, err = Locate(ctx, req.Document, job, s.cfg.Finder); err != nil {
+		return fail(err)
+	}
 	quotes, err := sealable(ctx, req.Document, job)
 	if err != nil {
 		return fail(err)

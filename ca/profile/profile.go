@@ -39,7 +39,8 @@ const (
 	SM2Exchange  Name = "sm2-exchange" // signs transfers and receipts
 	SM2OCSP      Name = "sm2-ocsp"     // signs OCSP responses for the authority above it
 	ECDSAOCSP    Name = "ecdsa-ocsp"
-	SM2TSA       Name = "sm2-tsa" // signs time-stamps (时间戳)
+	SM2TSA       Name = "sm2-tsa"  // signs time-stamps (时间戳)
+	SM2Keep      Name = "sm2-keep" // what the house keeps encrypted for itself
 	ECDSATSA     Name = "ecdsa-tsa"
 )
 
@@ -115,6 +116,7 @@ func All() []Profile {
 		{Name: SM2OCSP, Algorithm: SM2, Validity: 30 * day, KeyUsage: smx509.KeyUsageDigitalSignature, ExtKeyUsage: ocsp, NoCheck: true, Clause: "RFC 6960 4.2.2.2"},
 		{Name: ECDSAOCSP, Algorithm: ECDSA, Validity: 30 * day, KeyUsage: smx509.KeyUsageDigitalSignature, ExtKeyUsage: ocsp, NoCheck: true, Clause: "RFC 6960 4.2.2.2"},
 		{Name: SM2TSA, Algorithm: SM2, Validity: 5 * year, KeyUsage: signing, ExtKeyUsage: stamping, Clause: "RFC 3161 2.3; GM/T 0033"},
+		{Name: SM2Keep, Algorithm: SM2, Validity: 5 * year, KeyUsage: encrypting, Clause: "GM/T 0015; GB/T 22239 8.1.4.8"},
 		{Name: ECDSATSA, Algorithm: ECDSA, Validity: 5 * year, KeyUsage: signing, ExtKeyUsage: stamping, Clause: "RFC 3161 2.3"},
 	}
 }

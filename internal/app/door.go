@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/internal/console"
 	"github.com/yinxin-gov/yinxin/internal/keys"
@@ -37,8 +39,8 @@ func (k keyring) OpenKey(ctx context.Context, person, pin string) (signin.Person
 
 // link makes a one-time link for the console. The secret stands in the
 // fragment, which browsers do not send.
-func (h *House) link(ctx context.Context, p identity.Person, role identity.Role, purpose string, life time.Duration) (Link, error) {
-	secret, _, err := h.Signin.NewLink(ctx, p.ID, purpose, life, h.service())
+func (h *House) link(ctx context.Context, actor ledger.Actor, p identity.Person, role identity.Role, purpose string, life time.Duration) (Link, error) {
+	secret, _, err := h.Signin.NewLink(ctx, p.ID, purpose, life, actor)
 	if err != nil {
 		return Link{}, err
 	}
@@ -58,7 +60,7 @@ func (h *House) ConsoleLink(ctx context.Context, person string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	l, err := h.link(ctx, p, "", signin.PurposeConsole, linkLife)
+	l, err := h.link(ctx, h.service(), p, "", signin.PurposeConsole, linkLife)
 	return l.URL, err
 }
 
@@ -84,6 +86,16 @@ func (d door) Enter(ctx context.Context, secret, pin string) (string, time.Time,
 	default:
 		cookie, s, err = d.activate(ctx, secret, pin)
 	}
+	if err != nil {
+		return "", time.Time{}, doorError(err)
+	}
+	return cookie, s.Expires, nil
+}
+
+// Return implements console.Door: the PIN opens the person's own key, and tries
+// are counted as everywhere else.
+func (d door) Return(ctx context.Context, person, pin string) (string, time.Time, error) {
+	cookie, s, err := d.h.Signin.Login(ctx, person, pin)
 	if err != nil {
 		return "", time.Time{}, doorError(err)
 	}
@@ -129,12 +141,12 @@ func (d door) Who(ctx context.Context, cookie string) (console.Person, error) {
 		return console.Person{}, err
 	}
 	now := d.h.cfg.Now()
+	posts = slices.DeleteFunc(posts, func(post identity.Post) bool { return !post.HeldAt(now) })
 	for _, post := range posts {
-		if post.HeldAt(now) {
-			out.Roles = append(out.Roles, d.h.words.Get("role."+string(post.Role)).Zh)
-			out.Auditor = out.Auditor || post.Role == identity.RoleAuditor && string(post.Agency) == d.h.cfg.USCC
-		}
+		out.Roles = append(out.Roles, d.h.words.Get("role."+string(post.Role)).Zh)
+		out.Auditor = out.Auditor || post.Role == identity.RoleAuditor && string(post.Agency) == d.h.cfg.USCC
 	}
+	out.Pages = d.h.pagesOf(p, posts)
 	return out, nil
 }
 

@@ -46,6 +46,7 @@ type House struct {
 	stamps  stamps
 	words   *text.Catalogue
 	pages   *pdfview.Viewer
+	drafts  *drafts
 
 	Ledger     *ledger.Sequencer
 	Identity   *identity.Service
@@ -254,6 +255,12 @@ func (h *House) openWork(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if h.drafts, err = h.openDrafts(ctx); err != nil {
+		return err
+	}
+	if err = h.sweepDesk(ctx); err != nil {
+		return err
+	}
 	h.Exchange, err = exchange.New(exchange.Config{
 		Store: h.rooms.Transfers, Decider: h.PDP, Seals: sealed{h.Verify}, Certificates: certificates{h.rooms.CA, h.cfg.Now},
 		Systems: h.rooms.Identity, Catalogue: h.rooms.Sharing, Blobs: blobs{filepath.Join(h.cfg.Dir, dirBlobs)},
@@ -268,6 +275,9 @@ func (h *House) Close() error {
 	var errs []error
 	if h.pages != nil {
 		errs = append(errs, h.pages.Close())
+	}
+	if h.drafts != nil {
+		errs = append(errs, h.drafts.key.Close())
 	}
 	if h.StepCA != nil {
 		errs = append(errs, h.StepCA.Close())

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/internal/keys"
 )
 
@@ -144,7 +145,11 @@ func (h *House) foundPeople(ctx context.Context, admins []Administrator) (Founde
 
 // Invite registers a person with a post and makes the link of the first visit.
 func (h *House) Invite(ctx context.Context, p identity.Person, post identity.Post, life time.Duration) (Link, error) {
-	p, _, err := h.Identity.RegisterPerson(ctx, p, h.service())
+	return h.invite(ctx, h.service(), p, post, life)
+}
+
+func (h *House) invite(ctx context.Context, actor ledger.Actor, p identity.Person, post identity.Post, life time.Duration) (Link, error) {
+	p, _, err := h.Identity.RegisterPerson(ctx, p, actor)
 	if err != nil {
 		return Link{}, err
 	}
@@ -152,8 +157,8 @@ func (h *House) Invite(ctx context.Context, p identity.Person, post identity.Pos
 	if post.From.IsZero() {
 		post.From = h.cfg.Now().UTC().Truncate(time.Microsecond)
 	}
-	if _, _, err := h.Identity.AssignPost(ctx, post, h.service()); err != nil {
+	if _, _, err := h.Identity.AssignPost(ctx, post, actor); err != nil {
 		return Link{}, err
 	}
-	return h.link(ctx, p, post.Role, "activate", life)
+	return h.link(ctx, actor, p, post.Role, "activate", life)
 }

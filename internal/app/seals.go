@@ -141,6 +141,15 @@ func (h *House) sealSpec(ctx context.Context, o SealOrder) (ca.IssueSpec, error)
 // issues the certificate, draws the picture and has the seal maker sign. actor is
 // the seal administrator of the unit that runs the house.
 func (h *House) MakeSeal(ctx context.Context, actor ledger.Actor, o SealOrder) (signer.Seal, ledger.Receipt, error) {
+	img, err := h.picture(ctx, o)
+	if err != nil {
+		return signer.Seal{}, ledger.Receipt{}, err
+	}
+	return h.makeSeal(ctx, actor, o, img)
+}
+
+// makeSeal is MakeSeal with the picture of the application.
+func (h *House) makeSeal(ctx context.Context, actor ledger.Actor, o SealOrder, img seal.Picture) (signer.Seal, ledger.Receipt, error) {
 	if _, err := h.Life.Ready(ctx, actor, o.ID); err != nil { // before a certificate exists
 		return signer.Seal{}, ledger.Receipt{}, err
 	}
@@ -151,10 +160,6 @@ func (h *House) MakeSeal(ctx context.Context, actor ledger.Actor, o SealOrder) (
 	crt, err := h.CA.IssueSM2(ctx, actor, spec)
 	if err != nil {
 		return signer.Seal{}, ledger.Receipt{}, fmt.Errorf("app: certificate of seal: %w", err)
-	}
-	img, err := h.picture(ctx, o)
-	if err != nil {
-		return signer.Seal{}, ledger.Receipt{}, err
 	}
 	return h.Life.Make(ctx, actor, life.MakeSpec{
 		ID: o.ID, CertDER: crt.Certificate.DER, KeyID: sealKey(o.ID), Picture: img,

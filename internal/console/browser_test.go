@@ -74,6 +74,7 @@ func TestBrowser_NoPolicyViolation(t *testing.T) {
 	browser := chromium(t)
 	h := newHouse(t)
 	h.report = sampleReport()
+	desk, _ := newDesk(t)
 	// The tests' browser brings no cookie and no form: what a session and an
 	// upload would bring is put into the request here.
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -97,6 +98,10 @@ func TestBrowser_NoPolicyViolation(t *testing.T) {
 			r = httptest.NewRequestWithContext(r.Context(), http.MethodPost, r.URL.Path, body)
 			r.Header.Set("Content-Type", mediaType)
 			h.router.ServeHTTP(w, r)
+			return
+		case "desk":
+			session(r)
+			desk.router.ServeHTTP(w, r)
 			return
 		case "pin":
 			r = httptest.NewRequestWithContext(r.Context(), http.MethodPost, r.URL.Path, strings.NewReader("secret="+newSecret))
@@ -124,6 +129,14 @@ func TestBrowser_NoPolicyViolation(t *testing.T) {
 		"report": {"/console/verify?as=upload", []string{"已被改动"}},
 		"print":  {"/console/verify/page?as=upload", []string{"可靠性", "专有"}},
 		"pages":  {"/console/verify?as=notice", []string{`src="data:image/svg+xml;base64,`}},
+		"uses":   {"/console/uses?as=desk", []string{"等待我审批"}},
+		"use":    {"/console/uses/u-1?as=desk", []string{"data:image/svg+xml;base64,", "本人 PIN"}},
+		"sealed": {"/console/uses/u-2?as=desk", []string{"取回盖章文件"}},
+		"seals":  {"/console/seals?as=desk", []string{"制章申请"}},
+		"seal":   {"/console/seals/11010000000001?as=desk", []string{"data:image/png;base64,", "报告密钥失控"}},
+		"keys":   {"/console/compromise?as=desk", []string{"已吊销"}},
+		"orders": {"/console/certificates?as=desk", []string{"印章证书"}},
+		"people": {"/console/people?as=desk", []string{"登记人员"}},
 		"enter":  {"/console/enter#" + goodSecret, []string{"一次性链接口令"}},
 		"pin":    {"/console/enter?as=pin", []string{"再次输入 PIN"}},
 	} {

@@ -1,8 +1,10 @@
 // Package console is the house's web console (控制台): server-rendered pages,
 // own ES modules, no framework, under a strict Content-Security-Policy. This is
-// its first form: status, verify a document, ledger head, and the door (enter by
-// one-time link, set a PIN).
+// its first form: status, verify a document, ledger head, the door (enter by
+// one-time link, set a PIN), and the desk: uses of seals, the life of seals,
+// reports of compromised keys, and the first posts and certificates of persons.
 //
+// A menu shows what the person's posts open; the house behind Desk decides again.
 // It refuses cross-origin posts, uploads over its limit, and any page but
 // verify and enter without a session. A link's secret stands in the URL's
 // fragment, so that no server or proxy log sees it. An uploaded document is
@@ -60,6 +62,7 @@ var ErrForbidden = errors.New("console: not for this person")
 // Config holds what the pages show. Every field but Painter is required.
 type Config struct {
 	Door   Door
+	Desk   Desk
 	Status func(ctx context.Context) wire.Status
 	// Head records that it was read, or returns ErrForbidden.
 	Head   func(ctx context.Context, person Person) (Head, error)
@@ -85,7 +88,7 @@ const maxUploads = 4
 
 // Mount adds the console's routes to r.
 func Mount(r chi.Router, cfg Config) error {
-	if cfg.Door == nil || cfg.Status == nil || cfg.Head == nil || cfg.Verify == nil || cfg.Report == nil || cfg.Words == nil || cfg.Log == nil {
+	if cfg.Door == nil || cfg.Desk == nil || cfg.Status == nil || cfg.Head == nil || cfg.Verify == nil || cfg.Report == nil || cfg.Words == nil || cfg.Log == nil {
 		return errors.New("console: every field of the configuration is required")
 	}
 	c := &console{cfg: cfg, uploads: make(chan struct{}, maxUploads)}
@@ -114,7 +117,13 @@ func Mount(r chi.Router, cfg Config) error {
 		r.Post("/console/verify/page", c.verifyPage)
 		r.Get("/console/enter", c.enterForm)
 		r.Post("/console/enter", c.enter)
+		r.Post("/console/back", c.comeBack)
 		r.Post("/console/leave", c.leave)
+		c.mountUses(r)
+		c.mountSeals(r)
+		c.mountReports(r)
+		c.mountCertificates(r)
+		c.mountPeople(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))
 	})
 	return nil

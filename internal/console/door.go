@@ -4,11 +4,19 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 )
 
 // cookieName: __Host- binds the cookie to this origin, path / and Secure.
 const cookieName = "__Host-yinxin"
+
+// personCookie remembers whose browser it is, so that the next visit asks for
+// the PIN only. It is no secret and opens nothing.
+const (
+	personCookie = "__Host-yinxin-person"
+	personTime   = 365 * 24 * time.Hour
+)
 
 // Outcomes of the door. Any other error is a failure of the house.
 var (
@@ -28,6 +36,7 @@ type Person struct {
 	Roles []string // Chinese names of the posts held
 	// Auditor: holds the post that may read the ledger.
 	Auditor bool
+	Pages   []string // of the desk that the posts open: PageUses …
 }
 
 // Door lets persons in.
@@ -35,6 +44,8 @@ type Door interface {
 	// Enter spends a link's secret; pin is empty unless ErrNeedPIN asked for it.
 	// It returns the value of the session cookie and its end.
 	Enter(ctx context.Context, secret, pin string) (cookie string, until time.Time, err error)
+	// Return lets in a person who has a PIN.
+	Return(ctx context.Context, person, pin string) (cookie string, until time.Time, err error)
 	// Who returns the person of a session, or ErrDoor.
 	Who(ctx context.Context, cookie string) (Person, error)
 	// Leave ends a session.
@@ -89,7 +100,43 @@ func (c *console) ledger(w http.ResponseWriter, r *http.Request, p Person) {
 }
 
 func (c *console) enterForm(w http.ResponseWriter, r *http.Request) {
-	c.render(w, r, http.StatusOK, pageEnter, view{})
+	c.render(w, r, http.StatusOK, pageEnter, view{Known: known(r)})
+}
+
+func known(r *http.Request) string {
+	ck, err := r.Cookie(personCookie)
+	if err != nil {
+		return ""
+	}
+	return ck.Value
+}
+
+// comeBack lets in who has been here before, by number and PIN.
+func (c *console) comeBack(w http.ResponseWriter, r *http.Request) {
+	again := view{Known: known(r)}
+	if err := fields(w, r); err != nil {
+		c.fail(w, r, pageEnter, "desk.error.form", again, http.StatusBadRequest, err)
+		return
+	}
+	again.Known = strings.TrimSpace(r.PostForm.Get("person"))
+	cookie, until, err := c.cfg.Door.Return(r.Context(), again.Known, r.PostForm.Get("pin"))
+	switch {
+	case errors.Is(err, ErrDoor):
+		c.fail(w, r, pageEnter, "desk.error.back", again, http.StatusForbidden, err)
+	case err != nil:
+		c.fail(w, r, pageEnter, "problem.internal", again, http.StatusInternalServerError, err)
+	default:
+		c.letIn(w, r, cookie, until)
+	}
+}
+
+// letIn sets the cookies of a session and shows the first page.
+func (c *console) letIn(w http.ResponseWriter, r *http.Request, cookie string, until time.Time) {
+	setCookie(w, cookieName, cookie, until)
+	if p, err := c.cfg.Door.Who(r.Context(), cookie); err == nil {
+		setCookie(w, personCookie, p.ID, until.Add(personTime))
+	}
+	http.Redirect(w, r, "/console/", http.StatusSeeOther)
 }
 
 func (c *console) enter(w http.ResponseWriter, r *http.Request) {
@@ -116,8 +163,7 @@ func (c *console) enter(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		c.fail(w, r, pageEnter, "problem.internal", view{}, http.StatusInternalServerError, err)
 	default:
-		setCookie(w, cookie, until)
-		http.Redirect(w, r, "/console/", http.StatusSeeOther)
+		c.letIn(w, r, cookie, until)
 	}
 }
 
@@ -127,12 +173,12 @@ func (c *console) leave(w http.ResponseWriter, r *http.Request) {
 			c.cfg.Log.ErrorContext(r.Context(), "session not ended", "error", err)
 		}
 	}
-	setCookie(w, "", time.Unix(1, 0))
+	setCookie(w, cookieName, "", time.Unix(1, 0))
 	http.Redirect(w, r, "/console/enter", http.StatusSeeOther)
 }
 
-func setCookie(w http.ResponseWriter, value string, until time.Time) {
+func setCookie(w http.ResponseWriter, name, value string, until time.Time) {
 	http.SetCookie(w, &http.Cookie{
-		Name: cookieName, Value: value, Path: "/", Expires: until, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Name: name, Value: value, Path: "/", Expires: until, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})
 }

@@ -43,6 +43,8 @@ type house struct {
 	left   bool
 	person Person
 	router *chi.Mux
+	desk   *deskOf
+	words  *text.Catalogue
 }
 
 func newHouse(t *testing.T, painter ...signer.Painter) *house {
@@ -52,12 +54,13 @@ func newHouse(t *testing.T, painter ...signer.Painter) *house {
 		t.Fatal(err)
 	}
 	h := &house{t: t, person: Person{ID: "p-1", Name: "样例审计员", Roles: []string{"审计员"}, Auditor: true}, router: chi.NewRouter()}
+	h.desk, h.words = &deskOf{h: h}, words
 	var p signer.Painter
 	if len(painter) > 0 {
 		p = painter[0]
 	}
 	err = Mount(h.router, Config{
-		Door: h, Painter: p, Words: words, Log: slog.New(slog.NewTextHandler(h, nil)),
+		Door: h, Desk: h.desk, Painter: p, Words: words, Log: slog.New(slog.NewTextHandler(h, nil)),
 		Status: func(context.Context) wire.Status {
 			return wire.Status{Name: "样例区政务信息办公室", Version: "0.1.0", Time: at, LedgerSize: 1234, Healthy: true, Sample: true}
 		},
@@ -108,6 +111,16 @@ func (h *house) Enter(_ context.Context, secret, pin string) (string, time.Time,
 	case secret == newSecret && len(pin) < 8:
 		return "", time.Time{}, ErrPIN
 	case secret == newSecret || secret == goodSecret:
+		return goodCookie, at, nil
+	}
+	return "", time.Time{}, ErrDoor
+}
+
+func (h *house) Return(_ context.Context, person, pin string) (string, time.Time, error) {
+	if h.err != nil {
+		return "", time.Time{}, h.err
+	}
+	if person == h.person.ID && pin == "the-right-pin" {
 		return goodCookie, at, nil
 	}
 	return "", time.Time{}, ErrDoor

@@ -24,6 +24,7 @@ const (
 // view is what every page gets.
 type view struct {
 	Page    string
+	Parent  string // in the menu
 	Person  *Person
 	Status  wire.Status
 	Anchors wire.Anchors
@@ -33,6 +34,8 @@ type view struct {
 	Error   *text.Text
 	NeedPIN bool
 	Secret  string
+	Known   string // number of the person who was here last
+	Body    any    // of a page of the desk
 }
 
 func (c *console) parse() error {
@@ -44,8 +47,10 @@ func (c *console) parse() error {
 		"plain":  text.Plain,
 	}
 	c.pages = map[string]*template.Template{}
-	for _, name := range []string{pageStatus, pageVerify, pageLedger, pageEnter} {
-		t, err := template.New(name).Funcs(funcs).ParseFS(files, "pages/frame.html", "pages/"+name+".html")
+	for _, name := range []string{
+		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, PageCompromise, PageCertificates, PagePeople,
+	} {
+		t, err := template.New(name).Funcs(funcs).ParseFS(files, "pages/frame.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {
 			return fmt.Errorf("console: page %s: %w", name, err)
 		}
@@ -75,10 +80,12 @@ func moment(s string) string {
 // mark is the sign beside a result: colour never stands alone.
 func mark(result any) string {
 	switch fmt.Sprint(result) {
-	case "pass", "valid", "intact", "success", "allow":
+	case "pass", "valid", "intact", "success", "allow", "approved", "sealed", "made", "filed", "active", "acknowledged", "delivered":
 		return "✓"
-	case "fail", "invalid", "altered", "failure", "deny":
+	case "fail", "invalid", "altered", "failure", "deny", "refused", "lapsed", "suspended", "cancelled", "expired":
 		return "✗"
+	case "requested", "listed", "sealing", "applied", "pending":
+		return "…"
 	case "skipped", "":
 		return "–"
 	}
@@ -87,6 +94,7 @@ func mark(result any) string {
 
 // render sends a page once all of it could be made.
 func (c *console) render(w http.ResponseWriter, r *http.Request, code int, name string, v view) {
+	v.Parent = map[string]string{pageUse: PageUses, pageSeal: PageSeals}[name]
 	v.Page, v.Status, v.Anchors = name, c.cfg.Status(r.Context()), c.cfg.Anchors
 	var out bytes.Buffer
 	if err := c.pages[name].ExecuteTemplate(&out, "frame.html", v); err != nil {

@@ -202,3 +202,13 @@ func (i *Identity) Holders(ctx context.Context, unit identity.USCC, role identit
 func (i *Identity) PostsOf(ctx context.Context, person string) ([]identity.Post, error) {
 	return list(ctx, i.s.r, postRow.post, "held_from, id", "person = ?", person)
 }
+
+// Persons returns the persons of a unit, by name.
+func (i *Identity) Persons(ctx context.Context, unit identity.USCC) ([]identity.Person, error) {
+	return list(ctx, i.s.r, personRow.person, "name, id", "agency = ?", string(unit))
+}
+
+// Uncertified returns the persons of all units who have no certificate.
+func (i *Identity) Uncertified(ctx context.Context) ([]identity.Person, error) {
+	return list(ctx, i.s.r, personRow.person, "id", "cert_der IS NULL OR length(cert_der) = 0")
+}

@@ -1,0 +1,495 @@
+package app
+
+import (
+	"bytes"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/verify"
+)
+
+// counter is a person with a browser before the console.
+type counter struct {
+	t      *testing.T
+	web    *http.Client
+	base   string
+	cookie *http.Cookie
+	pin    string
+}
+
+// sits activates an invited person over HTTPS, as everybody does on the first day.
+func sits(t *testing.T, h *House, link, pin string) *counter {
+	t.Helper()
+	c := &counter{t: t, web: browser(h), base: "https://" + h.cfg.Public, pin: pin}
+	_, secret, _ := strings.Cut(link, "#")
+	r, err := c.web.PostForm(c.base+"/console/enter", url.Values{"secret": {secret}, "pin": {pin}, "pin2": {pin}})
+	ok(t, err)
+	if page := body(t, r); r.StatusCode != http.StatusSeeOther {
+		t.Fatalf("not let in: %s %s", r.Status, alert(page))
+	}
+	c.cookie = r.Cookies()[0]
+	return c
+}
+
+func (c *counter) do(method, path, mediaType string, in io.Reader) (int, string, http.Header) {
+	c.t.Helper()
+	req, err := http.NewRequest(method, c.base+path, in)
+	ok(c.t, err)
+	if mediaType != "" {
+		req.Header.Set("Content-Type", mediaType)
+	}
+	if c.cookie != nil {
+		req.AddCookie(c.cookie)
+	}
+	r, err := c.web.Do(req)
+	ok(c.t, err)
+	return r.StatusCode, body(c.t, r), r.Header
+}
+
+// get wants a page.
+func (c *counter) get(path string, want int) string {
+	c.t.Helper()
+	code, page, _ := c.do(http.MethodGet, path, "", nil)
+	if code != want {
+		c.t.Errorf("GET %s: %d, want %d: %s", path, code, want, alert(page))
+	}
+	return page
+}
+
+// post sends a form without a file; 303 is done.
+func (c *counter) post(path string, want int, pairs ...string) string {
+	c.t.Helper()
+	f := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		f.Add(pairs[i], pairs[i+1])
+	}
+	code, page, _ := c.do(http.MethodPost, path, "application/x-www-form-urlencoded", strings.NewReader(f.Encode()))
+	if code != want {
+		c.t.Errorf("POST %s: %d, want %d: %s", path, code, want, alert(page))
+	}
+	return page
+}
+
+// send sends a form with a file and returns where it leads.
+func (c *counter) send(path string, want int, field, name string, data []byte, pairs ...string) string {
+	c.t.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		ok(c.t, w.WriteField(pairs[i], pairs[i+1]))
+	}
+	if data != nil {
+		part, err := w.CreateFormFile(field, name)
+		ok(c.t, err)
+		_, err = part.Write(data)
+		ok(c.t, err)
+	}
+	ok(c.t, w.Close())
+	code, page, head := c.do(http.MethodPost, path, w.FormDataContentType(), &b)
+	if code != want {
+		c.t.Errorf("POST %s: %d, want %d: %s", path, code, want, alert(page))
+	}
+	return head.Get("Location")
+}
+
+var (
+	alertForm  = regexp.MustCompile(`(?s)role="alert">(.*?)</p>`)
+	digestForm = regexp.MustCompile(`name="digest" value="([0-9a-f]{64})"`)
+	linkForm   = regexp.MustCompile(`https://[^<"]+/console/enter#[A-Za-z0-9_-]+`)
+	orderForm  = regexp.MustCompile(`action="/console/certificates/([a-z0-9-]+)"`)
+)
+
+func alert(page string) string { return strings.Join(alertForm.FindAllString(page, -1), " ") }
+
+func (c *counter) digest(page string) string {
+	c.t.Helper()
+	m := digestForm.FindStringSubmatch(page)
+	if m == nil {
+		c.t.Fatalf("no form to answer: %s", alert(page))
+	}
+	return m[1]
+}
+
+// answers is the signed answer on a page.
+func (c *counter) answers(page, path string, want int, yes bool) {
+	c.t.Helper()
+	c.post(path, want, "digest", c.digest(c.get(page, http.StatusOK)), "pin", c.pin, "answer", map[bool]string{true: "yes", false: "no"}[yes], "reason", map[bool]string{false: "不同意"}[yes])
+}
+
+// bureau is a served house with the five persons of the desk, every one of them
+// registered, activated and certified through the console.
+type bureau struct {
+	h                                          *House
+	log                                        *logged
+	sysadmin, ra, leader, clerk, keeper, other *counter
+}
+
+func openBureau(t *testing.T) *bureau {
+	t.Helper()
+	cfg, ln := config(t, "")
+	log := &logged{}
+	cfg.Log = log.logger()
+	made, err := Init(bg, cfg, three)
+	ok(t, err)
+	h, err := Open(bg, cfg)
+	ok(t, err)
+	serving(t, h, ln)
+	o := &bureau{h: h, log: log}
+	for _, l := range made.Links {
+		if l.Role == identity.RoleSystemAdmin {
+			o.sysadmin = sits(t, h, l.URL, "pin-of-sysadmin")
+		}
+	}
+	code, err := identity.SampleUSCC("110100", 2)
+	ok(t, err)
+	_, _, err = h.Identity.RegisterAgency(bg, identity.Agency{USCC: code, Name: "样例区民政局", Kind: identity.KindOrgan, District: "110100", Sample: true}, h.service())
+	ok(t, err)
+	hire := func(unit, name string, role identity.Role) *counter {
+		t.Helper()
+		page := o.sysadmin.post("/console/people", http.StatusOK, "unit", unit, "name", name, "role", string(role), "title", "样例")
+		return sits(t, h, linkForm.FindString(page), "pin-of-"+string(role))
+	}
+	o.ra = hire(cfg.USCC, "样例注册审核员", identity.RoleRAOfficer)
+	o.leader = hire(cfg.USCC, "样例领导", identity.RoleUnitLeader)
+	o.clerk = hire(cfg.USCC, "样例经办人", identity.RoleClerk)
+	o.keeper = hire(cfg.USCC, "样例印章管理员", identity.RoleSealAdministrator)
+	o.other = hire(string(code), "样例外单位领导", identity.RoleUnitLeader)
+	for range 4 {
+		page := o.ra.get("/console/certificates", http.StatusOK)
+		order := orderForm.FindStringSubmatch(page)
+		if order == nil {
+			t.Fatal("no certificate waits")
+		}
+		o.ra.answers("/console/certificates", "/console/certificates/"+order[1], http.StatusSeeOther, true)
+	}
+	return o
+}
+
+const testSeal = "11010000000001"
+
+// makeSeal leads a seal from the application to its use, through the pages.
+func (o *bureau) makeSeal(t *testing.T) {
+	t.Helper()
+	at := "/console/seals/" + testSeal
+	o.clerk.send("/console/seals", http.StatusSeeOther, "picture", "", nil, "id", testSeal, "name", "样例区政务信息办公室（样章）", "kind", "statutory", "purpose", "发文", "quota", "50", "per", "day")
+	o.clerk.post(at+"/answer", http.StatusConflict, "digest", strings.Repeat("0", 64), "pin", o.clerk.pin, "answer", "yes")
+	o.leader.answers(at, at+"/answer", http.StatusSeeOther, true)
+	if page := o.keeper.get(at, http.StatusOK); strings.Contains(page, "/acts/make") || !strings.Contains(page, "等待注册审核员") {
+		t.Error("the maker may make a seal whose certificate nobody approved")
+	}
+	o.keeper.post(at+"/acts/make", http.StatusConflict)
+	o.ra.answers("/console/certificates", "/console/certificates/seal-"+testSeal, http.StatusSeeOther, true)
+	o.clerk.post(at+"/acts/make", http.StatusForbidden)
+	o.keeper.post(at+"/acts/make", http.StatusSeeOther)
+	o.keeper.post(at+"/acts/file", http.StatusSeeOther)
+	o.keeper.post(at+"/acts/activate", http.StatusSeeOther)
+	e, err := o.h.Life.Seal(bg, testSeal)
+	ok(t, err)
+	if e.State != signer.SealActive || o.h.drafts.kept(testSeal, draftPicture) {
+		t.Fatalf("the seal is %s, its application's picture kept: %v", e.State, o.h.drafts.kept(testSeal, draftPicture))
+	}
+}
+
+func notice(t *testing.T, title string) []byte {
+	t.Helper()
+	doc, err := ofd.NewNotice(ofd.Notice{Title: title, DocNo: "样信办〔2026〕1号", Body: []string{"各单位：", "机密正文只给有关的人看。"}, Issuer: "样例区政务信息办公室", Date: time.Now()})
+	ok(t, err)
+	return doc
+}
+
+// ask submits a document and returns the page of the request.
+func (o *bureau) ask(t *testing.T, title string, more ...string) string {
+	t.Helper()
+	return o.clerk.send("/console/uses", http.StatusSeeOther, "document", title+".ofd", notice(t, title), append([]string{"seal", testSeal, "title", title}, more...)...)
+}
+
+// inClear lists the files of the house that hold one of these in clear.
+func inClear(t *testing.T, dir string, secrets ...string) (found []string) {
+	t.Helper()
+	ok(t, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		for _, s := range secrets {
+			if bytes.Contains(raw, []byte(s)) {
+				found = append(found, path)
+			}
+		}
+		return err
+	}))
+	return found
+}
+
+// TestDesk walks the whole story with browsers: from an empty house to a sealed
+// document in the hands of its clerk, and to a seal that nobody trusts any more.
+func TestDesk(t *testing.T) {
+	o := openBureau(t)
+	o.makeSeal(t)
+	t.Run("approved", func(t *testing.T) { approvedUse(t, o) })
+	t.Run("refused", func(t *testing.T) { refusedUse(t, o) })
+	t.Run("strangers", func(t *testing.T) { strangers(t, o) })
+	t.Run("changed", func(t *testing.T) { changedDocument(t, o) })
+	t.Run("bounds", func(t *testing.T) { bounds(t, o) })
+	t.Run("people", func(t *testing.T) { peoplePage(t, o) })
+	t.Run("life", func(t *testing.T) { endOfSeal(t, o) })
+	for _, pin := range []string{o.leader.pin, o.clerk.pin, o.ra.pin, o.keeper.pin} {
+		if strings.Contains(o.log.String(), pin) {
+			t.Error("the log holds a PIN")
+		}
+	}
+	if found := inClear(t, o.h.cfg.Dir, o.leader.pin, o.ra.pin); len(found) > 0 {
+		t.Errorf("a PIN stands in %v", found)
+	}
+}
+
+func approvedUse(t *testing.T, o *bureau) {
+	doc := notice(t, "关于样例的通知")
+	use := o.clerk.send("/console/uses", http.StatusSeeOther, "document", "../通知.ofd", doc, "seal", testSeal, "title", "关于样例的通知", "place", "keyword", "keyword", "样例区政务信息办公室")
+	id := filepath.Base(use)
+	if found := inClear(t, filepath.Join(o.h.cfg.Dir, dirBlobs), "OFD.xml", "PK\x03\x04", "通知.ofd"); len(found) > 0 {
+		t.Errorf("the document stands in clear in %v", found)
+	}
+	// The same form again makes no second request; a place that is not there none at all.
+	o.clerk.send("/console/uses", http.StatusConflict, "document", "b.ofd", doc, "seal", testSeal, "title", "x")
+	o.clerk.send("/console/uses", http.StatusUnprocessableEntity, "document", "b.ofd", notice(t, "另一份"), "seal", testSeal, "title", "x", "place", "keyword", "keyword", "没有这几个字")
+	o.clerk.post(use+"/seal", http.StatusConflict) // not approved yet
+	if page := o.clerk.get(use, http.StatusOK); strings.Contains(page, `name="pin"`) {
+		t.Error("the requester is asked for an answer")
+	}
+	page := o.leader.get(use, http.StatusOK)
+	if !strings.Contains(page, signer.Digest(doc)) || !strings.Contains(page, "data:image/svg") || !strings.Contains(o.leader.get("/console/uses", http.StatusOK), use) {
+		t.Error("the leader does not see what is to be approved")
+	}
+	if code, got, head := o.leader.do(http.MethodGet, use+"/document", "", nil); code != http.StatusOK || got != string(doc) || !strings.HasPrefix(head.Get("Content-Disposition"), "attachment") || strings.Contains(head.Get("Content-Disposition"), "..") {
+		t.Errorf("the leader's copy: %d %v", code, head)
+	}
+	digest := o.leader.digest(page)
+	o.leader.post(use+"/answer", http.StatusForbidden, "digest", digest, "pin", "not-the-pin", "answer", "yes")
+	o.leader.post(use+"/answer", http.StatusConflict, "digest", strings.Repeat("0", 64), "pin", o.leader.pin, "answer", "yes")
+	o.leader.post(use+"/answer", http.StatusBadRequest, "digest", digest, "pin", o.leader.pin, "answer", "perhaps")
+	if u, err := o.h.Signer.Use(bg, id); err != nil || u.State != signer.UseRequested {
+		t.Fatalf("moved by a form that was refused: %v %v", u.State, err)
+	}
+	o.leader.post(use+"/answer", http.StatusSeeOther, "digest", digest, "pin", o.leader.pin, "answer", "yes")
+	o.leader.post(use+"/answer", http.StatusConflict, "digest", digest, "pin", o.leader.pin, "answer", "yes") // the form again
+	o.leader.post(use+"/answer", http.StatusConflict, "digest", digest, "pin", o.leader.pin, "answer", "no", "reason", "改主意")
+	o.leader.post(use+"/seal", http.StatusForbidden)
+	o.clerk.get(use+"/sealed", http.StatusGone)
+	o.clerk.post(use+"/seal", http.StatusSeeOther)
+	o.clerk.post(use+"/seal", http.StatusGone)
+	if page := o.clerk.get(use, http.StatusOK); !strings.Contains(page, `class="verdict valid"`) {
+		t.Errorf("the clerk is not shown the verdict: %s", alert(page))
+	}
+	o.leader.get(use+"/sealed", http.StatusForbidden)
+	for range 2 { // a download that broke off is repeated
+		code, got, _ := o.clerk.do(http.MethodGet, use+"/sealed", "", nil)
+		rep, err := o.h.Verify(bg, []byte(got))
+		if code != http.StatusOK || err != nil || rep.Verdict != verify.Valid {
+			t.Fatalf("the sealed document: %d %s %v", code, rep.Verdict, err)
+		}
+	}
+	if o.h.drafts.kept(id, draftAsked) || o.h.drafts.kept(id, draftSealed) || !o.h.drafts.kept(id, draftFetched) {
+		t.Error("more is kept than should be")
+	}
+}
+
+func refusedUse(t *testing.T, o *bureau) {
+	use := o.ask(t, "不同意的文件")
+	page := o.leader.get(use, http.StatusOK)
+	o.leader.post(use+"/answer", http.StatusBadRequest, "digest", o.leader.digest(page), "pin", o.leader.pin, "answer", "no") // no reason
+	o.leader.answers(use, use+"/answer", http.StatusSeeOther, false)
+	if page := o.clerk.get(use, http.StatusOK); !strings.Contains(page, "不同意") || o.h.drafts.kept(filepath.Base(use), draftAsked) {
+		t.Error("a refusal is not told, or its document is kept")
+	}
+	o.clerk.post(use+"/seal", http.StatusGone)
+	o.clerk.get(use+"/document", http.StatusGone)
+}
+
+// strangers: another unit sees nothing, another post does nothing, and no form
+// that is refused changes anything.
+func strangers(t *testing.T, o *bureau) {
+	use := o.ask(t, "别人的文件")
+	id, seal := filepath.Base(use), "/console/seals/"+testSeal
+	digest := o.leader.digest(o.leader.get(use, http.StatusOK))
+	nobody := &counter{t: t, web: o.clerk.web, base: o.clerk.base}
+	answer := []string{"digest", digest, "pin", o.other.pin, "answer", "yes"}
+	for _, c := range []struct {
+		name string
+		who  *counter
+		path string
+		form []string // nil: a page
+		want int
+	}{
+		{"another unit's leader, the request", o.other, use, nil, http.StatusNotFound},
+		{"… its document", o.other, use + "/document", nil, http.StatusNotFound},
+		{"… its answer", o.other, use + "/answer", answer, http.StatusNotFound},
+		{"… its sealing", o.other, use + "/seal", []string{}, http.StatusNotFound},
+		{"… its sealed document", o.other, use + "/sealed", nil, http.StatusNotFound},
+		{"… the seal", o.other, seal, nil, http.StatusNotFound},
+		{"… suspends it", o.other, seal + "/acts/suspend", []string{"reason", "x"}, http.StatusNotFound},
+		{"the clerk answers", o.clerk, use + "/answer", []string{"digest", digest, "pin", o.clerk.pin, "answer", "yes"}, http.StatusForbidden},
+		{"the clerk suspends", o.clerk, seal + "/acts/suspend", []string{"reason", "x"}, http.StatusForbidden},
+		{"the clerk reports", o.clerk, seal + "/acts/compromise", []string{"reason", "x", "since", "2026-01-01T00:00"}, http.StatusForbidden},
+		{"the leader files", o.leader, seal + "/acts/file", []string{}, http.StatusConflict},
+		{"the leader settles by an act", o.leader, seal + "/acts/approve", []string{}, http.StatusBadRequest},
+		{"the keeper looks at uses", o.keeper, "/console/uses", nil, http.StatusForbidden},
+		{"… opens one", o.keeper, use, nil, http.StatusForbidden},
+		{"… answers one", o.keeper, use + "/answer", answer, http.StatusForbidden},
+		{"… certifies", o.keeper, "/console/certificates/seal-" + testSeal, answer, http.StatusForbidden},
+		{"… registers people", o.keeper, "/console/people", []string{"name", "某人", "role", "unit_leader", "unit", o.h.cfg.USCC, "title", "x"}, http.StatusForbidden},
+		{"the officer looks at seals", o.ra, "/console/seals", nil, http.StatusForbidden},
+		{"the administrator asks for a seal", o.sysadmin, "/console/uses", nil, http.StatusForbidden},
+		{"the administrator makes an auditor", o.sysadmin, "/console/people", []string{"name", "某人", "role", "auditor", "unit", o.h.cfg.USCC, "title", "x"}, http.StatusBadRequest},
+		{"nobody, a page", nobody, "/console/uses", nil, http.StatusSeeOther},
+		{"nobody, an answer", nobody, use + "/answer", answer, http.StatusSeeOther},
+		{"an unknown notice", o.clerk, "/console/compromise/notices/none", []string{}, http.StatusNotFound},
+		{"an unknown request", o.clerk, "/console/uses/..%2f..%2fyinxin", nil, http.StatusNotFound},
+		{"an unknown order", o.ra, "/console/certificates/person-none", answer, http.StatusNotFound},
+	} {
+		before := o.h.Ledger.Head().Size
+		if c.form == nil {
+			c.who.get(c.path, c.want)
+		} else {
+			c.who.post(c.path, c.want, c.form...)
+		}
+		reads := uint64(0)
+		if c.name == "the clerk answers" {
+			reads = 1 // is shown the own request again
+		}
+		if after := o.h.Ledger.Head().Size; after != before+reads {
+			t.Errorf("%s: left %d entries on the ledger", c.name, after-before)
+		}
+	}
+	u, err := o.h.Signer.Use(bg, id)
+	ok(t, err)
+	e, err := o.h.Life.Seal(bg, testSeal)
+	ok(t, err)
+	if u.State != signer.UseRequested || e.State != signer.SealActive {
+		t.Errorf("the request is %s, the seal %s", u.State, e.State)
+	}
+	// A post from another site: the browser says so.
+	req, err := http.NewRequest(http.MethodPost, o.leader.base+use+"/answer", strings.NewReader(url.Values{"digest": {digest}, "pin": {o.leader.pin}, "answer": {"yes"}}.Encode()))
+	ok(t, err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Sec-Fetch-Site", "cross-site")
+	req.AddCookie(o.leader.cookie)
+	r, err := o.leader.web.Do(req)
+	ok(t, err)
+	if body(t, r); r.StatusCode != http.StatusForbidden {
+		t.Errorf("an answer from another site: %s", r.Status)
+	}
+}
+
+// changedDocument: what is kept was exchanged. It can be refused, not approved.
+func changedDocument(t *testing.T, o *bureau) {
+	use := o.ask(t, "会被调换的文件")
+	id := filepath.Base(use)
+	digest := o.leader.digest(o.leader.get(use, http.StatusOK))
+	ok(t, o.h.drafts.put(bg, id, draftAsked, draft{Name: "a.ofd", Bytes: notice(t, "调换的文件")}))
+	o.leader.post(use+"/answer", http.StatusConflict, "digest", digest, "pin", o.leader.pin, "answer", "yes")
+	if page := o.leader.get(use, http.StatusOK); !strings.Contains(page, "与批准用印的不一致") || strings.Contains(page, "data:image/svg") {
+		t.Error("the exchanged document is shown")
+	}
+	p, err := o.h.drafts.blobs.path(draftName(id, draftAsked))
+	ok(t, err)
+	ok(t, os.WriteFile(p, []byte("no envelope"), 0o600))
+	o.leader.get(use, http.StatusOK)
+	o.leader.answers(use, use+"/answer", http.StatusSeeOther, false)
+}
+
+func bounds(t *testing.T, o *bureau) {
+	many := []string{"seal", testSeal, "title", "x"}
+	o.clerk.send("/console/uses", http.StatusBadRequest, "document", "a.ofd", nil, many...)
+	o.clerk.send("/console/uses", http.StatusUnprocessableEntity, "document", "a.ofd", []byte("no document"), many...)
+	o.clerk.send("/console/uses", http.StatusBadRequest, "document", "a.ofd", notice(t, "y"), "seal", testSeal, "title", "反\u202e转")
+	o.clerk.send("/console/uses", http.StatusNotFound, "document", "a.ofd", notice(t, "y"), "seal", "99999999999999", "title", "x")
+	o.clerk.send("/console/uses", http.StatusBadRequest, "document", "a.ofd", notice(t, "y"), append(many, strings.Fields(strings.Repeat("a b ", 40))...)...)
+	o.clerk.send("/console/seals", http.StatusBadRequest, "picture", "a.png", []byte("no picture"), "id", "11010000000002", "name", "x", "kind", "special", "purpose", "x", "picture_filing", "1")
+	o.clerk.send("/console/seals", http.StatusConflict, "picture", "", nil, "id", "11010000000002", "name", "x", "kind", "special", "purpose", "x", "until", time.Now().AddDate(0, 6, 0).Format("2006-01-02"))
+	o.clerk.send("/console/seals", http.StatusConflict, "picture", "", nil, "id", testSeal, "name", "x", "kind", "special", "purpose", "x")
+	all, err := o.h.drafts.list()
+	ok(t, err)
+	for _, f := range all {
+		if f.kind == draftNew {
+			t.Errorf("%s.%s is left of a request that was refused", f.id, f.kind)
+		}
+	}
+}
+
+func peoplePage(t *testing.T, o *bureau) {
+	form := []string{"unit", o.h.cfg.USCC, "name", "样例新人", "role", "clerk", "title", "科员"}
+	first := linkForm.FindString(o.sysadmin.post("/console/people", http.StatusOK, form...))
+	again := linkForm.FindString(o.sysadmin.post("/console/people", http.StatusOK, form...)) // the form sent twice
+	if n := strings.Count(o.sysadmin.get("/console/people", http.StatusOK), "样例新人"); first == "" || again == first || n != 1 {
+		t.Errorf("%d persons", n)
+	}
+	o.sysadmin.post("/console/people", http.StatusConflict, "unit", o.h.cfg.USCC, "name", "样例新人", "role", "unit_leader", "title", "x")
+	newcomer := sits(t, o.h, again, "pin-of-newcomer")
+	o.sysadmin.post("/console/people", http.StatusConflict, form...)
+	// Back another day, by number and PIN.
+	number := regexp.MustCompile(`<dd class="mono">([0-9a-f-]{36})</dd>`).FindStringSubmatch(newcomer.get("/console/", http.StatusOK))[1]
+	newcomer.post("/console/leave", http.StatusSeeOther)
+	newcomer.get("/console/uses", http.StatusSeeOther)
+	newcomer.post("/console/back", http.StatusForbidden, "person", number, "pin", "not-the-pin")
+	newcomer.post("/console/back", http.StatusForbidden, "person", "nobody", "pin", newcomer.pin)
+	newcomer.post("/console/back", http.StatusSeeOther, "person", number, "pin", newcomer.pin)
+	// An officer who refuses a certificate.
+	order := orderForm.FindStringSubmatch(o.ra.get("/console/certificates", http.StatusOK))
+	o.ra.answers("/console/certificates", "/console/certificates/"+order[1], http.StatusSeeOther, false)
+	if strings.Contains(o.ra.get("/console/certificates", http.StatusOK), order[1]) {
+		t.Error("a refused certificate still waits")
+	}
+}
+
+// endOfSeal: suspended at once, back with the leader's signature only, reported,
+// never again.
+func endOfSeal(t *testing.T, o *bureau) {
+	at := "/console/seals/" + testSeal
+	state := func(want signer.SealState) {
+		t.Helper()
+		if e, err := o.h.Life.Seal(bg, testSeal); err != nil || e.State != want {
+			t.Errorf("the seal is %s, want %s (%v)", e.State, want, err)
+		}
+	}
+	o.keeper.post(at+"/acts/suspend", http.StatusBadRequest) // no reason
+	o.keeper.post(at+"/acts/suspend", http.StatusSeeOther, "reason", "遗失介质")
+	state(signer.SealSuspended)
+	o.clerk.send("/console/uses", http.StatusConflict, "document", "a.ofd", notice(t, "停用后"), "seal", testSeal, "title", "x")
+	for _, yes := range []bool{false, true} {
+		o.keeper.post(at+"/acts/ask", http.StatusSeeOther, "wanted", "resume", "reason", "已找回")
+		o.keeper.post(at+"/acts/ask", http.StatusConflict, "wanted", "resume", "reason", "已找回")
+		o.leader.answers(at, at+"/answer", http.StatusSeeOther, yes)
+	}
+	state(signer.SealActive)
+	o.keeper.post(at+"/acts/ask", http.StatusBadRequest, "wanted", "authorise", "reason", "限制", "user", "nobody", "total", "1")
+	o.keeper.post(at+"/acts/ask", http.StatusSeeOther, "wanted", "authorise", "reason", "限制", "total", "1")
+	o.leader.answers(at, at+"/answer", http.StatusSeeOther, true)
+	if e, err := o.h.Life.Seal(bg, testSeal); err != nil || e.Authorisation.Total != 1 {
+		t.Errorf("%+v %v", e.Authorisation, err)
+	}
+	o.leader.post(at+"/acts/compromise", http.StatusBadRequest, "reason", "疑似泄露") // no moment
+	o.leader.post(at+"/acts/compromise", http.StatusSeeOther, "reason", "疑似泄露", "since", time.Now().Add(-time.Hour).In(time.FixedZone("UTC+8", 8*3600)).Format("2006-01-02T15:04"))
+	state(signer.SealSuspended)
+	if page := o.leader.get("/console/compromise", http.StatusOK); !strings.Contains(page, "疑似泄露") || !strings.Contains(page, "已吊销") {
+		t.Errorf("the report is not shown: %s", alert(page))
+	}
+	if page := o.other.get("/console/compromise", http.StatusOK); strings.Contains(page, "疑似泄露") {
+		t.Error("a unit that did not rely on the key reads the report")
+	}
+	o.keeper.post(at+"/acts/ask", http.StatusConflict, "wanted", "resume", "reason", "没事了")
+	o.keeper.post(at+"/acts/cancel", http.StatusSeeOther, "reason", "密钥失控")
+	state(signer.SealCancelled)
+	o.keeper.get(at, http.StatusOK)
+}

@@ -1,0 +1,212 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/yinxin-gov/yinxin/authz/approval"
+	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/internal/console"
+	"github.com/yinxin-gov/yinxin/signer"
+)
+
+// part is what a person has to do with a request.
+type part struct {
+	use    signer.Use
+	seal   signer.Seal
+	asks   bool // the requester
+	leads  bool // leader of the seal's unit
+	answer approval.Approval
+}
+
+// part returns a request to those who have a part in it; to everybody else there
+// is no such request.
+func (d desk) part(ctx context.Context, p console.Person, id string) (part, error) {
+	u, err := d.h.Signer.Use(ctx, id)
+	if err != nil {
+		return part{}, err
+	}
+	e, err := d.h.Life.Seal(ctx, u.Seal)
+	if err != nil {
+		return part{}, err
+	}
+	out := part{use: u, seal: e, asks: u.Requester == p.ID}
+	if e.Unit == p.Unit {
+		if out.leads, err = d.holds(ctx, p, identity.RoleUnitLeader); err != nil {
+			return part{}, err
+		}
+	}
+	if !out.asks && !out.leads {
+		return part{}, signer.ErrNotFound
+	}
+	out.answer, err = d.h.rooms.Approvals.ApprovalOf(ctx, approval.KindSealUse, id)
+	if errors.Is(err, approval.ErrNotFound) {
+		err = nil
+	}
+	return out, err
+}
+
+// paper is the kept document of a request, exactly the bytes that were asked
+// about, and records who opened it.
+func (d desk) paper(ctx context.Context, p console.Person, u signer.Use) (draft, error) {
+	doc, err := d.h.drafts.get(ctx, u.ID, draftAsked)
+	if errors.Is(err, fs.ErrNotExist) {
+		return draft{}, console.ErrNotKept
+	}
+	if err != nil {
+		return draft{}, err
+	}
+	if signer.Digest(doc.Bytes) != u.Document {
+		return draft{}, signer.ErrChanged
+	}
+	return doc, d.opened(ctx, p, u.ID, u.Document, draftAsked)
+}
+
+func (d desk) opened(ctx context.Context, p console.Person, use, sum, kind string) error {
+	_, err := d.h.Ledger.Append(ctx, ledger.Event{
+		ID: newID(), Type: "desk.document.opened", Class: ledger.ClassAccess, Time: d.h.now(), Actor: d.actor(p), Action: "read",
+		Object: ledger.Object{Kind: "seal_use", ID: use}, Outcome: ledger.Success, Payload: sum, Details: map[string]string{"kept": kind},
+	})
+	return err
+}
+
+// Use implements console.Papers. A document that does not read, or is another
+// one, is shown as trouble and can only be refused.
+func (d desk) Use(ctx context.Context, p console.Person, id string) (console.UseView, error) {
+	got, err := d.part(ctx, p, id)
+	if err != nil {
+		return console.UseView{}, err
+	}
+	lines, err := d.useLines(ctx, []signer.Use{got.use})
+	if err != nil {
+		return console.UseView{}, err
+	}
+	u := console.UseView{UseLine: lines[0]}
+	if a := got.answer; a.ID != "" {
+		u.Answer = &console.Answered{At: a.At, Yes: a.Approved, Reason: a.Reason}
+		if u.Answer.By, err = d.name(ctx, a.Approver); err != nil {
+			return u, err
+		}
+	}
+	switch doc, err := d.paper(ctx, p, got.use); {
+	case err == nil:
+		u.Paper, u.Place, u.Size = &console.Paper{Name: doc.Name, Bytes: doc.Bytes}, doc.Place, len(doc.Bytes)
+	case errors.Is(err, signer.ErrChanged), errors.Is(err, errDraft):
+		u.Changed = true
+	case !errors.Is(err, console.ErrNotKept):
+		return u, err
+	}
+	u.MayDecide = got.leads && !got.asks && u.Answer == nil && u.State == signer.UseRequested
+	u.MaySeal = got.asks && u.Paper != nil && (u.State == signer.UseApproved || u.State == signer.UseRequested && u.Answer != nil && u.Answer.Yes)
+	if !got.asks || u.State != signer.UseSealed {
+		return u, nil
+	}
+	switch doc, kind, err := d.sealed(ctx, id); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return u, err
+	default:
+		rep, err := d.h.Verify(ctx, doc.Bytes)
+		if err != nil {
+			return u, err
+		}
+		u.Sealed, u.MayFetch = &rep, true
+		return u, d.opened(ctx, p, id, got.use.Sealed, kind)
+	}
+	return u, nil
+}
+
+// sealed is the kept sealed document and as what it is kept.
+func (d desk) sealed(ctx context.Context, id string) (doc draft, kind string, err error) {
+	for _, kind = range []string{draftSealed, draftFetched} {
+		if doc, err = d.h.drafts.get(ctx, id, kind); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return doc, kind, err
+}
+
+// Paper implements console.Papers.
+func (d desk) Paper(ctx context.Context, p console.Person, id string) (console.Paper, error) {
+	got, err := d.part(ctx, p, id)
+	if err != nil {
+		return console.Paper{}, err
+	}
+	doc, err := d.paper(ctx, p, got.use)
+	return console.Paper{Name: doc.Name, Bytes: doc.Bytes}, err
+}
+
+// PutSeal implements console.Papers: the requester seals what was approved.
+func (d desk) PutSeal(ctx context.Context, p console.Person, id string) error {
+	got, err := d.part(ctx, p, id)
+	if err != nil {
+		return err
+	}
+	if !got.asks {
+		return console.ErrForbidden
+	}
+	if err := allowed(d.holds(ctx, p, identity.RoleClerk)); err != nil {
+		return err
+	}
+	doc, err := d.paper(ctx, p, got.use)
+	if err != nil {
+		return err
+	}
+	if got.use.State == signer.UseRequested { // signed, and not recorded yet
+		if _, _, err := d.h.Signer.MarkApproved(ctx, d.actor(p), id); err != nil {
+			return err
+		}
+	}
+	out, err := d.h.Signer.Seal(ctx, d.actor(p), id, doc.Bytes, doc.Place)
+	if errors.Is(err, signer.ErrLapsed) {
+		return errors.Join(err, d.h.forget(ctx, id, draftAsked, string(signer.UseLapsed), d.actor(p)))
+	}
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx) // sealed and counted: it must not be lost now
+	if err := d.h.drafts.put(ctx, id, draftSealed, draft{Name: sealedName(doc.Name), Bytes: out.Document}); err != nil {
+		return err
+	}
+	return d.h.forget(ctx, id, draftAsked, string(signer.UseSealed), d.actor(p))
+}
+
+// sealedName tells the sealed file from the one that was uploaded.
+func sealedName(name string) string {
+	ext := path.Ext(name)
+	return strings.TrimSuffix(name, ext) + "（盖章）" + ext
+}
+
+// Fetch implements console.Papers. From now on the document is kept one more day.
+func (d desk) Fetch(ctx context.Context, p console.Person, id string) (console.Paper, error) {
+	got, err := d.part(ctx, p, id)
+	if err != nil {
+		return console.Paper{}, err
+	}
+	if !got.asks {
+		return console.Paper{}, console.ErrForbidden
+	}
+	doc, kind, err := d.sealed(ctx, id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return console.Paper{}, console.ErrNotKept
+	}
+	if err != nil {
+		return console.Paper{}, err
+	}
+	if signer.Digest(doc.Bytes) != got.use.Sealed {
+		return console.Paper{}, signer.ErrChanged
+	}
+	if err := d.opened(ctx, p, id, got.use.Sealed, kind); err != nil {
+		return console.Paper{}, err
+	}
+	if kind == draftSealed {
+		if err := errors.Join(d.h.drafts.rename(id, draftSealed, id, draftFetched), d.h.drafts.touch(id, draftFetched)); err != nil {
+			return console.Paper{}, err
+		}
+	}
+	return console.Paper{Name: doc.Name, Bytes: doc.Bytes}, nil
+}

@@ -1,0 +1,205 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/authz/approval"
+	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/internal/signin"
+	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/life"
+)
+
+// Pages of the desk. Person.Pages names those that a person's posts open.
+const (
+	PageUses         = "uses"         // 用印
+	PageSeals        = "seals"        // 印章
+	PageCompromise   = "compromise"   // 密钥失控
+	PageCertificates = "certificates" // 证书审核
+	PagePeople       = "people"       // 人员
+
+	pageUse  = "use"
+	pageSeal = "seal"
+)
+
+// Outcomes of the desk besides those of the rooms behind it.
+var (
+	ErrNotKept  = errors.New("console: the document is not kept (any more)")
+	ErrAnswered = errors.New("console: it was answered already")
+	ErrTooMany  = errors.New("console: too many documents of one person are kept")
+	ErrRepeated = errors.New("console: the same request is open already")
+	ErrForm     = errors.New("console: a field of the form is missing or does not read")
+)
+
+// Desk is what the pages of the desk ask the house for. Every method decides
+// again whether the person may; ErrForbidden, or signer.ErrNotFound where even
+// the existence is nobody's business.
+type Desk interface {
+	Uses
+	Papers
+	Seals
+	Reports
+	Certificates
+	People
+}
+
+// Answer is a person's signed answer: the PIN opens the key for this one act.
+type Answer struct {
+	Digest string // of what the page showed; another one by now is signer.ErrChanged
+	PIN    string
+	Yes    bool
+	Reason string
+}
+
+// refusals tells outcomes apart for people; the first that fits counts.
+var refusals = []struct {
+	err  error
+	key  string
+	code int
+}{
+	{ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{ErrNotKept, "desk.error.not_kept", http.StatusGone},
+	{ErrAnswered, "desk.error.answered", http.StatusConflict},
+	{ErrTooMany, "desk.error.too_many", http.StatusTooManyRequests},
+	{ErrRepeated, "desk.error.repeated", http.StatusConflict},
+	{ErrForm, "desk.error.form", http.StatusBadRequest},
+	{errBusy, "problem.busy", http.StatusServiceUnavailable},
+	{errNoFile, "console.verify.no_file", http.StatusBadRequest},
+	{signin.ErrLocked, "desk.error.locked", http.StatusTooManyRequests},
+	{signin.ErrPIN, "desk.error.pin", http.StatusForbidden},
+	{approval.ErrSelf, "desk.error.self", http.StatusForbidden},
+	{approval.ErrReason, "problem.seal.reason", http.StatusBadRequest},
+	{approval.ErrDecided, "desk.error.answered", http.StatusConflict},
+	{approval.ErrNotAllowed, "console.forbidden", http.StatusForbidden},
+	{approval.ErrInvalid, "desk.error.form", http.StatusBadRequest},
+	{signer.ErrLapsed, "problem.seal.lapsed", http.StatusConflict},
+	{signer.ErrRefused, "problem.seal.refused", http.StatusConflict},
+	{signer.ErrNotApproved, "problem.seal.unapproved", http.StatusConflict},
+	{signer.ErrChanged, "problem.seal.changed", http.StatusConflict},
+	{signer.ErrExcluded, "problem.seal.excluded", http.StatusUnprocessableEntity},
+	{signer.ErrDocument, "problem.seal.document", http.StatusUnprocessableEntity},
+	{signer.ErrUnit, "problem.seal.unit", http.StatusForbidden},
+	{signer.ErrUser, "problem.seal.user", http.StatusForbidden},
+	{signer.ErrHours, "problem.seal.hours", http.StatusConflict},
+	{signer.ErrQuota, "problem.seal.quota", http.StatusConflict},
+	{signer.ErrStamp, "problem.seal.stamp", http.StatusServiceUnavailable},
+	{signer.ErrExists, "problem.seal.exists", http.StatusConflict},
+	{signer.ErrNotFound, "problem.seal.unknown", http.StatusNotFound},
+	{life.ErrCompromised, "problem.seal.compromised", http.StatusConflict},
+	{life.ErrRole, "problem.seal.role", http.StatusForbidden},
+	{life.ErrSeparation, "problem.seal.separation", http.StatusForbidden},
+	{life.ErrFiling, "problem.seal.filing", http.StatusBadRequest},
+	{life.ErrReason, "problem.seal.reason", http.StatusBadRequest},
+	{life.ErrAsked, "problem.seal.asked", http.StatusConflict},
+	{life.ErrNotAsked, "problem.seal.not_asked", http.StatusConflict},
+	{life.ErrPicture, "problem.seal.picture", http.StatusConflict},
+	{life.ErrPeriod, "problem.seal.period", http.StatusConflict},
+	{life.ErrConflict, "problem.seal.conflict", http.StatusConflict},
+	{signer.ErrSealState, "problem.seal.state", http.StatusConflict},
+	{signer.ErrInvalid, "problem.seal.invalid", http.StatusBadRequest},
+	{ca.ErrNotApproved, "desk.error.uncertified", http.StatusConflict},
+	{identity.ErrIncompatible, "desk.error.incompatible", http.StatusConflict},
+	{identity.ErrInvalid, "desk.error.form", http.StatusBadRequest},
+	{identity.ErrNotFound, "desk.error.person", http.StatusNotFound},
+}
+
+func refusal(err error) (key string, code int) {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return "console.verify.no_file", http.StatusRequestEntityTooLarge
+	}
+	for _, r := range refusals {
+		if errors.Is(err, r.err) {
+			return r.key, r.code
+		}
+	}
+	return "problem.internal", http.StatusInternalServerError
+}
+
+// opened guards a page of the desk: by session, and by the person's posts.
+func (c *console) opened(page string, show func(http.ResponseWriter, *http.Request, Person)) http.HandlerFunc {
+	return c.signedIn(func(w http.ResponseWriter, r *http.Request, p Person) {
+		if !slices.Contains(p.Pages, page) {
+			c.fail(w, r, pageStatus, "console.forbidden", view{Person: &p}, http.StatusForbidden, ErrForbidden)
+			return
+		}
+		show(w, r, p)
+	})
+}
+
+// told is how a page of the desk says what became of a form: cause is nil, or
+// why it was refused.
+func (c *console) told(w http.ResponseWriter, r *http.Request, page string, p Person, body any, cause error) {
+	v := view{Person: &p, Body: body}
+	if cause == nil {
+		c.render(w, r, http.StatusOK, page, v)
+		return
+	}
+	key, code := refusal(cause)
+	c.fail(w, r, page, key, v, code, cause)
+}
+
+// lost answers when the page itself cannot be made: on the status page.
+func (c *console) lost(w http.ResponseWriter, r *http.Request, p Person, err error) {
+	key, code := refusal(err)
+	c.fail(w, r, pageStatus, key, view{Person: &p}, code, err)
+}
+
+// maxDeskForm bounds a form without a file.
+const maxDeskForm = 64 << 10
+
+// fields reads a form without a file: the body only, never the address.
+func fields(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxDeskForm)
+	if err := r.ParseForm(); err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return err
+		}
+		return errors.Join(ErrForm, err)
+	}
+	return nil
+}
+
+// answer reads a signed answer; a button says which.
+func answer(r *http.Request) (Answer, error) {
+	f := r.PostForm
+	a := Answer{Digest: f.Get("digest"), PIN: f.Get("pin"), Yes: f.Get("answer") == "yes", Reason: oneLine(f.Get("reason"))}
+	if a.PIN == "" || f.Get("answer") != "yes" && f.Get("answer") != "no" {
+		return a, ErrForm
+	}
+	return a, nil
+}
+
+// day reads a date of a form, in the zone of the walls; zero when it is empty.
+func day(s string) (time.Time, error) { return moments("2006-01-02", s) }
+
+func moments(form, s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.ParseInLocation(form, s, time.FixedZone("UTC+8", 8*3600))
+	if err != nil {
+		return time.Time{}, errors.Join(ErrForm, err)
+	}
+	return t, nil
+}
+
+// limited holds one of the slots for work that keeps a whole document in memory.
+func (c *console) limited(ctx context.Context) (release func(), err error) {
+	wait := time.NewTimer(uploadWait)
+	defer wait.Stop()
+	select {
+	case c.uploads <- struct{}{}:
+		return func() { <-c.uploads }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-wait.C:
+		return nil, errBusy
+	}
+}

@@ -1,0 +1,359 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/internal/signin"
+	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/life"
+	"github.com/yinxin-gov/yinxin/signer/ofd"
+	"github.com/yinxin-gov/yinxin/signer/verify"
+)
+
+// pages of everybody, for tests that look at all of them.
+var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PagePeople}
+
+// deskOf answers the pages of the desk with one of everything; err is what each
+// act answers, acted what was asked for.
+type deskOf struct {
+	h     *house
+	err   error
+	doc   []byte
+	acted []string
+}
+
+func (d *deskOf) act(format string, a ...any) error {
+	d.acted = append(d.acted, fmt.Sprintf(format, a...))
+	return d.err
+}
+
+func (d *deskOf) line() UseLine {
+	return UseLine{Use: signer.Use{
+		ID: "u-1", Seal: "11010000000001", Document: signer.Digest(d.doc), Title: "关于样例的通知", Type: "通知", Purpose: "印发", State: signer.UseRequested, CreatedAt: at,
+	}, SealName: "样例区民政局（样章）", Requester: "样例经办人"}
+}
+
+func (d *deskOf) Uses(context.Context, Person) (UseList, error) {
+	l := d.line()
+	done := l
+	done.State, done.ID = signer.UseSealed, "u-2"
+	return UseList{Mine: []UseLine{done}, Waiting: []UseLine{l}, Seals: []signer.Seal{d.sealOf()}, MayAsk: true}, nil
+}
+
+func (d *deskOf) Submit(_ context.Context, _ Person, f UseForm) (string, error) {
+	return "u-1", d.act("submit %s %s %+v %s %d", f.Seal, f.Title, f.Place, f.Paper.Name, len(f.Paper.Bytes))
+}
+
+func (d *deskOf) Decide(_ context.Context, _ Person, id string, a Answer) error {
+	return d.act("decide %s %v %s %s", id, a.Yes, a.Reason, a.PIN)
+}
+
+func (d *deskOf) Use(_ context.Context, _ Person, id string) (UseView, error) {
+	switch id {
+	case "u-1":
+		return UseView{UseLine: d.line(), Paper: &Paper{Name: "通知.ofd", Bytes: d.doc}, Size: len(d.doc), MayDecide: true}, nil
+	case "u-2":
+		l := d.line()
+		l.ID, l.State, l.Sealed = id, signer.UseSealed, strings.Repeat("cd", 32)
+		return UseView{UseLine: l, Sealed: &verify.Report{Verdict: verify.Valid}, MayFetch: true, Answer: &Answered{By: "样例领导", At: at, Yes: true}}, nil
+	}
+	return UseView{}, signer.ErrNotFound
+}
+
+func (d *deskOf) Paper(context.Context, Person, string) (Paper, error) {
+	return Paper{Name: "..\\..\\a\u202eb/c:\"d.ofd", Bytes: d.doc}, d.act("paper")
+}
+func (d *deskOf) Fetch(context.Context, Person, string) (Paper, error) {
+	return Paper{Name: "通知（盖章）.ofd", Bytes: d.doc}, d.act("fetch")
+}
+func (d *deskOf) PutSeal(_ context.Context, _ Person, id string) error { return d.act("seal %s", id) }
+
+func (d *deskOf) sealOf() signer.Seal {
+	return signer.Seal{
+		ID: "11010000000001", Unit: "11110100MB00000015", Name: "样例区民政局（样章）", State: signer.SealActive, ValidFrom: at, ValidUntil: at.AddDate(1, 0, 0), Drawn: true,
+		Life: signer.Life{
+			Kind: life.KindStatutory, Purpose: "发文", Picture: strings.Repeat("ab", 32), Filing: signer.FilingSample, FiledOn: at, CustodyClass: "software-file",
+			Authorisation: signer.Authorisation{Users: []signer.User{{Person: "p-2"}}, Total: 100, Quota: 5, Per: signer.PerDay},
+			Ask:           &signer.Ask{ID: "x/4", Kind: signer.AskAuthorise, Requester: "p-3", Reason: "增加次数", Authorisation: &signer.Authorisation{Quota: 9, Per: signer.PerMonth}, Digest: strings.Repeat("ef", 32), At: at},
+		},
+	}
+}
+
+func (d *deskOf) Seals(context.Context, Person) (SealList, error) {
+	return SealList{
+		Seals: []SealLine{{d.sealOf(), signer.Taken{All: 7, Window: 2}}}, Staff: []Named{{"p-2", "样例经办人"}}, MayApply: true,
+		Kinds: []string{life.KindStatutory, life.KindSpecial}, Division: "110100",
+	}, nil
+}
+
+func (d *deskOf) Seal(_ context.Context, _ Person, id string) (SealView, error) {
+	if id != "11010000000001" {
+		return SealView{}, signer.ErrNotFound
+	}
+	var img bytes.Buffer
+	if err := png.Encode(&img, image.NewGray(image.Rect(0, 0, 4, 4))); err != nil {
+		return SealView{}, err
+	}
+	v := SealView{
+		SealLine: SealLine{d.sealOf(), signer.Taken{}}, Image: img.Bytes(), Users: []Named{{"p-2", "样例经办人"}}, Staff: []Named{{"p-2", "样例经办人"}},
+		Waits: "desk.seal.waits.leader", MayAnswer: true, Asker: "样例印章管理员",
+		Steps: []StepLine{{Step: life.Step{Act: life.ActApply, To: signer.SealApplied, At: at, Reason: "发文"}, By: "样例经办人"}},
+	}
+	for _, r := range life.Rules() {
+		switch r.Act {
+		case life.ActMake, life.ActFile, life.ActActivate, life.ActSuspend, life.ActCancel, life.ActCompromise, life.ActAsk:
+			v.Acts = append(v.Acts, r)
+		}
+	}
+	return v, nil
+}
+
+func (d *deskOf) Apply(_ context.Context, _ Person, f SealForm) error {
+	return d.act("apply %s %d %+v", f.ID, len(f.Picture), f.Authorisation)
+}
+func (d *deskOf) Act(_ context.Context, _ Person, id string, a life.Act, f ActForm) error {
+	return d.act("%s %s %s %v", a, id, f.Reason, f.Since.UTC())
+}
+func (d *deskOf) AnswerSeal(_ context.Context, _ Person, id string, a Answer) error {
+	return d.act("answer %s %v", id, a.Yes)
+}
+
+func (d *deskOf) Reports(context.Context, Person) (ReportList, error) {
+	n := NoticeLine{life.Notice{ID: "n-1", Unit: "11110100MB00000023", Systems: []string{"social"}, Documents: []string{strings.Repeat("12", 32)}, State: life.NoticePending, At: at}, "样例街道"}
+	return ReportList{Inbox: []NoticeLine{n}, Reports: []ReportLine{{
+		Compromise: life.Compromise{Since: at, Reason: "疑似泄露", At: at, Seals: []string{"11010000000001"}, Certificates: []life.Certificate{{SM3: strings.Repeat("34", 32), Revocation: life.Revoked}}, Uses: []string{"u-2"}},
+		By:         "样例领导", Notices: []NoticeLine{n},
+	}}}, nil
+}
+func (d *deskOf) Acknowledge(_ context.Context, _ Person, id string) error {
+	return d.act("ack %s", id)
+}
+
+func (d *deskOf) Waiting(context.Context, Person) ([]Order, error) {
+	return []Order{
+		{ID: "person-p-2", Name: "样例经办人", Unit: "样例区民政局", Number: "p-2", Posts: []string{"经办人"}, Key: strings.Repeat("56", 32), Digest: strings.Repeat("78", 32)},
+		{ID: "seal-11010000000001", Seal: true, Name: "样例区民政局（样章）", Unit: "样例区民政局", Number: "11010000000001", Key: strings.Repeat("9a", 32), Digest: strings.Repeat("bc", 32)},
+	}, nil
+}
+func (d *deskOf) Certify(_ context.Context, _ Person, id string, a Answer) error {
+	return d.act("certify %s %v", id, a.Yes)
+}
+
+func (d *deskOf) Staff(context.Context, Person, string) (StaffList, error) {
+	u := Named{"11110100MB00000015", "样例区民政局"}
+	return StaffList{Units: []Named{u}, Unit: u, Roles: []string{"clerk", "unit_leader"}, People: []Member{{Named: Named{"p-2", "样例经办人"}, Posts: []string{"经办人"}, Activated: true}}}, nil
+}
+func (d *deskOf) Hire(_ context.Context, _ Person, f PostForm) (Hired, error) {
+	return Hired{Name: f.Name, URL: "https://localhost/console/enter#once", Expires: at}, d.act("hire %s %s", f.Name, f.Role)
+}
+
+// newDesk is a house whose person's posts open every page.
+func newDesk(t *testing.T) (*house, *deskOf) {
+	t.Helper()
+	h := newHouse(t)
+	doc, err := ofd.NewNotice(ofd.Notice{Title: "通知", Issuer: "样例区民政局", Body: []string{"特此通知。"}, Date: at})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.desk.doc = doc
+	h.person.Pages = allPages
+	h.report = verify.Report{Format: "ofd", Verdict: verify.Indeterminate, Integrity: verify.Unsigned, Signatures: []verify.Signature{}}
+	return h, h.desk
+}
+
+func (h *house) ask(method, path, mediaType, in string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, strings.NewReader(in))
+	if mediaType != "" {
+		r.Header.Set("Content-Type", mediaType)
+	}
+	session(r)
+	w := httptest.NewRecorder()
+	h.router.ServeHTTP(w, r)
+	return w
+}
+
+const formType = "application/x-www-form-urlencoded"
+
+var deskPaths = []string{
+	"/console/uses", "/console/uses/u-1", "/console/uses/u-2", "/console/seals", "/console/seals/11010000000001", "/console/compromise",
+	"/console/certificates", "/console/people",
+}
+
+func TestDeskPages(t *testing.T) {
+	h, _ := newDesk(t)
+	for _, path := range deskPaths {
+		w := h.ask(http.MethodGet, path, "", "")
+		page := w.Body.String()
+		if w.Code != http.StatusOK || strings.Contains(page, "desk.") || strings.Contains(page, "console.title.") || strings.Contains(page, "ZgotmplZ") || strings.Contains(page, "style=") {
+			t.Errorf("%s: %d, or a key or style of its own: %.3000s", path, w.Code, page)
+		}
+		if strings.Count(page, `aria-current="page"`) != 1 || strings.Count(page, "<h1") != 1 {
+			t.Errorf("%s: not one heading and one place in the menu", path)
+		}
+	}
+	if page := h.ask(http.MethodGet, "/console/uses/u-1", "", "").Body.String(); !strings.Contains(page, signer.Digest(h.desk.doc)) || !strings.Contains(page, "data:image/svg") {
+		t.Error("the answer page does not show what is answered")
+	}
+}
+
+// A person sees the pages of the own posts, in the menu and at the address.
+func TestDeskPagesAreOfPosts(t *testing.T) {
+	h, d := newDesk(t)
+	for _, have := range allPages {
+		h.person.Pages = []string{have}
+		page := h.ask(http.MethodGet, "/console/", "", "").Body.String()
+		for _, p := range allPages {
+			if got := strings.Contains(page, `href="/console/`+p+`"`); got != (p == have) {
+				t.Errorf("with %s the menu shows %s: %v", have, p, got)
+			}
+			if got := h.ask(http.MethodGet, "/console/"+p, "", "").Code; (got == http.StatusOK) != (p == have) || p != have && got != http.StatusForbidden {
+				t.Errorf("with %s, %s: %d", have, p, got)
+			}
+		}
+	}
+	h.person.Pages = nil
+	for _, path := range []string{
+		"/console/uses", "/console/uses/u-1/answer", "/console/uses/u-1/seal", "/console/seals", "/console/seals/1/answer", "/console/seals/1/acts/cancel",
+		"/console/compromise/notices/1", "/console/certificates/1", "/console/people",
+	} {
+		if w := h.ask(http.MethodPost, path, formType, "pin=x&answer=yes"); w.Code != http.StatusForbidden {
+			t.Errorf("POST %s: %d", path, w.Code)
+		}
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(""))
+		w := httptest.NewRecorder()
+		if h.router.ServeHTTP(w, r); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/console/enter" {
+			t.Errorf("POST %s without a session: %d", path, w.Code)
+		}
+	}
+	if len(d.acted) > 0 {
+		t.Errorf("acted: %v", d.acted)
+	}
+}
+
+func TestDeskForms(t *testing.T) {
+	h, d := newDesk(t)
+	for _, c := range []struct{ path, form, want string }{
+		{"/console/uses/u-1/answer", "pin=p&answer=yes", "decide u-1 true  p"},
+		{"/console/uses/u-1/answer", "pin=p&answer=no&reason=a%0d%0ab", "decide u-1 false a b p"},
+		{"/console/uses/u-1/seal", "", "seal u-1"},
+		{"/console/seals/11010000000001/answer", "pin=p&answer=no", "answer 11010000000001 false"},
+		{"/console/seals/11010000000001/acts/suspend", "reason=x", "suspend 11010000000001 x 0001-01-01 00:00:00 +0000 UTC"},
+		{"/console/seals/11010000000001/acts/compromise", "reason=x&since=2026-07-01T09:30", "compromise 11010000000001 x 2026-07-01 01:30:00 +0000 UTC"},
+		{"/console/compromise/notices/n-1", "", "ack n-1"},
+		{"/console/certificates/person-p-2", "pin=p&answer=yes", "certify person-p-2 true"},
+		{"/console/uses/u-1/answer?pin=p&answer=yes", "", ""}, // nothing from the address: it is in logs
+		{"/console/uses/u-1/answer", "answer=yes", ""},
+		{"/console/uses/u-1/answer", "pin=p", ""},
+		{"/console/uses/u-1/answer", "pin=%zz&answer=yes", ""},
+		{"/console/seals/11010000000001/acts/suspend", "since=tomorrow", ""},
+		{"/console/seals/11010000000001/acts/suspend", "reason=" + url.QueryEscape("a\u202eb"), ""},
+		{"/console/seals/11010000000001/acts/ask", "wanted=authorise&quota=-1", ""},
+		{"/console/people", "name=" + url.QueryEscape("a\u0007b"), ""},
+		{"/console/uses/u-1/answer", "pin=" + strings.Repeat("p", maxDeskForm), ""},
+	} {
+		d.acted = nil
+		w := h.ask(http.MethodPost, c.path, formType, c.form)
+		got := strings.Join(d.acted, "; ")
+		if got != c.want || (w.Code == http.StatusSeeOther) != (c.want != "") || c.want == "" && (w.Code < 400 || w.Code >= 500) {
+			t.Errorf("%s %.60s: %d %q, want %q", c.path, c.form, w.Code, got, c.want)
+		}
+	}
+	// The link of a person is shown once, on the page itself.
+	if w := h.ask(http.MethodPost, "/console/people", formType, "name=a&role=clerk"); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "/console/enter#once") {
+		t.Errorf("%d", w.Code)
+	}
+}
+
+// Every refusal has a text of its own and its code; a fault of the house has
+// neither its cause on the page nor a code that says whose fault it was.
+func TestDeskRefusals(t *testing.T) {
+	h, d := newDesk(t)
+	for _, r := range refusals {
+		if !h.words.Has(r.key) || r.code < 400 {
+			t.Errorf("%v: %s %d", r.err, r.key, r.code)
+		}
+		d.err = fmt.Errorf("%s: %w", inside, r.err)
+		w := h.ask(http.MethodPost, "/console/uses/u-1/answer", formType, "pin=secret-of-a-person&answer=yes")
+		if w.Code != r.code || !strings.Contains(w.Body.String(), h.words.Get(r.key).Zh) || strings.Contains(w.Body.String(), inside) || strings.Contains(w.Body.String(), "secret-of-a-person") {
+			t.Errorf("%v: %d %s", r.err, w.Code, w.Body.String())
+		}
+	}
+	d.err = errors.New(inside)
+	if w := h.ask(http.MethodPost, "/console/uses/u-1/seal", "", ""); w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), inside) {
+		t.Errorf("%d", w.Code)
+	}
+	if strings.Contains(h.log.String(), "secret-of-a-person") {
+		t.Error("the log holds a PIN")
+	}
+	if key, _ := refusal(&signin.LockedError{Until: time.Now()}); key != "desk.error.locked" {
+		t.Errorf("%s", key)
+	}
+}
+
+func TestDeskUpload(t *testing.T) {
+	h, d := newDesk(t)
+	doc := []byte("bytes of a document")
+	body, mediaType := form("document", "通知.ofd", doc)
+	whole := strings.Replace(body.String(), "--\r\n", "", 1)
+	boundary := mediaType[strings.Index(mediaType, "=")+1:]
+	field := func(name, value string) string {
+		return "\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n--" + boundary
+	}
+	in := whole + field("seal", "11010000000001") + field("title", " 关于  样例的通知 ") + field("place", "right") + field("page", "2") + field("keyword", "x") + "--\r\n"
+	w := h.ask(http.MethodPost, "/console/uses", mediaType, in)
+	want := "submit 11010000000001 关于 样例的通知 {Page:0 X:0 Y:0 Keyword: Ride:right} 通知.ofd 19"
+	if got := strings.Join(d.acted, "; "); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/console/uses/u-1" || got != want {
+		t.Errorf("%d %q", w.Code, got)
+	}
+	for name, c := range map[string]struct {
+		in   string
+		want int
+	}{
+		"no form":        {"", http.StatusBadRequest},
+		"cut off":        {in[:len(in)/2], http.StatusBadRequest},
+		"a large field":  {whole + field("title", strings.Repeat("x", maxField+1)) + "--\r\n", http.StatusRequestEntityTooLarge},
+		"many fields":    {whole + strings.Repeat(field("title", "x"), maxParts) + "--\r\n", http.StatusBadRequest},
+		"a bad page":     {whole + field("seal", "1") + field("title", "x") + field("page", "-1") + "--\r\n", http.StatusBadRequest},
+		"no keyword":     {whole + field("seal", "1") + field("title", "x") + field("place", "keyword") + "--\r\n", http.StatusBadRequest},
+		"a turned title": {whole + field("seal", "1") + field("title", "a\u202eb") + "--\r\n", http.StatusBadRequest},
+	} {
+		d.acted = nil
+		if w := h.ask(http.MethodPost, "/console/uses", mediaType, c.in); w.Code != c.want || len(d.acted) > 0 {
+			t.Errorf("%s: %d, want %d; %v", name, w.Code, c.want, d.acted)
+		}
+	}
+	large, mediaType := form("picture", "a.png", make([]byte, maxSealPicture+1))
+	if w := h.ask(http.MethodPost, "/console/seals", mediaType, large.String()); w.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("a large picture: %d", w.Code)
+	}
+}
+
+// A document comes back as a file of bytes, under a name that is only a name.
+func TestDeskDownload(t *testing.T) {
+	h, d := newDesk(t)
+	w := h.ask(http.MethodGet, "/console/uses/u-1/document", "", "")
+	head := w.Header()
+	if w.Body.String() != string(d.doc) || head.Get("Content-Type") != "application/octet-stream" || head.Get("Content-Disposition") != `attachment; filename=c__d.ofd` {
+		t.Errorf("%v", head)
+	}
+	d.err = ErrNotKept
+	if w := h.ask(http.MethodGet, "/console/uses/u-1/sealed", "", ""); w.Code != http.StatusGone || w.Header().Get("Content-Disposition") != "" {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+	for in, want := range map[string]string{"": "document", "..": "document", "/etc/passwd": "passwd", `C:\x.ofd`: "x.ofd", "a\u202eb.pdf": "a_b.pdf", "通知.ofd": "通知.ofd"} {
+		if got := fileName(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
