@@ -14,6 +14,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/life"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
@@ -151,6 +152,12 @@ func TestSealLivesInTheHouse(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	verdict(verify.Invalid)
+	// Strangers read it from the list (RFC 5280 5.3.2).
+	gone, err := h.rooms.CA.Revoked(bg, ca.IssuerID(h.anchors.sm2Issuing), time.Now())
+	ok(t, err)
+	if !slices.ContainsFunc(gone, func(s status.Standing) bool { return s.InvalidAt.Equal(since.Truncate(time.Second)) }) {
+		t.Errorf("%+v", gone)
+	}
 	steps, err := h.Life.Steps(bg, order.ID)
 	ok(t, err)
 	if len(steps) != 11 || steps[10].Act != life.ActSuspend || steps[10].Ref != c.ID {
