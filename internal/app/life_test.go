@@ -60,6 +60,7 @@ func (s staff) sign(t *testing.T, role identity.Role, subject approval.Subject, 
 func TestSealLivesInTheHouse(t *testing.T) {
 	cfg, ln := config(t, "")
 	ok(t, ln.Close())
+	cfg.ExcludedTypes = []ExcludedType{{Code: "land_transfer", Clause: "样例条例 art. 8", Zh: "土地权属的文书", En: "documents on titles to land"}}
 	_, err := Init(bg, cfg, three)
 	ok(t, err)
 	h, err := Open(bg, cfg)
@@ -106,6 +107,8 @@ func TestSealLivesInTheHouse(t *testing.T) {
 		ok(t, err)
 		return u
 	}
+	_, _, err = h.Signer.RequestUse(bg, s.actors[clerk], signer.UseRequest{Seal: order.ID, Document: doc, Title: "通知", Type: "land_transfer"})
+	wantErr(t, err, signer.ErrExcluded)
 	useOf := func(u signer.Use) approval.Subject {
 		return approval.Subject{Kind: approval.KindSealUse, ID: u.ID, Digest: u.Document, Unit: unit, Requester: u.Requester}
 	}
