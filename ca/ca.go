@@ -147,6 +147,10 @@ type Registry interface {
 	// SetState moves good ⇄ hold → revoked with reason; ErrRevoked when it
 	// already is revoked, ErrState otherwise.
 	SetState(ctx context.Context, issuer, serial string, s State, reason int, at time.Time, ev ledger.Event) (ledger.Receipt, error)
+	// Invalidate records from when on a revoked certificate is not to be trusted
+	// (invalidityDate, RFC 5280 5.3.2); ErrState when it is not revoked, ErrExists
+	// when the date on record is as early.
+	Invalidate(ctx context.Context, issuer, serial string, from time.Time, ev ledger.Event) (ledger.Receipt, error)
 	Certificate(ctx context.Context, issuer, serial string) (Certificate, error)
 	CertificatesOf(ctx context.Context, system string) ([]Certificate, error)
 

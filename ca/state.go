@@ -33,6 +33,29 @@ func (s *Service) Revoke(ctx context.Context, actor ledger.Actor, issuer, serial
 	return s.move(ctx, actor, issuer, serial, StateRevoked, reason, "ca.certificate.revoked")
 }
 
+// Compromised ends a certificate whose key is not its holder's alone since then,
+// and lists say so (RFC 5280 5.3.2). One that was revoked before keeps its reason
+// and time; the earliest date of several reports counts. The other half of a pair
+// has another key: it is revoked, and no date is known for it.
+func (s *Service) Compromised(ctx context.Context, actor ledger.Actor, issuer, serial string, since time.Time) error {
+	since = since.UTC().Truncate(time.Second)
+	if since.IsZero() || since.After(s.cfg.Now()) {
+		return fmt.Errorf("%w: invalid since %s", ErrInvalid, since)
+	}
+	if err := s.Revoke(ctx, actor, issuer, serial, ReasonKeyCompromise); err != nil && !errors.Is(err, ErrRevoked) {
+		return err
+	}
+	row, err := s.Status(ctx, issuer, serial)
+	if err != nil {
+		return err
+	}
+	ev := s.event("ca.certificate.invalidated", actor, certificateObject(row), map[string]string{"since": since.Format(time.RFC3339), "kind": string(row.Kind)})
+	if _, err := s.cfg.Registry.Invalidate(ctx, issuer, serial, since, ev); err != nil && !errors.Is(err, ErrExists) {
+		return fmt.Errorf("ca: record invalidity: %w", err)
+	}
+	return nil
+}
+
 // Hold suspends (挂失) until Resume or Revoke; a pair as a whole.
 func (s *Service) Hold(ctx context.Context, actor ledger.Actor, issuer, serial string) error {
 	return s.move(ctx, actor, issuer, serial, StateHold, reasonHold, "ca.certificate.held")

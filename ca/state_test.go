@@ -91,6 +91,48 @@ func TestAHalfRevocationIsFinishedNeverUndone(t *testing.T) {
 	h.expect(ca.StateRevoked, sign, enc)
 }
 
+// RFC 5280 5.3.2: a reported key is revoked now and not trusted since then; several
+// reports, and a revocation before them, leave the earliest date.
+func TestCompromisedSince(t *testing.T) {
+	h, ctx := newHouse(t), context.Background()
+	sign, enc := h.pair()
+	now := h.clock.Now().UTC().Truncate(time.Second)
+	since := func(want time.Time) {
+		t.Helper()
+		rows, err := h.reg.Revoked(ctx, sign.Issuer, now)
+		if err != nil || len(rows) != 2 {
+			t.Fatalf("%+v, %v", rows, err)
+		}
+		for _, r := range rows {
+			if r.Serial == sign.Serial && !r.InvalidAt.Equal(want) || r.Serial == enc.Serial && !r.InvalidAt.IsZero() {
+				t.Errorf("%+v", r)
+			}
+		}
+	}
+	for name, at := range map[string]time.Time{"no time": {}, "the future": now.Add(time.Hour)} {
+		if err := h.svc.Compromised(ctx, h.office, sign.Issuer, sign.Serial, at); !errors.Is(err, ca.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	h.expect(ca.StateGood, sign, enc)
+	if err := h.svc.Revoke(ctx, h.office, sign.Issuer, sign.Serial, ca.ReasonSuperseded); err != nil {
+		t.Fatal(err)
+	}
+	since(time.Time{})
+	for _, hours := range []time.Duration{2, 1, 3, 3} {
+		if err := h.svc.Compromised(ctx, h.office, sign.Issuer, sign.Serial, now.Add(-hours*time.Hour)); err != nil {
+			t.Error(err)
+		}
+		since(now.Add(-max(hours, 2) * time.Hour))
+	}
+	if got, err := h.svc.Status(ctx, sign.Issuer, sign.Serial); err != nil || got.Reason != ca.ReasonSuperseded {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := h.svc.Compromised(ctx, h.office, sign.Issuer, "abc", now); !errors.Is(err, ca.ErrNotFound) {
+		t.Errorf("unknown: %v", err)
+	}
+}
+
 func TestVerifyClientAsksTheRegistry(t *testing.T) {
 	h, ctx := newHouse(t), context.Background()
 	root, err := x509.ParseCertificate(h.boot.ECDSARoot)

@@ -112,6 +112,33 @@ func (r *Registry) Activate(_ context.Context, certs []ca.Certificate, ev ledger
 	return rc, nil
 }
 
+// Invalidate implements ca.Registry.
+func (r *Registry) Invalidate(_ context.Context, issuer, serial string, from time.Time, ev ledger.Event) (ledger.Receipt, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.enter("Invalidate"); err != nil {
+		return ledger.Receipt{}, err
+	}
+	k := [2]string{issuer, serial}
+	c, ok := r.certs[k]
+	have, dated := r.invalid[k]
+	switch {
+	case !ok:
+		return ledger.Receipt{}, ca.ErrNotFound
+	case c.State != ca.StateRevoked:
+		return ledger.Receipt{}, ca.ErrState
+	case from.IsZero():
+		return ledger.Receipt{}, fmt.Errorf("%w: no date", ErrInvariant)
+	case dated && !from.Before(have):
+		return ledger.Receipt{}, ca.ErrExists
+	}
+	rc, err := r.record(ev)
+	if err == nil {
+		r.invalid[k] = from
+	}
+	return rc, err
+}
+
 // SetState implements ca.Registry.
 func (r *Registry) SetState(_ context.Context, issuer, serial string, s ca.State, reason int, at time.Time, ev ledger.Event) (ledger.Receipt, error) {
 	r.mu.Lock()

@@ -31,6 +31,7 @@ func RunStatus(t *testing.T, open func(*testing.T) StatusStore) {
 	for name, test := range map[string]func(*testing.T, StatusStore){
 		"a standing is the row as it is now":           standingNow,
 		"revoked and held are listed, until over":      revokedListed,
+		"a revoked certificate has an invalidity date": invalidated,
 		"a list number is recorded for one of eight":   numberOnce,
 		"a list is published by one of eight":          publishedOnce,
 		"a later list voids what is pending":           overtaken,
@@ -124,6 +125,58 @@ func revokedListed(t *testing.T, s StatusStore) {
 	}
 	if got, err := s.Revoked(ctx, issuer, at); err != nil || len(got) != 1 || got[0].State != ca.StateRevoked {
 		t.Errorf("after the hold: %+v, %v", got, err)
+	}
+}
+
+// invalidated: RFC 5280 5.3.2; only of what is revoked, and the earliest counts.
+func invalidated(t *testing.T, s StatusStore) {
+	ctx := context.Background()
+	c := good(t, s)
+	at := time.Now().UTC().Truncate(time.Second)
+	set := func(from time.Time, want error) {
+		t.Helper()
+		if _, err := s.Invalidate(ctx, c.Issuer, c.Serial, from, event()); !errors.Is(err, want) {
+			t.Errorf("since %s: %v, want %v", from, err, want)
+		}
+	}
+	listed := func(want time.Time) {
+		t.Helper()
+		got, err := s.Revoked(ctx, c.Issuer, at)
+		if err != nil || len(got) != 1 || !got[0].InvalidAt.Equal(want) || !got[0].RevokedAt.Equal(at) || got[0].Reason != 1 {
+			t.Errorf("%+v, %v; want %s", got, err, want)
+		}
+	}
+	set(at, ca.ErrState)
+	if _, err := s.SetState(ctx, c.Issuer, c.Serial, ca.StateRevoked, 1, at, event()); err != nil {
+		t.Fatal(err)
+	}
+	listed(time.Time{})
+	set(at.Add(-time.Hour), nil)
+	listed(at.Add(-time.Hour))
+	set(at.Add(-time.Hour), ca.ErrExists)
+	set(at, ca.ErrExists)
+	set(at.Add(-2*time.Hour), nil)
+	listed(at.Add(-2 * time.Hour))
+	if _, err := s.Invalidate(ctx, c.Issuer, "abc", at, event()); !errors.Is(err, ca.ErrNotFound) {
+		t.Errorf("unknown: %v", err)
+	}
+	early := make(chan error, 8)
+	for range cap(early) {
+		go func() {
+			_, err := s.Invalidate(ctx, c.Issuer, c.Serial, at.Add(-3*time.Hour), event())
+			early <- err
+		}()
+	}
+	won := 0
+	for range cap(early) {
+		if err := <-early; err == nil {
+			won++
+		} else if !errors.Is(err, ca.ErrExists) {
+			t.Error(err)
+		}
+	}
+	if listed(at.Add(-3 * time.Hour)); won != 1 {
+		t.Errorf("%d of %d recorded the same date", won, cap(early))
 	}
 }
 

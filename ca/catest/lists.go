@@ -51,7 +51,9 @@ func (r *Registry) Revoked(_ context.Context, issuer string, notOverAt time.Time
 	var out []status.Standing
 	for _, c := range r.certs {
 		if c.Issuer == issuer && (c.State == ca.StateHold || c.State == ca.StateRevoked) && !c.NotAfter.Before(notOverAt) {
-			out = append(out, standing(c))
+			st := standing(c)
+			st.InvalidAt = r.invalid[[2]string{c.Issuer, c.Serial}]
+			out = append(out, st)
 		}
 	}
 	slices.SortFunc(out, func(a, b status.Standing) int { return cmp.Compare(a.Serial, b.Serial) })

@@ -26,6 +26,7 @@ type Registry struct {
 	requests map[string]ca.Request
 	tokens   map[string]string // token hash → request id
 	certs    map[[2]string]ca.Certificate
+	invalid  map[[2]string]time.Time
 	order    [][2]string
 	keys     map[string]ca.EscrowedKey
 	once     map[string]time.Time
@@ -40,7 +41,7 @@ var _ ca.Registry = (*Registry)(nil)
 // New returns an empty registry.
 func New() *Registry {
 	return &Registry{
-		requests: map[string]ca.Request{}, tokens: map[string]string{}, certs: map[[2]string]ca.Certificate{}, keys: map[string]ca.EscrowedKey{},
+		requests: map[string]ca.Request{}, tokens: map[string]string{}, certs: map[[2]string]ca.Certificate{}, invalid: map[[2]string]time.Time{}, keys: map[string]ca.EscrowedKey{},
 		once: map[string]time.Time{}, seen: map[string]ledger.Receipt{}, failNext: map[string]error{},
 	}
 }

@@ -115,7 +115,15 @@ func (s *Service) current(ctx context.Context, i *issuer, shard string, now time
 			return nil, fmt.Errorf("status: serial %q of the registry is no number", r.Serial)
 		}
 		if shard == "" || shard == profile.Shard(serial, s.cfg.Site.Shards) {
-			entries = append(entries, entry(serial, r.Reason, r.RevokedAt, now))
+			e := entry(serial, r.Reason, r.RevokedAt, now)
+			if !r.InvalidAt.IsZero() {
+				x, err := crl.InvalidityDate(r.InvalidAt)
+				if err != nil {
+					return nil, err
+				}
+				e.ExtraExtensions = append(e.ExtraExtensions, x)
+			}
+			entries = append(entries, e)
 		}
 	}
 	return entries, nil
@@ -135,7 +143,11 @@ func difference(base CRL, later []CRL, current []smx509.RevocationListEntry, now
 	if err != nil {
 		return nil, fmt.Errorf("status: read full list %d: %w", base.Number, err)
 	}
-	inBase, held, named := make(map[string]int, len(view.Entries)), map[string]crl.Entry{}, map[string]bool{}
+	type said struct {
+		reason  int
+		invalid string // invalidityDate as encoded, which may be added later
+	}
+	inBase, held, named := make(map[string]said, len(view.Entries)), map[string]crl.Entry{}, map[string]bool{}
 	note := func(e crl.Entry, key string) {
 		if e.Reason == crl.ReasonHold || e.Reason == crl.ReasonRemove {
 			held[key] = e
@@ -143,7 +155,7 @@ func difference(base CRL, later []CRL, current []smx509.RevocationListEntry, now
 	}
 	for _, e := range view.Entries {
 		key := string(e.Serial.Bytes())
-		inBase[key] = e.Reason
+		inBase[key] = said{e.Reason, string(e.Invalidity())}
 		note(e, key)
 	}
 	for _, c := range later {
@@ -163,7 +175,11 @@ func difference(base CRL, later []CRL, current []smx509.RevocationListEntry, now
 	for _, e := range current {
 		key := string(e.SerialNumber.Bytes())
 		delete(held, key)
-		if reason, listed := inBase[key]; !listed || reason != e.ReasonCode || named[key] {
+		now := said{reason: e.ReasonCode}
+		if len(e.ExtraExtensions) > 0 {
+			now.invalid = string(e.ExtraExtensions[0].Value)
+		}
+		if base, listed := inBase[key]; !listed || base != now || named[key] {
 			out = append(out, e)
 		}
 	}

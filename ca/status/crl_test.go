@@ -89,7 +89,7 @@ func says(v *crl.View, names map[string]string) string {
 
 func TestFullAndDeltaListsRFC5280Section5(t *testing.T) {
 	onTracks(t, func(t *testing.T, h *statustest.House, issuing, leaf profile.Name) {
-		s := h.Service()
+		s, early := h.Service(), h.Clock.Now().Add(-time.Hour)
 		certs, names := map[string]*big.Int{}, map[string]string{}
 		for _, n := range []string{"a", "b", "c", "d"} {
 			cert, _ := h.Issue(leaf, issuing)
@@ -134,13 +134,20 @@ func TestFullAndDeltaListsRFC5280Section5(t *testing.T) {
 		want("", "10 a:1 b:4 c:6 d:0")
 		set("c", ca.StateRevoked, ca.ReasonAffiliationChanged) // the reason alone has changed
 		want("-delta", "11/10 c:3")
+		h.Invalidate(issuing, certs["a"], early) // so has what is known of a
+		want("-delta", "12/10 a:1 c:3")
+		for _, e := range fetch(t, h, s, issuing, "-delta").Entries {
+			if is := names[e.Serial.String()] == "a"; is != (string(e.Invalidity()) == "\x18\x0f"+early.Format("20060102150405Z")) {
+				t.Errorf("invalidity of %s: %q", names[e.Serial.String()], e.Invalidity())
+			}
+		}
 		// Expired certificates leave after the margin, and a delta does not say so.
 		h.Clock.Advance(90*24*time.Hour + 30*time.Hour)
 		if leaf == profile.ECDSALeaf {
-			want("", "12 a:1 b:4 c:3 d:0")
+			want("", "13 a:1 b:4 c:3 d:0")
 			h.Clock.Advance(60 * time.Hour)
-			want("-delta", "13/12")
-			want("", "14")
+			want("-delta", "14/13")
+			want("", "15")
 		}
 		if n := len(h.Authorities[issuing].Key.Signed()); n < 9 {
 			t.Errorf("%d signatures", n)

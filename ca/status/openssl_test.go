@@ -114,11 +114,12 @@ func TestOpenSSLReadsLists(t *testing.T) {
 	publish(false)
 	h.Set(profile.ECDSAIssuing, held.SerialNumber, ca.StateGood, 0)
 	h.Set(profile.ECDSAIssuing, revoked.SerialNumber, ca.StateRevoked, 1)
+	h.Invalidate(profile.ECDSAIssuing, revoked.SerialNumber, time.Date(2026, 1, 31, 8, 15, 0, 0, time.UTC))
 	publish(true)
 	anchors := pemFile(t, h.Authorities[profile.ECDSARoot].Cert, a.Cert)
 	for suffix, wants := range map[string][]string{
 		"":       {"X509v3 CRL Number", "Certificate Hold", "X509v3 Freshest CRL", "-delta.crl"},
-		"-delta": {"X509v3 Delta CRL Indicator: critical", "Remove From CRL", "Key Compromise"},
+		"-delta": {"X509v3 Delta CRL Indicator: critical", "Remove From CRL", "Key Compromise", "Invalidity Date", "Jan 31 08:15:00 2026 GMT"},
 	} {
 		der := file(t, "list.crl", get(s, status.PathCRL+"/"+a.ID+suffix+".crl", nil).Body.Bytes())
 		out := openssl(t, "crl", "-inform", "DER", "-in", der, "-CAfile", anchors, "-noout", "-text", "-verify")

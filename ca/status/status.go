@@ -29,6 +29,7 @@ type Standing struct {
 	State     ca.State
 	Reason    int       // RFC 5280 5.3.1
 	RevokedAt time.Time // or held
+	InvalidAt time.Time // invalidityDate (RFC 5280 5.3.2), in Revoked only; zero: none
 }
 
 // Registry is the certificates, read only.

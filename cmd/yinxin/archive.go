@@ -35,6 +35,7 @@ func newArchiveCommand(u *ui) *cobra.Command {
 // packFlags are the options of yinxin archive pack.
 type packFlags struct {
 	meta, cert, key, passphrase, digest, status, chain string
+	content                                            string
 	ledger, ledgerKey, trust, out                      string
 	tsa                                                tsaFlags
 	force                                              bool
@@ -82,6 +83,7 @@ func newArchivePack(u *ui) *cobra.Command {
 	fs.StringVar(&f.digest, "digest", "sm3", word("digest"))
 	fs.StringVar(&f.status, "revocation", "", u.words.Get("verify.flag.revocation").Both())
 	fs.StringVar(&f.chain, "chain", "", word("chain"))
+	fs.StringVar(&f.content, "content", "", u.words.Get("verify.flag.content").Both())
 	fs.StringVar(&f.ledger, "ledger", "", word("ledger"))
 	fs.StringVar(&f.ledgerKey, "ledger-key", "", word("ledger_key"))
 	fs.StringVar(&f.trust, "trust", "", u.words.Get("verify.flag.trust").Both())
@@ -114,6 +116,17 @@ func (u *ui) pack(ctx context.Context, f packFlags, name string) (packed, error)
 	}
 	defer doc.Close() // read only
 	job := archive.Job{Name: name, Document: doc, Size: size}
+	if beside, ok := contentBeside(name); f.content == "" && ok {
+		f.content = beside
+	}
+	if f.content != "" {
+		c, size, err := openUpTo(f.content, maxDocument)
+		if err != nil {
+			return packed{}, err
+		}
+		defer c.Close() // read only
+		job.Content = &archive.Content{Name: f.content, File: c, Size: size}
+	}
 	if job.Metadata, err = readMetadata(f.meta); err != nil {
 		return packed{}, fail(err, "archive.hint.meta")
 	}
@@ -222,6 +235,8 @@ func cutLedger(export, key, sum string) (*archive.Evidence, error) {
 // archiveHint says what to do about an error of packing or renewing.
 func archiveHint(err error) string {
 	switch {
+	case errors.Is(err, verify.ErrNoContent), errors.Is(err, verify.ErrContent):
+		return "verify.hint.content"
 	case errors.Is(err, archive.ErrSecret):
 		return "archive.hint.secret"
 	case errors.Is(err, archive.ErrMetadata):

@@ -206,6 +206,27 @@ func TestX11_12_ArchiveCommands(t *testing.T) {
 			t.Errorf("%s: written all the same", name)
 		}
 	}
+	// A detached signature goes with the file beside it, or with --content.
+	write("list.txt", "共享数据清单")
+	if code, text, errs := call(t, dir, "sign", "--detached", "--cert", "unit.crt", "--key", "unit.pem", "--passphrase-file", "pass.txt", "list.txt"); code != exitOK {
+		t.Fatalf("sign: %d %s%s", code, text, errs)
+	}
+	beside := append(slices.Clone(pack), "--out", "c.zip", "list.txt.p7s")
+	if code, text, errs := call(t, dir, beside...); code != exitOK {
+		t.Errorf("detached: %d %s%s", code, text, errs)
+	}
+	if code, text, _ := call(t, dir, "archive", "verify", "--trust", "trust", "c.zip"); code != exitOK {
+		t.Errorf("detached: %d\n%s", code, text)
+	}
+	if err := os.Rename(filepath.Join(dir, "list.txt"), filepath.Join(dir, "moved.txt")); err != nil {
+		t.Fatal(err)
+	}
+	if code, text, errs := call(t, dir, append(beside, "--force")...); code != exitUsage || text != "" || !strings.Contains(errs, "--content") {
+		t.Errorf("without its content: %d %s%s", code, text, errs)
+	}
+	if code, text, errs := call(t, dir, append(beside, "--force", "--content", "moved.txt")...); code != exitOK {
+		t.Errorf("--content: %d %s%s", code, text, errs)
+	}
 	for name, c := range map[string]struct{ from, to, want string }{
 		"unknown field": {"title:", "titel:", "docs/zh/archive.md"}, "no title": {"title: 通知", "title: ''", "docs/zh/archive.md"},
 		"state secret": {"非涉密", "机密", "国家秘密"}, "bad retention": {"retention: 30", "retention: 15", "permanent"},

@@ -85,6 +85,9 @@ type Settings struct {
 	Names        []string `yaml:"names" koanf:"names"`               // DNS names and addresses in the server certificate
 	Clock        string   `yaml:"clock" koanf:"clock"`               // who says that the clock is right: ClockKernel (also "") or ClockTrusted
 	Sample       bool     `yaml:"sample" koanf:"sample"`             // demo data and keys
+
+	ApprovalLife  int            `yaml:"approval_life,omitempty" koanf:"approval_life"` // days in which an approved use of a seal may follow; 0: the signer's seven
+	ExcludedTypes []ExcludedType `yaml:"excluded_types,omitempty" koanf:"excluded_types"`
 }
 
 // Config is Settings plus what comes in from outside.
@@ -112,10 +115,13 @@ func LoadSettings(dir string) (Settings, error) {
 	if err := CheckDB(k.String("db")); err != nil {
 		return Settings{}, err
 	}
-	known := map[string]bool{"name": true, "organization": true, "uscc": true, "division": true, "duties": true, "db": true, "listen": true, "public": true, "plain": true, "names": true, "clock": true, "sample": true}
-	for key := range k.Raw() {
-		if !known[key] {
+	known := map[string]bool{"name": true, "organization": true, "uscc": true, "division": true, "duties": true, "db": true, "listen": true, "public": true, "plain": true, "names": true, "clock": true, "sample": true, "approval_life": true}
+	for key, value := range k.Raw() {
+		if !known[key] && key != "excluded_types" { // a table has no place in a variable
 			return Settings{}, fmt.Errorf("%w: %s: unknown setting %q", ErrConfig, path, key)
+		}
+		if name := unknownField(value); key == "excluded_types" && name != "" {
+			return Settings{}, fmt.Errorf("%w: %s: excluded_types: unknown field %q", ErrConfig, path, name)
 		}
 	}
 	err := k.Load(env.Provider(".", env.Opt{Prefix: envPrefix, TransformFunc: func(key, v string) (string, any) {
@@ -148,6 +154,8 @@ func (s Settings) validate() error {
 		return fmt.Errorf("%w: names is empty: the server certificate needs one", ErrConfig)
 	case s.Clock != "" && s.Clock != ClockKernel && s.Clock != ClockTrusted:
 		return fmt.Errorf("%w: clock %q is neither %s nor %s", ErrConfig, s.Clock, ClockKernel, ClockTrusted)
+	case s.ApprovalLife < 0 || s.ApprovalLife > maxApprovalLife:
+		return fmt.Errorf("%w: approval_life %d is not 1 to %d days", ErrConfig, s.ApprovalLife, maxApprovalLife)
 	case !divisionForm.MatchString(s.Division):
 		return fmt.Errorf("%w: division %q is not 6 digits", ErrConfig, s.Division)
 	}
@@ -162,7 +170,7 @@ func (s Settings) validate() error {
 	if err := identity.USCC(s.USCC).Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	return nil
+	return s.checkExclusions()
 }
 
 // divisionForm is GB/T 2260: province, city, county.

@@ -251,6 +251,7 @@ func (h *House) openWork(ctx context.Context) (err error) {
 		Register: h.rooms.Seals, Approver: useApprover{h.Approvals, h.rooms.Seals}, Consents: h.citations(), Batches: h.rooms.Seals,
 		Keys: h.custody, Now: h.cfg.Now, NewID: newID,
 		Stamper: h.stamps.sm2, Finder: h.pages, Ender: h.Life,
+		ApprovalLife: h.cfg.approvalLife(), Excluded: h.cfg.exclusions(),
 	})
 	if err != nil {
 		return err

@@ -81,16 +81,13 @@ type revoker struct {
 	issuing *smx509.Certificate
 }
 
-func (r revoker) Revoke(ctx context.Context, actor ledger.Actor, certDER []byte, _ time.Time) error {
+func (r revoker) Revoke(ctx context.Context, actor ledger.Actor, certDER []byte, since time.Time) error {
 	crt, err := smx509.ParseCertificate(certDER)
 	if err != nil || !bytes.Equal(crt.RawIssuer, r.issuing.RawSubject) {
 		return life.ErrElsewhere
 	}
-	err = r.ca.Revoke(ctx, actor, ca.IssuerID(r.issuing), ca.FormatSerial(crt.SerialNumber), ca.ReasonKeyCompromise)
-	switch {
-	case errors.Is(err, ca.ErrRevoked):
-		return nil
-	case errors.Is(err, ca.ErrNotFound):
+	err = r.ca.Compromised(ctx, actor, ca.IssuerID(r.issuing), ca.FormatSerial(crt.SerialNumber), since)
+	if errors.Is(err, ca.ErrNotFound) {
 		return life.ErrElsewhere
 	}
 	return err

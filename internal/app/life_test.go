@@ -14,6 +14,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/life"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
@@ -59,6 +60,7 @@ func (s staff) sign(t *testing.T, role identity.Role, subject approval.Subject, 
 func TestSealLivesInTheHouse(t *testing.T) {
 	cfg, ln := config(t, "")
 	ok(t, ln.Close())
+	cfg.ExcludedTypes = []ExcludedType{{Code: "land_transfer", Clause: "样例条例 art. 8", Zh: "土地权属的文书", En: "documents on titles to land"}}
 	_, err := Init(bg, cfg, three)
 	ok(t, err)
 	h, err := Open(bg, cfg)
@@ -105,6 +107,8 @@ func TestSealLivesInTheHouse(t *testing.T) {
 		ok(t, err)
 		return u
 	}
+	_, _, err = h.Signer.RequestUse(bg, s.actors[clerk], signer.UseRequest{Seal: order.ID, Document: doc, Title: "通知", Type: "land_transfer"})
+	wantErr(t, err, signer.ErrExcluded)
 	useOf := func(u signer.Use) approval.Subject {
 		return approval.Subject{Kind: approval.KindSealUse, ID: u.ID, Digest: u.Document, Unit: unit, Requester: u.Requester}
 	}
@@ -151,6 +155,12 @@ func TestSealLivesInTheHouse(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	verdict(verify.Invalid)
+	// Strangers read it from the list (RFC 5280 5.3.2).
+	gone, err := h.rooms.CA.Revoked(bg, ca.IssuerID(h.anchors.sm2Issuing), time.Now())
+	ok(t, err)
+	if !slices.ContainsFunc(gone, func(s status.Standing) bool { return s.InvalidAt.Equal(since.Truncate(time.Second)) }) {
+		t.Errorf("%+v", gone)
+	}
 	steps, err := h.Life.Steps(bg, order.ID)
 	ok(t, err)
 	if len(steps) != 11 || steps[10].Act != life.ActSuspend || steps[10].Ref != c.ID {

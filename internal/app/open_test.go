@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/internal/keys"
 	"github.com/yinxin-gov/yinxin/internal/store"
+	"github.com/yinxin-gov/yinxin/signer"
 )
 
 // TestOpenRefuses: design law 8, each doubt in a copy of one good house. Nothing
@@ -143,6 +145,21 @@ func TestLoadSettings(t *testing.T) {
 		"password in the query":   {file: good + "db: postgres://u@h/x?password=hush\n", want: ErrPassword},
 		"a bad variable":          {file: good, env: map[string]string{"YINXIN_LISTEN": "8443"}, want: ErrConfig},
 		"a clock of nobody":       {file: good + "clock: mine\n", want: ErrConfig, in: "clock"},
+		"days for an approval":    {file: good + "approval_life: 14\n" + excluded("land_transfer", "")},
+		"a variable of days":      {file: good, env: map[string]string{"YINXIN_APPROVAL_LIFE": "30"}},
+		"days below none":         {file: good + "approval_life: -1\n", want: ErrConfig, in: "approval_life"},
+		"days without end":        {file: good, env: map[string]string{"YINXIN_APPROVAL_LIFE": "91"}, want: ErrConfig, in: "approval_life"},
+		"days in words":           {file: good + "approval_life: a week\n", want: ErrConfig},
+		"a code of the law":       {file: good + excluded("marriage", ""), want: ErrConfig, in: "marriage"},
+		"a code twice":            {file: good + excluded("land_transfer", "") + entry("land_transfer", ""), want: ErrConfig, in: "entry 2"},
+		"no code":                 {file: good + excluded("''", ""), want: ErrConfig, in: "code"},
+		"a code in capitals":      {file: good + excluded("Land", ""), want: ErrConfig, in: "code"},
+		"no clause":               {file: good + strings.Replace(excluded("land_transfer", ""), "样例条例 art. 8", "' '", 1), want: ErrConfig, in: "clause"},
+		"no English":              {file: good + strings.Replace(excluded("land_transfer", ""), "en: ", "# ", 1), want: ErrConfig, in: "en is"},
+		"an empty word":           {file: good + excluded("land_transfer", "words: ['']"), want: ErrConfig, in: "words"},
+		"an unknown field":        {file: good + excluded("land_transfer", "word: [x]"), want: ErrConfig, in: "\"word\""},
+		"types that are no list":  {file: good + "excluded_types: land\n", want: ErrConfig, in: "excluded_types"},
+		"types in a variable":     {file: good, env: map[string]string{"YINXIN_EXCLUDED_TYPES": "land"}},
 		"a sample that is a word": {file: good + "sample: perhaps\n", want: ErrConfig},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -165,6 +182,31 @@ func TestLoadSettings(t *testing.T) {
 	}
 	_, err := LoadSettings(t.TempDir())
 	wantErr(t, err, ErrNotInitialised)
+}
+
+// excluded is a table of one kind of document, entry one more.
+func excluded(code, more string) string { return "excluded_types:\n" + entry(code, more) }
+
+func entry(code, more string) string {
+	return "  - code: " + code + "\n    clause: 样例条例 art. 8\n    zh: 土地权属的文书\n    en: documents on titles to land\n    " + more + "\n"
+}
+
+// 电子签名法 art. 3 para. 3 (3): what the site adds is refused by code and by word.
+func TestExcludedTypesOfTheSite(t *testing.T) {
+	dir := t.TempDir()
+	const head = "name: yangli\norganization: 样例区政务信息办公室\nuscc: 11110100999900011P\ndivision: \"110100\"\nlisten: :8443\npublic: localhost:8443\nnames: [localhost]\n"
+	ok(t, os.WriteFile(filepath.Join(dir, fileConfig), []byte(head+"approval_life: 14\n"+excluded("land_transfer", "words: [土地权属]")), 0o600))
+	s, err := LoadSettings(dir)
+	ok(t, err)
+	ok(t, s.save(dir))
+	if s, err = LoadSettings(dir); err != nil || s.approvalLife() != 14*24*time.Hour {
+		t.Errorf("%v %v", s.approvalLife(), err)
+	}
+	for name, want := range map[string]error{"land_transfer": signer.ErrExcluded, "土地权属证明": signer.ErrExcluded, "离婚协议": signer.ErrExcluded, "通知": nil} {
+		if err := signer.CheckType(name, signer.Exclusions(s.exclusions()...)); !errors.Is(err, want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // TestSettingsRoundTrip: what save writes, LoadSettings reads.

@@ -64,11 +64,57 @@ func (c *CA) Standing(ctx context.Context, issuer, serial string) (status.Standi
 }
 
 // Revoked implements status.Registry. A partial index holds the few rows that
-// have a time of revocation; the states are asked for all the same.
+// have a time of revocation; the states are asked for all the same. The dates of
+// invalidity, which few of those have, are read after them: one that is missed
+// stands in the next list.
 func (c *CA) Revoked(ctx context.Context, issuer string, notOverAt time.Time) ([]status.Standing, error) {
-	return list(ctx, c.s.r, standingRow.standing, "serial",
+	out, err := list(ctx, c.s.r, standingRow.standing, "serial",
 		"issuer = ? AND revoked_at IS NOT NULL AND state IN (?) AND not_after >= ?",
 		issuer, bun.List([]ca.State{ca.StateHold, ca.StateRevoked}), at(notOverAt).Time)
+	if err != nil {
+		return nil, err
+	}
+	dates, err := list(ctx, c.s.r, func(r invalidityRow) invalidityRow { return r }, "serial", "issuer = ?", issuer)
+	if err != nil {
+		return nil, err
+	}
+	since := make(map[string]time.Time, len(dates))
+	for _, d := range dates {
+		since[d.Serial] = utc(d.InvalidAt)
+	}
+	for i := range out {
+		out[i].InvalidAt = since[out[i].Serial]
+	}
+	return out, nil
+}
+
+// invalidityRow is from when on a revoked certificate is not trusted.
+type invalidityRow struct {
+	bun.BaseModel `bun:"table:ca_invalidity"`
+
+	Issuer    string       `bun:"issuer,pk"`
+	Serial    string       `bun:"serial,pk"`
+	InvalidAt bun.NullTime `bun:"invalid_at"`
+}
+
+// Invalidate implements ca.Registry. Revocation is final, so that what was read
+// stays true; of two first dates at once the key of the table refuses one.
+func (c *CA) Invalidate(ctx context.Context, issuer, serial string, from time.Time, ev ledger.Event) (ledger.Receipt, error) {
+	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		now, err := one[standingRow](ctx, tx, "issuer = ? AND serial = ?", issuer, serial)
+		switch {
+		case err != nil:
+			return found(err, ca.ErrNotFound, "certificate", serial)
+		case now.State != string(ca.StateRevoked) || from.IsZero():
+			return fmt.Errorf("%w: %q is %s", ca.ErrState, serial, now.State)
+		}
+		n, err := changed(ctx, tx, "UPDATE ca_invalidity SET invalid_at = ? WHERE issuer = ? AND serial = ? AND invalid_at > ?",
+			at(from), issuer, serial, at(from))
+		if err != nil || n == 1 {
+			return err
+		}
+		return insert(ctx, tx, &invalidityRow{Issuer: issuer, Serial: serial, InvalidAt: at(from)}, ca.ErrExists, ca.ErrNotFound, "invalidity date of", serial)
+	})
 }
 
 // AddCRL implements status.Lists. Whatever state a list claims, it is recorded

@@ -6,7 +6,8 @@
 // A package is a zip whose entries are all stored, not compressed:
 //
 //	说明文件-README.txt   what this is and how to verify it with standard tools
-//	document/NAME         the original, byte for byte
+//	document/NAME         the original, byte for byte; beside a detached signature
+//	                      (.p7s) the file that it signs
 //	rendition/NNNN.svg    pages as pictures (OFD, when small enough)
 //	signatures/NNNN/      per signature: value.der, seal.esl, signer.cer, maker.cer
 //	timestamps/           tokens of the document's own signatures
@@ -114,6 +115,7 @@ type manifest struct {
 	// Document and Stamped stand in the first one: which file is the original, and
 	// that a token over manifest.p7s belongs to the package.
 	Document string   `json:"document,omitempty"`
+	Content  string   `json:"content,omitempty"` // what the original signs, when that is a detached signature
 	Stamped  bool     `json:"timestamp,omitempty"`
 	Number   int      `json:"number,omitempty"` // of a renewal, from 1
 	Files    []listed `json:"files"`

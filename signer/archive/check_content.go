@@ -24,11 +24,15 @@ func (j *judge) document() error {
 		at = j.archived
 	}
 	r := j.c.section(it)
-	rep, err := verify.Reader(j.ctx, r, it.size, verify.Options{
+	opt := verify.Options{
 		File: path.Base(it.name), Trust: j.opt.Trust, Now: func() time.Time { return at }, Revocation: j.status, Proven: j.archived, Carried: j.certs,
-	})
+	}
+	if c := j.c.by[j.man.Content]; c != nil {
+		opt.Content, opt.ContentSize = j.c.section(c), c.size
+	}
+	rep, err := verify.Reader(j.ctx, r, it.size, opt)
 	switch {
-	case errors.Is(err, verify.ErrNotDocument) || errors.Is(err, verify.ErrLimit):
+	case unreadable(err):
 		j.found[CheckFormat] = fail(ReasonUnreadable, it.name)
 		j.found[CheckDocument] = fail(ReasonUnreadable, it.name)
 		return nil

@@ -33,15 +33,17 @@ type parts struct {
 // maxSignatures is that of the document rooms.
 const maxSignatures = 256
 
-// collect takes them out of an OFD or PDF document. What does not parse gives its
-// value and no more.
+// collect takes them out of an OFD, a PDF or a message in a file of its own. What
+// does not parse gives its value and no more.
 func collect(r io.ReaderAt, size int64) (*parts, error) {
 	p := &parts{}
-	var magic [5]byte
+	var magic [64]byte
 	if n, err := r.ReadAt(magic[:], 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("archive: reading document: %w", err)
-	} else if string(magic[:n]) == "%PDF-" {
+	} else if bytes.HasPrefix(magic[:n], []byte("%PDF-")) {
 		return p, p.fromPDF(r, size)
+	} else if signeddata.Recognise(magic[:n]) {
+		return p, p.fromCMS(r, size)
 	}
 	pkg, err := ofd.OpenReaderAt(r, size, ofd.Limits{})
 	if err != nil {
@@ -74,50 +76,70 @@ func (p *parts) fromPDF(r io.ReaderAt, size int64) error {
 	return nil
 }
 
+// fromCMS takes certificates and tokens of every signer. The message itself is the
+// original: there is no value beside it.
+func (p *parts) fromCMS(r io.ReaderAt, size int64) error {
+	f, err := signeddata.Open(r, size)
+	if err != nil {
+		return nil
+	}
+	p.certs = append(p.certs, f.Certs...)
+	for i, s := range f.Signers {
+		if s.Message != nil && i < maxSignatures {
+			p.signer(i, s.CertDER)
+			p.stamp(i, s.TimeStamp)
+		}
+	}
+	return nil
+}
+
 // add splits one signed value.
 func (p *parts) add(n int, value []byte) {
 	if len(value) == 0 || n >= maxSignatures {
 		return
 	}
-	dir := fmt.Sprintf("%s%04d/", dirSignatures, n+1)
-	put := func(name string, b []byte) {
-		if len(b) > 0 {
-			p.files = append(p.files, file{dir + name, b})
-		}
-	}
+	put := func(name string, b []byte) { p.put(n, name, b) }
 	put("value.der", value)
-	stamp := func(token []byte) {
-		if len(token) == 0 {
-			return
-		}
-		p.files = append(p.files, file{fmt.Sprintf("%s%04d.tst", dirStamps, n+1), token})
-		p.token(token)
-	}
 	if ses, err := seal.ParseSignature(value); err == nil {
 		put("seal.esl", ses.Seal.Raw)
-		put("signer.cer", ses.CertDER)
+		p.signer(n, ses.CertDER)
 		put("maker.cer", ses.Seal.MakerCertDER)
-		p.certs = append(p.certs, ses.CertDER, ses.Seal.MakerCertDER)
-		stamp(ses.TimeStamp)
+		p.certs = append(p.certs, ses.Seal.MakerCertDER)
+		p.stamp(n, ses.TimeStamp)
 		return
 	}
 	if _, err := tsp.ParseToken(value); err == nil { // a document time-stamp is a token itself
-		stamp(value)
+		p.stamp(n, value)
 		return
 	}
 	if m, err := signeddata.Parse(value); err == nil {
-		put("signer.cer", m.CertDER)
-		p.certs = append(append(p.certs, m.CertDER), m.Certs...)
-		stamp(m.TimeStamp)
+		p.signer(n, m.CertDER, m.Certs...)
+		p.stamp(n, m.TimeStamp)
 		return
 	}
 	if m, err := cms.Parse(value); err == nil { // form (a) of GB/T 35275, without attributes
-		put("signer.cer", m.CertDER)
-		p.certs = append(append(p.certs, m.CertDER), m.Certs...)
+		p.signer(n, m.CertDER, m.Certs...)
 	}
 }
 
-func (p *parts) token(der []byte) {
+func (p *parts) put(n int, name string, b []byte) {
+	if len(b) > 0 {
+		p.files = append(p.files, file{fmt.Sprintf("%s%04d/%s", dirSignatures, n+1, name), b})
+	}
+}
+
+// signer keeps who signed, with the certificates that came along.
+func (p *parts) signer(n int, der []byte, carried ...[]byte) {
+	p.put(n, "signer.cer", der)
+	p.certs = append(append(p.certs, der), carried...)
+}
+
+// stamp keeps a token with the certificates in it.
+func (p *parts) stamp(n int, der []byte) {
+	if len(der) == 0 {
+		return
+	}
+	p.files = append(p.files, file{fmt.Sprintf("%s%04d.tst", dirStamps, n+1), der})
 	if t, err := tsp.ParseToken(der); err == nil {
 		p.certs = append(append(p.certs, t.CertDER), t.Certs...)
 	}

@@ -1,6 +1,46 @@
 package archive
 
-import "testing"
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509/pkix"
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/yinxin-gov/yinxin/signer/cms/tsp"
+)
+
+// NIST SP 800-57 part 1, table 4: a token of a service with a key of 2048 bits
+// protects until the end of 2030, whatever its certificate says; an archive may
+// declare an earlier end, never a later one.
+func TestTokenOfAWeakerKey(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &smx509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "tsa"}, NotBefore: time.Unix(0, 0), NotAfter: time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)}
+	der, err := smx509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = smx509.ParseCertificate(der); err != nil {
+		t.Fatal(err)
+	}
+	at := func(year int) time.Time { return time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC) }
+	for _, tc := range []struct {
+		retired Retired
+		until   time.Time
+	}{
+		{nil, at(2031).Add(-time.Second)}, {Retired{"rsa": at(2035)}, at(2031).Add(-time.Second)}, {Retired{"rsa": at(2029)}, at(2029)},
+	} {
+		if got := goodUntil(&tsp.Token{}, []*smx509.Certificate{c}, tc.retired); !got.Equal(tc.until) {
+			t.Errorf("%v: %v", tc.retired, got)
+		}
+	}
+}
 
 // Each column of the list counts: when one digest falls, the other stands.
 func TestEveryColumnOfTheListCounts(t *testing.T) {

@@ -37,9 +37,17 @@ type Job struct {
 	Name     string // of the original: its base name is kept
 	Document io.ReaderAt
 	Size     int64
+	Content  *Content // what a detached signature signs; nil for everything else
 	Metadata Metadata
 	Ledger   *Evidence         // nil: none
 	Extra    map[string][]byte // further files by path, such as a detailed report
+}
+
+// Content is the file that a detached signature (.p7s) signs.
+type Content struct {
+	Name string // its base name is kept
+	File io.ReaderAt
+	Size int64
 }
 
 // Draft is a package of which nothing is signed yet.
@@ -82,6 +90,18 @@ func Prepare(ctx context.Context, cfg Config, job Job) (*Draft, error) {
 		return nil, fmt.Errorf("%w: %w", ErrDocument, err)
 	}
 	d.sources, d.SM3 = append(d.sources, doc), doc.SM3
+	content := ""
+	if c := job.Content; c != nil {
+		content = dirDocument + path.Base(c.Name)
+		s, err := newSource(content, func() io.Reader { return io.NewSectionReader(c.File, 0, c.Size) })
+		if err == nil && content == name {
+			err = fmt.Errorf("signature and content have one name: %s", name)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrDocument, err)
+		}
+		d.sources = append(d.sources, s)
+	}
 	p, err := collect(job.Document, job.Size)
 	if err != nil {
 		return nil, err
@@ -108,7 +128,7 @@ func Prepare(ctx context.Context, cfg Config, job Job) (*Draft, error) {
 	for name, b := range job.Extra {
 		files = append(files, file{name, b})
 	}
-	return d, d.list(files, name, now)
+	return d, d.list(files, name, content, now)
 }
 
 // judge verifies the document as it will be verified again, and refuses one that
@@ -118,10 +138,13 @@ func (d *Draft) judge(ctx context.Context, job Job, k *kept, now time.Time) erro
 	if d.cfg.Stamper != nil {
 		opt.Proven = now // as the token will say, a moment later
 	}
+	if job.Content != nil {
+		opt.Content, opt.ContentSize = job.Content.File, job.Content.Size
+	}
 	var err error
 	d.Report, err = verify.Reader(ctx, job.Document, job.Size, opt)
 	switch {
-	case errors.Is(err, verify.ErrNotDocument) || errors.Is(err, verify.ErrLimit):
+	case unreadable(err):
 		return fmt.Errorf("%w: %w", ErrDocument, err)
 	case err != nil:
 		return err
@@ -131,8 +154,19 @@ func (d *Draft) judge(ctx context.Context, job Job, k *kept, now time.Time) erro
 	return nil
 }
 
+// unreadable: a finding about the document, not about reading it. A detached
+// signature without its content, and a content beside anything else, are too.
+func unreadable(err error) bool {
+	for _, e := range []error{verify.ErrNotDocument, verify.ErrLimit, verify.ErrNoContent, verify.ErrContent} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
 // list writes the manifest over all files.
-func (d *Draft) list(files []file, document string, now time.Time) error {
+func (d *Draft) list(files []file, document, content string, now time.Time) error {
 	for _, f := range files {
 		switch {
 		case f.path == fileManifest, f.path == fileSignature, f.path == fileStamp, strings.HasPrefix(f.path, dirRenewals), strings.HasPrefix(f.path, dirDocument):
@@ -145,7 +179,7 @@ func (d *Draft) list(files []file, document string, now time.Time) error {
 		d.sources = append(d.sources, s)
 	}
 	sortSources(d.sources)
-	m := manifest{Kind: manifestKind, Version: formatVersion, Created: stamp(now), Document: document, Stamped: d.cfg.Stamper != nil}
+	m := manifest{Kind: manifestKind, Version: formatVersion, Created: stamp(now), Document: document, Content: content, Stamped: d.cfg.Stamper != nil}
 	for _, s := range d.sources {
 		m.Files = append(m.Files, s.listed)
 	}

@@ -51,6 +51,19 @@ func (d *Draft) readable(job Job) string {
 		fmt.Fprintf(&b, "  %s: %s\n", t("archive.text."+l[0]), printable(l[1]))
 	}
 	fmt.Fprintf(&b, "\n%s; %s\n", t("verify.verdict."+string(d.Report.Verdict)), t("verify.integrity."+string(d.Report.Integrity)))
+	if len(d.Report.Citations) > 0 { // 京政发〔2017〕37号 art. 19
+		say("verify.line.citations")
+	}
+	for _, c := range d.Report.Citations {
+		say("verify.line.citation", "result", t("verify.result."+string(c.Result)), "title", printable(c.Title), "resource", printable(c.Resource),
+			"provider", printable(c.ProviderName), "code", printable(c.Provider), "consent", printable(c.Consent))
+		if c.Note != "" {
+			say("verify.line.citation_note", "note", printable(c.Note))
+		}
+		if c.Reason != "" {
+			fmt.Fprintf(&b, "      %s\n", t("verify.reason."+c.Reason))
+		}
+	}
 	checks := func(list []verify.Check) {
 		for _, c := range list {
 			fmt.Fprintf(&b, "  [%s] %s — %s\n", t("verify.result."+string(c.Result)), t("verify.check."+c.ID), c.Clause)

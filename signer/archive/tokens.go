@@ -11,7 +11,6 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/signer/cms/tsp"
-	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
 // Retired says when an algorithm stops protecting, by name: sm3, sha256, sha384,
@@ -76,10 +75,10 @@ func (l *link) subject() string {
 	return ""
 }
 
-// goodUntil is how long a token protects: until the first certificate of its path
-// ends, or an algorithm in it. This is the one place that decides it.
+// goodUntil is how long a token protects: until its path or an algorithm in it
+// ends, or what the archive declares ended. This is the one place that decides it.
 func goodUntil(t *tsp.Token, path []*smx509.Certificate, retired Retired) time.Time {
-	end := verify.Ends(path)
+	end := tsp.LifeOf(path).Until
 	for _, name := range append(keyNames(path), digestName(t.Imprint.Digest.OID)) {
 		if at, ok := retired[name]; ok && at.Before(end) {
 			end = at

@@ -115,7 +115,7 @@ func (j *judge) manifest() finding {
 		return fail(ReasonMalformed, fileManifest)
 	}
 	m, err := parseManifest(b, manifestKind)
-	if err != nil || !isDocument(m.Document) || !slices.ContainsFunc(m.Files, func(f listed) bool { return f.Path == m.Document }) {
+	if err != nil || !m.holds(m.Document) || m.Content != "" && (!m.holds(m.Content) || m.Content == m.Document) {
 		return fail(ReasonMalformed, fileManifest)
 	}
 	j.man, j.rep.Document = m, m.Document
@@ -123,6 +123,11 @@ func (j *judge) manifest() finding {
 		j.rep.SM3 = i.digest.SM3
 	}
 	return pass(fmt.Sprintf("%d", len(m.Files)))
+}
+
+// holds reports whether a document is in the list.
+func (m *manifest) holds(document string) bool {
+	return isDocument(document) && slices.ContainsFunc(m.Files, func(f listed) bool { return f.Path == document })
 }
 
 // files holds the package against the signed list: nothing changed, nothing

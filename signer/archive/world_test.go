@@ -23,6 +23,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/archive"
+	"github.com/yinxin-gov/yinxin/signer/cite"
 	"github.com/yinxin-gov/yinxin/signer/cms/signeddata"
 	"github.com/yinxin-gov/yinxin/signer/cms/tsp"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
@@ -118,7 +119,7 @@ func (w *world) notice() []byte {
 	return b
 }
 
-func (w *world) seal(doc []byte) []byte {
+func (w *world) seal(doc []byte, quotes ...cite.Citation) []byte {
 	w.t.Helper()
 	png, err := drawn()
 	must(w.t, err)
@@ -127,7 +128,7 @@ func (w *world) seal(doc []byte) []byte {
 		Created: start, ValidFrom: start, ValidUntil: start.AddDate(1, 0, 0), Picture: seal.Picture{Type: "PNG", Data: png, Width: 42, Height: 42},
 	}, w.maker.key, w.maker.cert.Raw)
 	must(w.t, err)
-	p, err := signer.Prepare(doc, signer.Job{Standard: signer.StandardV4, SealDER: der, CertDER: w.signer.cert.Raw, Time: signed, Provider: ofd.Provider{Name: "yinxin"}}, w.signer.key.Public())
+	p, err := signer.Prepare(doc, signer.Job{Standard: signer.StandardV4, SealDER: der, CertDER: w.signer.cert.Raw, Time: signed, Provider: ofd.Provider{Name: "yinxin"}, Citations: quotes}, w.signer.key.Public())
 	must(w.t, err)
 	out, err := p.Sign(bg, w.signer.key)
 	must(w.t, err)

@@ -21,12 +21,13 @@ const (
 	BlockSeal        = "seal"
 	BlockTime        = "time"
 	BlockCoverage    = "coverage"
-	BlockOther       = "other" // also what is not placed here yet: no check gets lost
+	BlockContent     = "content" // what the document says of itself: its citations
+	BlockOther       = "other"   // also what is not placed here yet: no check gets lost
 )
 
 // Blocks lists every block.
 func Blocks() []string {
-	return []string{BlockFormat, BlockMathematics, BlockCertificate, BlockSeal, BlockTime, BlockCoverage, BlockOther}
+	return []string{BlockFormat, BlockMathematics, BlockCertificate, BlockSeal, BlockTime, BlockCoverage, BlockContent, BlockOther}
 }
 
 // places says which checks belong to a block, by the beginning of their id; the
@@ -42,6 +43,7 @@ func places() map[string]string {
 		verify.CheckTime: BlockTime, "timestamp.": BlockTime, verify.CheckSealToken: BlockTime,
 		verify.CheckCoverage: BlockCoverage, verify.CheckRange: BlockCoverage, "stamp.": BlockCoverage,
 		"package.": BlockCoverage, verify.CheckSealFile: BlockCoverage, verify.CheckBase: BlockCoverage,
+		"doc.": BlockContent,
 	}
 }
 
@@ -116,7 +118,7 @@ func article8(rep *verify.Report, sigs []Signature) []Factor {
 		{ID: FactorGeneration, Clause: "电子签名法, 8 (1)", Blocks: []string{BlockFormat, BlockTime}},
 		{ID: FactorIntegrity, Clause: "电子签名法, 8 (2)", Blocks: []string{BlockMathematics, BlockCoverage}},
 		{ID: FactorSender, Clause: "电子签名法, 8 (3)", Blocks: []string{BlockCertificate, BlockSeal}},
-		{ID: FactorOther, Clause: "电子签名法, 8 (4)", Blocks: []string{BlockOther}},
+		{ID: FactorOther, Clause: "电子签名法, 8 (4)", Blocks: []string{BlockContent, BlockOther}},
 	}
 	for i := range out {
 		f := &out[i]

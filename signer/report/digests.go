@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"github.com/emmansun/gmsm/sm3"
@@ -17,7 +18,7 @@ import (
 // Digest is one comparison of the judgement. Expected is "" where the signed
 // value binds the bytes without stating a digest, Found where they are missing.
 type Digest struct {
-	Object    string `json:"object"`    // path in the package, or the signed bytes of a PDF
+	Object    string `json:"object"`    // path in the package, or the signed bytes of a PDF or of a content
 	Algorithm string `json:"algorithm"` // object identifier
 	Expected  string `json:"expected"`
 	Found     string `json:"found"`
@@ -58,8 +59,34 @@ func (in *Input) digests() ([][]Digest, error) {
 			out = append(out, d)
 		}
 		return out, nil
+	case "cms":
+		return in.digestsCMS()
 	}
 	return nil, nil
+}
+
+// digestsCMS are those of the content that each signer states in messageDigest
+// (RFC 5652, 11.2), beside what the judgement found.
+func (in *Input) digestsCMS() ([][]Digest, error) {
+	f, err := signeddata.Open(in.Document, in.Size)
+	if errors.Is(err, signeddata.ErrFormat) || errors.Is(err, signeddata.ErrUnsupported) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("report: reading the document: %w", err)
+	}
+	out := make([][]Digest, min(len(f.Signers), len(in.Judged.Signatures)))
+	for i := range out {
+		out[i] = []Digest{}
+		m, s := f.Signers[i].Message, &in.Judged.Signatures[i]
+		if m == nil || m.Direct || s.Material == nil || len(s.Coverage.Covered) == 0 {
+			continue // without attributes the value binds the content itself
+		}
+		out[i] = append(out[i], Digest{
+			s.Coverage.Covered[0], m.Digest.OID.String(), hex.EncodeToString(m.MessageDigest()), hex.EncodeToString(s.Material.Content),
+		})
+	}
+	return out, nil
 }
 
 func digestsOFD(pkg *ofd.Package, s *ofd.Signature) []Digest {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer/cite"
 	"github.com/yinxin-gov/yinxin/signer/report"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -18,17 +19,17 @@ import (
 // update writes the golden files anew; renew makes a new sealed document too.
 var (
 	update = flag.Bool("update", false, "write the golden files")
-	renew  = flag.Bool("renew", false, "make the sealed document of the golden files anew")
+	renew  = flag.Bool("renew", false, "make the sealed documents of the golden files anew")
 )
 
 // golden is a document sealed once with keys that are gone, and its root.
-func golden(t *testing.T) (doc []byte, trust *verify.Trust) {
+func golden(t *testing.T, name string, quotes ...cite.Citation) (doc []byte, trust *verify.Trust) {
 	t.Helper()
-	file, root := filepath.Join("testdata", "sealed.ofd"), filepath.Join("testdata", "root.pem")
+	file, root := filepath.Join("testdata", name+".ofd"), filepath.Join("testdata", name+".pem")
 	if *renew {
 		w := newWorld(t)
 		w.must(os.MkdirAll("testdata", 0o755))
-		w.must(os.WriteFile(file, w.put(w.notice()), 0o644))
+		w.must(os.WriteFile(file, w.put(w.notice(), quotes...), 0o644))
 		w.must(os.WriteFile(root, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.root.cert.Raw}), 0o644))
 	}
 	doc, err := os.ReadFile(file)
@@ -50,11 +51,16 @@ func golden(t *testing.T) (doc []byte, trust *verify.Trust) {
 // The same document, anchors and moment give the same report, byte for byte, in
 // every level and language.
 func TestGolden(t *testing.T) {
-	doc, trust := golden(t)
+	doc, trust := golden(t, "sealed")
+	citing, other := golden(t, "cited", quoted()...)
 	altered := edit(t, doc, "Doc_0/Pages/Page_0/Content.xml", func(b []byte) []byte { return append(b, '\n') })
 	soft := full()
 	soft.Custody = report.CustodySoftware
-	for name, data := range map[string][]byte{"sealed": doc, "altered": altered} {
+	for name, data := range map[string][]byte{"sealed": doc, "altered": altered, "cited": citing} {
+		trust := trust
+		if name == "cited" {
+			trust = other
+		}
 		for _, level := range []report.Level{report.Simple, report.Detailed, report.Diagnostic} {
 			r, _ := made(t, data, ask{trust: trust, revocation: good{}, source: known{ev: soft}, level: level})
 			var out bytes.Buffer
@@ -102,7 +108,7 @@ func compare(t *testing.T, name string, got []byte) {
 // A diagnostic report holds all that a second person needs: judging again with
 // nothing but the document and what the report says gives the same report.
 func TestDiagnosticReplays(t *testing.T) {
-	doc, trust := golden(t)
+	doc, trust := golden(t, "sealed")
 	r, _ := made(t, doc, ask{trust: trust, level: report.Diagnostic})
 	again := verify.NewTrust()
 	for _, a := range r.Replay.Anchors {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer/cite"
 	"github.com/yinxin-gov/yinxin/signer/ofd/ofdtest"
 	"github.com/yinxin-gov/yinxin/signer/report"
 	"github.com/yinxin-gov/yinxin/signer/verify"
@@ -95,6 +96,9 @@ func TestPage_HostileText(t *testing.T) {
 		}
 		s.Coverage.Uncovered = append(make([]string, 0), bad)
 		s.Coverage.Covered = strings.Split(strings.Repeat(bad+"|", 100), "|")
+		rep.Citations = []verify.Citation{{
+			Citation: cite.Citation{Consent: bad, Consumer: bad, Note: bad, Provider: bad, ProviderName: bad, Resource: bad, Title: bad}, Result: verify.Fail, Reason: verify.ConsentNone,
+		}}
 		rep.Warnings = append(rep.Warnings, verify.Warning{Code: verify.WarnUnreferenced, Path: bad, Signature: bad})
 		ev := full()
 		ev.Register, ev.Operator, ev.Use, ev.Approval, ev.Entry, ev.SealState, ev.Agreement = bad, bad, bad, bad, bad, bad, bad
@@ -178,11 +182,11 @@ func TestPage_Printed(t *testing.T) {
 		}
 		tools[name] = path
 	}
-	doc, trust := golden(t)
+	doc, trust := golden(t, "cited")
 	r, rep := made(t, doc, ask{trust: trust, revocation: good{}})
 	for lang, want := range map[text.Lang][]string{
-		text.Zh: {"电子印章与签名核验报告", "✓ 有效", "专有", "仅由签名人", "? 无法判定", "仅为技术核验", "不是司法鉴定意见", "第八条", "1/"},
-		text.En: {"Verification report", "✓ valid", "signing data belong", "? cannot tell", "technical verification only", "not a court finding", "1/"},
+		text.Zh: {"电子印章与签名核验报告", "✓ 有效", "专有", "仅由签名人", "? 无法判定", "仅为技术核验", "信息来源", "低保名单", "样例区民政局", "consent-2", "不是司法鉴定意见", "第八条", "1/"},
+		text.En: {"Verification report", "✓ valid", "signing data belong", "? cannot tell", "technical verification only", "consent-1", "res-2", "not a court finding", "1/"},
 	} {
 		pr := printer(t)
 		page, err := pr.Page(r, lang, report.Pictures(t.Context(), doc, rep, words(t), lang, nil))

@@ -2,7 +2,8 @@
 // levels of data and one printable page.
 //
 // Simple: the document with its SM3, and for each signature who, which seal,
-// when, the verdict and the first reason. Detailed: beside it every check in its
+// when, the verdict and the first reason, and what the document quotes with source,
+// provider and consent. Detailed: beside it every check in its
 // building block, coverage, warnings, the table of 电子签名法 art. 13 and the four
 // factors of art. 8, the anchor that vouched with its accreditation, the class of
 // key custody, and what software cannot prove. Diagnostic: beside that, what a
@@ -82,8 +83,11 @@ type Report struct {
 	Nature     string      `json:"nature"` // always NatureTechnical
 	Document   Document    `json:"document"`
 	Signatures []Signature `json:"signatures"`
-	Detail     *Overall    `json:"detail,omitempty"`
-	Replay     *Replay     `json:"replay,omitempty"`
+	// Citations: source, provider and consent of what the document quotes
+	// (京政发〔2017〕37号 art. 19), at every level; absent where it quotes nothing.
+	Citations []verify.Citation `json:"citations,omitempty"`
+	Detail    *Overall          `json:"detail,omitempty"`
+	Replay    *Replay           `json:"replay,omitempty"`
 }
 
 // NatureTechnical: technical evidence, not a court finding.
@@ -163,7 +167,7 @@ func Make(ctx context.Context, in Input) (Report, error) {
 		Document: Document{
 			File: in.Judged.File, Format: in.Judged.Format, Size: in.Size, SM3: sum, Verdict: in.Judged.Verdict, Integrity: in.Judged.Integrity,
 		},
-		Signatures: []Signature{},
+		Signatures: []Signature{}, Citations: slices.Clone(in.Judged.Citations),
 	}
 	for i := range in.Judged.Signatures {
 		s, err := in.signature(ctx, &in.Judged.Signatures[i], sum)

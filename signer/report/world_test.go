@@ -18,6 +18,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/cite"
 	"github.com/yinxin-gov/yinxin/signer/cms/signeddata"
 	"github.com/yinxin-gov/yinxin/signer/cms/tsp"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
@@ -127,10 +128,20 @@ func (w *world) notice() []byte {
 	return b
 }
 
+// quoted is what a document of the golden files cites: with consents on a register
+// that nobody can ask here.
+func quoted() []cite.Citation {
+	return []cite.Citation{{
+		Consent: "consent-1", Consumer: "11110102000000002B", Note: "表 1", Provider: "11110102000000001A", ProviderName: "样例区民政局", Resource: "res-1", Title: "低保名单",
+	}, {
+		Consent: "consent-2", Consumer: "11110102000000002B", Provider: "11110102000000003C", ProviderName: "样例区人社局", Resource: "res-2", Title: "参保信息",
+	}}
+}
+
 // put seals a document with a time-stamp.
-func (w *world) put(doc []byte) []byte {
+func (w *world) put(doc []byte, quotes ...cite.Citation) []byte {
 	w.tb.Helper()
-	p, err := signer.Prepare(doc, signer.Job{SealDER: w.seal, CertDER: w.signer.cert.Raw, Time: signed, Stamper: w}, w.signer.key.Public())
+	p, err := signer.Prepare(doc, signer.Job{SealDER: w.seal, CertDER: w.signer.cert.Raw, Time: signed, Stamper: w, Citations: quotes}, w.signer.key.Public())
 	w.must(err)
 	out, err := p.Sign(w.tb.Context(), w.signer.key)
 	w.must(err)
@@ -222,6 +233,7 @@ type ask struct {
 	level      report.Level
 	file       string
 	noSelfTest bool
+	consents   verify.Consents
 }
 
 func made(tb testing.TB, doc []byte, c ask) (report.Report, verify.Report) {
@@ -230,7 +242,7 @@ func made(tb testing.TB, doc []byte, c ask) (report.Report, verify.Report) {
 		c.file = "通知.ofd"
 	}
 	rep, err := verify.Document(tb.Context(), doc, verify.Options{
-		File: c.file, Trust: c.trust, Now: func() time.Time { return judged }, Revocation: c.revocation, SelfTest: !c.noSelfTest,
+		File: c.file, Trust: c.trust, Now: func() time.Time { return judged }, Revocation: c.revocation, SelfTest: !c.noSelfTest, Consents: c.consents,
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"math/big"
 	"sync"
-	"time"
 
 	"github.com/emmansun/gmsm/smx509"
 	"golang.org/x/crypto/cryptobyte"
@@ -74,7 +73,7 @@ func parseList(der []byte) (*list, error) {
 	}
 	// One entry that must be understood and is not spoils the list (RFC 5280 5.3).
 	bad := l.walk(func(e entry) bool {
-		_, _, err = e.read()
+		_, err = e.read()
 		return err == nil
 	})
 	return l, errors.Join(bad, err)
@@ -147,7 +146,9 @@ func (l *list) about(cert, issuer *smx509.Certificate) (st statement, ok bool, e
 	found, want := false, serialOf(cert.SerialNumber)
 	err = l.walk(func(e entry) bool {
 		if found = bytes.Equal(e.serial, want); found {
-			st.is, st.since, err = e.read()
+			var read statement
+			read, err = e.read()
+			st.is, st.since, st.invalid = read.is, read.since, read.invalid
 		}
 		return !found
 	})
@@ -159,38 +160,41 @@ func (l *list) about(cert, issuer *smx509.Certificate) (st statement, ok bool, e
 }
 
 // read decodes when and why. A reason that is not stated is an end.
-func (e entry) read() (is says, at time.Time, err error) {
+func (e entry) read() (st statement, err error) {
 	in := e.rest
-	if !readTime(&in, &at) {
-		return revoked, at, malformed("time of an entry")
+	st.is = revoked
+	if !readTime(&in, &st.since) {
+		return st, malformed("time of an entry")
 	}
 	if in.Empty() {
-		return revoked, at, nil
+		return st, nil
 	}
 	all, err := readExtensions(&in)
 	if err != nil || !in.Empty() {
-		return revoked, at, malformed("extensions of an entry")
+		return st, malformed("extensions of an entry")
 	}
-	is = revoked
 	for i := range all {
 		switch x := &all[i]; {
 		case x.id.Equal(encasn1.ObjectIdentifier{2, 5, 29, 21}): // reasonCode
 			var reason int
 			if !x.value.ReadASN1Enum(&reason) {
-				return revoked, at, malformed("reason of an entry")
+				return st, malformed("reason of an entry")
 			}
 			x.critical = false
 			switch reason {
 			case reasonHold:
-				is = held
+				st.is = held
 			case reasonRemove:
-				is = released
+				st.is = released
 			}
-		case x.id.Equal(encasn1.ObjectIdentifier{2, 5, 29, 24}): // invalidityDate: an opinion, not the revocation
+		case x.id.Equal(encasn1.ObjectIdentifier{2, 5, 29, 24}): // invalidityDate
+			if !x.value.ReadASN1GeneralizedTime(&st.invalid) || !x.value.Empty() {
+				return st, malformed("invalidity date of an entry")
+			}
 			x.critical = false
 		}
 	}
-	return is, at, refuseCritical(all)
+	return st, refuseCritical(all)
 }
 
 // signedBy checks the signature once per key.

@@ -3,6 +3,7 @@ package revocation_test
 import (
 	"crypto/rand"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"math/big"
@@ -26,7 +27,7 @@ func TestListRFC5280(t *testing.T) {
 			a := newAuthority(t, gm, nil)
 			bad, fine := a.issue(nil), a.issue(nil)
 			when := now.AddDate(0, 0, -9)
-			s := a.set(a.list(now.AddDate(0, 0, -8), 1, nil, gone{bad, when, 1}))
+			s := a.set(a.list(now.AddDate(0, 0, -8), 1, nil, gone{cert: bad, at: when, reason: 1}))
 			expect(t, s, bad, now, when, true)                      // revoked for good, although the list has ended
 			expect(t, s, fine, now, none, false)                    // the list ended yesterday
 			expect(t, s, fine, now.AddDate(0, 0, -2), none, true)   // it was current then
@@ -43,21 +44,58 @@ func TestListRFC5280(t *testing.T) {
 	}
 }
 
+// RFC 5280 5.3.2: a revocation counts from an earlier invalidity date, whichever
+// list states it; a later one takes nothing back, and a hold has none.
+func TestInvalidityDate(t *testing.T) {
+	a := newAuthority(t, false, nil)
+	c := a.issue(nil)
+	ended, before := now.AddDate(0, 0, -3), now.AddDate(0, 0, -20)
+	dated := func(at time.Time) []pkix.Extension {
+		return []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 24}, Value: append([]byte{24, 15}, at.Format("20060102150405Z")...)}}
+	}
+	list := func(number int64, reason int, more []pkix.Extension) []byte {
+		return a.list(now.AddDate(0, 0, -1), number, nil, gone{c, ended, reason, more})
+	}
+	for name, tc := range map[string]struct {
+		set                       *revocation.Set
+		want, revoked, invalidity time.Time
+	}{
+		"earlier":          {a.set(list(1, 1, dated(before))), before, ended, before},
+		"in a later list":  {a.set(list(1, 1, nil), list(2, 1, dated(before))), before, ended, before},
+		"later":            {a.set(list(1, 1, dated(now))), ended, ended, now},
+		"not stated":       {a.set(list(1, 1, nil)), ended, ended, none},
+		"of a hold: never": {a.set(list(1, 6, dated(before))), ended, none, none},
+	} {
+		t.Run(name, func(t *testing.T) {
+			expect(t, tc.set, c, now, tc.want, true)
+			revoked, invalidity, err := tc.set.Dates(bg, c.Raw)
+			if err != nil || !revoked.Equal(tc.revoked) || !invalidity.Equal(tc.invalidity) {
+				t.Errorf("%v %v %v", revoked, invalidity, err)
+			}
+		})
+	}
+	bad := dated(before)
+	bad[0].Value[0] = 23
+	if err := revocation.New(clock).Add(list(1, 1, bad)); !errors.Is(err, revocation.ErrFormat) {
+		t.Errorf("a UTCTime: %v", err)
+	}
+}
+
 func TestHoldEndsOnlyByANewerItem(t *testing.T) {
 	a := newAuthority(t, true, nil)
 	c := a.issue(nil)
 	when := now.AddDate(0, 0, -5)
-	hold := a.list(now.AddDate(0, 0, -4), 1, nil, gone{c, when, 6})
+	hold := a.list(now.AddDate(0, 0, -4), 1, nil, gone{cert: c, at: when, reason: 6})
 	expect(t, a.set(hold), c, now, when, true)
-	expect(t, a.set(hold, a.list(now.AddDate(0, 0, -6), 1, nil)), c, now, when, true)        // an older list does not end it
-	expect(t, a.set(hold, a.list(now.AddDate(0, 0, -1), 2, nil)), c, now, none, true)        // a newer one does
-	expect(t, a.set(hold, a.list(now.AddDate(0, 0, -1), 2, deltaOf(1))), c, now, when, true) // a delta that is silent does not
-	expect(t, a.set(hold, a.list(now, 2, deltaOf(1), gone{c, when, 8})), c, now, none, true) // removeFromCRL does
-	expect(t, a.set(hold, a.list(now, 2, deltaOf(1), gone{c, now, 1})), c, now, now, true)   // turned into an end
-	expect(t, a.set(a.list(now, 2, deltaOf(1))), c, now, none, false)                        // a delta alone tells nothing
-	expect(t, a.set(a.list(now, 2, deltaOf(1), gone{c, when, 1})), c, now, when, true)       // but what it tells counts
+	expect(t, a.set(hold, a.list(now.AddDate(0, 0, -6), 1, nil)), c, now, when, true)                          // an older list does not end it
+	expect(t, a.set(hold, a.list(now.AddDate(0, 0, -1), 2, nil)), c, now, none, true)                          // a newer one does
+	expect(t, a.set(hold, a.list(now.AddDate(0, 0, -1), 2, deltaOf(1))), c, now, when, true)                   // a delta that is silent does not
+	expect(t, a.set(hold, a.list(now, 2, deltaOf(1), gone{cert: c, at: when, reason: 8})), c, now, none, true) // removeFromCRL does
+	expect(t, a.set(hold, a.list(now, 2, deltaOf(1), gone{cert: c, at: now, reason: 1})), c, now, now, true)   // turned into an end
+	expect(t, a.set(a.list(now, 2, deltaOf(1))), c, now, none, false)                                          // a delta alone tells nothing
+	expect(t, a.set(a.list(now, 2, deltaOf(1), gone{cert: c, at: when, reason: 1})), c, now, when, true)       // but what it tells counts
 	lost := a.list(now.AddDate(0, 0, -1), 3, nil)
-	expect(t, a.set(a.list(now.AddDate(0, 0, -2), 1, nil, gone{c, when, 1}), lost), c, now, when, true) // an end never ends
+	expect(t, a.set(a.list(now.AddDate(0, 0, -2), 1, nil, gone{cert: c, at: when, reason: 1}), lost), c, now, when, true) // an end never ends
 }
 
 // RFC 5280 5.2.5: a list speaks of its scope only, and what is on it counts.
@@ -88,7 +126,7 @@ func TestScopeOfAList(t *testing.T) {
 		t.Run(desc, func(t *testing.T) {
 			expect(t, s, mine, now, none, c.mine)
 			expect(t, s, other, now, none, c.other)
-			expect(t, a.set(a.list(now, 1, idp, gone{other, now, 1})), other, now, now, true)
+			expect(t, a.set(a.list(now, 1, idp, gone{cert: other, at: now, reason: 1})), other, now, now, true)
 		})
 	}
 }
@@ -113,7 +151,7 @@ func TestListsThatAreRefused(t *testing.T) {
 	if err := revocation.New(clock).Add(der); !errors.Is(err, revocation.ErrUnsupported) {
 		t.Errorf("unknown critical extension of an entry: %v", err)
 	}
-	good := a.list(now, 1, nil, gone{c, now, 1})
+	good := a.list(now, 1, nil, gone{cert: c, at: now, reason: 1})
 	for name, der := range map[string][]byte{
 		"empty": nil, "text": []byte("no list"), "truncated": good[:len(good)-1], "trailing": append(append([]byte{}, good...), 0),
 		"PEM of nothing": []byte("-----BEGIN X509 CRL-----\n-----END X509 CRL-----\n"),
@@ -130,10 +168,10 @@ func TestOnlyTheIssuerIsHeard(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a, b := newAuthority(t, gm, nil), newAuthority(t, gm, nil)
 			c := a.issue(nil)
-			expect(t, a.set(b.list(now, 1, nil, gone{c, now, 1})), c, now, none, false)
-			expect(t, a.set(b.list(now, 1, nil, gone{c, now, 1}), b.cert.Raw), c, now, none, false)
+			expect(t, a.set(b.list(now, 1, nil, gone{cert: c, at: now, reason: 1})), c, now, none, false)
+			expect(t, a.set(b.list(now, 1, nil, gone{cert: c, at: now, reason: 1}), b.cert.Raw), c, now, none, false)
 			// Any changed bit silences a list.
-			der := a.list(now, 1, nil, gone{c, now, 1})
+			der := a.list(now, 1, nil, gone{cert: c, at: now, reason: 1})
 			for i := 0; i < len(der); i += 3 {
 				bad := append([]byte{}, der...)
 				bad[i] ^= 4
@@ -151,7 +189,7 @@ func TestOnlyTheIssuerIsHeard(t *testing.T) {
 			d := noList.issue(nil)
 			proper := *noList.cert
 			noList.cert.KeyUsage |= smx509.KeyUsageCRLSign // or the library signs none
-			der = noList.list(now, 1, nil, gone{d, now, 1})
+			der = noList.list(now, 1, nil, gone{cert: d, at: now, reason: 1})
 			noList.cert = &proper
 			expect(t, noList.set(der), d, now, none, false)
 		})
@@ -181,7 +219,7 @@ func TestReadFolder(t *testing.T) {
 		t.Errorf("empty folder: %v", err)
 	}
 	write := func(name string, b []byte) { must(t, os.WriteFile(filepath.Join(dir, name), b, 0o600)) }
-	both := pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: a.list(now, 1, nil, gone{c, now, 4})})
+	both := pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: a.list(now, 1, nil, gone{cert: c, at: now, reason: 4})})
 	write("a.pem", append(both, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})...))
 	write("holder.cer", c.Raw)
 	write("notes.txt", []byte("left alone"))

@@ -142,7 +142,7 @@ func TestResponseRFC6960(t *testing.T) {
 func FuzzAdd(f *testing.F) {
 	a := newAuthority(f, true, nil)
 	c := a.issue(nil)
-	f.Add(a.list(now, 1, deltaOf(1), gone{c, now, 6}))
+	f.Add(a.list(now, 1, deltaOf(1), gone{cert: c, at: now, reason: 6}))
 	f.Add(a.respond(answer{cert: c, state: fineState, made: now, until: now}))
 	f.Add(c.Raw)
 	other := newAuthority(f, true, nil).cert.Raw

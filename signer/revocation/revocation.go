@@ -6,7 +6,9 @@
 // What an item says counts when it is signed by the issuer of the certificate in
 // question (found by name, key identifier and the certificate's own signature) or,
 // for OCSP, by a responder that this issuer certified for it. A statement "revoked"
-// counts whatever its age: nothing undoes a revocation but the end of a hold. "Not
+// counts whatever its age: nothing undoes a revocation but the end of a hold. It
+// counts from the invalidity date, where a list states an earlier one (RFC 5280
+// 5.3.2): from then on somebody else may have signed, and dated back at will. "Not
 // revoked" counts only from an item that was still current at the time asked for
 // (nextUpdate), covers the certificate, and was made before the certificate ended,
 // because lists may drop what has expired. Of statements about a hold the newest
@@ -202,7 +204,7 @@ func (s *Set) RevokedBy(ctx context.Context, certDER []byte, by time.Time) (time
 	if err != nil {
 		return time.Time{}, false, err
 	}
-	var since time.Time
+	var since time.Time // revoked for good
 	var hold *statement
 	var free time.Time // of the newest item that shows no hold
 	current := false   // one of those was current then
@@ -210,8 +212,8 @@ func (s *Set) RevokedBy(ctx context.Context, certDER []byte, by time.Time) (time
 		switch st := &all[i]; {
 		case st.made.After(s.now().Add(skew)): // of a future that nobody can have seen
 		case st.is == revoked:
-			if since.IsZero() || st.since.Before(since) {
-				since = st.since
+			if at := st.from(); since.IsZero() || at.Before(since) {
+				since = at
 			}
 		case st.is == held:
 			if hold == nil || st.made.After(hold.made) {
@@ -231,6 +233,31 @@ func (s *Set) RevokedBy(ctx context.Context, certDER []byte, by time.Time) (time
 		return hold.since, true, nil
 	}
 	return time.Time{}, current, nil
+}
+
+// Dates implements verify.Dates: the time of revocation and the earliest
+// invalidity date that lists state of a certificate, zero where they do not.
+func (s *Set) Dates(ctx context.Context, certDER []byte) (revocation, invalidity time.Time, err error) {
+	cert, err := smx509.ParseCertificate(certDER)
+	if err != nil {
+		return revocation, invalidity, fmt.Errorf("%w: certificate: %v", ErrFormat, err)
+	}
+	all, err := s.statements(ctx, cert)
+	if err != nil {
+		return revocation, invalidity, err
+	}
+	for _, st := range all {
+		if st.is != revoked || st.made.After(s.now().Add(skew)) {
+			continue
+		}
+		if revocation.IsZero() || st.since.Before(revocation) {
+			revocation = st.since
+		}
+		if !st.invalid.IsZero() && (invalidity.IsZero() || st.invalid.Before(invalidity)) {
+			invalidity = st.invalid
+		}
+	}
+	return revocation, invalidity, nil
 }
 
 // Items returns what speaks about a certificate: what an archive keeps of it.

@@ -26,9 +26,21 @@ const (
 type statement struct {
 	is    says
 	since time.Time // of revocation or hold
-	made  time.Time // thisUpdate
-	until time.Time // nextUpdate, or thisUpdate where none is stated
-	item  Item
+	// invalid is from when on the authority itself does not trust the key
+	// (invalidityDate, RFC 5280 5.3.2); zero: not stated.
+	invalid time.Time
+	made    time.Time // thisUpdate
+	until   time.Time // nextUpdate, or thisUpdate where none is stated
+	item    Item
+}
+
+// from is when a revocation begins to count: the authority may know that the key
+// was not the holder's alone before it revoked. A later date takes nothing back.
+func (st *statement) from() time.Time {
+	if !st.invalid.IsZero() && st.invalid.Before(st.since) {
+		return st.invalid
+	}
+	return st.since
 }
 
 // statements collects what trustworthy items say of a certificate.

@@ -87,6 +87,7 @@ type gone struct {
 	cert   *smx509.Certificate
 	at     time.Time
 	reason int
+	more   []pkix.Extension
 }
 
 // list signs a list that is current for a week.
@@ -94,7 +95,7 @@ func (a *authority) list(at time.Time, number int64, extra []pkix.Extension, ent
 	a.t.Helper()
 	l := &smx509.RevocationList{Number: big.NewInt(number), ThisUpdate: at, NextUpdate: at.AddDate(0, 0, 7), ExtraExtensions: extra}
 	for _, g := range entries {
-		l.RevokedCertificateEntries = append(l.RevokedCertificateEntries, smx509.RevocationListEntry{SerialNumber: g.cert.SerialNumber, RevocationTime: g.at, ReasonCode: g.reason})
+		l.RevokedCertificateEntries = append(l.RevokedCertificateEntries, smx509.RevocationListEntry{SerialNumber: g.cert.SerialNumber, RevocationTime: g.at, ReasonCode: g.reason, ExtraExtensions: g.more})
 	}
 	der, err := smx509.CreateRevocationList(rand.Reader, l, a.cert, a.key)
 	must(a.t, err)

@@ -22,22 +22,35 @@ func (s *subject) revocation(clause string, used time.Time, certs ...[]byte) out
 		s.warn(WarnNoRevocation, "")
 		return skip(CheckRevocation, clause, ReasonNoRevocation)
 	}
-	late, proven := "", s.proven()
+	late, after, proven := "", "", s.proven()
 	for _, der := range certs {
 		at, known, err := s.revokedBy(der, proven)
 		switch {
 		case err != nil || !known:
 			s.warn(WarnNoRevocation, "")
 		case !at.IsZero() && !at.After(used):
-			return fail(CheckRevocation, clause, ReasonRevoked, stamp(at), effInvalid)
+			return fail(CheckRevocation, clause, ReasonRevoked, s.dates(der, at), effInvalid)
 		case !at.IsZero() && (proven.IsZero() || !at.After(proven)):
-			late = stamp(at)
+			late = s.dates(der, at)
+		case !at.IsZero():
+			after = s.dates(der, at)
 		}
 	}
 	if late != "" {
 		return cannot(CheckRevocation, clause, ReasonRevokedLater, late)
 	}
-	return pass(CheckRevocation, clause, "")
+	return pass(CheckRevocation, clause, after)
+}
+
+// dates names when a certificate was revoked, and from when on its authority does
+// not trust the key where it says so.
+func (s *subject) dates(der []byte, at time.Time) string {
+	if d, ok := s.opt.Revocation.(Dates); ok {
+		if revoked, invalid, err := d.Dates(s.ctx, der); err == nil && !invalid.IsZero() {
+			return "revocationDate " + stamp(revoked) + ", invalidityDate " + stamp(invalid)
+		}
+	}
+	return stamp(at)
 }
 
 // proven is the earliest time at which the signature is known to have existed;

@@ -153,6 +153,7 @@ func (s *subject) judgeSigner(signer signeddata.Signer, sum []byte, length int64
 		list = append(list, checkSelfTest(list, func() outcome { return c.flipped(holds) }))
 	}
 	desc.Material = s.material()
+	desc.Material.Content = sum
 	return conclude(desc, list)
 }
 

@@ -9,6 +9,9 @@ type Material struct {
 	Maker  []byte  // certificate of the seal's maker, DER
 	Token  []byte  // time-stamp token
 	Chains []Chain // that led to an anchor
+	// Content is what a message in a file of its own is judged against: the digest of
+	// its content, taken while it streamed by. It may not be at hand again.
+	Content []byte
 }
 
 // Chain is the way from a certificate to the anchor that vouched for it, both

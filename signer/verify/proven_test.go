@@ -53,6 +53,49 @@ func TestProvenTimeBoundsRevocation(t *testing.T) {
 	}
 }
 
+// stated knows a revocation with an invalidity date.
+type stated struct{ revoked, invalid time.Time }
+
+func (s stated) RevokedAt(context.Context, []byte) (time.Time, bool, error) {
+	return s.invalid, true, nil
+}
+
+func (s stated) Dates(context.Context, []byte) (time.Time, time.Time, error) {
+	return s.revoked, s.invalid, nil
+}
+
+// RFC 5280 5.3.2, design §9: what is proven to be older than the invalidity date
+// stands and the report names both dates; what was signed after it is invalid
+// although the revocation came later.
+func TestInvalidityDateIsNamed(t *testing.T) {
+	w := newWorld(t)
+	doc := w.put(w.notice(), false)
+	day := 24 * time.Hour
+	for name, c := range map[string]struct {
+		invalid, proven time.Time
+		want            Verdict
+	}{
+		"older":               {signed.Add(day), signed.Add(time.Hour), Valid},
+		"proven too late":     {signed.Add(day), signed.Add(2 * day), Indeterminate},
+		"not proven":          {signed.Add(day), time.Time{}, Indeterminate},
+		"signed after it":     {signed.Add(-day), signed.Add(time.Hour), Invalid},
+		"signed on that very": {signed, signed, Invalid},
+	} {
+		known := stated{signed.Add(4 * day), c.invalid}
+		rep, err := Document(context.Background(), doc, Options{Trust: NewTrust(w.root.cert.Raw), Now: func() time.Time { return later }, Revocation: known, Proven: c.proven})
+		want := "revocationDate " + stamp(known.revoked) + ", invalidityDate " + stamp(known.invalid)
+		detail := ""
+		for _, check := range rep.Signatures[0].Checks {
+			if check.ID == CheckRevocation {
+				detail = check.Detail
+			}
+		}
+		if err != nil || rep.Verdict != c.want || detail != want {
+			t.Errorf("%s: %s %q: %v", name, rep.Verdict, detail, err)
+		}
+	}
+}
+
 // Of the signature's own token and a time proven outside the earlier one counts.
 func TestTheEarlierProofCounts(t *testing.T) {
 	w := newWorld(t)

@@ -83,6 +83,13 @@ type Dated interface {
 	RevokedBy(ctx context.Context, certDER []byte, by time.Time) (at time.Time, known bool, err error)
 }
 
+// Dates is a Revocation that knows what the authority stated: the time of
+// revocation, and since when the key is not trusted (invalidityDate, RFC 5280
+// 5.3.2). RevokedAt answers with the earlier one; the report names both.
+type Dates interface {
+	Dates(ctx context.Context, certDER []byte) (revocation, invalidity time.Time, err error)
+}
+
 // Document verifies a document in memory.
 func Document(ctx context.Context, data []byte, opt Options) (Report, error) {
 	return Reader(ctx, bytes.NewReader(data), int64(len(data)), opt)

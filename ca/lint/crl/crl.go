@@ -33,7 +33,7 @@ type Lint struct {
 func All() []Lint {
 	return []Lint{
 		parses(), version(), algorithm(), issuerName(), issuerMaySign(), updates(),
-		entriesListed(), entrySerials(), entryTimes(), entryReasons(),
+		entriesListed(), entrySerials(), entryTimes(), entryReasons(), entryInvalidity(),
 		extensions(), authorityKeyID(), number(), deltaIndicator(), distributionPoint(), freshest(),
 	}
 }

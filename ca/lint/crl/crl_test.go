@@ -167,6 +167,19 @@ func failing() map[string][]func(*sample) {
 			first(func(e *smx509.RevocationListEntry) { e.ExtraExtensions = []pkix.Extension{ext(24, true, 1)} }),
 			structure(func(b *tbs) { b.Revoked = asn1.RawValue{FullBytes: unspecified()} }),
 		},
+		"crl.entry_invalidity": {
+			first(func(e *smx509.RevocationListEntry) { e.ExtraExtensions = []pkix.Extension{ext(24, false, 1)} }),
+			first(func(e *smx509.RevocationListEntry) {
+				e.ExtraExtensions = []pkix.Extension{ext(24, false, asn1.RawValue{Tag: asn1.TagUTCTime, Bytes: []byte("260302090000Z")})}
+			}),
+			first(func(e *smx509.RevocationListEntry) {
+				e.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 24}, Value: append([]byte{24, 19}, "20260302090000+0800"...)}}
+			}),
+			first(func(e *smx509.RevocationListEntry) {
+				x := must(crl.InvalidityDate(now))
+				e.ExtraExtensions = []pkix.Extension{x, x}
+			}),
+		},
 		"crl.extensions": {extra(ext(99, true, 1)), extra(ext(99, false, 1), ext(99, false, 1))},
 		"crl.aki":        {drop(35), func(s *sample) { s.issuer = leaf }},
 		"crl.number":     {drop(20), structure(func(b *tbs) { b.Extensions[1].Critical = true }), structure(func(b *tbs) { b.Extensions[1] = ext(20, false, -1) })},
@@ -194,6 +207,12 @@ func TestEachLintPassesAGoodAndRefusesABadList(t *testing.T) {
 	for _, isSM2 := range []bool{true, false} {
 		issuer, key := authority(isSM2)
 		full := input(t, issuer, key, extra(ext(46, false, []point{at("http://a/b-delta.crl")}), ext(28, true, at("http://a/b.crl"))))
+		dated := input(t, issuer, key, first(func(e *smx509.RevocationListEntry) {
+			e.ExtraExtensions = []pkix.Extension{must(crl.InvalidityDate(now.AddDate(0, -1, 0)))}
+		}))
+		if err := crl.New().Check(dated); err != nil {
+			t.Errorf("with an invalidity date: %v", err)
+		}
 		delta := input(t, issuer, key, func(s *sample) {
 			s.list.ExtraExtensions = []pkix.Extension{ext(27, true, 3)}
 			s.list.RevokedCertificateEntries[0].ReasonCode = 8

@@ -216,6 +216,15 @@ func (h *House) Issue(name profile.Name, under profile.Name) (*smx509.Certificat
 	return cert, key
 }
 
+// Invalidate gives a revoked certificate an invalidity date.
+func (h *House) Invalidate(under profile.Name, serial *big.Int, from time.Time) {
+	h.T.Helper()
+	_, err := h.Store.Invalidate(context.Background(), h.Authorities[under].ID, ca.FormatSerial(serial), from, h.Event("test.certificate.invalidated"))
+	if err != nil {
+		h.T.Fatal(err)
+	}
+}
+
 // Set moves a certificate to a state, now.
 func (h *House) Set(under profile.Name, serial *big.Int, to ca.State, reason int) {
 	h.T.Helper()

@@ -55,17 +55,25 @@ func (t *Token) GoodUntil(further ...[]byte) (Life, error) {
 			known = append(known, c)
 		}
 	}
-	first := Life{cert.NotAfter, EndCertificate, cert.Subject.String()}
-	for range longestChain {
-		first = earlier(earlier(first, endOfKey(cert)), endOfSignature(cert))
-		up := issuer(cert, known)
-		if up == nil {
-			break
-		}
-		first = earlier(first, Life{up.NotAfter, EndChain, up.Subject.String()})
-		cert = up
+	path := []*smx509.Certificate{cert}
+	for up := issuer(cert, known); up != nil && len(path) < longestChain; up = issuer(up, known) {
+		path = append(path, up)
 	}
-	return first, nil
+	return LifeOf(path), nil
+}
+
+// LifeOf is GoodUntil for a token whose chain is known: from the service's
+// certificate to the anchor. An empty one proves nothing.
+func LifeOf(path []*smx509.Certificate) Life {
+	var first Life
+	for i, c := range path {
+		if i == 0 {
+			first = Life{c.NotAfter, EndCertificate, c.Subject.String()}
+		}
+		first = earlier(first, Life{c.NotAfter, EndChain, c.Subject.String()})
+		first = earlier(earlier(first, endOfKey(c)), endOfSignature(c))
+	}
+	return first
 }
 
 // earlier keeps what comes first; one without a date is no end.
