@@ -21,7 +21,7 @@ import (
 type UseState string
 
 // Use states: requested → approved → sealing → sealed, or refused, or lapsed
-// when the approval was not used in time. A use is sealing from the record that
+// when the request was not answered or the approval not used in time. A use is sealing from the record that
 // precedes the signature until the record that follows it; one that stays there
 // was interrupted: see Service.Reopen.
 const (

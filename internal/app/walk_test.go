@@ -73,7 +73,7 @@ func enter(t *testing.T, h *House, made Founded) (secrets []string) {
 			t.Errorf("a short PIN: %s", r.Status)
 		}
 		r := post(secret, pin, pin)
-		if r.StatusCode != http.StatusSeeOther || len(r.Cookies()) != 1 {
+		if r.StatusCode != http.StatusSeeOther || len(r.Cookies()) != 2 {
 			t.Fatalf("with a PIN: %s", r.Status)
 		}
 		cookie := r.Cookies()[0]

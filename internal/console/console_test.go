@@ -142,7 +142,7 @@ func TestDoor(t *testing.T) {
 	h := newHouse(t)
 	w := h.enter("secret", goodSecret)
 	cookies := w.Result().Cookies()
-	if w.Code != http.StatusSeeOther || len(cookies) != 1 {
+	if w.Code != http.StatusSeeOther || len(cookies) != 2 {
 		t.Fatalf("%d, cookies %v", w.Code, cookies)
 	}
 	c := cookies[0]

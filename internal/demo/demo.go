@@ -100,6 +100,7 @@ type walk struct {
 	transfer       Transfer
 	statistics     string // holding of A that has a lower label
 	console        string
+	desk           map[string]Clerk
 	auditor        string // person id
 	listen         string
 	listenPlain    string // lists and OCSP

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/internal/agent"
 )
 
@@ -22,6 +23,9 @@ func (w *walk) finish(ctx context.Context) error {
 	if w.console, err = w.house.ConsoleLink(ctx, w.auditor); err != nil {
 		return err
 	}
+	if w.desk, err = w.deskOf(ctx); err != nil {
+		return err
+	}
 	m, err := w.manifest()
 	if err != nil {
 		return err
@@ -30,7 +34,7 @@ func (w *walk) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// It holds an enrolment token and a console link.
+	// It holds an enrolment token, console links and sample PINs.
 	if err := os.WriteFile(w.path(fileManifest), append(raw, '\n'), 0o600); err != nil {
 		return err
 	}
@@ -51,6 +55,21 @@ func (w *walk) finish(ctx context.Context) error {
 		w.tell.line("  " + c)
 	}
 	return w.tell.err
+}
+
+// deskOf lists who can walk the people's side of seals with a browser.
+func (w *walk) deskOf(ctx context.Context) (map[string]Clerk, error) {
+	a, out := w.agencies[unitA], map[string]Clerk{}
+	for role, p := range map[identity.Role]person{
+		identity.RoleClerk: a.clerk, identity.RoleUnitLeader: a.leader, identity.RoleSealAdministrator: w.sealAdmin, identity.RoleRAOfficer: w.ra,
+	} {
+		link, err := w.house.ConsoleLink(ctx, p.ID)
+		if err != nil {
+			return nil, err
+		}
+		out[string(role)] = Clerk{Name: p.Name, Agency: string(p.Agency), Number: p.ID, PIN: p.pin, Console: link}
+	}
+	return out, nil
 }
 
 // commands are the three to try, from the folder in which the demo was started.
@@ -93,7 +112,7 @@ func (w *walk) manifest() (Manifest, error) {
 			SM2Root: anchors("sm2-root.crt"), SM2Issuing: anchors("sm2-issuing.crt"), ECDSARoot: anchors("ecdsa-root.crt"), ECDSAIssuing: anchors("ecdsa-issuing.crt"),
 			TrustDir: filepath.Join("out", "anchors"), SM2RootSM3: got.SM2RootSM3, ECDSARootSM3: got.ECDSARootSM3, ECDSARootS256: fmt.Sprintf("%x", sha256.Sum256(tlsRoot.Raw)),
 		},
-		Agencies: map[string]Agency{}, Systems: map[string]System{}, Resources: map[string]Resource{}, Agreements: w.terms, Seals: map[string]Seal{},
+		Agencies: map[string]Agency{}, Systems: map[string]System{}, Resources: map[string]Resource{}, Agreements: w.terms, Seals: map[string]Seal{}, Desk: w.desk,
 		Enrolments: w.spare, ACME: ACME{Directory: w.url + "/acme/acme/directory", Accounts: w.acme}, Transfer: w.transfer, Samples: w.samples, Ledger: w.ledger,
 		Server: Server{Dir: "server", Listen: w.listen, Command: w.serveCommand()},
 	}

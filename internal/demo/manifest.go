@@ -20,6 +20,7 @@ type Manifest struct {
 	Resources  map[string]Resource `json:"resources"` // by resource id
 	Agreements map[string]Term     `json:"agreements"`
 	Seals      map[string]Seal     `json:"seals"`
+	Desk       map[string]Clerk    `json:"desk"`       // by post: who walks the desk of the console
 	Enrolments []Enrolment         `json:"enrolments"` // unspent tokens
 	ACME       ACME                `json:"acme"`
 	Transfer   Transfer            `json:"transfer"`
@@ -85,6 +86,16 @@ type Seal struct {
 	Name    string `json:"name"`
 	File    string `json:"file"`    // SESeal, DER
 	Picture string `json:"picture"` // PNG, 样章
+}
+
+// Clerk is a sample person of the desk. The link lets in once; number and PIN at
+// any time. Only a sample house tells a PIN.
+type Clerk struct {
+	Name    string `json:"name"`
+	Agency  string `json:"agency_uscc"`
+	Number  string `json:"number"`
+	PIN     string `json:"pin"`
+	Console string `json:"console"`
 }
 
 // Enrolment is an approved request whose token nobody spent yet.

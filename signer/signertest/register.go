@@ -65,6 +65,7 @@ var arrows = map[[2]signer.UseState]string{
 	{signer.UseRequested, signer.UseApproved}: "signer.use.approved",
 	{signer.UseRequested, signer.UseRefused}:  "signer.use.refused",
 	{signer.UseApproved, signer.UseLapsed}:    "signer.use.lapsed",
+	{signer.UseRequested, signer.UseLapsed}:   "signer.use.lapsed",
 	{signer.UseApproved, signer.UseSealed}:    "signer.batch.sealed", // of a batch only
 	{signer.UseApproved, signer.UseSealing}:   "signer.document.sealing",
 	{signer.UseSealing, signer.UseSealed}:     "signer.document.sealed",

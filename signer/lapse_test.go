@@ -1,0 +1,64 @@
+package signer_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/signer"
+)
+
+// A sweep lets lapse what was not answered in thirty days, and what was approved
+// and not used in seven, and nothing else.
+func TestLapse(t *testing.T) {
+	ctx := context.Background()
+	h := newHouse(t)
+	h.makeSeal(t)
+	doc := notice(t)
+	open, _, err := h.RequestUse(ctx, clerk, signer.UseRequest{Seal: sealID, Document: doc, Title: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	idle := h.approve(t, doc)
+	for _, c := range []struct {
+		after      time.Duration
+		open, idle bool // lapse at this moment
+	}{
+		{7 * 24 * time.Hour, false, false},
+		{7*24*time.Hour + time.Second, false, true},
+		{30 * 24 * time.Hour, false, false},
+		{30*24*time.Hour + time.Second, true, false},
+		{60 * 24 * time.Hour, false, false},
+	} {
+		h.Set(now.Add(c.after))
+		for id, want := range map[string]bool{open.ID: c.open, idle.ID: c.idle} {
+			if got, err := h.Lapse(ctx, clerk, id); got != want || err != nil {
+				t.Errorf("after %s: %v %v, want %v", c.after, got, err, want)
+			}
+		}
+	}
+	for _, id := range []string{open.ID, idle.ID} {
+		if u, _ := h.Use(ctx, id); u.State != signer.UseLapsed {
+			t.Errorf("it is %s", u.State)
+		}
+	}
+	if _, err := h.Lapse(ctx, clerk, "none"); !errors.Is(err, signer.ErrNotFound) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A place that the document does not have is refused with the request.
+func TestRequestUse_Place(t *testing.T) {
+	ctx := context.Background()
+	h := newHouse(t)
+	h.makeSeal(t)
+	for _, p := range []signer.Placement{{Page: 99}, {Keyword: "没有这几个字"}, {Ride: "middle"}, {Ride: signer.EdgeRight}} {
+		if _, _, err := h.RequestUse(ctx, clerk, signer.UseRequest{Seal: sealID, Document: notice(t), Title: "x", Place: p}); !errors.Is(err, signer.ErrDocument) {
+			t.Errorf("%+v: %v", p, err)
+		}
+	}
+	if _, _, err := h.RequestUse(ctx, clerk, signer.UseRequest{Seal: sealID, Document: notice(t), Title: "x", Place: signer.Placement{Page: 1, X: 10, Y: 10}}); err != nil {
+		t.Errorf("%v", err)
+	}
+}
