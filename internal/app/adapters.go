@@ -45,6 +45,9 @@ func (a useApprover) subject(ctx context.Context, u signer.Use) (approval.Subjec
 	if err != nil {
 		return approval.Subject{}, err
 	}
+	if u.Type == signer.TypeTerms {
+		return agreementSubject(u.Title, u.Document, identity.USCC(e.Unit), u.Requester), nil
+	}
 	sum, err := u.Approves()
 	return approval.Subject{Kind: approval.KindSealUse, ID: u.ID, Digest: sum, Unit: identity.USCC(e.Unit), Requester: u.Requester}, err
 }
