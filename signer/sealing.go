@@ -2,6 +2,7 @@ package signer
 
 import (
 	"context"
+	"crypto"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -31,29 +32,16 @@ func (s *Service) Seal(ctx context.Context, actor ledger.Actor, useID string, do
 	if subtle.ConstantTimeCompare([]byte(Digest(doc)), []byte(u.Document)) != 1 {
 		return Sealed{}, ErrChanged
 	}
-	// The approval is verified again, here and now: the row says only that it
-	// was there once.
-	approval, err := s.approved(ctx, u)
-	if err != nil {
-		return Sealed{}, fmt.Errorf("signer: approval of use %s: %w", useID, err)
-	}
-	if approval == "" || approval != u.Approval {
-		return Sealed{}, fmt.Errorf("%w: another approval than the recorded one", ErrNotApproved)
-	}
 	now := s.now()
-	if now.Sub(u.ApprovedAt) > s.cfg.ApprovalLife {
-		return Sealed{}, s.lapse(ctx, actor, u, now)
+	if err := s.stands(ctx, actor, u, now); err != nil {
+		return Sealed{}, err
 	}
 	if err := s.typed(u.Type); err != nil { // the table may have grown since the request
 		return Sealed{}, err
 	}
-	e, err := s.usable(ctx, actor, u.Seal, now)
+	e, key, err := s.open(ctx, actor, u.Seal, now)
 	if err != nil {
 		return Sealed{}, err
-	}
-	key, err := s.cfg.Keys.Signer(ctx, e.KeyID)
-	if err != nil {
-		return Sealed{}, fmt.Errorf("signer: key of seal %s: %w", e.ID, err)
 	}
 	job := s.job(e, now, place, false)
 	job.Citations = u.Citations
@@ -68,14 +56,58 @@ func (s *Service) Seal(ctx context.Context, actor ledger.Actor, useID string, do
 	if err := s.consented(ctx, prepared.cited, e.Unit, u.Document, now); err != nil {
 		return Sealed{}, err
 	}
-	details := filled("seal", e.ID, "approval", u.Approval, "requester", u.Requester, "batch", u.Batch, "consents", consentsOf(u.Citations))
+	var out []byte
+	done, err := s.record(ctx, actor, u, now, func() (signed []byte, err error) {
+		out, err = prepared.Sign(ctx, key)
+		return out, err
+	})
+	if err != nil {
+		return Sealed{}, err
+	}
+	done.Document = out
+	return done, nil
+}
+
+// stands verifies the approval of a use again, here and now: the row says only
+// that it was there once. It must not have been left unused for too long.
+func (s *Service) stands(ctx context.Context, actor ledger.Actor, u Use, now time.Time) error {
+	approval, err := s.approved(ctx, u)
+	if err != nil {
+		return fmt.Errorf("signer: approval of use %s: %w", u.ID, err)
+	}
+	if approval == "" || approval != u.Approval {
+		return fmt.Errorf("%w: another approval than the recorded one", ErrNotApproved)
+	}
+	if now.Sub(u.ApprovedAt) > s.cfg.ApprovalLife {
+		return s.lapse(ctx, actor, u, now)
+	}
+	return nil
+}
+
+// open returns a seal that the actor may use now, and its key.
+func (s *Service) open(ctx context.Context, actor ledger.Actor, sealID string, now time.Time) (Seal, crypto.Signer, error) {
+	e, err := s.usable(ctx, actor, sealID, now)
+	if err != nil {
+		return Seal{}, nil, err
+	}
+	key, err := s.cfg.Keys.Signer(ctx, e.KeyID)
+	if err != nil {
+		return Seal{}, nil, fmt.Errorf("signer: key of seal %s: %w", e.ID, err)
+	}
+	return e, key, nil
+}
+
+// record is record → sign → record (design §2 law 4); the first one counts the
+// use. On an error what was signed is not to be returned.
+func (s *Service) record(ctx context.Context, actor ledger.Actor, u Use, now time.Time, sign func() (signed []byte, err error)) (Sealed, error) {
+	details := filled("seal", u.Seal, "approval", u.Approval, "requester", u.Requester, "batch", u.Batch, "consents", consentsOf(u.Citations))
 	u.State, u.TakenAt = UseSealing, now
 	before, err := s.cfg.Register.MoveUse(ctx, u, UseApproved,
 		s.event("signer.document.sealing", now, actor, useObject(u.ID), u.Document, details))
 	if err != nil {
 		return Sealed{}, fmt.Errorf("signer: record before signing: %w", err)
 	}
-	out, err := prepared.Sign(ctx, key)
+	out, err := sign()
 	if err != nil {
 		// The record must not stay open because the caller went away.
 		_, moveErr := s.reopen(context.WithoutCancel(ctx), actor, u, "signing failed")
@@ -88,7 +120,7 @@ func (s *Service) Seal(ctx context.Context, actor ledger.Actor, useID string, do
 	if err != nil {
 		return Sealed{}, fmt.Errorf("signer: record the sealed document: %w", err)
 	}
-	return Sealed{Document: out, Use: u, Sealing: before, Receipt: after}, nil
+	return Sealed{Use: u, Sealing: before, Receipt: after}, nil
 }
 
 // Lapse records that a request was not answered, or an approval not used, in

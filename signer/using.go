@@ -165,6 +165,9 @@ func (s *Service) usable(ctx context.Context, actor ledger.Actor, sealID string,
 
 // typed refuses a kind of document that is excluded from electronic form.
 func (s *Service) typed(documentType string) error {
+	if documentType == TypeTerms {
+		return fmt.Errorf("%w: terms are no document", ErrInvalid)
+	}
 	return CheckType(documentType, Exclusions(s.cfg.Excluded...))
 }
 

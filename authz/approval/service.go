@@ -21,7 +21,7 @@ import (
 // without a bound, who held a post last year could still approve, backdated.
 const maxSkew = 5 * time.Minute
 
-// Config of a Service. Every field but Former is required.
+// Config of a Service. Every field but Former and Asked is required.
 type Config struct {
 	Store  Store
 	People identity.PostReader
@@ -32,6 +32,10 @@ type Config struct {
 	// register names another one by now: an approval outlives the certificate that
 	// it was signed with. nil: only the registered one counts.
 	Former func(ctx context.Context, person string, certDER []byte) (bool, error)
+	// Asked refuses a subject that nobody asked about in these very words, unit and
+	// requester included: a subject has one answer, and one that counts for nothing
+	// must not stand in its place. nil: every subject may be answered.
+	Asked func(ctx context.Context, s Subject) error
 	// CAUnit is the unit that runs the certificate authority. Certificates are
 	// approved by its registration officers and by no other unit's.
 	CAUnit identity.USCC
@@ -86,7 +90,7 @@ func (s *Service) Decide(ctx context.Context, a Approval, key crypto.Signer, act
 	if key == nil || !pub.Equal(key.Public()) {
 		return Approval{}, none, fmt.Errorf("%w: the key is not the approver's", ErrSignature)
 	}
-	if err := s.undecided(ctx, a.Subject); err != nil {
+	if err := s.answerable(ctx, a.Subject); err != nil {
 		return Approval{}, none, err
 	}
 	msg, err := Payload(a.Subject, a.Approved, a.Reason, a.Approver, a.At)
@@ -111,6 +115,9 @@ func (s *Service) Submit(ctx context.Context, a Approval, actor ledger.Actor) (A
 		return Approval{}, none, fmt.Errorf("%w: signed at another time", ErrInvalid)
 	}
 	if err := s.verify(ctx, a, nil); err != nil {
+		return Approval{}, none, err
+	}
+	if err := s.answerable(ctx, a.Subject); err != nil {
 		return Approval{}, none, err
 	}
 	a.ID = s.cfg.NewID()
@@ -232,7 +239,13 @@ func (s *Service) certKey(a Approval) (*ecdsa.PublicKey, error) {
 	return pub, nil
 }
 
-func (s *Service) undecided(ctx context.Context, subject Subject) error {
+// answerable: it was asked, and has no answer yet.
+func (s *Service) answerable(ctx context.Context, subject Subject) error {
+	if s.cfg.Asked != nil {
+		if err := s.cfg.Asked(ctx, subject); err != nil {
+			return err
+		}
+	}
 	switch _, err := s.cfg.Store.ApprovalOf(ctx, subject.Kind, subject.ID); {
 	case err == nil:
 		return ErrDecided

@@ -3,13 +3,9 @@ package identity
 import (
 	"fmt"
 	"strings"
+
+	"github.com/yinxin-gov/yinxin/internal/uscc"
 )
-
-// usccAlphabet is the code set of GB 32100-2015 4.2: digits and capital
-// letters without I, O, S, V, Z. A character's value is its index.
-const usccAlphabet = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-
-const usccLength = 18
 
 // ParseUSCC returns s as a code, or ErrUSCC with what is wrong. It takes no
 // lower case, no spaces and no full-width digits: a code is an identifier, and
@@ -22,32 +18,21 @@ func ParseUSCC(s string) (USCC, error) {
 // Validate checks length, code set, division code and check character
 // (GB 32100-2015 4.1, 4.2, 4.6).
 func (c USCC) Validate() error {
-	if len(c) != usccLength {
-		return fmt.Errorf("%w: %d characters, not %d", ErrUSCC, len(c), usccLength)
+	if len(c) != uscc.Length {
+		return fmt.Errorf("%w: %d characters, not %d", ErrUSCC, len(c), uscc.Length)
 	}
 	for i := range len(c) {
-		if strings.IndexByte(usccAlphabet, c[i]) < 0 {
+		if strings.IndexByte(uscc.Alphabet, c[i]) < 0 {
 			return fmt.Errorf("%w: character %d is outside the code set", ErrUSCC, i+1)
 		}
 		if i >= 2 && i < 8 && (c[i] < '0' || c[i] > '9') {
 			return fmt.Errorf("%w: characters 3 to 8 are a division code of digits", ErrUSCC)
 		}
 	}
-	if want := checkCharacter(string(c[:usccLength-1])); c[usccLength-1] != want {
-		return fmt.Errorf("%w: check character is %c, should be %c", ErrUSCC, c[usccLength-1], want)
+	if want := uscc.Check(string(c[:uscc.Length-1])); c[uscc.Length-1] != want {
+		return fmt.Errorf("%w: check character is %c, should be %c", ErrUSCC, c[uscc.Length-1], want)
 	}
 	return nil
-}
-
-// checkCharacter is 31 − Σ Cᵢ·3^(i−1) mod 31. Since 31 is prime and no weight is a
-// multiple of it, any change of one character changes the sum.
-func checkCharacter(body string) byte {
-	sum, weight := 0, 1
-	for i := range len(body) {
-		sum += strings.IndexByte(usccAlphabet, body[i]) * weight
-		weight = weight * 3 % 31
-	}
-	return usccAlphabet[(31-sum%31)%31]
 }
 
 // SampleUSCC makes the n-th code for sample data (样例) of a division: valid in
@@ -59,7 +44,7 @@ func SampleUSCC(division string, n int) (USCC, error) {
 	}
 	org := fmt.Sprintf("9999%04d", n)
 	body := "11" + division + org + string(orgCheck(org))
-	return USCC(body + string(checkCharacter(body))), nil
+	return USCC(body + string(uscc.Check(body))), nil
 }
 
 // orgCheck is the check character of an organisation code (GB 11714-1997),

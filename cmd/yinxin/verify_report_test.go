@@ -119,7 +119,7 @@ func TestVerifyReport_Refusals(t *testing.T) {
 // with its own hint.
 func TestVerifyReport_Accreditation(t *testing.T) {
 	dir, testdata := t.TempDir(), filepath.Join("..", "..", "signer", "report", "testdata")
-	root, err := os.ReadFile(filepath.Join(testdata, "root.pem"))
+	root, err := os.ReadFile(filepath.Join(testdata, "sealed.pem"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/emmansun/gmsm/smx509"
@@ -43,6 +44,9 @@ func (a useApprover) subject(ctx context.Context, u signer.Use) (approval.Subjec
 	e, err := a.seals.Seal(ctx, u.Seal)
 	if err != nil {
 		return approval.Subject{}, err
+	}
+	if u.Type == signer.TypeTerms {
+		return agreementSubject(u.Title, u.Document, identity.USCC(e.Unit), u.Requester), nil
 	}
 	sum, err := u.Approves()
 	return approval.Subject{Kind: approval.KindSealUse, ID: u.ID, Digest: sum, Unit: identity.USCC(e.Unit), Requester: u.Requester}, err
@@ -189,6 +193,10 @@ func (s sealed) CheckSealed(ctx context.Context, document []byte) error {
 	if rep.Verdict != verify.Valid {
 		return fmt.Errorf("%w: verdict %s, integrity %s", exchange.ErrDocument, rep.Verdict, rep.Integrity)
 	}
+	// Every system has a certificate of ours that signs; a seal needs an approval.
+	if !slices.ContainsFunc(rep.Signatures, func(s verify.Signature) bool { return s.Kind == "seal" }) {
+		return fmt.Errorf("%w: signed, but without a seal", exchange.ErrDocument)
+	}
 	return nil
 }
 
@@ -241,13 +249,13 @@ func (i issuedTo) person(ctx context.Context, person string, certDER []byte) (bo
 	return err == nil && row.Kind == ca.KindPerson && row.Person == person && bytes.Equal(row.DER, certDER), err
 }
 
-// revocation answers the verifier: from the registry for certificates of the SM2
-// track, and from the reports of compromised keys for all. A key that was
+// revocation answers the verifier: from the registry for certificates of the
+// house's authorities, and from the reports of compromised keys for all. A key that was
 // reported counts from the reported moment, not from the revocation that
 // followed (电子签名法 art. 15).
 type revocation struct {
 	registry    ca.Registry
-	issuing     *smx509.Certificate
+	anchors     anchors
 	compromised func(ctx context.Context, certDER []byte) (time.Time, error)
 }
 
@@ -265,10 +273,19 @@ func (r revocation) RevokedAt(ctx context.Context, certDER []byte) (time.Time, b
 
 func (r revocation) recorded(ctx context.Context, certDER []byte) (time.Time, bool, error) {
 	crt, err := smx509.ParseCertificate(certDER)
-	if err != nil || !bytes.Equal(crt.RawIssuer, r.issuing.RawSubject) {
+	if err != nil {
 		return time.Time{}, false, nil
 	}
-	row, err := r.registry.Certificate(ctx, ca.IssuerID(r.issuing), ca.FormatSerial(crt.SerialNumber))
+	issuer := ""
+	switch {
+	case bytes.Equal(crt.RawIssuer, r.anchors.sm2Issuing.RawSubject):
+		issuer = ca.IssuerID(r.anchors.sm2Issuing)
+	case bytes.Equal(crt.RawIssuer, r.anchors.ecdsaIssuing.RawSubject):
+		issuer = ecdsaID(r.anchors.ecdsaIssuing)
+	default:
+		return time.Time{}, false, nil
+	}
+	row, err := r.registry.Certificate(ctx, issuer, ca.FormatSerial(crt.SerialNumber))
 	if errors.Is(err, ca.ErrNotFound) {
 		return time.Time{}, false, nil
 	}

@@ -120,11 +120,16 @@ func (a *anchors) loadAccredited() error {
 	return nil
 }
 
-// trust is the house's own SM2 track, of authorities which no licence makes
+// authorities are the house's own four.
+func (a anchors) authorities() [][]byte {
+	return [][]byte{a.sm2Root.Raw, a.sm2Issuing.Raw, a.ecdsaRoot.Raw, a.ecdsaIssuing.Raw}
+}
+
+// trust is the house's own authorities of both tracks, which no licence makes
 // accredited ones (商用密码管理条例 art. 24, 30), and the services that the operator
 // says are.
 func (a anchors) trust() (*verify.Trust, error) {
-	t := verify.NewTrust(a.sm2Root.Raw, a.sm2Issuing.Raw)
+	t := verify.NewTrust(a.authorities()...)
 	for _, der := range t.Anchors() {
 		if err := t.Accredit(der, verify.Accreditation{Internal: true}); err != nil {
 			return nil, err
@@ -176,8 +181,8 @@ func (h *House) CopyAnchors(dir string) error {
 	// Whoever verifies with this folder reads that these are no accredited
 	// services, instead of nothing.
 	var say strings.Builder
-	for _, c := range []*smx509.Certificate{h.anchors.sm2Root, h.anchors.sm2Issuing} {
-		fmt.Fprintf(&say, "- {certificate: %s, internal: true}\n", SM3Hex(c.Raw))
+	for _, der := range h.anchors.authorities() {
+		fmt.Fprintf(&say, "- {certificate: %s, internal: true}\n", SM3Hex(der))
 	}
 	return writeAtomic(filepath.Join(dir, fileAccreditation), []byte(say.String()), 0o644)
 }

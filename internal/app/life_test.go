@@ -82,6 +82,10 @@ func TestSealLivesInTheHouse(t *testing.T) {
 	wantErr(t, err, signer.ErrNotApproved)
 	_, _, err = h.Approve(bg, subject, s.actors[clerk].ID, s.pins[clerk], true, "")
 	wantErr(t, err, approval.ErrSelf)
+	other := subject
+	other.Requester = "somebody"
+	_, _, err = h.Approve(bg, other, s.actors[leader].ID, s.pins[leader], true, "")
+	wantErr(t, err, approval.ErrInvalid)
 	s.sign(t, leader, subject, true)
 	_, _, err = h.Life.Settle(bg, s.actors[clerk], order.ID)
 	ok(t, err)
@@ -129,6 +133,8 @@ func TestSealLivesInTheHouse(t *testing.T) {
 		}
 	}
 	verdict(verify.Valid)
+	_, err = h.SealAgreement(bg, s.actors[clerk], sharing.Agreement{ID: "a-1", Digest: strings.Repeat("0", 64)}, order.ID)
+	wantErr(t, err, signer.ErrQuota)
 	_, _, err = h.Signer.RequestUse(bg, s.actors[clerk], signer.UseRequest{Seal: order.ID, Document: doc})
 	wantErr(t, err, signer.ErrQuota)
 
@@ -166,7 +172,7 @@ func TestSealLivesInTheHouse(t *testing.T) {
 	if len(steps) != 11 || steps[10].Act != life.ActSuspend || steps[10].Ref != c.ID {
 		t.Errorf("%+v", steps)
 	}
-	_, err = h.SealAgreement(bg, sharing.Agreement{ID: "a-1", Digest: strings.Repeat("0", 64)}, unit, order.ID)
+	_, err = h.SealAgreement(bg, s.actors[clerk], sharing.Agreement{ID: "a-1", Digest: strings.Repeat("0", 64)}, order.ID)
 	if err == nil {
 		t.Error("a suspended seal went on an agreement")
 	}

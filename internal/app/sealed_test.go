@@ -9,14 +9,18 @@ import (
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
-// Only a document whose signature stands is sent; a signed file of any kind is
-// none, however valid (X11-19a).
+// Only a document with a seal that stands is sent. A signed file of any kind is
+// none, however valid, nor is one that a system signed with its own certificate
+// (X11-19a).
 func TestOnlySealedDocumentsAreSent(t *testing.T) {
 	for name, c := range map[string]struct {
 		rep  verify.Report
 		sent bool
 	}{
-		"sealed OFD":    {verify.Report{Format: "ofd", Verdict: verify.Valid}, true},
+		"sealed OFD":    {verify.Report{Format: "ofd", Verdict: verify.Valid, Signatures: []verify.Signature{{Kind: "sign"}, {Kind: "seal"}}}, true},
+		"sealed PDF":    {verify.Report{Format: "pdf", Verdict: verify.Valid, Signatures: []verify.Signature{{Kind: "seal"}}}, true},
+		"signed OFD":    {verify.Report{Format: "ofd", Verdict: verify.Valid, Signatures: []verify.Signature{{Kind: "sign"}}}, false},
+		"signed PDF":    {verify.Report{Format: "pdf", Verdict: verify.Valid, Signatures: []verify.Signature{{Kind: "pdf"}}}, false},
 		"altered OFD":   {verify.Report{Format: "ofd", Verdict: verify.Invalid}, false},
 		"unsigned PDF":  {verify.Report{Format: "pdf", Verdict: verify.Indeterminate}, false},
 		"CMS signature": {verify.Report{Format: "cms", Verdict: verify.Valid}, false},

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"regexp"
@@ -168,30 +169,36 @@ func (h *House) makeSeal(ctx context.Context, actor ledger.Actor, o SealOrder, i
 }
 
 // AgreementSubject is what the leader of a party approves before its seal goes
-// on the terms.
+// on the terms. requester is the person of that party who will put it there.
 func AgreementSubject(a sharing.Agreement, party identity.USCC, requester string) approval.Subject {
-	return approval.Subject{Kind: approval.KindAgreement, ID: a.ID + "/" + string(party), Digest: a.Digest, Unit: party, Requester: requester}
+	return agreementSubject(a.ID, a.Digest, party, requester)
 }
 
-// SealAgreement puts a party's seal on drafted terms, once its leader has
-// approved exactly these terms (西政办发〔2014〕14号 art. 26).
-func (h *House) SealAgreement(ctx context.Context, a sharing.Agreement, party identity.USCC, sealID string) (sharing.PartySeal, error) {
-	want := AgreementSubject(a, party, "")
-	if _, err := h.Approvals.Verified(ctx, want.Kind, want.ID, want.Digest); err != nil {
-		return sharing.PartySeal{}, err
-	}
-	s, err := h.Life.Seal(ctx, sealID) // by the clock: an expired seal never signs
+func agreementSubject(id, digest string, party identity.USCC, requester string) approval.Subject {
+	return approval.Subject{Kind: approval.KindAgreement, ID: id + "/" + string(party), Digest: digest, Unit: party, Requester: requester}
+}
+
+// SealAgreement puts the seal of the actor's unit on drafted terms, once its leader
+// has approved exactly these terms at his request (西政办发〔2014〕14号 art. 26). It is
+// a use of the seal like every other: admitted, counted and recorded.
+func (h *House) SealAgreement(ctx context.Context, actor ledger.Actor, a sharing.Agreement, sealID string) (sharing.PartySeal, error) {
+	u, _, err := h.Signer.RequestTerms(ctx, actor, signer.TermsRequest{Seal: sealID, Digest: a.Digest, Title: a.ID})
 	if err != nil {
 		return sharing.PartySeal{}, err
 	}
-	if s.Unit != string(party) || s.State != signer.SealActive {
-		return sharing.PartySeal{}, fmt.Errorf("%w: seal %s", signer.ErrSealState, sealID)
+	if u, _, err = h.Signer.MarkApproved(ctx, actor, u.ID); err != nil {
+		return sharing.PartySeal{}, err
 	}
-	key, err := h.custody.Signer(ctx, s.KeyID)
+	var out sharing.PartySeal
+	_, err = h.Signer.SignTerms(ctx, actor, u.ID, func(key crypto.Signer, e signer.Seal, at time.Time) ([]byte, error) {
+		var err error
+		out, err = sharing.SealTerms(a, key, e.CertDER, identity.USCC(e.Unit), e.ID, at)
+		return out.Signature, err
+	})
 	if err != nil {
 		return sharing.PartySeal{}, err
 	}
-	return sharing.SealTerms(a, key, s.CertDER, party, sealID, h.now())
+	return out, nil
 }
 
 // partySeal says whether a seal on an agreement is the party's own registered,

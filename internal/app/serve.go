@@ -202,5 +202,5 @@ func (h *House) Verify(ctx context.Context, document []byte) (verify.Report, err
 }
 
 func (h *House) verifyOptions() verify.Options {
-	return verify.Options{Trust: h.trust, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors.sm2Issuing, h.Life.CompromisedSince}, Consents: h.citations()}
+	return verify.Options{Trust: h.trust, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors, h.Life.CompromisedSince}, Consents: h.citations()}
 }

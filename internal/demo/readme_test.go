@@ -129,6 +129,7 @@ func fieldNames(t reflect.Type) (out []string) {
 			if name == "" {
 				name = f.Tag.Get("yaml")
 			}
+			name, _, _ = strings.Cut(name, ",")
 			out = append(append(out, name), fieldNames(f.Type)...)
 		}
 	}

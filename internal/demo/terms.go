@@ -190,7 +190,7 @@ func (w *walk) agree(ctx context.Context, a sharing.Agreement) (ledger.Receipt, 
 		if _, _, err := w.house.Approve(ctx, subject, unit.leader.ID, unit.leader.pin, true, ""); err != nil {
 			return ledger.Receipt{}, err
 		}
-		s, err := w.house.SealAgreement(ctx, a, party, unit.sealID)
+		s, err := w.house.SealAgreement(ctx, w.house.PersonActor(unit.clerk.ID, party), a, unit.sealID)
 		if err != nil {
 			return ledger.Receipt{}, err
 		}

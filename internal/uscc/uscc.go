@@ -1,6 +1,6 @@
-// Package uscc checks unified social credit codes (统一社会信用代码, GB 32100-2015)
-// for rooms that may not ask the register of agencies: a certificate or an archive
-// package is judged even where no register is.
+// Package uscc is the arithmetic of unified social credit codes (统一社会信用代码,
+// GB 32100-2015), for the register of agencies and for rooms that may not ask it: a
+// certificate or an archive package is judged even where no register is.
 package uscc
 
 import "strings"
@@ -8,24 +8,23 @@ import "strings"
 // Length of a code.
 const Length = 18
 
-const alphabet = "0123456789ABCDEFGHJKLMNPQRTUWXY" // GB 32100-2015 table 1: no I, O, S, V, Z
+// Alphabet is the code set of GB 32100-2015 4.2: digits and capital letters without
+// I, O, S, V, Z. A character's value is its index.
+const Alphabet = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
-// Valid computes C18 = 31 - (Σ Ci·3^(i-1) mod 31), GB 32100-2015 4.6.
+// Valid reports whether length, code set and check character are right.
 func Valid(code string) bool {
-	if len(code) != Length {
-		return false
-	}
+	return len(code) == Length && strings.Trim(code, Alphabet) == "" && code[Length-1] == Check(code[:Length-1])
+}
+
+// Check is the check character of a body of the code set: 31 − Σ Cᵢ·3^(i−1) mod 31
+// (GB 32100-2015 4.6). Since 31 is prime and no weight is a multiple of it, any
+// change of one character changes the sum.
+func Check(body string) byte {
 	sum, weight := 0, 1
-	for i := range Length {
-		v := strings.IndexByte(alphabet, code[i])
-		if v < 0 {
-			return false
-		}
-		if i == Length-1 {
-			return v == (31-sum%31)%31
-		}
-		sum += v * weight
+	for i := range len(body) {
+		sum += strings.IndexByte(Alphabet, body[i]) * weight
 		weight = weight * 3 % 31
 	}
-	return false
+	return Alphabet[(31-sum%31)%31]
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 
+	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/ofd/svg"
@@ -28,7 +28,7 @@ func (d *Draft) texts(job Job) ([]file, error) {
 		return nil, fmt.Errorf("archive: encode report: %w", err)
 	}
 	w := d.cfg.Words
-	readme := w.Get("archive.readme").Fill("document", printable(d.sources[0].Path), "title", printable(job.Metadata.Title))
+	readme := w.Get("archive.readme").Fill("document", text.Plain(d.sources[0].Path), "title", text.Plain(job.Metadata.Title))
 	return []file{
 		{fileReadme, []byte(readme.Zh + "\n" + readme.En)},
 		{fileReport, report},
@@ -48,17 +48,17 @@ func (d *Draft) readable(job Job) string {
 		{"sender", m.Sender.Name + " " + m.Sender.USCC}, {"recipient", m.Recipient.Name + " " + m.Recipient.USCC},
 		{"sent", stamp(m.SentAt)}, {"received", stamp(m.ReceivedAt)}, {"sm3", d.SM3},
 	} {
-		fmt.Fprintf(&b, "  %s: %s\n", t("archive.text."+l[0]), printable(l[1]))
+		fmt.Fprintf(&b, "  %s: %s\n", t("archive.text."+l[0]), text.Plain(l[1]))
 	}
 	fmt.Fprintf(&b, "\n%s; %s\n", t("verify.verdict."+string(d.Report.Verdict)), t("verify.integrity."+string(d.Report.Integrity)))
 	if len(d.Report.Citations) > 0 { // 京政发〔2017〕37号 art. 19
 		say("verify.line.citations")
 	}
 	for _, c := range d.Report.Citations {
-		say("verify.line.citation", "result", t("verify.result."+string(c.Result)), "title", printable(c.Title), "resource", printable(c.Resource),
-			"provider", printable(c.ProviderName), "code", printable(c.Provider), "consent", printable(c.Consent))
+		say("verify.line.citation", "result", t("verify.result."+string(c.Result)), "title", text.Plain(c.Title), "resource", text.Plain(c.Resource),
+			"provider", text.Plain(c.ProviderName), "code", text.Plain(c.Provider), "consent", text.Plain(c.Consent))
 		if c.Note != "" {
-			say("verify.line.citation_note", "note", printable(c.Note))
+			say("verify.line.citation_note", "note", text.Plain(c.Note))
 		}
 		if c.Reason != "" {
 			fmt.Fprintf(&b, "      %s\n", t("verify.reason."+c.Reason))
@@ -71,31 +71,21 @@ func (d *Draft) readable(job Job) string {
 				fmt.Fprintf(&b, "      %s\n", t("verify.reason."+c.Reason))
 			}
 			if c.Detail != "" {
-				fmt.Fprintf(&b, "      %s\n", printable(c.Detail))
+				fmt.Fprintf(&b, "      %s\n", text.Plain(c.Detail))
 			}
 		}
 	}
 	checks(d.Report.Checks)
 	for _, s := range d.Report.Signatures {
-		fmt.Fprintf(&b, "\n%s\n", printable(strings.Join([]string{s.ID, s.Standard, s.Signer, s.Seal, s.SignedAt}, " | ")))
+		fmt.Fprintf(&b, "\n%s\n", text.Plain(strings.Join([]string{s.ID, s.Standard, s.Signer, s.Seal, s.SignedAt}, " | ")))
 		checks(s.Checks)
 	}
 	for _, warning := range d.Report.Warnings {
-		fmt.Fprintf(&b, "  ! %s %s\n", t("verify.warning."+warning.Code), printable(warning.Path))
+		fmt.Fprintf(&b, "  ! %s %s\n", t("verify.warning."+warning.Code), text.Plain(warning.Path))
 	}
 	fmt.Fprintln(&b)
 	say("verify.line.legal")
 	return b.String()
-}
-
-// printable keeps text of a document from steering the terminal of its reader.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, s)
 }
 
 // rendition draws the pages of an OFD document with its stamps. A page that cannot
@@ -116,7 +106,7 @@ func (d *Draft) rendition(ctx context.Context, job Job) (out []file) {
 	words := signer.PreviewOptions{
 		Labels: svg.Labels{Annotation: w.Get("preview.label.annotation").Zh, Picture: w.Get("preview.label.picture").Zh},
 		Caption: func(s verify.Signature) string {
-			return w.Get("preview.caption").Fill("seal", printable(s.Seal), "verdict", w.Get("verify.verdict."+string(s.Verdict)).Zh).Zh
+			return w.Get("preview.caption").Fill("seal", text.Plain(s.Seal), "verdict", w.Get("verify.verdict."+string(s.Verdict)).Zh).Zh
 		},
 	}
 	left := maxRendition

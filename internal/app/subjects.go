@@ -1,0 +1,52 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/yinxin-gov/yinxin/authz/approval"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
+	"github.com/yinxin-gov/yinxin/signer"
+)
+
+// asked implements approval.Config.Asked: an answer is taken only to what is on
+// record as asked. A subject has one answer; without this the leader of any unit
+// could occupy that of another with a signature that counts for nothing. Of
+// certificates the approval room itself knows the one unit that may answer.
+func (h *House) asked(ctx context.Context, s approval.Subject) error {
+	var want approval.Subject
+	var err error
+	switch s.Kind {
+	case approval.KindSealUse:
+		var u signer.Use
+		if u, err = h.rooms.Seals.Use(ctx, s.ID); err == nil {
+			want, err = h.UseSubject(ctx, u)
+		}
+	case approval.KindSeal:
+		number, _, _ := strings.Cut(s.ID, "/") // of the seal: questions are numbered under it
+		var e signer.Seal
+		if e, err = h.rooms.Seals.Seal(ctx, number); err == nil {
+			want = SealSubject(e)
+		}
+	case approval.KindCitation:
+		var c sharing.Consent
+		if c, err = h.Consents.Consent(ctx, s.ID); err == nil {
+			want = ConsentSubject(c)
+		}
+	case approval.KindAgreement: // terms stay with the parties until they are sealed
+		if want = s; !strings.HasSuffix(s.ID, "/"+string(s.Unit)) {
+			want = approval.Subject{}
+		}
+	default:
+		return nil
+	}
+	if err != nil && !errors.Is(err, signer.ErrNotFound) && !errors.Is(err, sharing.ErrNotFound) {
+		return fmt.Errorf("app: what is to be approved: %w", err)
+	}
+	if err != nil || want != s {
+		return fmt.Errorf("%w: nobody asked for this", approval.ErrInvalid)
+	}
+	return nil
+}
