@@ -12,6 +12,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/agent"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
+	"github.com/yinxin-gov/yinxin/internal/text"
 )
 
 // tokenEnv is read when no token file is given. A token is never a flag, which
@@ -109,7 +110,7 @@ func newAgentInbox(u *ui, f *agentFlags) *cobra.Command {
 			}
 			for _, t := range list {
 				row := []string{t.ID, t.SentAt.UTC().Format(time.RFC3339), t.State, t.Label.String(), t.From, t.Name}
-				fmt.Fprintln(u.out, printable(strings.Join(row, "  ")))
+				fmt.Fprintln(u.out, text.Plain(strings.Join(row, "  ")))
 			}
 			return nil
 		},

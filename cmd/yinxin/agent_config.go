@@ -10,6 +10,7 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/internal/agent"
+	"github.com/yinxin-gov/yinxin/internal/text"
 )
 
 // agentFlags are common to all commands of a system.
@@ -70,7 +71,7 @@ func hinted(err error) error {
 		case strings.HasPrefix(p.Code, "peer."):
 			hint = "agent.hint.peer"
 		}
-		return fail(errors.New(printable(err.Error())), hint)
+		return fail(errors.New(text.Plain(err.Error())), hint)
 	}
 	for _, h := range []struct {
 		err  error

@@ -12,6 +12,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/internal/agent"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
+	"github.com/yinxin-gov/yinxin/internal/text"
 )
 
 func newAgentSend(u *ui, f *agentFlags) *cobra.Command {
@@ -70,9 +71,9 @@ func (u *ui) refused(err error) error {
 
 func (u *ui) printReasons(reasons []wire.Reason) {
 	for _, r := range reasons {
-		fmt.Fprintf(u.out, "  %s (%s) %s\n", printable(r.Code), printable(strings.Join(r.Clauses, ", ")), printable(r.Detail))
-		fmt.Fprintf(u.out, "    %s / %s\n", printable(r.Zh), printable(r.En))
-		fmt.Fprintf(u.out, "    → %s / %s\n", printable(r.FixZh), printable(r.FixEn))
+		fmt.Fprintf(u.out, "  %s (%s) %s\n", text.Plain(r.Code), text.Plain(strings.Join(r.Clauses, ", ")), text.Plain(r.Detail))
+		fmt.Fprintf(u.out, "    %s / %s\n", text.Plain(r.Zh), text.Plain(r.En))
+		fmt.Fprintf(u.out, "    → %s / %s\n", text.Plain(r.FixZh), text.Plain(r.FixEn))
 	}
 }
 
@@ -169,7 +170,7 @@ func (u *ui) printVerdict(v verdict, raw json.RawMessage) error {
 	u.line("", key, data("id", v.Context.ID))
 	u.printReasons(v.Context.Reasons)
 	for _, o := range v.Context.Obligations {
-		fmt.Fprintf(u.out, "  %s: %s\n", printable(o.Kind), printable(o.Value))
+		fmt.Fprintf(u.out, "  %s: %s\n", text.Plain(o.Kind), text.Plain(o.Value))
 	}
 	return result(code)
 }

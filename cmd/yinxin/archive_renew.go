@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/archive"
 	"github.com/yinxin-gov/yinxin/signer/verify"
@@ -129,7 +130,7 @@ func newArchiveDue(u *ui) *cobra.Command {
 				u.line("", key, data("file", d.File), data("until", d.RenewBy), data("days", fmt.Sprint(d.Days)))
 			}
 			if len(list) == 0 {
-				u.say("archive.due_empty", "dir", printable(dir))
+				u.say("archive.due_empty", "dir", text.Plain(dir))
 			}
 			return nil
 		},

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer/archive"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -168,7 +169,7 @@ func (u *ui) sayCheck(c archive.Check) {
 		fmt.Fprintf(u.out, "      %s\n", u.words.Get("archive.reason."+c.Reason).Both())
 	}
 	if c.Detail != "" && (c.Result != verify.Pass || c.Reason != "") {
-		fmt.Fprintf(u.out, "      %s\n", printable(c.Detail))
+		fmt.Fprintf(u.out, "      %s\n", text.Plain(c.Detail))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/internal/app"
 	"github.com/yinxin-gov/yinxin/internal/store"
+	"github.com/yinxin-gov/yinxin/internal/text"
 )
 
 // newDecideCommand evaluates a recorded decision again. Asking a running house
@@ -90,7 +91,7 @@ func (u *ui) printReplay(r authz.Replayed) error {
 	}
 	u.say(verdict, "id", r.Decision.ID)
 	for _, reason := range r.Decision.Reasons {
-		fmt.Fprintf(u.out, "  %s (%s) %s\n    %s / %s\n", reason.Code, strings.Join(reason.Clauses, ", "), printable(reason.Detail), reason.Zh, reason.En)
+		fmt.Fprintf(u.out, "  %s (%s) %s\n    %s / %s\n", reason.Code, strings.Join(reason.Clauses, ", "), text.Plain(reason.Detail), reason.Zh, reason.En)
 	}
 	if r.Same {
 		u.say("decide.same", "bytes", fmt.Sprint(len(r.Recorded)), "digest", app.SM3Hex(r.Recorded))

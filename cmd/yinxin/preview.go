@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/ofd/svg"
 	"github.com/yinxin-gov/yinxin/signer/pdfview"
@@ -57,7 +58,7 @@ func newPreviewCommand(u *ui) *cobra.Command {
 			for _, w := range res.Warnings {
 				line := u.words.Get("preview.warning." + w.Code).Both()
 				if w.Detail != "" {
-					line += ": " + printable(w.Detail)
+					line += ": " + text.Plain(w.Detail)
 				}
 				fmt.Fprintln(u.out, "!", line)
 			}
@@ -151,7 +152,7 @@ func previewWords(u *ui, p signer.Painter) signer.PreviewOptions {
 			if name == "" {
 				name = s.Signer
 			}
-			return u.words.Get("preview.caption").Fill("seal", printable(name), "verdict", u.words.Get("verify.verdict."+string(s.Verdict)).Zh).Zh
+			return u.words.Get("preview.caption").Fill("seal", text.Plain(name), "verdict", u.words.Get("verify.verdict."+string(s.Verdict)).Zh).Zh
 		},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 	"github.com/spf13/cobra"
 
+	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -117,13 +118,13 @@ func viewSeal(e *seal.Seal) sealView {
 }
 
 func (u *ui) printSeal(v sealView) {
-	u.say("seal.line.id", "id", printable(v.ID))
-	u.say("seal.line.name", "name", printable(v.Name))
-	u.say("seal.line.layout", "layout", v.Layout, "version", strconv.Itoa(v.Version), "type", strconv.Itoa(v.Type), "vendor", printable(v.Vendor))
+	u.say("seal.line.id", "id", text.Plain(v.ID))
+	u.say("seal.line.name", "name", text.Plain(v.Name))
+	u.say("seal.line.layout", "layout", v.Layout, "version", strconv.Itoa(v.Version), "type", strconv.Itoa(v.Type), "vendor", text.Plain(v.Vendor))
 	u.say("seal.line.period", "from", v.ValidFrom.Format(time.DateOnly), "until", v.ValidUntil.Format(time.DateOnly))
-	u.say("seal.line.maker", "maker", printable(v.Maker))
+	u.say("seal.line.maker", "maker", text.Plain(v.Maker))
 	u.say("seal.line.signers", "count", strconv.Itoa(v.Signers))
-	u.say("seal.line.picture", "type", printable(v.PictureType), "width", strconv.Itoa(v.Width), "height", strconv.Itoa(v.Height), "bytes", strconv.Itoa(v.PictureBytes))
+	u.say("seal.line.picture", "type", text.Plain(v.PictureType), "width", strconv.Itoa(v.Width), "height", strconv.Itoa(v.Height), "bytes", strconv.Itoa(v.PictureBytes))
 	for _, w := range v.Warnings {
 		u.say("seal.line.warning", "code", w)
 	}

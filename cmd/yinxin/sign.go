@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer"
 )
 
@@ -95,11 +96,11 @@ func (u *ui) signOne(ctx context.Context, f signFlags, name string) error {
 		return u.printJSON(res)
 	}
 	if res.Seal != "" {
-		u.say("sign.done", "out", printable(res.Out))
-		u.say("sign.line.seal", "id", printable(res.Seal), "name", printable(res.Name))
+		u.say("sign.done", "out", text.Plain(res.Out))
+		u.say("sign.line.seal", "id", text.Plain(res.Seal), "name", text.Plain(res.Name))
 		u.say("sign.line.digest", "sm3", res.Sealed)
 	} else {
-		u.say("sign.done_file", "out", printable(res.Out))
+		u.say("sign.done_file", "out", text.Plain(res.Out))
 		u.say("sign.line.digest_file", "sm3", res.Sealed)
 	}
 	if res.Cited > 0 {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer"
 )
 
@@ -205,7 +206,7 @@ func (u *ui) printBatch(res batchResult, sealed bool) error {
 	}
 	for _, l := range res.Results {
 		if l.Signed == nil {
-			u.say("sign.batch.refused", "file", printable(l.File), "error", printable(l.Error))
+			u.say("sign.batch.refused", "file", text.Plain(l.File), "error", text.Plain(l.Error))
 		}
 	}
 	u.say("sign.batch.done", "signed", strconv.Itoa(res.Signed), "n", strconv.Itoa(res.Files))

@@ -39,7 +39,7 @@ func (u *ui) printReport(rep verify.Report) {
 	if len(rep.Warnings) > 0 {
 		u.line("\n", "verify.line.warnings")
 		for _, w := range rep.Warnings {
-			fmt.Fprintln(u.out, "  !", u.words.Get("verify.warning."+w.Code).Both(), printable(w.Path))
+			fmt.Fprintln(u.out, "  !", u.words.Get("verify.warning."+w.Code).Both(), text.Plain(w.Path))
 		}
 	}
 	if len(rep.Signatures) > 0 {
@@ -86,7 +86,7 @@ func (u *ui) printChecks(checks []verify.Check) {
 			fmt.Fprintf(u.out, "      %s\n", u.words.Get("verify.reason."+c.Reason).Both())
 		}
 		if c.Detail != "" && c.Result != verify.Pass {
-			fmt.Fprintf(u.out, "      %s\n", printable(c.Detail))
+			fmt.Fprintf(u.out, "      %s\n", text.Plain(c.Detail))
 		}
 	}
 }
@@ -105,7 +105,7 @@ func data(name, value string) filling { return filling{name: name, data: value} 
 func (u *ui) line(indent, key string, fill ...filling) {
 	var zh, en []string
 	for _, f := range fill {
-		t := text.Text{Zh: printable(f.data), En: printable(f.data)}
+		t := text.Text{Zh: text.Plain(f.data), En: text.Plain(f.data)}
 		if f.key != "" {
 			t = u.words.Get(f.key)
 		}
@@ -115,7 +115,3 @@ func (u *ui) line(indent, key string, fill ...filling) {
 	t.Zh, t.En = strings.NewReplacer(zh...).Replace(t.Zh), strings.NewReplacer(en...).Replace(t.En)
 	fmt.Fprintln(u.out, indent+t.Both())
 }
-
-// printable keeps a document from writing control sequences or hidden direction
-// marks to the terminal.
-func printable(s string) string { return text.Plain(s) }
