@@ -103,7 +103,7 @@ func TestKeptDocuments(t *testing.T) {
 	d = h.desk()
 	kept(24*time.Hour, one, two, three)
 	kept(6*24*time.Hour, one)
-	kept(24*24*time.Hour)
+	kept(24 * 24 * time.Hour)
 	for id, want := range map[string]signer.UseState{open: signer.UseLapsed, idle: signer.UseLapsed, sealed: signer.UseSealed} {
 		if u, err := h.Signer.Use(bg, id); err != nil || u.State != want {
 			t.Errorf("%s is %s, want %s (%v)", id, u.State, want, err)
