@@ -124,7 +124,8 @@ func (s *Service) record(ctx context.Context, actor ledger.Actor, u Use, now tim
 }
 
 // Lapse records that a request was not answered, or an approval not used, in
-// time, and says whether it was so: for a sweep.
+// time, and says whether it was so: for a sweep over single documents. A batch
+// and what it lists are not for it.
 func (s *Service) Lapse(ctx context.Context, actor ledger.Actor, useID string) (bool, error) {
 	u, err := s.Use(ctx, useID)
 	if err != nil {

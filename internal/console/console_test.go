@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer/life"
 )
 
 // do asks for a page and checks what holds of every answer of the console.
@@ -226,9 +227,14 @@ func TestPages_Texts(t *testing.T) {
 			t.Errorf("no text for kind %s", kind)
 		}
 	}
-	for _, page := range []string{pageStatus, pageVerify, pageLedger, pageEnter} {
+	for _, page := range append([]string{pageStatus, pageVerify, pageLedger, pageEnter, pageUse, pageSeal}, allPages...) {
 		if !words.Has("console.title." + page) {
 			t.Errorf("no title for %s", page)
+		}
+	}
+	for _, r := range life.Rules() {
+		if !words.Has("desk.act."+string(r.Act)) || r.To != "" && !words.Has("desk.seal.state."+string(r.To)) {
+			t.Errorf("no text for act %s", r.Act)
 		}
 	}
 	if len(used) < 20 {
