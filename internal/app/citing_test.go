@@ -6,10 +6,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/sharing"
+	"github.com/yinxin-gov/yinxin/internal/console"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/cite"
 	"github.com/yinxin-gov/yinxin/signer/verify"
@@ -68,6 +70,17 @@ func (w *town) citationsInTheHouse() {
 	check("a flipped byte", flipped, verify.Invalid, verify.CannotTell, verify.ReasonCitationOpen)
 	if rep, err = w.Verify(bg, flipped); err != nil || rep.Integrity != verify.Altered {
 		t.Errorf("%s, %v", rep.Integrity, err)
+	}
+
+	// The clerk names the consent on the page; the rest comes from the register.
+	id, err := w.desk().Submit(bg, console.Person{ID: consumer.clerk.ID, Unit: string(consumer.unit)}, console.UseForm{
+		Seal: consumer.seal, Title: "页面", Consents: []string{series.ID}, Paper: console.Paper{Name: "a.ofd", Bytes: paper(t, "页面")},
+	})
+	ok(t, err)
+	want := list[0]
+	want.Note = ""
+	if asked, err := w.Signer.Use(bg, id); err != nil || !slices.Equal(asked.Citations, []cite.Citation{want}) {
+		t.Errorf("%+v, %v", asked.Citations, err)
 	}
 
 	w.refusals(provider, consumer, third, series, bound)

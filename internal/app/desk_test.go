@@ -197,6 +197,7 @@ func bounds(t *testing.T, o *bureau) {
 	o.clerk.send("/console/uses", http.StatusUnprocessableEntity, "document", "a.ofd", []byte("no document"), many...)
 	o.clerk.send("/console/uses", http.StatusBadRequest, "document", "a.ofd", notice(t, "y"), "seal", testSeal, "title", "反\u202e转")
 	o.clerk.send("/console/uses", http.StatusNotFound, "document", "a.ofd", notice(t, "y"), "seal", "99999999999999", "title", "x")
+	o.clerk.send("/console/uses", http.StatusUnprocessableEntity, "document", "a.ofd", notice(t, "y"), "seal", testSeal, "title", "x", "consents", "no-such-consent")
 	o.clerk.send("/console/uses", http.StatusBadRequest, "document", "a.ofd", notice(t, "y"), append(many, strings.Fields(strings.Repeat("a b ", 40))...)...)
 	o.clerk.send("/console/seals", http.StatusBadRequest, "picture", "a.png", []byte("no picture"), "id", "11010000000002", "name", "x", "kind", "special", "purpose", "x", "picture_filing", "1")
 	o.clerk.send("/console/seals", http.StatusConflict, "picture", "", nil, "id", "11010000000002", "name", "x", "kind", "special", "purpose", "x", "until", time.Now().AddDate(0, 6, 0).Format("2006-01-02"))

@@ -3,11 +3,14 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/internal/console"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/cite"
 )
 
 // Bounds of the desk.
@@ -76,17 +79,37 @@ func (d desk) Submit(ctx context.Context, p console.Person, f console.UseForm) (
 	if err := d.room(ctx, p, f); err != nil {
 		return "", err
 	}
+	cited, err := d.cited(ctx, f.Consents)
+	if err != nil {
+		return "", err
+	}
 	loose := newID()
 	if err := d.h.drafts.put(ctx, loose, draftNew, draft{Name: f.Paper.Name, Place: f.Place, Bytes: f.Paper.Bytes}); err != nil {
 		return "", err
 	}
 	u, _, err := d.h.Signer.RequestUse(ctx, d.actor(p), signer.UseRequest{
-		Seal: f.Seal, Document: f.Paper.Bytes, Title: f.Title, Type: f.Type, Purpose: f.Purpose, Place: f.Place,
+		Seal: f.Seal, Document: f.Paper.Bytes, Title: f.Title, Type: f.Type, Purpose: f.Purpose, Place: f.Place, Citations: cited,
 	})
 	if err != nil {
 		return "", errors.Join(err, d.h.drafts.drop(context.WithoutCancel(ctx), loose, draftNew))
 	}
 	return u.ID, d.h.drafts.rename(loose, draftNew, u.ID, draftAsked)
+}
+
+// cited takes from the register what the consents are for; whether they are for
+// this document and unit is the signer's to say.
+func (d desk) cited(ctx context.Context, consents []string) (out []cite.Citation, err error) {
+	for _, id := range consents {
+		c, err := d.h.Cite(ctx, id, "")
+		if errors.Is(err, sharing.ErrNotFound) {
+			return nil, fmt.Errorf("%w: no consent %.80q", signer.ErrCitation, id)
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
 }
 
 // room refuses a request that is open already, and one more than a person may

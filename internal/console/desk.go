@@ -82,6 +82,7 @@ var refusals = []struct {
 	{signer.ErrNotApproved, "problem.seal.unapproved", http.StatusConflict},
 	{signer.ErrChanged, "problem.seal.changed", http.StatusConflict},
 	{signer.ErrExcluded, "problem.seal.excluded", http.StatusUnprocessableEntity},
+	{signer.ErrCitation, "problem.seal.citation", http.StatusUnprocessableEntity},
 	{signer.ErrDocument, "problem.seal.document", http.StatusUnprocessableEntity},
 	{signer.ErrUnit, "problem.seal.unit", http.StatusForbidden},
 	{signer.ErrUser, "problem.seal.user", http.StatusForbidden},

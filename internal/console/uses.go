@@ -48,6 +48,7 @@ type Paper struct {
 // UseForm is a request as it was filled in.
 type UseForm struct {
 	Seal, Title, Type, Purpose string
+	Consents                   []string // ids of the providers' consents to what the document quotes
 	Place                      signer.Placement
 	Paper                      Paper
 }
@@ -146,7 +147,7 @@ const maxLine = 300
 func useForm(form filled) (UseForm, error) {
 	f := UseForm{
 		Seal: form.Get("seal"), Title: oneLine(form.Get("title")), Type: oneLine(form.Get("type")), Purpose: oneLine(form.Get("purpose")),
-		Paper: Paper{form.name, form.data},
+		Consents: strings.Fields(form.Get("consents")), Paper: Paper{form.name, form.data},
 	}
 	place := form.Get("place")
 	f.Place.Keyword = oneLine(form.Get("keyword"))
@@ -170,7 +171,7 @@ func useForm(form filled) (UseForm, error) {
 	if len(form.data) == 0 {
 		return f, errNoFile
 	}
-	for _, s := range []string{f.Title, f.Type, f.Purpose, f.Place.Keyword} {
+	for _, s := range append([]string{f.Title, f.Type, f.Purpose, f.Place.Keyword}, f.Consents...) {
 		if len(s) > maxLine || text.Plain(s) != s {
 			return f, ErrForm
 		}
