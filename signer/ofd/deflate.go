@@ -16,13 +16,18 @@ type packer struct {
 	buf bytes.Buffer
 }
 
+// minPacked is the size from which a new file is deflated. The few kilobytes of an
+// ordinary seal cost a sixth of the sealing to pack, nearly all of it for making
+// the compressor; the description of a document of hundreds of pages is worth it.
+const minPacked = 8 << 10
+
 // add writes one new file into zw. Seals and signed values stay
 // as they are: they are mostly a PNG, and packing that costs a third of a sealing for two percent
 // of its size. Sizes stand in the local header, so that our
 // own packages read the same in streaming readers.
 func (k *packer) add(zw *zip.Writer, name string, b []byte, at time.Time) error {
 	packed, method := b, uint16(zip.Store)
-	if ext := path.Ext(name); ext != ".esl" && ext != ".dat" {
+	if ext := path.Ext(name); ext != ".esl" && ext != ".dat" && len(b) >= minPacked {
 		var err error
 		if packed, method, err = k.deflate(b); err != nil {
 			return err
