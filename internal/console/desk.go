@@ -167,14 +167,17 @@ func fields(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// answer reads a signed answer; a button says which.
-func answer(r *http.Request) (Answer, error) {
+// answer reads an answer to be signed, of which a button says which, and gives it.
+func answer(w http.ResponseWriter, r *http.Request, give func(Answer) error) error {
+	if err := fields(w, r); err != nil {
+		return err
+	}
 	f := r.PostForm
 	a := Answer{Digest: f.Get("digest"), PIN: f.Get("pin"), Yes: f.Get("answer") == "yes", Reason: oneLine(f.Get("reason"))}
 	if a.PIN == "" || f.Get("answer") != "yes" && f.Get("answer") != "no" {
-		return a, ErrForm
+		return ErrForm
 	}
-	return a, nil
+	return give(a)
 }
 
 // day reads a date of a form, in the zone of the walls; zero when it is empty.

@@ -198,14 +198,7 @@ func (c *console) seal(w http.ResponseWriter, r *http.Request, p Person, cause e
 
 func (c *console) answerSeal(w http.ResponseWriter, r *http.Request, p Person) {
 	id := chi.URLParam(r, "id")
-	err := fields(w, r)
-	var a Answer
-	if err == nil {
-		a, err = answer(r)
-	}
-	if err == nil {
-		err = c.cfg.Desk.AnswerSeal(r.Context(), p, id, a)
-	}
+	err := answer(w, r, func(a Answer) error { return c.cfg.Desk.AnswerSeal(r.Context(), p, id, a) })
 	c.back(w, r, p, "/console/seals/"+id, err, c.seal)
 }
 

@@ -79,14 +79,7 @@ func (c *console) orders(w http.ResponseWriter, r *http.Request, p Person, cause
 }
 
 func (c *console) certify(w http.ResponseWriter, r *http.Request, p Person) {
-	err := fields(w, r)
-	var a Answer
-	if err == nil {
-		a, err = answer(r)
-	}
-	if err == nil {
-		err = c.cfg.Desk.Certify(r.Context(), p, chi.URLParam(r, "id"), a)
-	}
+	err := answer(w, r, func(a Answer) error { return c.cfg.Desk.Certify(r.Context(), p, chi.URLParam(r, "id"), a) })
 	c.back(w, r, p, "/console/certificates", err, c.orders)
 }
 

@@ -217,14 +217,7 @@ func (c *console) use(w http.ResponseWriter, r *http.Request, p Person, cause er
 
 func (c *console) answerUse(w http.ResponseWriter, r *http.Request, p Person) {
 	id := chi.URLParam(r, "id")
-	err := fields(w, r)
-	var a Answer
-	if err == nil {
-		a, err = answer(r)
-	}
-	if err == nil {
-		err = c.cfg.Desk.Decide(r.Context(), p, id, a)
-	}
+	err := answer(w, r, func(a Answer) error { return c.cfg.Desk.Decide(r.Context(), p, id, a) })
 	c.back(w, r, p, "/console/uses/"+id, err, c.use)
 }
 
