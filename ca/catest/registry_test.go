@@ -19,3 +19,7 @@ func TestMemoryListsConform(t *testing.T) {
 func TestMemoryACMEStoreConforms(t *testing.T) {
 	catest.RunACME(t, func(*testing.T) acmestore.Store { return catest.NewACME(catest.New()) })
 }
+
+func TestMemoryUnfinishedConforms(t *testing.T) {
+	catest.RunPending(t, func(*testing.T) catest.PendingStore { return catest.New() })
+}
