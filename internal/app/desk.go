@@ -41,7 +41,7 @@ func (h *House) openDrafts(ctx context.Context) (certs [][]byte, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("app: certificates of %s: %w", keyDrafts, err)
 	}
-	all = slices.DeleteFunc(all, func(c ca.Certificate) bool { return c.State == ca.StatePending })
+	all = slices.DeleteFunc(all, func(c ca.Certificate) bool { return !c.Signed() })
 	slices.SortFunc(all, func(a, b ca.Certificate) int { return b.NotBefore.Compare(a.NotBefore) })
 	soon := h.cfg.Now().AddDate(1, 0, 0)
 	inForce := len(all) > 0 && all[0].State == ca.StateGood && soon.Before(all[0].NotAfter)

@@ -54,6 +54,7 @@ func (h *House) Serve(ctx context.Context, ln net.Listener) error {
 		}
 	})
 	timers.Go(func() { h.Desk.Run(timing) })
+	timers.Go(func() { h.sweeper().Run(timing) })
 	return until(ctx, srv, func() error { return srv.ServeTLS(ln, "", "") })
 }
 
