@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"fmt"
+	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca/profile"
@@ -40,23 +41,24 @@ func (s *Service) EnrolSM2(ctx context.Context, token string, csrDER []byte) (Du
 	if err := fits(csr, r); err != nil {
 		return DualResult{}, err
 	}
+	var until time.Time
 	if s.cfg.Gate != nil {
-		if err := s.cfg.Gate.MayIssue(ctx, r.System); err != nil {
+		if until, err = s.cfg.Gate.MayIssue(ctx, r.System, r.Purpose); err != nil {
 			return DualResult{}, fmt.Errorf("ca: system may not have certificates: %w", err)
 		}
 	}
 	// A host may have been taken off the register since the approval.
-	if err := s.admitHosts(ctx, r.System, r.Hosts); err != nil {
+	if err := s.hosts.Admit(ctx, r.System, r.Hosts); err != nil {
 		return DualResult{}, err
 	}
 	pair := s.cfg.NewID()
-	halves, key, err := s.draftPair(ctx, pair, r, csr.PublicKey.(*ecdsa.PublicKey))
+	halves, key, err := s.draftPair(ctx, pair, r, until, csr.PublicKey.(*ecdsa.PublicKey))
 	if err != nil {
 		return DualResult{}, err
 	}
 	actor := ledger.Actor{Kind: "system", ID: r.System, Unit: r.Agency}
 	claim := s.event("ca.token.claimed", actor, ledger.Object{Kind: "certificate_request", ID: r.ID}, nil)
-	if r, _, err = s.cfg.Registry.ClaimToken(ctx, tokenHash(token), s.cfg.Now().UTC(), claim); err != nil {
+	if r, _, err = s.cfg.Registry.ClaimToken(ctx, TokenHash(token), s.cfg.Now().UTC(), claim); err != nil {
 		return DualResult{}, fmt.Errorf("ca: claim token: %w", err)
 	}
 	receipt, err := s.issue(ctx, halves, &key.Escrow,
@@ -71,23 +73,25 @@ func (s *Service) EnrolSM2(ctx context.Context, token string, csrDER []byte) (Du
 }
 
 // draftPair drafts both certificates for one subject; the encryption key comes
-// from the key centre.
-func (s *Service) draftPair(ctx context.Context, pair string, r Request, signing *ecdsa.PublicKey) ([]half, EncryptionKey, error) {
+// from the key centre. Neither lives beyond until, where that is set.
+func (s *Service) draftPair(ctx context.Context, pair string, r Request, until time.Time, signing *ecdsa.PublicKey) ([]half, EncryptionKey, error) {
 	key, err := s.cfg.KMC.NewPair(ctx, pair, signing)
 	if err != nil {
 		return nil, EncryptionKey{}, fmt.Errorf("ca: encryption key: %w", err)
 	}
 	subject := profile.Subject{CommonName: r.CommonName, Organization: r.Organization, USCC: r.Agency}
 	halves := make([]half, 2)
-	for i, want := range []struct {
+	type want struct {
 		name   profile.Name
 		kind   Kind
 		public *ecdsa.PublicKey
-	}{
-		{profile.SM2Sign, KindSM2Sign, signing},
-		{profile.SM2Enc, KindSM2Enc, key.Public},
-	} {
-		h, err := s.draft(want.name, want.kind, profile.Fields{Subject: subject, Public: want.public, Hosts: r.Hosts}, r.Hosts)
+	}
+	pairOf := [2]want{{profile.SM2Sign, KindSM2Sign, signing}, {profile.SM2Enc, KindSM2Enc, key.Public}}
+	if r.Test() {
+		pairOf = [2]want{{profile.SM2SignTest, KindSM2SignTest, signing}, {profile.SM2EncTest, KindSM2EncTest, key.Public}}
+	}
+	for i, want := range pairOf {
+		h, err := s.draft(want.name, want.kind, profile.Fields{Subject: subject, Public: want.public, Hosts: r.Hosts, NotAfter: until}, r.Hosts)
 		if err != nil {
 			return nil, EncryptionKey{}, err
 		}

@@ -76,7 +76,7 @@ func (s *Service) IssueSM2(ctx context.Context, actor ledger.Actor, spec IssueSp
 		if err != nil {
 			return Issued{}, err
 		}
-		if details["approval"], err = s.approved(ctx, actor, spec.ID, sum, actor.ID); err != nil {
+		if details["approval"], err = s.approved(ctx, actor, spec.ID, sum); err != nil {
 			return Issued{}, err
 		}
 	}
@@ -131,4 +131,21 @@ func SpecDigest(spec IssueSpec) (string, error) {
 		Agency, Person, System string
 		Seconds                int64
 	}{spec.ID, spec.Kind, spec.Profile, spec.Subject, hex.EncodeToString(key[:]), spec.Agency, spec.Person, spec.System, int64(spec.Validity / time.Second)}), nil
+}
+
+// approved asks for the signed approval of digest by somebody other than the actor.
+func (s *Service) approved(ctx context.Context, actor ledger.Actor, id, digest string) (string, error) {
+	if s.cfg.Approver == nil {
+		return "", fmt.Errorf("%w: no approver while the house is founded", ErrNotApproved)
+	}
+	approval, approver, err := s.cfg.Approver.Approved(ctx, ApprovalKind, id, digest)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%w: %w", ErrNotApproved, err)
+	case approval == "" || approver == "":
+		return "", fmt.Errorf("%w: approval names nobody", ErrNotApproved)
+	case approver == actor.ID:
+		return "", ErrSelf
+	}
+	return approval, nil
 }

@@ -42,6 +42,11 @@ const (
 	SM2TSA       Name = "sm2-tsa"  // signs time-stamps (时间戳)
 	SM2Keep      Name = "sm2-keep" // what the house keeps encrypted for itself
 	ECDSATSA     Name = "ecdsa-tsa"
+
+	// Test certificates (测试证书) of a system.
+	SM2SignTest   Name = "sm2-sign-test"
+	SM2EncTest    Name = "sm2-enc-test"
+	ECDSALeafTest Name = "ecdsa-leaf-test"
 )
 
 // Algorithm is the track: of the subject's key and of the issuer's.
@@ -76,6 +81,7 @@ type Profile struct {
 	ExtKeyUsage []smx509.ExtKeyUsage // empty: no extension
 	USCC        USCCRule
 	Hosts       bool // SAN: DNS names, one at least; false: no SAN at all
+	Test        bool // says so in its subject, under a policy of its own
 	NoCheck     bool // id-pkix-ocsp-nocheck: nobody asks whether it is revoked, so it lives shortly
 	Clause      string
 }
@@ -107,6 +113,10 @@ func All() []Profile {
 		{Name: SM2Enc, Algorithm: SM2, Validity: year, KeyUsage: encrypting, USCC: USCCIdentifier, Hosts: true, Clause: "GM/T 0015; GM/T 0034"},
 		{Name: ECDSALeaf, Algorithm: ECDSA, Validity: 90 * day, KeyUsage: smx509.KeyUsageDigitalSignature, ExtKeyUsage: []smx509.ExtKeyUsage{client, server}, USCC: USCCIdentifier, Hosts: true, Clause: "RFC 5280 4.2.1.12"},
 		{Name: ECDSAServer, Algorithm: ECDSA, Validity: 90 * day, KeyUsage: smx509.KeyUsageDigitalSignature, ExtKeyUsage: []smx509.ExtKeyUsage{server}, Hosts: true, Clause: "RFC 5280 4.2.1.12"},
+
+		{Name: SM2SignTest, Test: true, Algorithm: SM2, Validity: 30 * day, KeyUsage: signing, USCC: USCCIdentifier, Hosts: true, Clause: "GM/T 0015; 市政办发〔2018〕69号 art. 17"},
+		{Name: SM2EncTest, Test: true, Algorithm: SM2, Validity: 30 * day, KeyUsage: encrypting, USCC: USCCIdentifier, Hosts: true, Clause: "GM/T 0015; 市政办发〔2018〕69号 art. 17"},
+		{Name: ECDSALeafTest, Test: true, Algorithm: ECDSA, Validity: 30 * day, KeyUsage: smx509.KeyUsageDigitalSignature, ExtKeyUsage: []smx509.ExtKeyUsage{client, server}, USCC: USCCIdentifier, Hosts: true, Clause: "RFC 5280 4.2.1.12; 市政办发〔2018〕69号 art. 17"},
 
 		{Name: SM2Seal, Algorithm: SM2, Validity: year, KeyUsage: signing, USCC: USCCInOrganization, Clause: "GB/T 38540; GM/T 0015"},
 		{Name: SM2Maker, Algorithm: SM2, Validity: 3 * year, KeyUsage: signing, USCC: USCCIdentifier, Clause: "GB/T 38540; GM/T 0015"},

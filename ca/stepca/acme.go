@@ -78,7 +78,7 @@ func (a *Authority) CreateEAB(ctx context.Context, r ca.Request) (kid, hmac stri
 	if r, err = a.approved(ctx, r.ID); err != nil {
 		return "", "", err
 	}
-	if _, err := a.admit(ctx, r, r.Hosts); err != nil {
+	if _, _, err := a.admit(ctx, r, r.Hosts); err != nil {
 		return "", "", err
 	}
 	if kid, err = s.newID(); err != nil {
