@@ -92,6 +92,7 @@ func outcomes() []outcome {
 		{signer.ErrQuota, http.StatusConflict, "seal.quota"},
 		{signer.ErrSealState, http.StatusConflict, "seal.state"},
 		{signer.ErrChanged, http.StatusConflict, "seal.changed"},
+		{signer.ErrPlace, http.StatusConflict, "seal.place"},
 		{signer.ErrDocument, http.StatusUnprocessableEntity, "seal.document"},
 		{signer.ErrStamp, http.StatusServiceUnavailable, "seal.stamp"},
 		{signer.ErrExists, http.StatusConflict, "seal.exists"},

@@ -81,6 +81,7 @@ var refusals = []struct {
 	{signer.ErrRefused, "problem.seal.refused", http.StatusConflict},
 	{signer.ErrNotApproved, "problem.seal.unapproved", http.StatusConflict},
 	{signer.ErrChanged, "problem.seal.changed", http.StatusConflict},
+	{signer.ErrPlace, "problem.seal.place", http.StatusConflict},
 	{signer.ErrExcluded, "problem.seal.excluded", http.StatusUnprocessableEntity},
 	{signer.ErrCitation, "problem.seal.citation", http.StatusUnprocessableEntity},
 	{signer.ErrDocument, "problem.seal.document", http.StatusUnprocessableEntity},
