@@ -78,6 +78,7 @@ type Peers interface {
 // Config holds what the API shows. Every field is required.
 type Config struct {
 	Exchange Exchange
+	Archive  Archiver
 	Enroller Enroller
 	Ledger   Ledger
 	Peers    Peers
@@ -92,7 +93,7 @@ type Config struct {
 }
 
 func (c Config) check() error {
-	if c.Exchange == nil || c.Enroller == nil || c.Ledger == nil || c.Peers == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
+	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Ledger == nil || c.Peers == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
 		return fmt.Errorf("api: every field of the configuration is required")
 	}
 	return nil
@@ -172,6 +173,11 @@ func (h *handlers) routes(a huma.API) {
 	send := large(mtls(open("send", http.MethodPost, wire.PathTransfers, "Send a sealed document", maxSendBody)))
 	send.DefaultStatus = http.StatusCreated
 	huma.Register(a, send, h.send)
+	pack := large(mtls(open("archive", http.MethodPost, wire.PathArchives, "Archive package of a document that was sealed here", maxSendBody)))
+	pack.Responses["200"] = &huma.Response{Description: "The package (zip)", Content: map[string]*huma.MediaType{
+		"application/zip": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
+	}}
+	huma.Register(a, pack, h.archive)
 	huma.Register(a, mtls(open("inbox", http.MethodGet, wire.PathTransfers, "What was sent to the calling system", 0)), h.inbox)
 	huma.Register(a, mtls(open("envelope", http.MethodGet, wire.PathTransfers+"/{id}/envelope", "Fetch an envelope (decided again)", 0)), h.envelope)
 	huma.Register(a, mtls(open("receipt", http.MethodPost, wire.PathTransfers+"/{id}/receipt", "Confirm receipt by a signature", maxJSON)), h.receipt)

@@ -26,6 +26,7 @@ func TestRoutes(t *testing.T) {
 		{"POST", wire.PathEnrol, false, `{"token":"aaaaaaaaaaaaaaaaaaaaaaaa","sm2_csr":"AQID"}`, 200, `"enveloped_key":"AQID"`},
 		{"POST", wire.PathVerify, false, "bytes", 200, `"verdict":"valid"`},
 		{"POST", wire.PathTransfers, true, goodSend, 201, `"seq":9`},
+		{"POST", wire.PathArchives, true, goodArchive, 200, "package of 通知.ofd 文件 样例局 by civil-a"},
 		{"GET", wire.PathTransfers, true, "", 200, `"to_system":"civil-a"`},
 		{"GET", wire.PathTransfers + "/t-1/envelope", true, "", 200, "envelope of t-1"},
 		{"POST", wire.PathTransfers + "/t-1/receipt", true, `{"signature":"AQIDBAUGBwg="}`, 200, `{"id":"t-1"`},
@@ -121,7 +122,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	for path, ops := range doc.Paths {
 		for method, op := range ops {
-			if want := strings.HasPrefix(path, wire.PathTransfers); want != (len(op.Security) == 1) {
+			if want := strings.HasPrefix(path, wire.PathTransfers) || path == wire.PathArchives; want != (len(op.Security) == 1) {
 				t.Errorf("%s %s: security %v", method, path, op.Security)
 			}
 			if op.Responses["default"].Content[problemType].Schema["$ref"] != "#/components/schemas/Problem" {
