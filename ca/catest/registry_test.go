@@ -19,3 +19,7 @@ func TestMemoryListsConform(t *testing.T) {
 func TestMemoryACMEStoreConforms(t *testing.T) {
 	catest.RunACME(t, func(*testing.T) acmestore.Store { return catest.NewACME(catest.New()) })
 }
+
+func TestMemoryPairsConform(t *testing.T) {
+	catest.RunPairs(t, func(*testing.T) catest.Pairs { return catest.New() })
+}
