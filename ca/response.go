@@ -5,7 +5,22 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
+
+// Wire is the pair as it travels; response adds the form of GM/T 0092-2020.
+func (d DualResult) Wire(response bool) (wire.Pair, error) {
+	p := wire.Pair{
+		System: d.Request.System, SignCert: d.SignCert, EncCert: d.EncCert, EnvelopedKey: d.Envelope, Chain: d.Chain, Renews: d.Renews, Receipt: d.Receipt,
+	}
+	if !response {
+		return p, nil
+	}
+	var err error
+	p.Response, err = d.Response()
+	return p, err
+}
 
 // Response is the pair in the form of GM/T 0092-2020: the signing certificate,
 // the enveloped encryption key [0] and the encryption certificate [1]. Sets hold

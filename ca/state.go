@@ -28,7 +28,7 @@ const (
 // Revoke ends a certificate for good, at once, and with half of a pair the other
 // half.
 func (s *Service) Revoke(ctx context.Context, actor ledger.Actor, issuer, serial string, reason int) error {
-	if !slices.Contains([]int{ReasonUnspecified, ReasonKeyCompromise, ReasonAffiliationChanged, ReasonSuperseded, ReasonCessationOfOperation, ReasonPrivilegeWithdrawn}, reason) {
+	if !slices.ContainsFunc(Reasons(), func(r Reason) bool { return r.Code == reason }) {
 		return fmt.Errorf("%w: reason %d", ErrInvalid, reason)
 	}
 	named, err := s.Status(ctx, issuer, serial)
