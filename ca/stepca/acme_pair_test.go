@@ -39,10 +39,11 @@ func (nobody) Approved(context.Context, string, string, string) (string, string,
 }
 
 // newPairOffice is an office whose authority also makes SM2 pairs.
-func newPairOffice(t testing.TB, change ...func(*stepca.Config)) *office {
-	t.Helper()
+func newPairOffice(t testing.TB) *office { return newOffice(t, withPairs(t)) }
+
+func withPairs(t testing.TB) func(*stepca.Config) {
 	gm := func() crypto.Signer { return sm2Key(t) }
-	pairs := func(c *stepca.Config) {
+	return func(c *stepca.Config) {
 		reg, issuing := c.Registry.(*catest.Registry), gm()
 		newID := func() string { return uuid.Must(uuid.NewV7()).String() }
 		four, err := ca.Bootstrap(t.Context(), ca.BootstrapConfig{
@@ -70,7 +71,6 @@ func newPairOffice(t testing.TB, change ...func(*stepca.Config)) *office {
 			t.Fatal(err)
 		}
 	}
-	return newOffice(t, append([]func(*stepca.Config){pairs}, change...)...)
 }
 
 func sm2Key(t testing.TB) *sm2.PrivateKey {
