@@ -156,6 +156,11 @@ func (h *house) Renew(_ context.Context, a ledger.Actor, r wire.RenewRequest) (w
 	return wire.Pair{System: a.ID, EnvelopedKey: r.SM2CSR, Renews: r.Serial}, h.err
 }
 
+func (h *house) Pair(_ context.Context, a ledger.Actor, serial string, _ bool) (wire.Pair, error) {
+	h.calls++
+	return wire.Pair{System: a.ID, Renews: serial}, h.err
+}
+
 func (h *house) Revoke(context.Context, ledger.Actor, wire.RevokeRequest) error {
 	h.calls++
 	return h.err
