@@ -122,6 +122,7 @@ func newHouse(t testing.TB) *house {
 	}
 	h.cfg = ca.Config{
 		Registry: h.reg, Approver: h.desk, Gate: h, Hosts: h.hosts, KMC: centre,
+		Suspensions: h.reg, Deliveries: h.reg, Recorder: h.reg,
 		SM2Issuing: parse(t, h.boot.SM2Issuing), SM2Root: parse(t, h.boot.SM2Root), SM2Signer: h.key,
 		Site: site(), Now: h.clock.Now, Rand: rand.Reader, NewID: newID,
 	}
@@ -135,7 +136,12 @@ func newHouse(t testing.TB) *house {
 	return h
 }
 
-func (h *house) submit(p ca.Purpose) ca.Request {
+// issuer is the id of the SM2 issuing authority.
+func (h *house) issuer() string { return ca.IssuerID(h.cfg.SM2Issuing) }
+
+func (h *house) submit() ca.Request { return h.submitFor(ca.PurposeProduction) }
+
+func (h *house) submitFor(p ca.Purpose) ca.Request {
 	h.t.Helper()
 	r, _, err := h.ra.Submit(context.Background(), h.clerk, ca.Request{
 		Agency: agency, System: "civil-a", CommonName: host, Organization: "样例区民政局", Hosts: []string{host}, Purpose: p,
@@ -151,7 +157,7 @@ func (h *house) token() string { return h.tokenFor(ca.PurposeProduction) }
 
 func (h *house) tokenFor(p ca.Purpose) string {
 	h.t.Helper()
-	ctx, r := context.Background(), h.submit(p)
+	ctx, r := context.Background(), h.submitFor(p)
 	r, _, err := h.ra.Review(ctx, h.check, r.ID, []ra.Shown{
 		{Kind: ca.EvidenceUSCC, Number: agency, Method: ca.MethodRegister}, {Kind: ca.EvidenceAuthorisation, Number: "授权〔2026〕1号", Method: ca.MethodOriginal},
 	})

@@ -76,7 +76,7 @@ func (s *Service) IssueSM2(ctx context.Context, actor ledger.Actor, spec IssueSp
 		if err != nil {
 			return Issued{}, err
 		}
-		if details["approval"], err = s.approved(ctx, actor, spec.ID, sum); err != nil {
+		if details["approval"], err = s.approved(ctx, actor, spec.ID, sum, actor.ID); err != nil {
 			return Issued{}, err
 		}
 	}
@@ -90,7 +90,7 @@ func (s *Service) IssueSM2(ctx context.Context, actor ledger.Actor, spec IssueSp
 	issued := s.event("ca.certificate.issued", actor, certificateObject(h.row), details)
 	reserved.Payload, issued.Payload = h.row.TBSSM3, h.row.TBSSM3
 	one := []half{h}
-	receipt, err := s.issue(ctx, one, nil, reserved, issued)
+	receipt, err := s.issue(ctx, one, nil, reserved, s.activate(ctx, issued))
 	if err != nil {
 		return Issued{}, err
 	}
@@ -133,8 +133,9 @@ func SpecDigest(spec IssueSpec) (string, error) {
 	}{spec.ID, spec.Kind, spec.Profile, spec.Subject, hex.EncodeToString(key[:]), spec.Agency, spec.Person, spec.System, int64(spec.Validity / time.Second)}), nil
 }
 
-// approved asks for the signed approval of digest by somebody other than the actor.
-func (s *Service) approved(ctx context.Context, actor ledger.Actor, id, digest string) (string, error) {
+// approved asks for the signed approval of digest. It must be the actor's own
+// when the actor decides, and never the requester's.
+func (s *Service) approved(ctx context.Context, actor ledger.Actor, id, digest, requester string) (string, error) {
 	if s.cfg.Approver == nil {
 		return "", fmt.Errorf("%w: no approver while the house is founded", ErrNotApproved)
 	}
@@ -144,8 +145,10 @@ func (s *Service) approved(ctx context.Context, actor ledger.Actor, id, digest s
 		return "", fmt.Errorf("%w: %w", ErrNotApproved, err)
 	case approval == "" || approver == "":
 		return "", fmt.Errorf("%w: approval names nobody", ErrNotApproved)
-	case approver == actor.ID:
+	case approver == requester:
 		return "", ErrSelf
+	case actor.ID != requester && approver != actor.ID:
+		return "", fmt.Errorf("%w: the approval is another person's", ErrNotApproved)
 	}
 	return approval, nil
 }

@@ -49,8 +49,8 @@ func (r *Registry) AddRequests(_ context.Context, rs []ca.Request, ev ledger.Eve
 	return rc, err
 }
 
-// move changes a request that stands in one of the states, under mu.
-func (r *Registry) move(method, id string, from func(ca.Request) bool, check func(old ca.Request) error, ev ledger.Event, change func(*ca.Request)) (ledger.Receipt, error) {
+// moveRequest changes a request that stands in one of the states, under mu.
+func (r *Registry) moveRequest(method, id string, from func(ca.Request) bool, check func(old ca.Request) error, ev ledger.Event, change func(*ca.Request)) (ledger.Receipt, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.enter(method); err != nil {
@@ -78,7 +78,7 @@ func (r *Registry) move(method, id string, from func(ca.Request) bool, check fun
 // ReviewRequest implements ra.Requests.
 func (r *Registry) ReviewRequest(_ context.Context, q ca.Request, ev ledger.Event) (ledger.Receipt, error) {
 	submitted := func(old ca.Request) bool { return old.State == ca.RequestSubmitted }
-	return r.move("ReviewRequest", q.ID, submitted, func(old ca.Request) error {
+	return r.moveRequest("ReviewRequest", q.ID, submitted, func(old ca.Request) error {
 		if q.State != ca.RequestReviewed || q.ReviewedBy == "" || q.ReviewedBy == old.SubmittedBy || len(q.Evidence) == 0 || q.ReviewedAt.IsZero() {
 			return fmt.Errorf("%w: review", ErrInvariant)
 		}
@@ -93,7 +93,7 @@ func (r *Registry) DecideRequest(_ context.Context, q ca.Request, ev ledger.Even
 	from := func(old ca.Request) bool {
 		return old.State == ca.RequestReviewed || q.State == ca.RequestRefused && old.State == ca.RequestSubmitted
 	}
-	return r.move("DecideRequest", q.ID, from, func(old ca.Request) error {
+	return r.moveRequest("DecideRequest", q.ID, from, func(old ca.Request) error {
 		switch {
 		case q.State != ca.RequestApproved && q.State != ca.RequestRefused, q.DecidedBy == "":
 			return fmt.Errorf("%w: decision", ErrInvariant)
@@ -111,7 +111,7 @@ func (r *Registry) DecideRequest(_ context.Context, q ca.Request, ev ledger.Even
 // WithdrawRequest implements ra.Requests.
 func (r *Registry) WithdrawRequest(_ context.Context, q ca.Request, ev ledger.Event) (ledger.Receipt, error) {
 	from := func(old ca.Request) bool { return waits(old.State) || old.State == ca.RequestApproved }
-	return r.move("WithdrawRequest", q.ID, from, func(ca.Request) error { return nil }, ev, func(old *ca.Request) {
+	return r.moveRequest("WithdrawRequest", q.ID, from, func(ca.Request) error { return nil }, ev, func(old *ca.Request) {
 		delete(r.tokens, old.TokenHash)
 		old.State, old.Reason, old.TokenHash = ca.RequestWithdrawn, q.Reason, ""
 	})
@@ -120,7 +120,7 @@ func (r *Registry) WithdrawRequest(_ context.Context, q ca.Request, ev ledger.Ev
 // SetToken implements ra.Requests.
 func (r *Registry) SetToken(_ context.Context, id, hash string, now time.Time, ev ledger.Event) (ledger.Receipt, error) {
 	from := func(old ca.Request) bool { return old.State == ca.RequestApproved && now.Before(old.TokenExpires) }
-	return r.move("SetToken", id, from, func(ca.Request) error {
+	return r.moveRequest("SetToken", id, from, func(ca.Request) error {
 		if len(hash) != 64 {
 			return fmt.Errorf("%w: hash of a token", ErrInvariant)
 		}

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/ra"
@@ -176,7 +175,10 @@ func (w *walk) useSeal(ctx context.Context, a *agency, doc []byte, title string)
 		return nil, err
 	}
 	w.tell.done(rc, "demo.seal.requested", "title", title, "sm3", use.Document)
-	subject := approval.Subject{Kind: approval.KindSealUse, ID: use.ID, Digest: use.Document, Unit: a.unit.USCC, Requester: a.clerk.ID}
+	subject, err := w.house.UseSubject(ctx, use)
+	if err != nil {
+		return nil, err
+	}
 	if _, rc, err = w.house.Approve(ctx, subject, a.leader.ID, a.leader.pin, true, ""); err != nil {
 		return nil, err
 	}
