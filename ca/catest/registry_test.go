@@ -26,3 +26,7 @@ func TestKMCConforms(t *testing.T) {
 		return catest.KMCStore{Keys: k, Register: k, Registry: k.Registry}
 	})
 }
+
+func TestMemoryUnfinishedConforms(t *testing.T) {
+	catest.RunPending(t, func(*testing.T) catest.PendingStore { return catest.New() })
+}
