@@ -77,11 +77,12 @@ type Peers interface {
 
 // Config holds what the API shows. Every field is required.
 type Config struct {
-	Exchange Exchange
-	Enroller Enroller
-	Ledger   Ledger
-	Peers    Peers
-	Verify   func(ctx context.Context, document []byte) (verify.Report, error)
+	Exchange  Exchange
+	Enroller  Enroller
+	Recoverer Recoverer
+	Ledger    Ledger
+	Peers     Peers
+	Verify    func(ctx context.Context, document []byte) (verify.Report, error)
 	// Report reports on a document; known: the caller is an enrolled system.
 	Report  func(ctx context.Context, document []byte, level report.Level, known bool) (report.Report, error)
 	Status  func(ctx context.Context) wire.Status
@@ -92,7 +93,7 @@ type Config struct {
 }
 
 func (c Config) check() error {
-	if c.Exchange == nil || c.Enroller == nil || c.Ledger == nil || c.Peers == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
+	if c.Exchange == nil || c.Enroller == nil || c.Recoverer == nil || c.Ledger == nil || c.Peers == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
 		return fmt.Errorf("api: every field of the configuration is required")
 	}
 	return nil
@@ -174,5 +175,7 @@ func (h *handlers) routes(a huma.API) {
 	huma.Register(a, send, h.send)
 	huma.Register(a, mtls(open("inbox", http.MethodGet, wire.PathTransfers, "What was sent to the calling system", 0)), h.inbox)
 	huma.Register(a, mtls(open("envelope", http.MethodGet, wire.PathTransfers+"/{id}/envelope", "Fetch an envelope (decided again)", 0)), h.envelope)
+	huma.Register(a, mtls(open("recoveries", http.MethodGet, wire.PathRecoveries, "Encryption keys that were asked for by the owner of the calling system", 0)), h.recoveries)
+	huma.Register(a, mtls(open("recover", http.MethodPost, wire.PathRecoveries+"/{id}/delivery", "Fetch a recovered key, once, enveloped", 0)), h.recover)
 	huma.Register(a, mtls(open("receipt", http.MethodPost, wire.PathTransfers+"/{id}/receipt", "Confirm receipt by a signature", maxJSON)), h.receipt)
 }

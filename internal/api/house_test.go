@@ -56,7 +56,7 @@ func newHouse(t *testing.T) *house {
 	r := chi.NewRouter()
 	r.Use(Identify(func() string { return "made-id" }))
 	err = Mount(r, Config{
-		Exchange: h, Enroller: h, Ledger: h, Peers: h, Words: words, Version: "test",
+		Exchange: h, Enroller: h, Recoverer: h, Ledger: h, Peers: h, Words: words, Version: "test",
 		Verify: func(_ context.Context, d []byte) (verify.Report, error) {
 			if h.verify != nil {
 				h.verify(d)
@@ -149,6 +149,16 @@ func (h *house) Inbox(_ context.Context, system string) ([]exchange.Transfer, er
 func (h *house) Enrol(_ context.Context, _ string, csr []byte) (wire.EnrolAnswer, error) {
 	h.calls++
 	return wire.EnrolAnswer{System: "civil-a", EnvelopedKey: csr}, h.err
+}
+
+func (h *house) RecoveriesOf(_ context.Context, a ledger.Actor) ([]wire.Recovery, error) {
+	h.calls++
+	return []wire.Recovery{{ID: "r-1", State: "approved", Pair: "of " + a.ID}}, h.err
+}
+
+func (h *house) RecoverKey(_ context.Context, a ledger.Actor, id string) (wire.RecoveredKey, error) {
+	h.calls++
+	return wire.RecoveredKey{ID: id, Pair: "of " + a.ID, EnvelopedKey: []byte{1}}, h.err
 }
 
 func (h *house) LedgerHead(context.Context) (wire.Head, error) { return wire.Head{Size: 5}, h.err }
