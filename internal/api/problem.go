@@ -14,6 +14,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -123,6 +124,12 @@ func outcomes() []outcome {
 		{life.ErrImport, http.StatusUnprocessableEntity, "seal.import"},
 		{life.ErrConflict, http.StatusConflict, "seal.conflict"},
 		{signer.ErrInvalid, http.StatusUnprocessableEntity, "seal.invalid"},
+		{kmc.ErrNotFound, http.StatusNotFound, "recovery.unknown"},
+		{kmc.ErrPending, http.StatusConflict, "recovery.pending"},
+		{kmc.ErrRefused, http.StatusConflict, "recovery.refused"},
+		{kmc.ErrLapsed, http.StatusConflict, "recovery.lapsed"},
+		{kmc.ErrDelivered, http.StatusConflict, "recovery.delivered"},
+		{kmc.ErrReceiver, http.StatusConflict, "recovery.receiver"},
 		{level.ErrStateSecret, http.StatusUnprocessableEntity, "state_secret"},
 		{ledger.ErrClosed, http.StatusServiceUnavailable, "ledger.closed"},
 		{ledger.ErrFenced, http.StatusServiceUnavailable, "ledger.fenced"},

@@ -131,7 +131,7 @@ func (c *counter) answers(page, path string, want int, yes bool) {
 type bureau struct {
 	h                                          *House
 	log                                        *logged
-	service                                    *certifier // accredited, as the operator says
+	service                                    *outsider // accredited, as the operator says
 	sysadmin, ra, leader, clerk, keeper, other *counter
 }
 

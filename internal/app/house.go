@@ -16,6 +16,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/ca/stepca"
@@ -61,6 +62,8 @@ type House struct {
 	CA         *ca.Service
 	StepCA     *stepca.Authority
 	CertStatus *status.Service
+	KMC        *kmc.Centre
+	Recoveries *kmc.Recoveries // of escrowed keys
 	Signer     *signer.Service
 	Life       *life.Service // of seals: making them and everything but their use
 	PDP        *authz.PDP
@@ -178,7 +181,7 @@ func (h *House) openPeople() (err error) {
 	}
 	good := trust{registry: h.rooms.CA, root: h.anchors.sm2Root, issuing: h.anchors.sm2Issuing}.good
 	h.Approvals, err = approval.New(approval.Config{
-		Store: h.rooms.Approvals, People: h.rooms.Identity, Trust: good, Former: issuedTo{h.rooms.CA, h.anchors.sm2Issuing}.person, Asked: h.asked, CAUnit: identity.USCC(h.cfg.USCC), Now: now, NewID: newID,
+		Store: h.rooms.Approvals, Votes: h.rooms.Approvals, People: h.rooms.Identity, Trust: good, Former: issuedTo{h.rooms.CA, h.anchors.sm2Issuing}.person, Asked: h.asked, CAUnit: identity.USCC(h.cfg.USCC), Now: now, NewID: newID,
 	})
 	if err != nil {
 		return err
@@ -205,8 +208,7 @@ func (h *House) openPeople() (err error) {
 
 // openCA builds both trust tracks on one registry.
 func (h *House) openCA(ctx context.Context) (err error) {
-	centre, err := h.custody.centre(h.cfg)
-	if err != nil {
+	if err = h.openKMC(); err != nil {
 		return err
 	}
 	gate, err := h.openRA()
@@ -215,7 +217,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	}
 	cfg := ca.Config{
 		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: gate, Hosts: hosts{h.rooms.Identity},
-		KMC: centre, Suspensions: h.rooms.CA, Deliveries: h.rooms.CA, Recorder: h.Ledger, SM2Issuing: h.anchors.sm2Issuing, SM2Root: h.anchors.sm2Root, SM2Signer: h.custody.signer(keySM2Issuing),
+		KMC: h.KMC, Suspensions: h.rooms.CA, Deliveries: h.rooms.CA, Recorder: h.Ledger, SM2Issuing: h.anchors.sm2Issuing, SM2Root: h.anchors.sm2Root, SM2Signer: h.custody.signer(keySM2Issuing),
 		Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID,
 	}
 	if h.CA, err = ca.New(cfg); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/life"
@@ -48,6 +49,7 @@ type Desk interface {
 	Reports
 	Certificates
 	People
+	Recoveries
 }
 
 // Answer is a person's signed answer: the PIN opens the key for this one act.
@@ -106,6 +108,15 @@ var refusals = []struct {
 	{life.ErrConflict, "problem.seal.conflict", http.StatusConflict},
 	{signer.ErrSealState, "problem.seal.state", http.StatusConflict},
 	{signer.ErrInvalid, "problem.seal.invalid", http.StatusBadRequest},
+	{kmc.ErrReceiver, "problem.recovery.receiver", http.StatusConflict},
+	{kmc.ErrRepeated, "desk.error.repeated", http.StatusConflict},
+	{kmc.ErrPending, "problem.recovery.pending", http.StatusConflict},
+	{kmc.ErrRefused, "problem.recovery.refused", http.StatusConflict},
+	{kmc.ErrLapsed, "problem.recovery.lapsed", http.StatusConflict},
+	{kmc.ErrDelivered, "problem.recovery.delivered", http.StatusConflict},
+	{kmc.ErrRole, "console.forbidden", http.StatusForbidden},
+	{kmc.ErrInvalid, "desk.error.recovery", http.StatusBadRequest},
+	{kmc.ErrNotFound, "problem.recovery.unknown", http.StatusNotFound},
 	{ca.ErrNotApproved, "desk.error.uncertified", http.StatusConflict},
 	{identity.ErrIncompatible, "desk.error.incompatible", http.StatusConflict},
 	{identity.ErrInvalid, "desk.error.form", http.StatusBadRequest},
