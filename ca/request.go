@@ -114,6 +114,12 @@ type HostRule struct {
 // NewHostRule asks hosts for what is registered.
 func NewHostRule(hosts Hosts) HostRule { return HostRule{hosts, regexp.MustCompile(hostForm)} }
 
+// ValidHosts checks the form alone: 1 to 32 lower-case host names.
+func ValidHosts(names []string) bool {
+	dns := regexp.MustCompile(hostForm)
+	return len(names) > 0 && len(names) <= maxHosts && !slices.ContainsFunc(names, func(n string) bool { return len(n) > 253 || !dns.MatchString(n) })
+}
+
 // Admit refuses what is no lower-case DNS name or is not registered.
 func (h HostRule) Admit(ctx context.Context, system string, names []string) error {
 	if len(names) == 0 || len(names) > maxHosts {

@@ -18,7 +18,7 @@ import (
 
 const (
 	agency = "11110102MB1234567M"
-	other  = "11110103MB1234567K"
+	other  = "11110103MB12345674"
 	host   = "civil-a.gov.internal"
 )
 

@@ -3,6 +3,7 @@ package ra
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -71,10 +72,15 @@ func (s *Service) form(r ca.Request) error {
 	return nil
 }
 
+func (s *Service) written(v string, most int) bool { return written(s.personal, v, most) }
+
 // written: plain text of bounded length that holds no personal number.
-func (s *Service) written(v string, most int) bool {
-	return utf8.RuneCountInString(v) <= most && text.Plain(v) == v && strings.TrimSpace(v) == v && !s.personal.MatchString(v)
+func written(personal *regexp.Regexp, v string, most int) bool {
+	return utf8.RuneCountInString(v) <= most && text.Plain(v) == v && strings.TrimSpace(v) == v && !personal.MatchString(v)
 }
+
+// errOtherAgency is an ErrApplicant.
+var errOtherAgency = fmt.Errorf("%w: the system is another agency's", ErrApplicant)
 
 // applicant: the actor administers the agency, and the system is that agency's.
 func (s *Service) applicant(ctx context.Context, actor ledger.Actor, r ca.Request) error {
@@ -86,7 +92,7 @@ func (s *Service) applicant(ctx context.Context, actor ledger.Actor, r ca.Reques
 		return fmt.Errorf("ra: system %.80q: %w", r.System, err)
 	}
 	if agency != r.Agency {
-		return fmt.Errorf("%w: %.80q is a system of another agency", ErrApplicant, r.System)
+		return errOtherAgency
 	}
 	yes, err := s.cfg.Staff.Administers(ctx, actor.ID, r.Agency)
 	if err != nil {
