@@ -13,6 +13,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/status"
 )
 
 // Reserve implements ca.Registry: pending rows with their bytes and without a
@@ -135,6 +136,7 @@ func (r *Registry) Invalidate(_ context.Context, issuer, serial string, from tim
 	rc, err := r.record(ev)
 	if err == nil {
 		r.invalid[k] = from
+		r.changes = append(r.changes, status.Key{Issuer: issuer, Serial: serial})
 	}
 	return rc, err
 }
@@ -168,6 +170,7 @@ func (r *Registry) SetState(_ context.Context, issuer, serial string, s ca.State
 		c.Reason, c.RevokedAt = 0, time.Time{}
 	}
 	r.certs[k] = c
+	r.changes = append(r.changes, status.Key{Issuer: issuer, Serial: serial})
 	return rc, nil
 }
 

@@ -34,6 +34,7 @@ type Registry struct {
 	seen     map[string]ledger.Receipt
 	failNext map[string]error
 	lists    []status.CRL // in order of recording
+	changes  []status.Key // of a Standing, in order
 }
 
 var _ ca.Registry = (*Registry)(nil)

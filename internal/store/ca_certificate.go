@@ -124,6 +124,9 @@ func (c *CA) SetState(ctx context.Context, issuer, serial string, to ca.State, r
 		return ledger.Receipt{}, fmt.Errorf("%w: %q at no time", ca.ErrState, to)
 	}
 	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		if err := c.changing(ctx, tx, issuer, serial); err != nil {
+			return err
+		}
 		n, err := changed(ctx, tx, `UPDATE ca_certificate SET state = ?, reason = ?, revoked_at = ?
 			WHERE issuer = ? AND serial = ? AND state IN (?)`,
 			string(to), reason, at(when), issuer, serial, bun.List(from))
