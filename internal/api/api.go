@@ -1,7 +1,8 @@
 // Package api is the house's HTTP API: OpenAPI 3.1 from Go types (huma), RFC
 // 9457 problems with a stable code and Chinese and English text. Systems are
-// known by their mTLS certificate (ECDSA track), looked up in the registry at
-// each request, so that a revocation acts at once.
+// known by their mTLS certificate (ECDSA track), or by what another transport
+// says of the connection (WithPeer), looked up in the registry at each request,
+// so that a revocation acts at once.
 //
 // It refuses a peer whose certificate is not in state good before it reads the
 // body, bodies over their limit, unknown JSON fields, and more large bodies at
