@@ -17,9 +17,11 @@ import (
 // provisionerID stands in accounts and orders as smallstep sees them.
 const provisionerID = "acme/" + acmeName
 
-// routes are those of RFC 8555 under /acme/acme.
+// routes are those of RFC 8555 under /acme/acme, and the text register.
 func (s *acmeServer) routes(r chi.Router) {
 	r.Use(s.prepare)
+	r.Post("/txt/present", s.present)
+	r.Post("/txt/cleanup", s.cleanup)
 	acmeapi.Route(r)
 	// smallstep answers 501 here; the last handler of a pattern wins.
 	r.Post("/{provisionerID}/key-change", s.linker.Middleware(http.HandlerFunc(s.keyChange)).ServeHTTP)

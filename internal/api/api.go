@@ -58,9 +58,11 @@ type Exchange interface {
 	Inbox(ctx context.Context, system string) ([]exchange.Transfer, error)
 }
 
-// Enroller turns a token and a CSR into certificates of both tracks.
+// Enroller turns a token and a CSR into certificates of both tracks, or a token
+// into the key of an ACME client.
 type Enroller interface {
 	Enrol(ctx context.Context, token string, sm2CSR []byte) (wire.EnrolAnswer, error)
+	ACMEKey(ctx context.Context, token string) (wire.ACMEKeyAnswer, error)
 }
 
 // Ledger is the read side that the API shows.
@@ -161,6 +163,7 @@ func (h *handlers) routes(a huma.API) {
 	huma.Register(a, open("anchors", http.MethodGet, wire.PathAnchors, "Trust anchors", 0), h.anchors)
 	huma.Register(a, open("ledger-head", http.MethodGet, wire.PathHead, "Head of the ledger with its signed checkpoint", 0), h.head)
 	huma.Register(a, open("enrol", http.MethodPost, wire.PathEnrol, "Spend an enrolment token", maxJSON), h.enrol)
+	huma.Register(a, open("acme-key", http.MethodPost, wire.PathACMEKeys, "External account key for an ACME client, once for an approved request", maxJSON), h.acmeKey)
 	judge := large(open("verify", http.MethodPost, wire.PathVerify, "Verify a sealed document", maxDocument))
 	judge.Responses["200"] = &huma.Response{Description: "The judgement, or with ?report= a report (schema " + report.Schema + ")", Content: map[string]*huma.MediaType{
 		"application/json": {Schema: &huma.Schema{OneOf: []*huma.Schema{

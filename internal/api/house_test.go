@@ -151,6 +151,11 @@ func (h *house) Enrol(_ context.Context, _ string, csr []byte) (wire.EnrolAnswer
 	return wire.EnrolAnswer{System: "civil-a", EnvelopedKey: csr}, h.err
 }
 
+func (h *house) ACMEKey(context.Context, string) (wire.ACMEKeyAnswer, error) {
+	h.calls++
+	return wire.ACMEKeyAnswer{System: "civil-a", KID: "kid-1"}, h.err
+}
+
 func (h *house) LedgerHead(context.Context) (wire.Head, error) { return wire.Head{Size: 5}, h.err }
 
 func (h *house) Peer(context.Context, *x509.Certificate, *x509.Certificate) (ledger.Actor, error) {

@@ -151,9 +151,15 @@ func (c *custody) openKEK(ctx context.Context, cfg Config) (err error) {
 	return nil
 }
 
+// wrapper wraps with that key, for the KMC and for external account keys: what
+// is wrapped is bound to what it is for.
+func (c *custody) wrapper(cfg Config) (*kmc.LocalKEK, error) {
+	return kmc.NewLocalKEK(c.kek, cfg.Rand)
+}
+
 // centre is the key management centre over that key.
 func (c *custody) centre(cfg Config) (*kmc.Centre, error) {
-	wrapper, err := kmc.NewLocalKEK(c.kek, cfg.Rand)
+	wrapper, err := c.wrapper(cfg)
 	if err != nil {
 		return nil, err
 	}
