@@ -63,9 +63,11 @@ type usedTokenRow struct {
 }
 
 // Reserve implements ca.Registry. Whatever state a certificate claims, it is
-// recorded as pending and without its DER: only Activate makes it good.
+// recorded as pending and without its DER: only Activate makes it good. A
+// reservation binds nobody, so it is answered when it is durable (design law 3);
+// its event gets its number with that of Activate at the latest.
 func (c *CA) Reserve(ctx context.Context, certs []ca.Certificate, key *ca.EscrowedKey, ev ledger.Event) (ledger.Receipt, error) {
-	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+	return acts{s: c.s}.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		for _, k := range certs {
 			if err := insert(ctx, tx, &certificateRow{
 				Issuer: k.Issuer, Serial: k.Serial, Kind: string(k.Kind), Pair: k.Pair, Agency: k.Agency, System: k.System,
