@@ -124,14 +124,12 @@ func (a *Agent) renewSM2(ctx context.Context, m *material) error {
 	if err == nil {
 		err = m.takePair(a.cfg, pair)
 	}
-	if err != nil && !resumable(err) {
-		err = errors.Join(err, dropPending(a.cfg.Dir, fileRenewal))
-	}
 	return err
 }
 
 // pendingRenewal is the request that is under way for the pair in force, or a
-// new one.
+// new one. It is kept through every refusal: a pair has one follower, and the
+// house may have made it for an answer that never came.
 func (a *Agent) pendingRenewal() (pending, error) {
 	serial := ca.FormatSerial(a.signs[0].SerialNumber)
 	p, err := readPending(a.cfg.Dir, fileRenewal)
