@@ -40,6 +40,14 @@ func (f agentFlags) config() (agent.Config, error) {
 	return f.roots(cfg)
 }
 
+// joined is config for what works on a joined folder only.
+func (f agentFlags) joined() (agent.Config, error) {
+	if !agent.Joined(f.dir) {
+		return agent.Config{}, hinted(fmt.Errorf("%w: %s has not joined a house", agent.ErrFiles, f.dir))
+	}
+	return f.config()
+}
+
 // roots reads both from files.
 func (f agentFlags) roots(cfg agent.Config) (agent.Config, error) {
 	der, err := readRoot(f.root)

@@ -45,7 +45,7 @@ func newAgentRun(u *ui, f *agentFlags) *cobra.Command {
 			if err != nil {
 				return fail(err, "agent.hint.reload")
 			}
-			cfg, err := f.config()
+			cfg, err := f.joined()
 			if err != nil {
 				return err
 			}

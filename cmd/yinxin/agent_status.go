@@ -37,7 +37,7 @@ func newAgentStatus(u *ui, f *agentFlags) *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: u.words.Get("agent.status.short").Both(), Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			cfg, err := f.config()
+			cfg, err := f.joined()
 			if err != nil {
 				return err
 			}
