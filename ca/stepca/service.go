@@ -27,7 +27,7 @@ const (
 	minLifetime = 10 * time.Minute
 	// backdate is that of ca/profile: with the same one in smallstep a shorter
 	// period ends when the client asked for.
-	backdate = 5 * time.Minute
+	backdate = profile.Backdate
 	// maxCommonName is ub-common-name of RFC 5280; a host may be longer.
 	maxCommonName = 64
 )

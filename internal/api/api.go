@@ -60,7 +60,7 @@ type Exchange interface {
 
 // Enroller turns a token and a CSR into certificates of both tracks.
 type Enroller interface {
-	Enrol(ctx context.Context, token string, sm2CSR []byte) (wire.EnrolAnswer, error)
+	Enrol(ctx context.Context, r wire.EnrolRequest) (wire.EnrolAnswer, error)
 }
 
 // Ledger is the read side that the API shows.
@@ -77,11 +77,12 @@ type Peers interface {
 
 // Config holds what the API shows. Every field is required.
 type Config struct {
-	Exchange Exchange
-	Enroller Enroller
-	Ledger   Ledger
-	Peers    Peers
-	Verify   func(ctx context.Context, document []byte) (verify.Report, error)
+	Exchange  Exchange
+	Enroller  Enroller
+	Certifier Certifier
+	Ledger    Ledger
+	Peers     Peers
+	Verify    func(ctx context.Context, document []byte) (verify.Report, error)
 	// Report reports on a document; known: the caller is an enrolled system.
 	Report  func(ctx context.Context, document []byte, level report.Level, known bool) (report.Report, error)
 	Status  func(ctx context.Context) wire.Status
@@ -92,7 +93,7 @@ type Config struct {
 }
 
 func (c Config) check() error {
-	if c.Exchange == nil || c.Enroller == nil || c.Ledger == nil || c.Peers == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
+	if c.Exchange == nil || c.Enroller == nil || c.Certifier == nil || c.Ledger == nil || c.Peers == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
 		return fmt.Errorf("api: every field of the configuration is required")
 	}
 	return nil
@@ -161,6 +162,8 @@ func (h *handlers) routes(a huma.API) {
 	huma.Register(a, open("anchors", http.MethodGet, wire.PathAnchors, "Trust anchors", 0), h.anchors)
 	huma.Register(a, open("ledger-head", http.MethodGet, wire.PathHead, "Head of the ledger with its signed checkpoint", 0), h.head)
 	huma.Register(a, open("enrol", http.MethodPost, wire.PathEnrol, "Spend an enrolment token", maxJSON), h.enrol)
+	huma.Register(a, mtls(open("renew", http.MethodPost, wire.PathRenewals, "Renew the SM2 pair of the calling system", maxJSON)), h.renew)
+	huma.Register(a, mtls(open("revoke", http.MethodPost, wire.PathRevocations, "Revoke a certificate of the calling system", maxJSON)), h.revoke)
 	judge := large(open("verify", http.MethodPost, wire.PathVerify, "Verify a sealed document", maxDocument))
 	judge.Responses["200"] = &huma.Response{Description: "The judgement, or with ?report= a report (schema " + report.Schema + ")", Content: map[string]*huma.MediaType{
 		"application/json": {Schema: &huma.Schema{OneOf: []*huma.Schema{

@@ -37,7 +37,7 @@ func (h *handlers) head(ctx context.Context, _ *struct{}) (*body[wire.Head], err
 }
 
 func (h *handlers) enrol(ctx context.Context, in *body[wire.EnrolRequest]) (*body[wire.EnrolAnswer], error) {
-	ans, err := h.cfg.Enroller.Enrol(ctx, in.Body.Token, in.Body.SM2CSR)
+	ans, err := h.cfg.Enroller.Enrol(ctx, in.Body)
 	if err != nil {
 		return nil, h.problem(ctx, err)
 	}

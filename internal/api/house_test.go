@@ -56,7 +56,7 @@ func newHouse(t *testing.T) *house {
 	r := chi.NewRouter()
 	r.Use(Identify(func() string { return "made-id" }))
 	err = Mount(r, Config{
-		Exchange: h, Enroller: h, Ledger: h, Peers: h, Words: words, Version: "test",
+		Exchange: h, Enroller: h, Certifier: h, Ledger: h, Peers: h, Words: words, Version: "test",
 		Verify: func(_ context.Context, d []byte) (verify.Report, error) {
 			if h.verify != nil {
 				h.verify(d)
@@ -146,9 +146,19 @@ func (h *house) Inbox(_ context.Context, system string) ([]exchange.Transfer, er
 	return []exchange.Transfer{{ID: "t-1", ToSystem: system, Blob: "secret-place"}}, h.err
 }
 
-func (h *house) Enrol(_ context.Context, _ string, csr []byte) (wire.EnrolAnswer, error) {
+func (h *house) Enrol(_ context.Context, r wire.EnrolRequest) (wire.EnrolAnswer, error) {
 	h.calls++
-	return wire.EnrolAnswer{System: "civil-a", EnvelopedKey: csr}, h.err
+	return wire.EnrolAnswer{System: "civil-a", EnvelopedKey: r.SM2CSR}, h.err
+}
+
+func (h *house) Renew(_ context.Context, a ledger.Actor, r wire.RenewRequest) (wire.Pair, error) {
+	h.calls++
+	return wire.Pair{System: a.ID, EnvelopedKey: r.SM2CSR, Renews: r.Serial}, h.err
+}
+
+func (h *house) Revoke(context.Context, ledger.Actor, wire.RevokeRequest) error {
+	h.calls++
+	return h.err
 }
 
 func (h *house) LedgerHead(context.Context) (wire.Head, error) { return wire.Head{Size: 5}, h.err }
@@ -206,3 +216,5 @@ func (h *house) do(method, path string, peer bool, body io.Reader, set ...string
 }
 
 const goodSend = `{"to_system":"b","resource":"population","purpose":"relief","name":"通知.ofd","document":"5paH5Lu2"}`
+
+const goodRenewal = `{"serial":"4a","sm2_csr":"AQID","signature":"AQIDBAUGBwg="}`

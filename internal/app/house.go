@@ -208,7 +208,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	}
 	cfg := ca.Config{
 		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: gate{h.rooms.Grading, h.cfg.Now}, Hosts: hosts{h.rooms.Identity},
-		KMC: centre, SM2Issuing: h.anchors.sm2Issuing, SM2Root: h.anchors.sm2Root, SM2Signer: h.custody.signer(keySM2Issuing),
+		KMC: centre, Suspensions: h.rooms.CA, Deliveries: h.rooms.CA, Recorder: h.Ledger, SM2Issuing: h.anchors.sm2Issuing, SM2Root: h.anchors.sm2Root, SM2Signer: h.custody.signer(keySM2Issuing),
 		Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID,
 	}
 	if h.CA, err = ca.New(cfg); err != nil {
