@@ -2,7 +2,9 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"net/url"
 	"sync"
 )
 
@@ -68,8 +70,12 @@ func (k *Keeper) Renew(ctx context.Context, track Track) error {
 // body and headers are the caller's to bound; the answer's body his to close.
 func (k *Keeper) Forward(r *http.Request) (*http.Response, error) {
 	a := k.now()
+	to, err := url.Parse(a.base.JoinPath(r.URL.Path).String()) // JoinPath alone leaves the first slash out
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
 	out := r.Clone(r.Context())
-	out.URL, out.Host, out.RequestURI = a.base.JoinPath(r.URL.Path), "", ""
+	out.URL, out.Host, out.RequestURI = to, "", ""
 	resp, err := a.http.Do(out)
 	if err != nil {
 		return nil, unreachable(err)

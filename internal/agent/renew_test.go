@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -271,5 +272,39 @@ func TestDiscover(t *testing.T) {
 	}
 	if _, err := Discover(t.Context(), Config{URL: middle.server.URL}, sha); !errors.Is(err, ErrServer) {
 		t.Errorf("a middleman: %v", err)
+	}
+}
+
+// What the socket forwards reaches the house under its own address, with the
+// system's certificate.
+func TestKeeper_Forward(t *testing.T) {
+	h := newHouse(t)
+	_, dir := enrolled(t, h)
+	k, err := Keep(h.config(dir), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	for range 2 {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/access/v1/evaluation", strings.NewReader(`{"q":1}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := k.Forward(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusOK || string(h.question) != `{"q":1}` {
+			t.Errorf("%d, %s, %v", resp.StatusCode, h.question, err)
+		}
+		h.server.CloseClientConnections() // the next goes over a new connection
+	}
+	h.server.Close()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/access/v1/evaluation", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Forward(req); !errors.Is(err, ErrServer) {
+		t.Errorf("%v", err)
 	}
 }
