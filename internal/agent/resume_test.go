@@ -198,7 +198,7 @@ func TestEnrol_ServedByGroup(t *testing.T) {
 	if err := a.Renew(t.Context(), TrackTLS, false); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]os.FileMode{FileTLSKey: 0o640, FileSignKey: 0o600, FileEncKey: 0o600, "sets": 0o711, ".": 0o711, "live/.": 0o711, "house": 0o700} {
+	for name, want := range map[string]os.FileMode{FileTLSKey: 0o640, FileSignKey: 0o600, FileEncKey: 0o600, "sets": 0o711, ".": 0o711, "live/.": 0o711, "house": 0o711, "house/house.json": 0o600, "house/ecdsa-root.crt": 0o644} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s: %v, %v, want %v", name, info.Mode().Perm(), err, want)
 		}

@@ -33,7 +33,7 @@ type remembered struct {
 // commands need the folder only.
 func (c Config) remember() error {
 	at := filepath.Join(c.Dir, dirHouse)
-	if err := mkdir(at, 0o700); err != nil {
+	if err := mkdir(at, c.Owner.folders()); err != nil { // the served program needs the roots
 		return err
 	}
 	raw, err := json.Marshal(remembered{URL: c.URL, Owner: c.Owner})
