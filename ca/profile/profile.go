@@ -42,6 +42,8 @@ const (
 	SM2TSA       Name = "sm2-tsa"  // signs time-stamps (时间戳)
 	SM2Keep      Name = "sm2-keep" // what the house keeps encrypted for itself
 	ECDSATSA     Name = "ecdsa-tsa"
+	SM2Server    Name = "sm2-server"     // 签名证书 of the house as a TLCP server
+	SM2ServerEnc Name = "sm2-server-enc" // 加密证书 of the same
 
 	// Test certificates (测试证书) of a system.
 	SM2SignTest   Name = "sm2-sign-test"
@@ -114,6 +116,8 @@ func All() []Profile {
 		{Name: ECDSALeaf, Algorithm: ECDSA, Validity: 90 * day, KeyUsage: smx509.KeyUsageDigitalSignature, ExtKeyUsage: []smx509.ExtKeyUsage{client, server}, USCC: USCCIdentifier, Hosts: true, Clause: "RFC 5280 4.2.1.12"},
 		{Name: ECDSAServer, Algorithm: ECDSA, Validity: 90 * day, KeyUsage: smx509.KeyUsageDigitalSignature, ExtKeyUsage: []smx509.ExtKeyUsage{server}, Hosts: true, Clause: "RFC 5280 4.2.1.12"},
 
+		{Name: SM2Server, Algorithm: SM2, Validity: 30 * day, KeyUsage: signing, ExtKeyUsage: []smx509.ExtKeyUsage{server}, Hosts: true, Clause: "GB/T 38636 6.4.5.3; GM/T 0015"},
+		{Name: SM2ServerEnc, Algorithm: SM2, Validity: 30 * day, KeyUsage: encrypting, Hosts: true, Clause: "GB/T 38636 6.4.5.3; GM/T 0015"},
 		{Name: SM2SignTest, Test: true, Algorithm: SM2, Validity: 30 * day, KeyUsage: signing, USCC: USCCIdentifier, Hosts: true, Clause: "GM/T 0015; 市政办发〔2018〕69号 art. 17"},
 		{Name: SM2EncTest, Test: true, Algorithm: SM2, Validity: 30 * day, KeyUsage: encrypting, USCC: USCCIdentifier, Hosts: true, Clause: "GM/T 0015; 市政办发〔2018〕69号 art. 17"},
 		{Name: ECDSALeafTest, Test: true, Algorithm: ECDSA, Validity: 30 * day, KeyUsage: smx509.KeyUsageDigitalSignature, ExtKeyUsage: []smx509.ExtKeyUsage{client, server}, USCC: USCCIdentifier, Hosts: true, Clause: "RFC 5280 4.2.1.12; 市政办发〔2018〕69号 art. 17"},
