@@ -123,6 +123,15 @@ func ParseCSV(data []byte) ([]Row, []Problem) {
 	return f.rows, f.problems
 }
 
+// Text is a file as UTF-8, to be shown or sent back; empty when it is no text.
+func Text(data []byte) string {
+	out, ok := decoded(data)
+	if !ok {
+		return ""
+	}
+	return out
+}
+
 // decoded is the text of a file in one of the two encodings.
 func decoded(data []byte) (string, bool) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))

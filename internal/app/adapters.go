@@ -98,8 +98,6 @@ func (r register) Address(ctx context.Context, host string) (string, error) {
 	return "", fmt.Errorf("%w: address of %s", identity.ErrNotFound, host)
 }
 
-func (register) TXT(context.Context, string) ([]string, error) { return nil, errNoTXT }
-
 // certificates finds the SM2 pair in force of a system.
 type certificates struct {
 	registry ca.Registry
