@@ -12,9 +12,6 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
 )
 
-// rounds is how often the two replay guards of ACME are raced for.
-const rounds = 200
-
 // RunACME is the conformance suite of acmestore.Store.
 func RunACME(t *testing.T, open func(*testing.T) acmestore.Store) {
 	t.Helper()
@@ -118,7 +115,7 @@ func want(t *testing.T, got, want error) {
 
 func nonceOnce(t *testing.T, s acmestore.Store) {
 	ctx, errUsed := context.Background(), errors.New("used")
-	for range rounds {
+	for range longRounds {
 		nonce, now := id(), moment()
 		want(t, s.AddNonce(ctx, nonce, now.Add(time.Minute)), nil)
 		race(t, errUsed, func() error {
@@ -158,7 +155,7 @@ func dropNonces(t *testing.T, s acmestore.Store) {
 
 func bindOnce(t *testing.T, s acmestore.Store) {
 	ctx := context.Background()
-	for range rounds {
+	for range longRounds {
 		k := openKey(t, s, id())
 		race(t, acmestore.ErrKey, func() error {
 			_, err := s.Bind(ctx, accountFor(k), moment(), event())

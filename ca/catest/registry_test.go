@@ -23,3 +23,14 @@ func TestMemoryACMEStoreConforms(t *testing.T) {
 func TestMemoryPairsConform(t *testing.T) {
 	catest.RunPairs(t, func(*testing.T) catest.Pairs { return catest.New() })
 }
+
+func TestKMCConforms(t *testing.T) {
+	catest.RunKMC(t, func(*testing.T) catest.KMCStore {
+		k := catest.NewKMC(catest.New())
+		return catest.KMCStore{Keys: k, Register: k, Registry: k.Registry}
+	})
+}
+
+func TestMemoryUnfinishedConforms(t *testing.T) {
+	catest.RunPending(t, func(*testing.T) catest.PendingStore { return catest.New() })
+}

@@ -94,6 +94,7 @@ func (d acmeDB) GetExternalAccountKey(ctx context.Context, provisioner, id strin
 		if !errors.Is(err, cause) {
 			return nil, acme.WrapErrorISE(err, "refuse external account key")
 		}
+		refused.Err = err
 		return nil, refused
 	}
 	return externalKey(provisioner, k), nil

@@ -2,6 +2,7 @@ package stepca
 
 import (
 	"context"
+	"crypto/x509"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,9 +16,6 @@ import (
 
 // provisionerID stands in accounts and orders as smallstep sees them.
 const provisionerID = "acme/" + acmeName
-
-// maxOrderBody bounds an ACME request: a CSR and two signatures.
-const maxOrderBody = 32 << 10
 
 // routes are those of RFC 8555 under /acme/acme.
 func (s *acmeServer) routes(r chi.Router) {
@@ -52,7 +50,6 @@ func (s *acmeServer) prepare(next http.Handler) http.Handler {
 			render.Error(w, r, e)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxOrderBody)
 		defer s.release(ctx, v)
 		next.ServeHTTP(w, r)
 	})
@@ -100,6 +97,9 @@ func (f finalizer) AuthorizeSign(ctx context.Context, token string) ([]provision
 	opts, err := f.ACME.AuthorizeSign(ctx, token)
 	if err != nil {
 		return nil, err
+	}
+	if req, err := x509.ParseCertificateRequest(sentCSR(ctx)); err != nil || namesTwice(req.DNSNames) {
+		return nil, acme.NewDetailedError(acme.ErrorBadCSRType, saysTwice)
 	}
 	if err := f.s.claimOrder(ctx, chi.URLParamFromCtx(ctx, "ordID")); err != nil {
 		return nil, err

@@ -287,7 +287,7 @@ func TestACMEFinalizeAsksAgain(t *testing.T) {
 		{"other name in the CSR", csrDER(t, key, "svc2.xicheng.gov.internal"), nil, "badCSR"},
 		{"further name in the CSR", csrDER(t, key, host, "svc2.xicheng.gov.internal"), nil, "badCSR"},
 		{"P-384", csrDER(t, p384, host), nil, "badCSR"},
-		{"broken signature", derOf(t, spoilt(t, key)), nil, "malformed"},
+		{"broken signature", derOf(t, spoilt(t, key)), nil, "badCSR"},
 		{"host struck off", good, func(p *people) { p.hosts[system] = nil }, "rejectedIdentifier"},
 		{"gate closed", good, func(p *people) { p.stop = errors.New("suspended") }, "unauthorized"},
 	} {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"net/http"
 	"slices"
 	"time"
 
@@ -45,11 +46,12 @@ func (d *database) UseToken(_, token string) (bool, error) {
 	if !won {
 		actor := ledger.Actor{Kind: "system", ID: c.Subject}
 		err := d.a.refused(ctx, "ca.token.refused", actor, ledger.Object{Kind: "token", ID: c.ID}, errReplay)
-		if !errors.Is(err, errReplay) {
-			return false, err
+		if errors.Is(err, errReplay) {
+			err = errs.NewError(http.StatusUnauthorized, err, "token already used")
 		}
+		return false, err
 	}
-	return won, nil
+	return true, nil
 }
 
 // IsRevoked is asked before a renewal; a serial that is not in the registry is

@@ -58,7 +58,7 @@ func (a *Authority) refused(ctx context.Context, kind string, actor ledger.Actor
 	if _, err := a.recorder.Record(ctx, ev); err != nil {
 		return fmt.Errorf("stepca: record refusal: %w", err)
 	}
-	return cause
+	return recorded{cause}
 }
 
 func systemActor(r ca.Request) ledger.Actor {

@@ -78,6 +78,8 @@ type Authority struct {
 	rand           io.Reader
 	log            *slog.Logger
 
+	strangers strangers
+
 	acme *acmeServer       // nil: not served
 	key  *ecdsa.PrivateKey // of the JWK provisioner; signs tokens, never certificates
 	kid  string

@@ -224,7 +224,7 @@ func (t trust) good(certDER []byte, at time.Time) error {
 	if err != nil {
 		return fmt.Errorf("app: certificate is not in the registry: %w", err)
 	}
-	if row.State == ca.StateGood || (!row.RevokedAt.IsZero() && row.RevokedAt.After(at) && row.State != ca.StatePending) {
+	if row.State == ca.StateGood || (!row.RevokedAt.IsZero() && row.RevokedAt.After(at) && row.Signed()) {
 		return nil
 	}
 	return fmt.Errorf("%w: %s", ca.ErrState, row.State)

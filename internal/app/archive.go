@@ -116,7 +116,7 @@ func (h *House) capture(ctx context.Context, holder []byte) (*kept.Set, error) {
 		return nil, fmt.Errorf("app: certificates of the time-stamp service: %w", err)
 	}
 	for _, c := range services {
-		if c.State != ca.StatePending {
+		if c.Signed() {
 			asked = append(asked, link{c.DER, issuing})
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -19,7 +18,9 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/ca/stepca"
+	"github.com/yinxin-gov/yinxin/internal/desk"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
+	"github.com/yinxin-gov/yinxin/internal/keys"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/internal/store"
 	"github.com/yinxin-gov/yinxin/internal/text"
@@ -38,15 +39,15 @@ const checkpointEvery = 10 * time.Second
 // House is every room, built and joined. Fields are ready after Open; Close
 // ends it.
 type House struct {
-	cfg     Config
-	custody *custody
-	store   *store.Store
-	rooms   *store.Rooms
-	anchors anchors
-	stamps  stamps
-	words   *text.Catalogue
-	pages   *pdfview.Viewer
-	drafts  *drafts
+	cfg       Config
+	custody   *custody
+	store     *store.Store
+	rooms     *store.Rooms
+	anchors   anchors
+	stamps    stamps
+	words     *text.Catalogue
+	pages     *pdfview.Viewer
+	draftsKey keys.Decrypter // of what the desk keeps
 
 	Ledger     *ledger.Sequencer
 	Identity   *identity.Service
@@ -62,6 +63,7 @@ type House struct {
 	PDP        *authz.PDP
 	Exchange   *exchange.Service
 	Signin     *signin.Service
+	Desk       *desk.Service // the people's side, for the console
 
 	founder   *ca.Service // issues without approval to those of founds()
 	founded   sync.Mutex  // held while a person is certified
@@ -256,15 +258,15 @@ func (h *House) openWork(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if h.drafts, err = h.openDrafts(ctx); err != nil {
+	if h.Desk, err = h.openDesk(ctx); err != nil {
 		return err
 	}
-	if err = h.sweepDesk(ctx); err != nil {
+	if err = h.Desk.Sweep(ctx); err != nil {
 		return err
 	}
 	h.Exchange, err = exchange.New(exchange.Config{
 		Store: h.rooms.Transfers, Decider: h.PDP, Seals: sealed{h.Verify}, Certificates: certificates{h.rooms.CA, h.cfg.Now},
-		Systems: h.rooms.Identity, Catalogue: h.rooms.Sharing, Blobs: blobs{filepath.Join(h.cfg.Dir, dirBlobs)},
+		Systems: h.rooms.Identity, Catalogue: h.rooms.Sharing, Blobs: h.blobs(),
 		Signer: h.custody.signer(keyExchange), CertDER: h.anchors.exchange, Now: h.cfg.Now, NewID: newID,
 	})
 	return err
@@ -277,8 +279,8 @@ func (h *House) Close() error {
 	if h.pages != nil {
 		errs = append(errs, h.pages.Close())
 	}
-	if h.drafts != nil {
-		errs = append(errs, h.drafts.key.Close())
+	if h.draftsKey != nil {
+		errs = append(errs, h.draftsKey.Close())
 	}
 	if h.StepCA != nil {
 		errs = append(errs, h.StepCA.Close())

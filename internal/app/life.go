@@ -28,16 +28,6 @@ func (h *House) openLife() (err error) {
 	return err
 }
 
-// ReportCompromise is life.Service.ReportCompromise, told to the operator too:
-// notices wait in the register until the units read them.
-func (h *House) ReportCompromise(ctx context.Context, actor ledger.Actor, r life.Report) (life.Compromise, ledger.Receipt, error) {
-	c, receipt, err := h.Life.ReportCompromise(ctx, actor, r)
-	if c.ID != "" {
-		h.cfg.Log.WarnContext(ctx, "a seal's key was reported as compromised", "report", c.ID, "seals", len(c.Seals), "documents", len(c.Uses), "done", c.Done)
-	}
-	return c, receipt, err
-}
-
 // endSeals writes the end of every seal whose period is over.
 func (h *House) endSeals(ctx context.Context) error {
 	n, err := h.Life.EndAll(ctx)

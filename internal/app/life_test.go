@@ -144,7 +144,7 @@ func TestSealLivesInTheHouse(t *testing.T) {
 	for _, yes := range []bool{false, true} {
 		e, _, err := h.Life.AskResume(bg, s.actors[keeper], order.ID, "找回")
 		ok(t, err)
-		s.sign(t, leader, SealSubject(e), yes)
+		s.sign(t, leader, h.SealSubject(e), yes)
 		e, _, err = h.Life.Settle(bg, s.actors[keeper], order.ID)
 		ok(t, err)
 		if (e.State == signer.SealActive) != yes {
@@ -155,7 +155,7 @@ func TestSealLivesInTheHouse(t *testing.T) {
 	// 电子签名法 art. 15. The revocation is of today; the report of an earlier hour
 	// is what counts.
 	since := got.Use.SealedAt.Add(-time.Second)
-	c, _, err := h.ReportCompromise(bg, s.actors[leader], life.Report{Seal: order.ID, Since: since, Reason: "疑似泄露"})
+	c, _, err := h.Life.ReportCompromise(bg, s.actors[leader], life.Report{Seal: order.ID, Since: since, Reason: "疑似泄露"})
 	ok(t, err)
 	if !c.Done || !slices.Equal(c.Uses, []string{u.ID}) || c.Certificates[0].Revocation != life.Revoked {
 		t.Errorf("%+v", c)

@@ -53,7 +53,8 @@ func (h *House) Serve(ctx context.Context, ln net.Listener) error {
 			h.cfg.Log.ErrorContext(ctx, "lists of revoked certificates are not built any more", "error", err)
 		}
 	})
-	timers.Go(func() { h.runDesk(timing) })
+	timers.Go(func() { h.Desk.Run(timing) })
+	timers.Go(func() { h.sweeper().Run(timing) })
 	return until(ctx, srv, func() error { return srv.ServeTLS(ln, "", "") })
 }
 
@@ -145,7 +146,7 @@ func (h *House) handler() (http.Handler, error) {
 	h.mountStatus(r)
 	h.mountStamps(r)
 	err = console.Mount(r, console.Config{
-		Door: door{h}, Desk: h.desk(), Status: h.Status, Head: h.ledgerPage, Verify: h.Verify, Report: h.reportPage, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log,
+		Door: door{h}, Desk: h.Desk, Status: h.Status, Head: h.ledgerPage, Verify: h.Verify, Report: h.reportPage, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log,
 		Painter: h.pages,
 	})
 	return r, err

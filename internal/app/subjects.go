@@ -28,7 +28,7 @@ func (h *House) asked(ctx context.Context, s approval.Subject) error {
 		number, _, _ := strings.Cut(s.ID, "/") // of the seal: questions are numbered under it
 		var e signer.Seal
 		if e, err = h.rooms.Seals.Seal(ctx, number); err == nil {
-			want = SealSubject(e)
+			want = h.SealSubject(e)
 		}
 	case approval.KindCitation:
 		var c sharing.Consent

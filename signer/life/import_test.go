@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/big"
 	"testing"
+	"time"
 
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
@@ -105,7 +106,12 @@ func (s *service) spec(t *testing.T) life.ImportSpec {
 }
 
 func (s *service) house(t *testing.T) *signertest.House {
-	h := signertest.NewHouse(t, func(_ *signer.Config, c *life.Config) { c.Accredited = [][]byte{s.root} })
+	o := &outside{received: map[string][]life.Reliance{}, revoked: map[string]time.Time{}}
+	h := signertest.NewHouse(t, func(_ *signer.Config, c *life.Config) {
+		c.Accredited = [][]byte{s.root}
+		c.Reports, c.Uses = c.Register.(life.Reports), c.Register.(life.Uses)
+		c.Revoker, c.Reliers, c.Notifier = o, o, o
+	})
 	h.Keys["imported"] = s.unitKey
 	return h
 }
@@ -123,8 +129,19 @@ func TestImport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Drawn || e.State != signer.SealMade || e.CustodyClass != "memory" || e.Accreditation.Licence != spec.Accreditation.Licence || e.ID != "41010000000077" {
+		if e.Drawn || e.State != signer.SealApplied || !e.Awaits() || e.CustodyClass != "memory" || e.Accreditation.Licence != spec.Accreditation.Licence || e.ID != "41010000000077" {
 			t.Errorf("%+v", e)
+		}
+		var state *signer.StateError
+		if err := third(h.Life.File(ctx, signertest.Admin, e.ID, life.Filing{Number: spec.Filing, On: signertest.Start()})); !errors.As(err, &state) {
+			t.Errorf("filed without the leader's yes: %v", err)
+		}
+		if err := third(h.Life.Settle(ctx, signertest.Admin, e.ID)); !errors.Is(err, signer.ErrNotApproved) {
+			t.Errorf("adopted without the leader's yes: %v", err)
+		}
+		h.Answer(t, e.ID, true)
+		if e, _, err = h.Life.Settle(ctx, signertest.Admin, e.ID); err != nil || e.State != signer.SealMade || e.Ask != nil || e.Approver != signertest.Leader.ID {
+			t.Fatalf("%+v, %v", e.Life, err)
 		}
 		if err := third(h.Life.File(ctx, signertest.Admin, e.ID, life.Filing{})); !errors.Is(err, life.ErrFiling) {
 			t.Errorf("filed as a sample: %v", err)
@@ -233,6 +250,85 @@ func TestImportRefuses(t *testing.T) {
 			if err := third(h.Life.Import(ctx, signertest.Admin, spec)); !errors.Is(err, want) {
 				t.Errorf("%v", err)
 			}
+		}
+	})
+}
+
+// What the leader signs is the seal that was imported, by the one who did not
+// import it; and what time changed meanwhile is seen when the yes is taken.
+func TestImportWaitsForTheLeader(t *testing.T) {
+	for name, c := range map[string]struct {
+		do   func(t *testing.T, s *service, h *signertest.House, e signer.Seal)
+		want error
+	}{
+		"the key was reported": {func(t *testing.T, _ *service, h *signertest.House, e signer.Seal) {
+			report := life.Report{KeyID: e.KeyID, Since: signertest.Start(), Reason: "疑似泄露"}
+			if err := third(h.Life.ReportCompromise(ctx, signertest.Admin, report)); err != nil {
+				t.Fatal(err)
+			}
+			if e, err := h.Life.Seal(ctx, e.ID); err != nil || e.State != signer.SealCancelled {
+				t.Errorf("%s, %v", e.State, err)
+			}
+		}, life.ErrNotAsked},
+		"the key in custody is another": {func(t *testing.T, _ *service, h *signertest.House, _ signer.Seal) {
+			h.Keys["imported"] = newKey(t)
+		}, life.ErrImport},
+		"the seal is over": {func(_ *testing.T, _ *service, h *signertest.House, _ signer.Seal) {
+			h.Set(signertest.Start().AddDate(0, 7, 0))
+		}, life.ErrImport},
+		"who imported answers": {func(_ *testing.T, _ *service, h *signertest.House, e signer.Seal) {
+			h.Approvals.Asks[e.Ask.ID+" "+e.Ask.Digest] = life.Answer{ID: "x", Approver: signertest.Admin.ID, Yes: true}
+		}, life.ErrSeparation},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t)
+			h := s.house(t)
+			e, _, err := h.Life.Import(ctx, signertest.Admin, s.spec(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.Answer(t, e.ID, true)
+			c.do(t, s, h, e)
+			n := len(h.Register.Events(0))
+			if err := third(h.Life.Settle(ctx, signertest.Admin, e.ID)); !errors.Is(err, c.want) || len(h.Register.Events(0)) != n {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	t.Run("refused, imported again with another purpose", func(t *testing.T) {
+		s := newService(t)
+		h, spec := s.house(t), s.spec(t)
+		first, _, err := h.Life.Import(ctx, signertest.Admin, spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Answer(t, first.ID, false)
+		if e, _, err := h.Life.Settle(ctx, signertest.Admin, first.ID); err != nil || e.State != signer.SealRefused || e.Ask != nil {
+			t.Fatalf("%s, %v", e.State, err)
+		}
+		spec.Purpose = "仅用于证明"
+		second, _, err := h.Life.Import(ctx, signertest.Admin, spec)
+		if err != nil || second.State != signer.SealApplied || second.Ask.Digest == first.Ask.Digest || second.Ask.ID == first.Ask.ID {
+			t.Fatalf("%+v, %v", second.Ask, err)
+		}
+		h.Answer(t, first.ID, true)
+		e, _, err := h.Life.Settle(ctx, signertest.Admin, first.ID)
+		if err != nil || e.State != signer.SealMade || e.Purpose != spec.Purpose {
+			t.Errorf("%+v, %v", e, err)
+		}
+	})
+	t.Run("a number of the house is not taken over", func(t *testing.T) {
+		s := newService(t)
+		h := s.house(t)
+		h.To(t, signer.SealApplied)
+		h.Answer(t, id, false)
+		if err := third(h.Life.Settle(ctx, signertest.Applicant, id)); err != nil {
+			t.Fatal(err)
+		}
+		spec := s.spec(t)
+		spec.SealDER = s.seal(t, func(x *seal.Spec) { x.ID = id })
+		if err := third(h.Life.Import(ctx, signertest.Admin, spec)); !errors.Is(err, signer.ErrExists) {
+			t.Errorf("%v", err)
 		}
 	})
 }
