@@ -123,6 +123,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountSeals(r)
 		c.mountReports(r)
 		c.mountCertificates(r)
+		c.mountSystems(r)
 		c.mountPeople(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))
 	})

@@ -21,6 +21,7 @@ const (
 	PageSeals        = "seals"        // 印章
 	PageCompromise   = "compromise"   // 密钥失控
 	PageCertificates = "certificates" // 证书审核
+	PageSystems      = "systems"      // 系统证书
 	PagePeople       = "people"       // 人员
 
 	pageUse  = "use"
@@ -45,6 +46,7 @@ type Desk interface {
 	Seals
 	Reports
 	Certificates
+	Systems
 	People
 }
 
@@ -103,6 +105,12 @@ var refusals = []struct {
 	{life.ErrConflict, "problem.seal.conflict", http.StatusConflict},
 	{signer.ErrSealState, "problem.seal.state", http.StatusConflict},
 	{signer.ErrInvalid, "problem.seal.invalid", http.StatusBadRequest},
+	{ca.ErrRevoked, "problem.certificate.revoked", http.StatusConflict},
+	{ca.ErrState, "problem.certificate.state", http.StatusConflict},
+	{ca.ErrDecided, "desk.error.answered", http.StatusConflict},
+	{ca.ErrSelf, "desk.error.self", http.StatusForbidden},
+	{ca.ErrInvalid, "desk.error.form", http.StatusBadRequest},
+	{ca.ErrNotFound, "desk.systems.unknown", http.StatusNotFound},
 	{ca.ErrNotApproved, "desk.error.uncertified", http.StatusConflict},
 	{identity.ErrIncompatible, "desk.error.incompatible", http.StatusConflict},
 	{identity.ErrInvalid, "desk.error.form", http.StatusBadRequest},

@@ -123,6 +123,9 @@ type Config struct {
 	Workshop  Workshop
 	Links     Links
 
+	Authority    Authority
+	Certificates Certificates
+
 	Blobs Blobs
 	Key   crypto.Decrypter // opens drafts, and does nothing else
 	Certs [][]byte         // of the key, newest first: an older draft is addressed to an older one
@@ -137,7 +140,7 @@ type Config struct {
 func New(cfg Config) (*Service, error) {
 	for _, missing := range []bool{
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
-		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Links == nil, cfg.Blobs == nil, cfg.Key == nil,
+		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Links == nil, cfg.Authority == nil, cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {
 		if missing {
