@@ -24,9 +24,8 @@ type Authority interface {
 	Compromised(ctx context.Context, actor ledger.Actor, issuer, serial string, since time.Time) error
 }
 
-// Certificates reads the registry.
-type Certificates interface {
-	CertificatesOf(ctx context.Context, system string) ([]ca.Certificate, error)
+// Suspensions reads holds.
+type Suspensions interface {
 	SuspensionsOf(ctx context.Context, system string) ([]ca.Suspension, error)
 	Suspension(ctx context.Context, id string) (ca.Suspension, error)
 }
@@ -49,7 +48,7 @@ func (d *Service) SystemCertificates(ctx context.Context, p console.Person, syst
 	for _, r := range ca.Reasons() {
 		out.Codes = append(out.Codes, r.Name)
 	}
-	waiting, err := d.cfg.Certificates.SuspensionsOf(ctx, "")
+	waiting, err := d.cfg.Suspensions.SuspensionsOf(ctx, "")
 	if err != nil {
 		return out, fmt.Errorf("desk: holds: %w", err)
 	}
@@ -73,7 +72,7 @@ func (d *Service) rows(ctx context.Context, p console.Person, system string) (ou
 	if err != nil {
 		return nil, fmt.Errorf("desk: certificates of %s: %w", system, err)
 	}
-	holds, err := d.cfg.Certificates.SuspensionsOf(ctx, system)
+	holds, err := d.cfg.Suspensions.SuspensionsOf(ctx, system)
 	if err != nil {
 		return nil, fmt.Errorf("desk: holds of %s: %w", system, err)
 	}
@@ -187,7 +186,7 @@ func (d *Service) AnswerResume(ctx context.Context, p console.Person, hold strin
 	if err := allowed(d.serves(ctx, p, identity.RoleRAOfficer)); err != nil {
 		return err
 	}
-	x, err := d.cfg.Certificates.Suspension(ctx, hold)
+	x, err := d.cfg.Suspensions.Suspension(ctx, hold)
 	if err != nil {
 		return err
 	}
