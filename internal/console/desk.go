@@ -24,6 +24,7 @@ const (
 	PageSeals        = "seals"        // 印章
 	PageCompromise   = "compromise"   // 密钥失控
 	PageCertificates = "certificates" // 证书审核
+	PageSystems      = "systems"      // 系统证书
 	PagePeople       = "people"       // 人员
 	PageRequests     = "requests"     // 证书申请
 	PageEnrolments   = "enrolments"   // 注册审核
@@ -53,6 +54,7 @@ type Desk interface {
 	Reports
 	Certificates
 	Enrolments
+	Systems
 	People
 	Recoveries
 }
@@ -113,6 +115,12 @@ var refusals = []struct {
 	{life.ErrConflict, "problem.seal.conflict", http.StatusConflict},
 	{signer.ErrSealState, "problem.seal.state", http.StatusConflict},
 	{signer.ErrInvalid, "problem.seal.invalid", http.StatusBadRequest},
+	{ca.ErrRevoked, "problem.certificate.revoked", http.StatusConflict},
+	{ca.ErrState, "problem.certificate.state", http.StatusConflict},
+	{ca.ErrDecided, "desk.error.answered", http.StatusConflict},
+	{ca.ErrSelf, "desk.error.self", http.StatusForbidden},
+	{ca.ErrInvalid, "desk.error.form", http.StatusBadRequest},
+	{ca.ErrNotFound, "desk.systems.unknown", http.StatusNotFound},
 	{kmc.ErrReceiver, "problem.recovery.receiver", http.StatusConflict},
 	{kmc.ErrRepeated, "desk.error.repeated", http.StatusConflict},
 	{kmc.ErrPending, "problem.recovery.pending", http.StatusConflict},

@@ -131,6 +131,8 @@ type Config struct {
 	Imports   Imports
 	Links     Links
 
+	Authority    Authority
+	Suspensions  Suspensions
 	Recoveries   *kmc.Recoveries
 	Requests     *ra.Service
 	Certificates Certificates
@@ -149,7 +151,7 @@ type Config struct {
 func New(cfg Config) (*Service, error) {
 	for _, missing := range []bool{
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
-		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Links == nil, cfg.Recoveries == nil, cfg.Requests == nil, cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
+		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Links == nil, cfg.Recoveries == nil, cfg.Requests == nil, cfg.Authority == nil, cfg.Suspensions == nil, cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {
 		if missing {
