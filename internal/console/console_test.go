@@ -202,7 +202,7 @@ func TestPages_Texts(t *testing.T) {
 	begun := regexp.MustCompile(`\(t "([^"]+)" `)
 	used := map[string]bool{}
 	names, err := fs.Glob(files, "pages/*.html")
-	if err != nil || len(names) != 13 {
+	if err != nil || len(names) != 14 {
 		t.Fatalf("%v, %v", names, err)
 	}
 	for _, name := range names {
