@@ -60,7 +60,7 @@ type Exchange interface {
 
 // Enroller turns a token and a CSR into certificates of both tracks.
 type Enroller interface {
-	Enrol(ctx context.Context, token string, sm2CSR []byte) (wire.EnrolAnswer, error)
+	Enrol(ctx context.Context, r wire.EnrolRequest) (wire.EnrolAnswer, error)
 }
 
 // Ledger is the read side that the API shows.
@@ -78,7 +78,9 @@ type Peers interface {
 // Config holds what the API shows. Every field is required.
 type Config struct {
 	Exchange  Exchange
+	Archive   Archiver
 	Enroller  Enroller
+	Certifier Certifier
 	Recoverer Recoverer
 	Ledger    Ledger
 	Peers     Peers
@@ -93,7 +95,7 @@ type Config struct {
 }
 
 func (c Config) check() error {
-	if c.Exchange == nil || c.Enroller == nil || c.Recoverer == nil || c.Ledger == nil || c.Peers == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
+	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Ledger == nil || c.Peers == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
 		return fmt.Errorf("api: every field of the configuration is required")
 	}
 	return nil
@@ -162,6 +164,9 @@ func (h *handlers) routes(a huma.API) {
 	huma.Register(a, open("anchors", http.MethodGet, wire.PathAnchors, "Trust anchors", 0), h.anchors)
 	huma.Register(a, open("ledger-head", http.MethodGet, wire.PathHead, "Head of the ledger with its signed checkpoint", 0), h.head)
 	huma.Register(a, open("enrol", http.MethodPost, wire.PathEnrol, "Spend an enrolment token", maxJSON), h.enrol)
+	huma.Register(a, mtls(open("renew", http.MethodPost, wire.PathRenewals, "Renew the SM2 pair of the calling system", maxJSON)), h.renew)
+	huma.Register(a, mtls(open("pair", http.MethodGet, wire.PathPairs+"/{serial}", "A renewed or ordered SM2 pair of the calling system", 0)), h.pair)
+	huma.Register(a, mtls(open("revoke", http.MethodPost, wire.PathRevocations, "Revoke a certificate of the calling system", maxJSON)), h.revoke)
 	judge := large(open("verify", http.MethodPost, wire.PathVerify, "Verify a sealed document", maxDocument))
 	judge.Responses["200"] = &huma.Response{Description: "The judgement, or with ?report= a report (schema " + report.Schema + ")", Content: map[string]*huma.MediaType{
 		"application/json": {Schema: &huma.Schema{OneOf: []*huma.Schema{
@@ -173,6 +178,11 @@ func (h *handlers) routes(a huma.API) {
 	send := large(mtls(open("send", http.MethodPost, wire.PathTransfers, "Send a sealed document", maxSendBody)))
 	send.DefaultStatus = http.StatusCreated
 	huma.Register(a, send, h.send)
+	pack := large(mtls(open("archive", http.MethodPost, wire.PathArchives, "Archive package of a document that was sealed here", maxSendBody)))
+	pack.Responses["200"] = &huma.Response{Description: "The package (zip)", Content: map[string]*huma.MediaType{
+		"application/zip": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
+	}}
+	huma.Register(a, pack, h.archive)
 	huma.Register(a, mtls(open("inbox", http.MethodGet, wire.PathTransfers, "What was sent to the calling system", 0)), h.inbox)
 	huma.Register(a, mtls(open("envelope", http.MethodGet, wire.PathTransfers+"/{id}/envelope", "Fetch an envelope (decided again)", 0)), h.envelope)
 	huma.Register(a, mtls(open("recoveries", http.MethodGet, wire.PathRecoveries, "Encryption keys that were asked for by the owner of the calling system", 0)), h.recoveries)

@@ -18,6 +18,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/archive"
 	"github.com/yinxin-gov/yinxin/signer/life"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -79,6 +80,13 @@ func outcomes() []outcome {
 		{ca.ErrLint, http.StatusUnprocessableEntity, "enrol.lint"},
 		{ca.ErrHost, http.StatusUnprocessableEntity, "enrol.host"},
 		{ca.ErrNotApproved, http.StatusForbidden, "enrol.unapproved"},
+		{ErrCertificate, http.StatusNotFound, "certificate.unknown"},
+		{ca.ErrProof, http.StatusForbidden, "certificate.proof"},
+		{ca.ErrRevoked, http.StatusConflict, "certificate.revoked"},
+		{ca.ErrExpired, http.StatusConflict, "certificate.expired"},
+		{ca.ErrState, http.StatusConflict, "certificate.state"},
+		{ca.ErrRenewed, http.StatusConflict, "certificate.renewed"},
+		{ca.ErrBusy, http.StatusServiceUnavailable, "certificate.busy"},
 		{signer.ErrCitation, http.StatusUnprocessableEntity, "seal.citation"},
 		{signer.ErrManifest, http.StatusUnprocessableEntity, "seal.manifest"},
 		{signer.ErrBatch, http.StatusNotFound, "seal.batch"},
@@ -93,8 +101,15 @@ func outcomes() []outcome {
 		{signer.ErrQuota, http.StatusConflict, "seal.quota"},
 		{signer.ErrSealState, http.StatusConflict, "seal.state"},
 		{signer.ErrChanged, http.StatusConflict, "seal.changed"},
+		{signer.ErrPlace, http.StatusConflict, "seal.place"},
 		{signer.ErrDocument, http.StatusUnprocessableEntity, "seal.document"},
 		{signer.ErrStamp, http.StatusServiceUnavailable, "seal.stamp"},
+		{signer.ErrNotSealed, http.StatusUnprocessableEntity, "archive.not_sealed"},
+		{archive.ErrSecret, http.StatusUnprocessableEntity, "state_secret"},
+		{archive.ErrMetadata, http.StatusUnprocessableEntity, "archive.metadata"},
+		{archive.ErrDocument, http.StatusUnprocessableEntity, "archive.document"},
+		{archive.ErrLimit, http.StatusUnprocessableEntity, "document.limit"},
+		{archive.ErrStamp, http.StatusServiceUnavailable, "seal.stamp"},
 		{signer.ErrExists, http.StatusConflict, "seal.exists"},
 		{signer.ErrNotFound, http.StatusNotFound, "seal.unknown"},
 		{life.ErrCompromised, http.StatusConflict, "seal.compromised"},
@@ -135,6 +150,10 @@ func (h *handlers) problem(ctx context.Context, err error) error {
 		h.cfg.Log.ErrorContext(ctx, "request failed", "request_id", requestID(ctx), "code", code, "error", err)
 	}
 	out := h.words(ctx, status, code)
+	var field *archive.FieldError
+	if errors.As(err, &field) {
+		out.Fields = append(out.Fields, wire.FieldError{Location: "body.metadata." + field.Field, Message: field.Why})
+	}
 	var denied *exchange.DeniedError
 	if errors.As(err, &denied) {
 		d := denied.Decision

@@ -121,6 +121,7 @@ func Mount(r chi.Router, cfg Config) error {
 		r.Post("/console/leave", c.leave)
 		c.mountUses(r)
 		c.mountSeals(r)
+		c.mountImports(r)
 		c.mountReports(r)
 		c.mountCertificates(r)
 		c.mountPeople(r)

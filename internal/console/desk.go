@@ -24,8 +24,9 @@ const (
 	PageCertificates = "certificates" // 证书审核
 	PagePeople       = "people"       // 人员
 
-	pageUse  = "use"
-	pageSeal = "seal"
+	pageUse    = "use"
+	pageSeal   = "seal"
+	pageImport = "import"
 )
 
 // Outcomes of the desk besides those of the rooms behind it.
@@ -44,6 +45,7 @@ type Desk interface {
 	Uses
 	Papers
 	Seals
+	Imports
 	Reports
 	Certificates
 	People
@@ -83,6 +85,7 @@ var refusals = []struct {
 	{signer.ErrRefused, "problem.seal.refused", http.StatusConflict},
 	{signer.ErrNotApproved, "problem.seal.unapproved", http.StatusConflict},
 	{signer.ErrChanged, "problem.seal.changed", http.StatusConflict},
+	{signer.ErrPlace, "problem.seal.place", http.StatusConflict},
 	{signer.ErrExcluded, "problem.seal.excluded", http.StatusUnprocessableEntity},
 	{signer.ErrCitation, "problem.seal.citation", http.StatusUnprocessableEntity},
 	{signer.ErrDocument, "problem.seal.document", http.StatusUnprocessableEntity},
@@ -124,6 +127,10 @@ func refusal(err error) (key string, code int) {
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
 		return "console.verify.no_file", http.StatusRequestEntityTooLarge
+	}
+	var no *life.ImportError
+	if errors.As(err, &no) {
+		return "desk.import.error." + no.Code, http.StatusUnprocessableEntity
 	}
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {

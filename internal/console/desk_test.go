@@ -93,7 +93,7 @@ func (d *deskOf) sealOf() signer.Seal {
 
 func (d *deskOf) Seals(context.Context, Person) (SealList, error) {
 	return SealList{
-		Seals: []SealLine{{d.sealOf(), signer.Taken{All: 7, Window: 2}}}, Staff: []Named{{"p-2", "样例经办人"}}, MayApply: true,
+		Seals: []SealLine{{d.sealOf(), signer.Taken{All: 7, Window: 2}}}, Staff: []Named{{"p-2", "样例经办人"}}, MayApply: true, MayImport: true,
 		Kinds: []string{life.KindStatutory, life.KindSpecial}, Division: "110100",
 	}, nil
 }
@@ -109,7 +109,8 @@ func (d *deskOf) Seal(_ context.Context, _ Person, id string) (SealView, error) 
 	v := SealView{
 		SealLine: SealLine{d.sealOf(), signer.Taken{}}, Image: img.Bytes(), Users: []Named{{"p-2", "样例经办人"}}, Staff: []Named{{"p-2", "样例经办人"}},
 		Waits: "desk.seal.waits.leader", MayAnswer: true, Asker: "样例印章管理员",
-		Steps: []StepLine{{Step: life.Step{Act: life.ActApply, To: signer.SealApplied, At: at, Reason: "发文"}, By: "样例经办人"}},
+		Foreign: &Foreign{Maker: "CN=制章系统", Signer: "CN=x", Issuer: "CN=认证服务\u202e", CertFrom: "2026-01-01T00:00:00Z", CertUntil: "2027-01-01T00:00:00Z", Layout: "v4", SM3: strings.Repeat("cd", 32)},
+		Steps:   []StepLine{{Step: life.Step{Act: life.ActApply, To: signer.SealApplied, At: at, Reason: "发文"}, By: "样例经办人"}},
 	}
 	for _, r := range life.Rules() {
 		switch r.Act {
@@ -118,6 +119,13 @@ func (d *deskOf) Seal(_ context.Context, _ Person, id string) (SealView, error) 
 		}
 	}
 	return v, nil
+}
+
+func (d *deskOf) ImportKeys(context.Context, Person) ([]SealKey, error) {
+	return []SealKey{{ID: "seal-x", Unit: "11110100MB00000015", UnitName: "样例区民政局", Class: "software-file", SPKISM3: strings.Repeat("ab", 32)}}, nil
+}
+func (d *deskOf) ImportSeal(_ context.Context, _ Person, f ImportForm) (string, error) {
+	return "11010000000001", d.act("import %s %s %s %s %d %d", f.KeyID, f.Kind, f.Purpose, f.Filing, len(f.Seal), len(f.Certificates))
 }
 
 func (d *deskOf) Apply(_ context.Context, _ Person, f SealForm) error {
@@ -218,7 +226,7 @@ func (h *house) ask(method, path, mediaType, in string) *httptest.ResponseRecord
 const formType = "application/x-www-form-urlencoded"
 
 var deskPaths = []string{
-	"/console/uses", "/console/uses/u-1", "/console/uses/u-2", "/console/seals", "/console/seals/11010000000001", "/console/compromise",
+	"/console/uses", "/console/uses/u-1", "/console/uses/u-2", "/console/seals", "/console/seals/11010000000001", "/console/seals/import", "/console/compromise",
 	"/console/certificates", "/console/people", "/console/recovery",
 }
 

@@ -124,6 +124,7 @@ type Config struct {
 	Documents Documents
 	Persons   Persons
 	Workshop  Workshop
+	Imports   Imports
 	Links     Links
 
 	Recoveries   *kmc.Recoveries
@@ -143,7 +144,7 @@ type Config struct {
 func New(cfg Config) (*Service, error) {
 	for _, missing := range []bool{
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
-		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Links == nil, cfg.Recoveries == nil, cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
+		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Links == nil, cfg.Recoveries == nil, cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {
 		if missing {

@@ -19,6 +19,7 @@ const (
 	PathEnrol     = "/api/v1/enrolments"
 	PathVerify    = "/api/v1/verifications"
 	PathTransfers = "/api/v1/transfers"
+	PathArchives  = "/api/v1/archives"
 	PathHead      = "/api/v1/ledger/head"
 )
 
