@@ -17,7 +17,7 @@ import (
 // provisionerID stands in accounts and orders as smallstep sees them.
 const provisionerID = "acme/" + acmeName
 
-// routes are those of RFC 8555 under /acme/acme.
+// routes are those of RFC 8555 under /acme/acme, and the text register.
 func (s *acmeServer) routes(r chi.Router) {
 	r.Use(s.prepare)
 	if s.pairs == nil {
@@ -25,6 +25,8 @@ func (s *acmeServer) routes(r chi.Router) {
 	} else {
 		acmeapi.Route(beneath{r, s})
 	}
+	r.Post("/txt/present", s.present)
+	r.Post("/txt/cleanup", s.cleanup)
 	// smallstep answers 501 here; the last handler of a pattern wins.
 	r.Post("/{provisionerID}/key-change", s.own(s.keyChange))
 }

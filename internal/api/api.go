@@ -1,7 +1,8 @@
 // Package api is the house's HTTP API: OpenAPI 3.1 from Go types (huma), RFC
 // 9457 problems with a stable code and Chinese and English text. Systems are
-// known by their mTLS certificate (ECDSA track), looked up in the registry at
-// each request, so that a revocation acts at once.
+// known by their mTLS certificate (ECDSA track), or by what another transport
+// says of the connection (WithPeer), looked up in the registry at each request,
+// so that a revocation acts at once.
 //
 // It refuses a peer whose certificate is not in state good before it reads the
 // body, bodies over their limit, unknown JSON fields, and more large bodies at
@@ -58,9 +59,11 @@ type Exchange interface {
 	Inbox(ctx context.Context, system string) ([]exchange.Transfer, error)
 }
 
-// Enroller turns a token and a CSR into certificates of both tracks.
+// Enroller turns a token and a CSR into certificates of both tracks, or a token
+// into the key of an ACME client.
 type Enroller interface {
 	Enrol(ctx context.Context, r wire.EnrolRequest) (wire.EnrolAnswer, error)
+	ACMEKey(ctx context.Context, token string) (wire.ACMEKeyAnswer, error)
 }
 
 // Ledger is the read side that the API shows.
@@ -167,6 +170,7 @@ func (h *handlers) routes(a huma.API) {
 	huma.Register(a, mtls(open("renew", http.MethodPost, wire.PathRenewals, "Renew the SM2 pair of the calling system", maxJSON)), h.renew)
 	huma.Register(a, mtls(open("pair", http.MethodGet, wire.PathPairs+"/{serial}", "A renewed or ordered SM2 pair of the calling system", 0)), h.pair)
 	huma.Register(a, mtls(open("revoke", http.MethodPost, wire.PathRevocations, "Revoke a certificate of the calling system", maxJSON)), h.revoke)
+	huma.Register(a, open("acme-key", http.MethodPost, wire.PathACMEKeys, "External account key for an ACME client, once for an approved request", maxJSON), h.acmeKey)
 	judge := large(open("verify", http.MethodPost, wire.PathVerify, "Verify a sealed document", maxDocument))
 	judge.Responses["200"] = &huma.Response{Description: "The judgement, or with ?report= a report (schema " + report.Schema + ")", Content: map[string]*huma.MediaType{
 		"application/json": {Schema: &huma.Schema{OneOf: []*huma.Schema{

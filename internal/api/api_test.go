@@ -23,6 +23,7 @@ func TestRoutes(t *testing.T) {
 		{"GET", wire.PathStatus, false, "", 200, `"healthy":true`},
 		{"GET", wire.PathAnchors, false, "", 200, `"sm2_root_sm3":"ab"`},
 		{"GET", wire.PathHead, false, "", 200, `"size":5`},
+		{"POST", wire.PathACMEKeys, false, `{"token":"aaaaaaaaaaaaaaaaaaaaaaaa"}`, 200, `"kid":"kid-1"`},
 		{"POST", wire.PathEnrol, false, `{"token":"aaaaaaaaaaaaaaaaaaaaaaaa","sm2_csr":"AQID"}`, 200, `"enveloped_key":"AQID"`},
 		{"POST", wire.PathRenewals, true, goodRenewal, 200, `"renews":"4a"`},
 		{"GET", wire.PathPairs + "/4a", true, "", 200, `"renews":"4a"`},

@@ -185,6 +185,11 @@ func (h *house) RecoverKey(_ context.Context, a ledger.Actor, id string) (wire.R
 	return wire.RecoveredKey{ID: id, Pair: "of " + a.ID, EnvelopedKey: []byte{1}}, h.err
 }
 
+func (h *house) ACMEKey(context.Context, string) (wire.ACMEKeyAnswer, error) {
+	h.calls++
+	return wire.ACMEKeyAnswer{System: "civil-a", KID: "kid-1"}, h.err
+}
+
 func (h *house) LedgerHead(context.Context) (wire.Head, error) { return wire.Head{Size: 5}, h.err }
 
 func (h *house) Peer(context.Context, *x509.Certificate, *x509.Certificate) (ledger.Actor, error) {

@@ -76,6 +76,7 @@ func outcomes() []outcome {
 		{sharing.ErrLowered, http.StatusConflict, "holding.label"},
 		{grading.ErrBelowHoldings, http.StatusConflict, "holding.grade"},
 		{ca.ErrToken, http.StatusForbidden, "enrol.token"},
+		{ca.ErrExists, http.StatusConflict, "enrol.exists"},
 		{ca.ErrCSR, http.StatusUnprocessableEntity, "enrol.csr"},
 		{ca.ErrLint, http.StatusUnprocessableEntity, "enrol.lint"},
 		{ca.ErrHost, http.StatusUnprocessableEntity, "enrol.host"},

@@ -208,6 +208,10 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	if err = h.openKMC(); err != nil {
 		return err
 	}
+	wrapper, err := h.custody.wrappers(h.cfg)
+	if err != nil {
+		return err
+	}
 	cfg := ca.Config{
 		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: gate{h.rooms.Grading, h.cfg.Now}, Hosts: hosts{h.rooms.Identity},
 		KMC: h.KMC, Suspensions: h.rooms.CA, Deliveries: h.rooms.CA, Recorder: h.Ledger, SM2Issuing: h.anchors.sm2Issuing, SM2Root: h.anchors.sm2Root, SM2Signer: h.custody.signer(keySM2Issuing),
@@ -223,7 +227,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	h.StepCA, err = stepca.New(ctx, stepca.Config{
 		Registry: h.rooms.CA, Root: h.anchors.ecdsaRoot, Issuing: h.anchors.ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing),
 		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Identity}, Gate: gate{h.rooms.Grading, h.cfg.Now},
-		Recorder: h.Ledger, Agency: h.cfg.USCC, ACME: h.rooms.ACME, Pairs: h.CA, Resolver: register{h.rooms.Identity}, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
+		Recorder: h.Ledger, Agency: h.cfg.USCC, ACME: h.rooms.ACME, Pairs: h.CA, Wrapper: wrapper, Resolver: register{h.rooms.Identity}, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
 	})
 	if err != nil {
 		return err
