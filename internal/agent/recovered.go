@@ -48,7 +48,7 @@ func (a *Agent) Recover(ctx context.Context, r wire.Recovery) (Recovered, error)
 	if err := mkdir(old, 0o700); err != nil {
 		return Recovered{}, err
 	}
-	name := "recovery-" + sm3Hex([]byte(r.ID))[:16] + ".json" // an id comes from outside, and is no name of a file
+	name := keptName(r.ID)
 	raw, err := read(old, name, private)
 	if errors.Is(err, os.ErrNotExist) {
 		raw, err = a.fetchRecovered(ctx, r.ID, filepath.Join(old, name))
@@ -68,6 +68,15 @@ func (a *Agent) Recover(ctx context.Context, r wire.Recovery) (Recovered, error)
 		return Recovered{}, fmt.Errorf("%w: %w", ErrFiles, err)
 	}
 	return out, syncDir(old)
+}
+
+// keptName is the file of what came: an id comes from outside, and names no file.
+func keptName(id string) string { return "recovery-" + sm3Hex([]byte(id))[:16] + ".json" }
+
+// Kept says whether a recovery was fetched, and could not be opened yet.
+func (a *Agent) Kept(r wire.Recovery) bool {
+	_, err := os.Lstat(filepath.Join(a.cfg.Dir, dirOld, keptName(r.ID)))
+	return err == nil
 }
 
 // fetchRecovered takes the room on the disk before the one delivery is spent.

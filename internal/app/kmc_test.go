@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -186,12 +185,14 @@ func (w *keyTown) ownerRecovers(lost, sign ca.Certificate, newDir string, lostKe
 	if code := w.calls(newDir, http.MethodGet, wire.PathRecoveries, &list); code != http.StatusOK || len(list) != 1 || list[0].State != "approved" || list[0].Receiver != sign.Serial {
 		t.Fatalf("%d %+v", code, list)
 	}
-	if code := w.calls(newDir, http.MethodPost, wire.PathRecoveries+"/"+id+"/delivery", &key); code != http.StatusOK {
-		t.Fatalf("delivery: %d", code)
-	}
-	got, err := sm2.ParseEnvelopedPrivateKey(w.key(newDir, agent.FileSignKey), key.EnvelopedKey)
-	if err != nil || !got.Equal(lostKey) || !bytes.Equal(key.EncCert, lost.DER) {
-		t.Errorf("the envelope does not hold the lost key: %v", err)
+	tlsRoot, sm2Root := w.Roots()
+	a, err := agent.Open(agent.Config{URL: "https://" + w.cfg.Public, Dir: newDir, TLSRoot: tlsRoot, SM2Root: sm2Root})
+	ok(t, err)
+	defer a.Close()
+	back, err := a.Recover(bg, list[0])
+	ok(t, err)
+	if back.Serial != lost.Serial || !w.key(newDir, filepath.Join("old", lost.Serial+".key")).Equal(lostKey) {
+		t.Errorf("the lost key is not back: %+v", back)
 	}
 	if code := w.calls(newDir, http.MethodPost, wire.PathRecoveries+"/"+id+"/delivery", &key); code != http.StatusConflict {
 		t.Errorf("delivered twice: %d", code)
