@@ -16,6 +16,8 @@ import (
 type DualResult struct {
 	Request  Request
 	Pair     string
+	Issuer   string         // id of the issuing authority
+	Serial   string         // of the signing certificate
 	SignCert []byte         // DER
 	EncCert  []byte         // DER
 	Envelope []byte         // SM2EnvelopedKey, DER
@@ -27,7 +29,7 @@ type DualResult struct {
 // dual puts the answer together.
 func (s *Service) dual(r Request, pair string, halves []half, envelope []byte, receipt ledger.Receipt, renews string) DualResult {
 	return DualResult{
-		Request: r, Pair: pair, SignCert: halves[0].row.DER, EncCert: halves[1].row.DER,
+		Request: r, Pair: pair, Issuer: halves[0].row.Issuer, Serial: halves[0].row.Serial, SignCert: halves[0].row.DER, EncCert: halves[1].row.DER,
 		Envelope: envelope, Chain: s.Chain(), Renews: renews, Receipt: receipt,
 	}
 }

@@ -20,18 +20,19 @@ need openssl openssl
 need pdfsig poppler-utils
 need qpdf qpdf
 need curl curl
+need gnutls-cli gnutls-bin
 need lego lego
 need certbot certbot
 need python3 python3-minimal
 need nginx nginx-light
 need systemd-analyze systemd
 
-# The step CLI is a Go program: CI builds it once, others bring their own.
-if [ "${CI:-}" = true ] && ! command -v step >/dev/null 2>&1; then
-    bin=/usr/local/bin
-    [ "$(id -u)" -eq 0 ] || bin=$(go env GOPATH)/bin
+# The step CLI is a Go program: CI builds it once, others bring their own. It
+# stays in the folder where tests look after PATH.
+bin=$(go env GOPATH)/bin
+if [ "${CI:-}" = true ] && ! command -v step >/dev/null 2>&1 && ! [ -x "$bin/step" ]; then
     say "go install step v0.30.2 into $bin (minutes, once)"
-    GOBIN=$bin go install github.com/smallstep/cli/cmd/step@v0.30.2
+    GOFLAGS=-mod=mod GOBIN=$bin go install github.com/smallstep/cli/cmd/step@v0.30.2
 fi
 
 if [ -z "$missing" ]; then

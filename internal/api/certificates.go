@@ -12,6 +12,7 @@ import (
 type Certifier interface {
 	Renew(ctx context.Context, actor ledger.Actor, r wire.RenewRequest) (wire.Pair, error)
 	Revoke(ctx context.Context, actor ledger.Actor, r wire.RevokeRequest) error
+	Pair(ctx context.Context, actor ledger.Actor, serial string, response bool) (wire.Pair, error)
 }
 
 // ErrCertificate: the calling system has no such certificate.
@@ -23,6 +24,24 @@ func (h *handlers) renew(ctx context.Context, in *body[wire.RenewRequest]) (*bod
 		return nil, h.problem(ctx, err)
 	}
 	pair, err := h.cfg.Certifier.Renew(ctx, actor, in.Body)
+	if err != nil {
+		return nil, h.problem(ctx, err)
+	}
+	return &body[wire.Pair]{pair}, nil
+}
+
+type pairInput struct {
+	Serial   string `path:"serial" maxLength:"40" doc:"of either half, hex"`
+	Response bool   `query:"gmt0092" doc:"also in the form of GM/T 0092-2020"`
+}
+
+// pair is for a system whose ACME client fetched the signing certificate only.
+func (h *handlers) pair(ctx context.Context, in *pairInput) (*body[wire.Pair], error) {
+	actor, err := caller(ctx)
+	if err != nil {
+		return nil, h.problem(ctx, err)
+	}
+	pair, err := h.cfg.Certifier.Pair(ctx, actor, in.Serial, in.Response)
 	if err != nil {
 		return nil, h.problem(ctx, err)
 	}

@@ -47,3 +47,21 @@ func (h *House) Enrol(ctx context.Context, r wire.EnrolRequest) (wire.EnrolAnswe
 		OneTimeToken: ott, SignURL: "https://" + h.cfg.Public + "/1.0/sign", Hosts: pair.Request.Hosts, Receipt: pair.Receipt,
 	}, nil
 }
+
+// ACMEKey gives the holder of an enrolment token the key of its ACME client,
+// once. The token is looked at only: it still opens both tracks.
+func (h *House) ACMEKey(ctx context.Context, token string) (wire.ACMEKeyAnswer, error) {
+	req, err := h.CA.Authorize(ctx, token)
+	if err != nil {
+		return wire.ACMEKeyAnswer{}, err
+	}
+	eab, err := h.StepCA.CreateEAB(ctx, req)
+	if err != nil {
+		return wire.ACMEKeyAnswer{}, fmt.Errorf("app: external account key: %w", err)
+	}
+	base := "https://" + h.cfg.Public
+	return wire.ACMEKeyAnswer{
+		System: req.System, Hosts: req.Hosts, Directory: base + "/acme/acme/directory", KID: eab.KID, HMAC: eab.HMAC,
+		TextURL: base + "/acme/txt", TextPassword: eab.TextPassword, Expires: eab.Expires,
+	}, nil
+}

@@ -22,6 +22,17 @@ func (c certifier) Renew(ctx context.Context, actor ledger.Actor, r wire.RenewRe
 	return got.Wire(r.Response)
 }
 
+func (c certifier) Pair(ctx context.Context, actor ledger.Actor, serial string, response bool) (wire.Pair, error) {
+	got, err := c.ca.PairOf(ctx, serial)
+	if err == nil && got.Request.System != actor.ID {
+		err = ca.ErrNotFound
+	}
+	if err != nil {
+		return wire.Pair{}, own(err)
+	}
+	return got.Wire(response)
+}
+
 func (c certifier) Revoke(ctx context.Context, actor ledger.Actor, r wire.RevokeRequest) error {
 	reason, err := ca.ReasonCode(r.Reason)
 	if err != nil {

@@ -63,9 +63,11 @@ type usedTokenRow struct {
 }
 
 // Reserve implements ca.Registry. Whatever state a certificate claims, it is
-// recorded as pending and without its DER: only Activate makes it good.
+// recorded as pending and without its DER: only Activate makes it good. A
+// reservation binds nobody, so it is answered when it is durable (design law 3);
+// its event gets its number with that of Activate at the latest.
 func (c *CA) Reserve(ctx context.Context, certs []ca.Certificate, key *ca.EscrowedKey, ev ledger.Event) (ledger.Receipt, error) {
-	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+	return acts{s: c.s}.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		for _, k := range certs {
 			if err := insert(ctx, tx, &certificateRow{
 				Issuer: k.Issuer, Serial: k.Serial, Kind: string(k.Kind), Pair: k.Pair, Agency: k.Agency, System: k.System,
@@ -136,6 +138,9 @@ func move(ctx context.Context, tx bun.Tx, issuer, serial string, to ca.State, re
 	if to != ca.StateGood && when.IsZero() {
 		return fmt.Errorf("%w: %q at no time", ca.ErrState, to)
 	}
+	if err := changing(ctx, tx, issuer, serial); err != nil {
+		return err
+	}
 	named, err := one[pairedRow](ctx, tx, "issuer = ? AND serial = ?", issuer, serial)
 	if err != nil {
 		return found(err, ca.ErrNotFound, "certificate", serial)
@@ -149,10 +154,20 @@ func move(ctx context.Context, tx bun.Tx, issuer, serial string, to ca.State, re
 	if err != nil {
 		return err
 	}
-	now, err := list(ctx, tx, func(r pairedRow) string { return r.State }, "serial", where, args...)
-	switch {
-	case err != nil:
+	moved, err := list(ctx, tx, func(r pairedRow) pairedRow { return r }, "serial", where, args...)
+	if err != nil {
 		return fmt.Errorf("reading the states of %q: %w", serial, err)
+	}
+	now := make([]string, len(moved))
+	for i, m := range moved {
+		if now[i] = m.State; m.Serial == serial && m.Issuer == issuer {
+			continue
+		}
+		if err := changing(ctx, tx, m.Issuer, m.Serial); err != nil {
+			return err
+		}
+	}
+	switch {
 	case n > 0 && !slices.ContainsFunc(now, func(s string) bool { return s != string(to) }):
 		return nil
 	case slices.Contains(now, string(ca.StateRevoked)):
@@ -165,6 +180,7 @@ func move(ctx context.Context, tx bun.Tx, issuer, serial string, to ca.State, re
 type pairedRow struct {
 	bun.BaseModel `bun:"table:ca_certificate"`
 
+	Issuer string `bun:"issuer"`
 	Serial string `bun:"serial"`
 	System string `bun:"system"`
 	Pair   string `bun:"pair"`

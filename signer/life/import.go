@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/emmansun/gmsm/smx509"
@@ -23,7 +22,6 @@ type ImportSpec struct {
 	CertDER       []byte   // signer certificate
 	Chain         [][]byte // authorities between it, or the maker's, and an anchor
 	KeyID         string
-	Accreditation signer.Accreditation
 	Filing        string // number under which the picture is filed
 	Authorisation signer.Authorisation
 }
@@ -36,7 +34,8 @@ const maxChain = 8
 // it is: with the leader's yes (Settle) it is taken on as made. It refuses unless
 // every claim holds now: the key in custody is the certificate's, the seal lists
 // the certificate, the maker's signature verifies, both certificates lead to an
-// anchor that the operator keeps for accredited services, and all periods hold.
+// anchor that the operator keeps for accredited services, that anchor has a
+// licence there, and all periods hold.
 // A seal that the leader refused may be imported again. An imported seal never
 // counts as drawn here, and what its custody cannot prove stays unproven:
 // CustodyClass says what it is.
@@ -50,7 +49,7 @@ func (s *Service) Import(ctx context.Context, actor ledger.Actor, spec ImportSpe
 		return fail(err)
 	}
 	now := s.now()
-	if err := spec.validate(now); err != nil {
+	if err := spec.validate(); err != nil {
 		return fail(err)
 	}
 	if lists(spec.Authorisation, actor.ID) {
@@ -59,7 +58,7 @@ func (s *Service) Import(ctx context.Context, actor ledger.Actor, spec ImportSpe
 	if err := s.sound(ctx, spec.KeyID); err != nil {
 		return fail(err)
 	}
-	got, err := s.judge(spec, now)
+	got, licence, err := s.judge(spec, now)
 	if err != nil {
 		return fail(err)
 	}
@@ -73,7 +72,7 @@ func (s *Service) Import(ctx context.Context, actor ledger.Actor, spec ImportSpe
 		ValidFrom: got.ValidFrom, ValidUntil: got.ValidUntil, CreatedAt: now,
 		Life: signer.Life{
 			Kind: spec.Kind, Purpose: spec.Purpose, Picture: signer.Digest(got.Picture.Data), PictureFiling: spec.Filing,
-			Maker: actor.ID, CustodyClass: class, Accreditation: &spec.Accreditation, Authorisation: spec.Authorisation,
+			Maker: actor.ID, CustodyClass: class, Accreditation: &licence, Authorisation: spec.Authorisation,
 		},
 	}
 	if e.State, e.Revision, err = s.refusedBefore(ctx, e); err != nil {
@@ -82,9 +81,9 @@ func (s *Service) Import(ctx context.Context, actor ledger.Actor, spec ImportSpe
 	if e.Ask, err = ask(e, signer.Ask{Kind: signer.AskImport, Requester: actor.ID, Reason: spec.Purpose, At: now}); err != nil {
 		return fail(err)
 	}
-	return s.record(ctx, e, change{rule: rule, actor: actor, at: now, reason: spec.Purpose, ref: spec.Accreditation.Licence, payload: e.Ask.Digest, details: map[string]string{
+	return s.record(ctx, e, change{rule: rule, actor: actor, at: now, reason: spec.Purpose, ref: licence.Licence, payload: e.Ask.Digest, details: map[string]string{
 		"seal_sm3": signer.Digest(spec.SealDER), "certificate_sm3": signer.Digest(spec.CertDER), "custody": class,
-		"service": spec.Accreditation.Service, "filing": spec.Filing,
+		"service": licence.Service, "filing": spec.Filing,
 	}})
 }
 
@@ -111,20 +110,18 @@ func (s *Service) adoptable(ctx context.Context, e signer.Seal, now time.Time) e
 	}
 	cert, err := smx509.ParseCertificate(e.CertDER)
 	if err != nil {
-		return fmt.Errorf("%w: the certificate does not read: %w", ErrImport, err)
+		return noImport(ImportCertificate, "the certificate does not read: %w", err)
 	}
 	a := e.Accreditation
 	if now.Before(e.ValidFrom) || now.After(e.ValidUntil) || now.Before(cert.NotBefore) || now.After(cert.NotAfter) || now.Before(a.ValidFrom) || !now.Before(a.ValidUntil) {
-		return fmt.Errorf("%w: the seal, its certificate or the service's accreditation does not hold any more", ErrImport)
+		return noImport(ImportPeriod, "the seal, its certificate or the service's accreditation does not hold any more")
 	}
 	_, err = s.holdsKey(ctx, e.KeyID, e.CertDER)
 	return err
 }
 
-func (p ImportSpec) validate(now time.Time) error {
+func (p ImportSpec) validate() error {
 	bad := func(why string) error { return fmt.Errorf("%w: %s", signer.ErrInvalid, why) }
-	a := p.Accreditation
-	page, err := url.Parse(a.URL)
 	switch {
 	case p.Unit == "" || p.KeyID == "" || !words(p.Purpose):
 		return bad("owner, key and purpose are needed")
@@ -132,10 +129,6 @@ func (p ImportSpec) validate(now time.Time) error {
 		return bad("kind of seal")
 	case !number(p.Filing):
 		return ErrFiling
-	case !words(a.Service) || !number(a.Licence) || err != nil || page.Host == "" || page.Scheme != "https" && page.Scheme != "http":
-		return bad("the accreditation needs the service, the licence number and its page")
-	case now.Before(a.ValidFrom) || !now.Before(a.ValidUntil):
-		return fmt.Errorf("%w: the service's accreditation does not hold now", ErrImport)
 	case len(p.Chain) > maxChain:
 		return bad("too many certificates between")
 	}

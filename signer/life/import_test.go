@@ -98,17 +98,19 @@ func (s *service) seal(t *testing.T, edit func(*seal.Spec)) []byte {
 func (s *service) spec(t *testing.T) life.ImportSpec {
 	return life.ImportSpec{
 		Unit: signertest.Unit, Kind: life.KindStatutory, Purpose: "对外行文", SealDER: s.seal(t, nil), CertDER: s.unit, Chain: [][]byte{s.between}, KeyID: "imported",
-		Accreditation: signer.Accreditation{
-			Service: "样例电子认证服务", Licence: "国密局电政认字第0000号", URL: "https://ca.example/", ValidFrom: signertest.Start().AddDate(-1, 0, 0), ValidUntil: signertest.Start().AddDate(4, 0, 0),
-		},
 		Filing: "豫章备〔2026〕7号",
 	}
+}
+
+// licence is what the operator lists for the service.
+var licence = signer.Accreditation{
+	Service: "样例电子认证服务", Licence: "国密局电政认字第0000号", URL: "https://ca.example/", ValidFrom: signertest.Start().AddDate(-1, 0, 0), ValidUntil: signertest.Start().AddDate(0, 3, 0),
 }
 
 func (s *service) house(t *testing.T) *signertest.House {
 	o := &outside{received: map[string][]life.Reliance{}, revoked: map[string]time.Time{}}
 	h := signertest.NewHouse(t, func(_ *signer.Config, c *life.Config) {
-		c.Accredited = [][]byte{s.root}
+		c.Accredited = []life.Anchor{{DER: s.root, Licences: []signer.Accreditation{licence}}}
 		c.Reports, c.Uses = c.Register.(life.Reports), c.Register.(life.Uses)
 		c.Revoker, c.Reliers, c.Notifier = o, o, o
 	})
@@ -129,7 +131,7 @@ func TestImport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Drawn || e.State != signer.SealApplied || !e.Awaits() || e.CustodyClass != "memory" || e.Accreditation.Licence != spec.Accreditation.Licence || e.ID != "41010000000077" {
+		if e.Drawn || e.State != signer.SealApplied || !e.Awaits() || e.CustodyClass != "memory" || *e.Accreditation != licence || e.ID != "41010000000077" {
 			t.Errorf("%+v", e)
 		}
 		var state *signer.StateError
@@ -157,7 +159,7 @@ func TestImport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.Approvals.Uses[u.ID+" "+u.Document] = "approval"
+		h.Approvals.Say(u, "approval")
 		if _, _, err = h.MarkApproved(ctx, signertest.Clerk, u.ID); err != nil {
 			t.Fatal(err)
 		}
@@ -173,6 +175,12 @@ func TestImport(t *testing.T) {
 }
 
 func TestImportRefuses(t *testing.T) {
+	codes := map[string]string{
+		"the key in custody is another": life.ImportKey, "a certificate that the seal does not list": life.ImportCertificate, "a seal that was changed": life.ImportMaker,
+		"no seal": life.ImportSeal, "the authority between is missing": life.ImportChain, "another service": life.ImportChain,
+		"a maker of the house for an accredited certificate": life.ImportChain, "a unit that the certificate does not name": life.ImportUnit,
+		"the seal is over": life.ImportPeriod, "the certificate is over": life.ImportPeriod, "the accreditation is over": life.ImportAccreditation,
+	}
 	for name, c := range map[string]struct {
 		edit func(t *testing.T, s *service, h *signertest.House, x *life.ImportSpec)
 		want error
@@ -209,13 +217,9 @@ func TestImportRefuses(t *testing.T) {
 		"the certificate is over": {func(_ *testing.T, _ *service, h *signertest.House, _ *life.ImportSpec) {
 			h.Set(signertest.Start().AddDate(1, 1, 0))
 		}, life.ErrImport},
-		"the accreditation is over": {func(_ *testing.T, _ *service, _ *signertest.House, x *life.ImportSpec) {
-			x.Accreditation.ValidUntil = signertest.Start()
+		"the accreditation is over": {func(_ *testing.T, _ *service, h *signertest.House, _ *life.ImportSpec) {
+			h.Set(licence.ValidUntil)
 		}, life.ErrImport},
-		"no licence": {func(_ *testing.T, _ *service, _ *signertest.House, x *life.ImportSpec) { x.Accreditation.Licence = "" }, signer.ErrInvalid},
-		"a page that is none": {func(_ *testing.T, _ *service, _ *signertest.House, x *life.ImportSpec) {
-			x.Accreditation.URL = "javascript:alert(1)"
-		}, signer.ErrInvalid},
 		"no filing number":        {func(_ *testing.T, _ *service, _ *signertest.House, x *life.ImportSpec) { x.Filing = "" }, life.ErrFiling},
 		"a key that nobody holds": {func(_ *testing.T, _ *service, h *signertest.House, _ *life.ImportSpec) { delete(h.Keys, "imported") }, errAny},
 		"who imports becomes a user": {func(_ *testing.T, _ *service, _ *signertest.House, x *life.ImportSpec) {
@@ -229,6 +233,10 @@ func TestImportRefuses(t *testing.T) {
 			err := third(h.Life.Import(ctx, signertest.Admin, spec))
 			if err == nil || c.want != errAny && !errors.Is(err, c.want) || len(h.Register.Events(0)) != 0 {
 				t.Errorf("%v, events %v", err, h.Register.Events(0))
+			}
+			var why *life.ImportError
+			if errors.Is(err, life.ErrImport) && (!errors.As(err, &why) || why.Code != codes[name]) {
+				t.Errorf("%+v, want %s", why, codes[name])
 			}
 		})
 	}
