@@ -49,7 +49,8 @@ func (s *Service) IssueServerPair(ctx context.Context, actor ledger.Actor, spec 
 		halves[i] = h
 	}
 	of := Request{System: spec.Service, Agency: spec.Agency}
-	if _, err = s.issue(ctx, halves, nil, s.pairEvent("ca.pair.reserved", actor, of, pair, halves), s.pairEvent("ca.certificate.issued", actor, of, pair, halves)); err != nil {
+	reserved, issued := s.pairEvent("ca.pair.reserved", actor, of, pair, halves), s.pairEvent("ca.certificate.issued", actor, of, pair, halves)
+	if _, err = s.issue(ctx, halves, nil, reserved, s.activate(ctx, issued)); err != nil {
 		return Certificate{}, Certificate{}, err
 	}
 	return halves[0].row, halves[1].row, nil

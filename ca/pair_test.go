@@ -33,7 +33,7 @@ func TestServerPairOfTheHouseGBT38636(t *testing.T) {
 	if _, err := h.svc.VerifyPair(ctx, s, e); !errors.Is(err, ca.ErrNotFound) {
 		t.Errorf("the house's own pair passed for a system's: %v", err)
 	}
-	if err := h.svc.Hold(ctx, h.office, enc.Issuer, enc.Serial); err != nil { // with the other half
+	if _, _, err := h.svc.Hold(ctx, h.office, enc.Issuer, enc.Serial, "检查"); err != nil { // with the other half
 		t.Fatal(err)
 	}
 	h.expect(ca.StateHold, sign, enc)

@@ -33,6 +33,11 @@ func (h *House) openStatus() (*status.Service, error) {
 	})
 }
 
+// sweeper ends certificates that a dead process left pending.
+func (h *House) sweeper() ca.Sweeper {
+	return ca.Sweeper{Store: h.rooms.CA, Now: h.cfg.Now, NewID: newID, Log: h.cfg.Log}
+}
+
 // StatusURL is where relying parties ask about certificates.
 func (h *House) StatusURL() string { return h.cfg.StatusURL() }
 

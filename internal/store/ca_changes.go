@@ -18,7 +18,7 @@ const maxChanges = 4096
 // changing comes before a change of what is said about a certificate. It moves
 // the revision on: the row lock makes such acts run one after the other, so that
 // whoever reads a revision sees every change up to it.
-func (c *CA) changing(ctx context.Context, tx bun.Tx, issuer, serial string) error {
+func changing(ctx context.Context, tx bun.Tx, issuer, serial string) error {
 	n, err := changed(ctx, tx, "UPDATE ca_status_revision SET revision = revision + 1 WHERE id = 1")
 	if err != nil {
 		return fmt.Errorf("moving the revision of certificates: %w", err)

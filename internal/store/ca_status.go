@@ -116,7 +116,7 @@ type invalidityRow struct {
 // stays true; of two first dates at once the key of the table refuses one.
 func (c *CA) Invalidate(ctx context.Context, issuer, serial string, from time.Time, ev ledger.Event) (ledger.Receipt, error) {
 	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		if err := c.changing(ctx, tx, issuer, serial); err != nil {
+		if err := changing(ctx, tx, issuer, serial); err != nil {
 			return err
 		}
 		now, err := one[standingRow](ctx, tx, "issuer = ? AND serial = ?", issuer, serial)

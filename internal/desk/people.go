@@ -1,0 +1,119 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/internal/console"
+)
+
+// appointed are the posts that a system administrator fills. The three
+// administrators are not among them (三员分立).
+func appointed() []identity.Role {
+	return []identity.Role{
+		identity.RoleClerk, identity.RoleUnitLeader, identity.RoleSealAdministrator, identity.RoleRAOfficer, identity.RoleAgencySysadmin, identity.RoleKMCOfficer,
+	}
+}
+
+// Staff implements console.People.
+func (d *Service) Staff(ctx context.Context, p console.Person, unit string) (out console.StaffList, err error) {
+	if err := allowed(d.serves(ctx, p, identity.RoleSystemAdmin)); err != nil {
+		return out, err
+	}
+	if unit == "" {
+		unit = d.cfg.Unit
+	}
+	all, err := d.cfg.People.Agencies(ctx)
+	if err != nil {
+		return out, fmt.Errorf("desk: agencies: %w", err)
+	}
+	for _, a := range all {
+		out.Units = append(out.Units, console.Named{ID: string(a.USCC), Name: a.Name})
+		if string(a.USCC) == unit {
+			out.Unit = out.Units[len(out.Units)-1]
+		}
+	}
+	for _, r := range appointed() {
+		out.Roles = append(out.Roles, string(r))
+	}
+	people, err := d.cfg.People.Persons(ctx, identity.USCC(out.Unit.ID))
+	if err != nil {
+		return out, fmt.Errorf("desk: persons: %w", err)
+	}
+	for _, q := range people {
+		m := console.Member{Named: console.Named{ID: q.ID, Name: q.Name}, Certified: len(q.CertDER) > 0}
+		if m.Activated, err = d.activated(ctx, q.ID); err != nil {
+			return out, err
+		}
+		if m.Posts, err = d.posts(ctx, q.ID); err != nil {
+			return out, err
+		}
+		out.People = append(out.People, m)
+	}
+	return out, nil
+}
+
+func (d *Service) activated(ctx context.Context, person string) (bool, error) {
+	_, err := d.cfg.Persons.Key(ctx, PrefixPerson+person)
+	if errors.Is(err, ErrNoKey) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Hire implements console.People. A person who has not come yet gets another
+// link, so that a form sent twice makes one person; of two with one name in a
+// unit the second is told apart in the name.
+func (d *Service) Hire(ctx context.Context, p console.Person, f console.PostForm) (console.Hired, error) {
+	if err := allowed(d.serves(ctx, p, identity.RoleSystemAdmin)); err != nil {
+		return console.Hired{}, err
+	}
+	role := identity.Role(f.Role)
+	if !slices.Contains(appointed(), role) {
+		return console.Hired{}, console.ErrForm
+	}
+	d.asking.Lock()
+	defer d.asking.Unlock()
+	people, err := d.cfg.People.Persons(ctx, identity.USCC(f.Unit))
+	if err != nil {
+		return console.Hired{}, fmt.Errorf("desk: persons: %w", err)
+	}
+	i := slices.IndexFunc(people, func(q identity.Person) bool { return q.Name == f.Name })
+	if i < 0 {
+		return d.cfg.Links.Invite(ctx, d.actor(p), identity.Person{Name: f.Name, Agency: identity.USCC(f.Unit)}, identity.Post{Role: role, Title: f.Title})
+	}
+	return d.again(ctx, p, people[i], role)
+}
+
+// again is a further link of the first visit.
+func (d *Service) again(ctx context.Context, p console.Person, q identity.Person, role identity.Role) (console.Hired, error) {
+	here, err := d.activated(ctx, q.ID)
+	if err != nil {
+		return console.Hired{}, err
+	}
+	has, err := d.cfg.Posts.Holds(ctx, q.ID, q.Agency, role)
+	if err != nil {
+		return console.Hired{}, err
+	}
+	if here || !has {
+		return console.Hired{}, console.ErrRepeated
+	}
+	return d.cfg.Links.Again(ctx, d.actor(p), q, role)
+}
+
+// posts are the Chinese names of the posts that a person holds now.
+func (d *Service) posts(ctx context.Context, person string) (out []string, err error) {
+	held, err := d.cfg.People.PostsOf(ctx, person)
+	if err != nil {
+		return nil, fmt.Errorf("desk: posts: %w", err)
+	}
+	for _, post := range held {
+		if post.HeldAt(d.cfg.Now()) {
+			out = append(out, d.cfg.Words.Get("role."+string(post.Role)).Zh)
+		}
+	}
+	return out, nil
+}
