@@ -83,6 +83,11 @@ func (r *Registry) Activate(_ context.Context, certs []ca.Certificate, ev ledger
 	if err := r.enter("Activate"); err != nil {
 		return ledger.Receipt{}, err
 	}
+	return r.activate(certs, ev, func() {})
+}
+
+// activate runs under mu.
+func (r *Registry) activate(certs []ca.Certificate, ev ledger.Event, also func()) (ledger.Receipt, error) {
 	for _, c := range certs {
 		old, ok := r.certs[[2]string{c.Issuer, c.Serial}]
 		if !ok {
@@ -109,6 +114,7 @@ func (r *Registry) Activate(_ context.Context, certs []ca.Certificate, ev ledger
 		old.State, old.DER = ca.StateGood, bytes.Clone(c.DER)
 		r.certs[k] = old
 	}
+	also()
 	return rc, nil
 }
 
@@ -146,28 +152,45 @@ func (r *Registry) SetState(_ context.Context, issuer, serial string, s ca.State
 	if err := r.enter("SetState"); err != nil {
 		return ledger.Receipt{}, err
 	}
-	k := [2]string{issuer, serial}
-	c, ok := r.certs[k]
+	return r.move(issuer, serial, s, reason, at, ev, func() {})
+}
+
+// move changes a certificate and the other half of its pair, both or none, and
+// then what else belongs to the act. It runs under mu.
+func (r *Registry) move(issuer, serial string, s ca.State, reason int, at time.Time, ev ledger.Event, also func()) (ledger.Receipt, error) {
+	named, ok := r.certs[[2]string{issuer, serial}]
 	if !ok {
 		return ledger.Receipt{}, ca.ErrNotFound
 	}
-	if c.State == ca.StateRevoked {
-		return ledger.Receipt{}, ca.ErrRevoked
-	}
-	legal := c.State == ca.StateGood && (s == ca.StateHold || s == ca.StateRevoked) ||
-		c.State == ca.StateHold && (s == ca.StateGood || s == ca.StateRevoked)
-	if !legal {
-		return ledger.Receipt{}, ca.ErrState
+	var moves [][2]string
+	for _, k := range r.order {
+		c := r.certs[k]
+		if k != [2]string{issuer, serial} && (named.Pair == "" || c.Pair != named.Pair) {
+			continue
+		}
+		legal := c.State == ca.StateGood && (s == ca.StateHold || s == ca.StateRevoked) ||
+			c.State == ca.StateHold && (s == ca.StateGood || s == ca.StateRevoked)
+		switch {
+		case c.State == ca.StateRevoked:
+			return ledger.Receipt{}, ca.ErrRevoked
+		case !legal:
+			return ledger.Receipt{}, ca.ErrState
+		}
+		moves = append(moves, k)
 	}
 	rc, err := r.record(ev)
 	if err != nil {
 		return rc, err
 	}
-	c.State, c.Reason, c.RevokedAt = s, reason, at
-	if s == ca.StateGood {
-		c.Reason, c.RevokedAt = 0, time.Time{}
+	for _, k := range moves {
+		c := r.certs[k]
+		c.State, c.Reason, c.RevokedAt = s, reason, at
+		if s == ca.StateGood {
+			c.Reason, c.RevokedAt = 0, time.Time{}
+		}
+		r.certs[k] = c
 	}
-	r.certs[k] = c
+	also()
 	return rc, nil
 }
 

@@ -36,6 +36,7 @@ const (
 type acmeServer struct {
 	a       *Authority
 	store   acmestore.Store
+	pairs   PairIssuer // nil: SM2 requests are refused
 	probe   *prober
 	linker  acme.Linker
 	wrapper Wrapper
@@ -48,7 +49,7 @@ type acmeServer struct {
 
 func newACMEServer(a *Authority, cfg Config) *acmeServer {
 	s := &acmeServer{
-		a: a, store: cfg.ACME, wrapper: cfg.Wrapper, keyLife: cfg.KeyLife, hosts: []string{strings.ToLower(cfg.Address)},
+		a: a, store: cfg.ACME, pairs: cfg.Pairs, wrapper: cfg.Wrapper, keyLife: cfg.KeyLife, hosts: []string{strings.ToLower(cfg.Address)},
 		probe: newProber(a.life, cfg.Resolver, registerOfTexts{cfg.ACME, cfg.Now}, cfg.HTTPPort, cfg.TLSPort),
 	}
 	if host, port, err := net.SplitHostPort(cfg.Address); err == nil && port == "443" {
@@ -76,6 +77,7 @@ type visit struct {
 	order       string // claimed by this request
 	claim       time.Time
 	certificate string // made by this request
+	track       string // of it, when it is not ECDSA
 }
 
 type visitKey struct{}
@@ -94,6 +96,13 @@ func (v *visit) actor() ledger.Actor {
 	return ledger.Actor{Kind: "system", ID: v.owner.System, Unit: v.owner.Agency}
 }
 
+// mark names the track that a request turned out to be about.
+func (v *visit) mark(ev ledger.Event) {
+	if v.track != "" {
+		ev.Details["track"] = v.track
+	}
+}
+
 // event of an act within a request.
 func (s *acmeServer) event(v *visit, kind string, actor ledger.Actor, object ledger.Object, request string) (ledger.Event, error) {
 	ev, err := newEvent(s.a.rand, s.a.now(), kind, actor, object)
@@ -101,6 +110,7 @@ func (s *acmeServer) event(v *visit, kind string, actor ledger.Actor, object led
 		return ev, err
 	}
 	ev.Request = v.id
+	v.mark(ev)
 	ev.Details["certificate_request"] = request
 	return ev, nil
 }

@@ -22,9 +22,13 @@ func (s *acmeServer) routes(r chi.Router) {
 	r.Use(s.prepare)
 	r.Post("/txt/present", s.present)
 	r.Post("/txt/cleanup", s.cleanup)
-	acmeapi.Route(r)
+	if s.pairs == nil {
+		acmeapi.Route(r)
+	} else {
+		acmeapi.Route(beneath{r, s})
+	}
 	// smallstep answers 501 here; the last handler of a pattern wins.
-	r.Post("/{provisionerID}/key-change", s.linker.Middleware(http.HandlerFunc(s.keyChange)).ServeHTTP)
+	r.Post("/{provisionerID}/key-change", s.own(s.keyChange))
 }
 
 // prepare puts the ACME parts and a fresh visit into the context, names the

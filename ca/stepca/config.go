@@ -37,6 +37,7 @@ type Config struct {
 	ServerLifetime time.Duration // of the house's HTTPS certificate; 0: seven days
 
 	ACME     acmestore.Store // nil: ACME is not served
+	Pairs    PairIssuer      // makes the pair of an order with an SM2 CSR; nil: such are refused
 	Resolver Resolver        // where challenges are probed; required with ACME
 	Wrapper  Wrapper         // of external account keys, from custody; required with ACME
 	KeyLife  time.Duration   // in which an external account key must be bound; 0: 72 hours

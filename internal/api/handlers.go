@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -37,7 +35,7 @@ func (h *handlers) head(ctx context.Context, _ *struct{}) (*body[wire.Head], err
 }
 
 func (h *handlers) enrol(ctx context.Context, in *body[wire.EnrolRequest]) (*body[wire.EnrolAnswer], error) {
-	ans, err := h.cfg.Enroller.Enrol(ctx, in.Body.Token, in.Body.SM2CSR)
+	ans, err := h.cfg.Enroller.Enrol(ctx, in.Body)
 	if err != nil {
 		return nil, h.problem(ctx, err)
 	}
@@ -126,19 +124,7 @@ func (h *handlers) envelope(ctx context.Context, in *idPath) (*huma.StreamRespon
 	if err != nil {
 		return nil, h.problem(ctx, err)
 	}
-	return &huma.StreamResponse{Body: func(hctx huma.Context) {
-		defer rc.Close()
-		_, w := humachi.Unwrap(hctx)
-		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(sendTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			h.cfg.Log.WarnContext(ctx, "no deadline for an envelope", "transfer", in.ID, "error", err)
-		}
-		hctx.SetHeader("Content-Type", "application/octet-stream")
-		if _, err := io.Copy(hctx.BodyWriter(), rc); err != nil {
-			h.cfg.Log.WarnContext(ctx, "envelope not delivered whole", "transfer", in.ID, "error", err)
-			// The status is out: only a broken connection tells the client.
-			panic(http.ErrAbortHandler)
-		}
-	}}, nil
+	return h.stream(ctx, "application/octet-stream", rc), nil
 }
 
 // receiptInput names its path parameter itself: huma sets no field of an

@@ -5,14 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // blobs keeps envelopes in a directory. What it keeps was encrypted by the
-// exchange; names are made by the house, never by a client.
-type blobs struct{ dir string }
+// exchange or the desk; names are made by the house, never by a client.
+type blobs struct {
+	dir string
+	now func() time.Time // dates them: sweeps go by the clock of the house
+}
+
+func (h *House) blobs() blobs { return blobs{filepath.Join(h.cfg.Dir, dirBlobs), h.cfg.Now} }
 
 func (b blobs) path(name string) (string, error) {
 	if !filepath.IsLocal(name) || strings.Contains(name, `\`) {
@@ -30,7 +37,47 @@ func (b blobs) Put(_ context.Context, name string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
 		return fmt.Errorf("app: keep blob: %w", err)
 	}
-	return writeAtomic(p, data, 0o600)
+	if err := writeAtomic(p, data, 0o600); err != nil {
+		return err
+	}
+	return os.Chtimes(p, b.now(), b.now())
+}
+
+// Move implements desk.Blobs.
+func (b blobs) Move(_ context.Context, from, to string) error {
+	old, err := b.path(from)
+	if err != nil {
+		return err
+	}
+	p, err := b.path(to)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(old, p), os.Chtimes(p, b.now(), b.now()))
+}
+
+// List implements desk.Blobs.
+func (b blobs) List(_ context.Context, folder string) (map[string]time.Time, error) {
+	p, err := b.path(folder)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(p)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	out := map[string]time.Time{}
+	for _, e := range entries {
+		info, infoErr := e.Info()
+		if errors.Is(infoErr, fs.ErrNotExist) { // deleted meanwhile
+			continue
+		}
+		if err = errors.Join(err, infoErr); err != nil {
+			break
+		}
+		out[e.Name()] = info.ModTime()
+	}
+	return out, err
 }
 
 func (b blobs) Get(_ context.Context, name string) (io.ReadCloser, error) {

@@ -131,6 +131,7 @@ func (c *counter) answers(page, path string, want int, yes bool) {
 type bureau struct {
 	h                                          *House
 	log                                        *logged
+	service                                    *outsider // accredited, as the operator says
 	sysadmin, ra, leader, clerk, keeper, other *counter
 }
 
@@ -141,10 +142,12 @@ func openBureau(t *testing.T) *bureau {
 	cfg.Log = log.logger()
 	made, err := Init(bg, cfg, three)
 	ok(t, err)
+	service := newCertifier(t)
+	service.install(cfg.Dir)
 	h, err := Open(bg, cfg)
 	ok(t, err)
 	serving(t, h, ln)
-	o := &bureau{h: h, log: log}
+	o := &bureau{h: h, log: log, service: service}
 	for _, l := range made.Links {
 		if l.Role == identity.RoleSystemAdmin {
 			o.sysadmin = sits(t, h, l.URL, "pin-of-sysadmin")
@@ -195,8 +198,8 @@ func (o *bureau) makeSeal(t *testing.T) {
 	o.keeper.post(at+"/acts/activate", http.StatusSeeOther)
 	e, err := o.h.Life.Seal(bg, testSeal)
 	ok(t, err)
-	if e.State != signer.SealActive || o.h.drafts.kept(testSeal, draftPicture) {
-		t.Fatalf("the seal is %s, its application's picture kept: %v", e.State, o.h.drafts.kept(testSeal, draftPicture))
+	if kept := drafts(t, o.h, testSeal); e.State != signer.SealActive || len(kept) > 0 {
+		t.Fatalf("the seal is %s, kept of its application: %v", e.State, kept)
 	}
 }
 
@@ -230,3 +233,18 @@ func inClear(t *testing.T, dir string, secrets ...string) (found []string) {
 	}))
 	return found
 }
+
+// drafts are the names of what the desk keeps of a request; all without an id.
+func drafts(t *testing.T, h *House, id string) (out []string) {
+	t.Helper()
+	all, err := os.ReadDir(draftFile(h, ""))
+	ok(t, err)
+	for _, e := range all {
+		if strings.HasPrefix(e.Name(), id) {
+			out = append(out, e.Name())
+		}
+	}
+	return out
+}
+
+func draftFile(h *House, name string) string { return filepath.Join(h.cfg.Dir, dirBlobs, "desk", name) }

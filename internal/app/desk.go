@@ -5,102 +5,144 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/profile"
 	"github.com/yinxin-gov/yinxin/internal/console"
+	"github.com/yinxin-gov/yinxin/internal/desk"
+	"github.com/yinxin-gov/yinxin/internal/keys"
+	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/seal"
 )
 
-// desk is the people's side of seals, for the console. What a person may do is
-// asked here again, whatever the page has shown; the rooms behind ask it once more.
-type desk struct {
-	h      *House
-	asking *sync.Mutex // held while a request is counted and recorded
+// keyDrafts decrypts what the desk keeps.
+const keyDrafts = "drafts"
+
+// openDesk builds the people's side.
+func (h *House) openDesk(ctx context.Context) (*desk.Service, error) {
+	certs, err := h.openDrafts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return desk.New(desk.Config{
+		Unit: h.cfg.USCC, Division: h.cfg.Division, People: h.rooms.Identity, Posts: holders{h}, Approvals: h.rooms.Approvals, Counts: h.rooms.Seals,
+		Ledger: h.Ledger, Signer: h.Signer, Life: h.Life, Answers: h, Documents: h, Persons: certifying{h}, Workshop: workshop{h}, Imports: imports{h}, Links: links{h},
+		Recoveries: h.Recoveries, Certificates: h.rooms.CA,
+		Blobs: h.blobs(), Key: h.draftsKey, Certs: certs, Words: h.words, Log: h.cfg.Log, Now: h.cfg.Now, NewID: newID,
+	})
 }
 
-var _ console.Desk = desk{}
-
-func (h *House) desk() desk { return desk{h, &sync.Mutex{}} }
-
-// pagesOf are the pages that posts open: those of the own unit, and of the unit
-// that runs the house for what only that one does.
-func (h *House) pagesOf(p identity.Person, held []identity.Post) (pages []string) {
-	opens := func(page string, unit identity.USCC, roles ...identity.Role) {
-		if slices.ContainsFunc(held, func(post identity.Post) bool { return post.Agency == unit && slices.Contains(roles, post.Role) }) {
-			pages = append(pages, page)
+// openDrafts opens the key of drafts and returns its certificates, newest first.
+// It makes what a house of an earlier version lacks, as openTrack does.
+func (h *House) openDrafts(ctx context.Context) (certs [][]byte, err error) {
+	all, err := h.rooms.CA.CertificatesOf(ctx, keyDrafts)
+	if err != nil {
+		return nil, fmt.Errorf("app: certificates of %s: %w", keyDrafts, err)
+	}
+	all = slices.DeleteFunc(all, func(c ca.Certificate) bool { return !c.Signed() })
+	slices.SortFunc(all, func(a, b ca.Certificate) int { return b.NotBefore.Compare(a.NotBefore) })
+	soon := h.cfg.Now().AddDate(1, 0, 0)
+	inForce := len(all) > 0 && all[0].State == ca.StateGood && soon.Before(all[0].NotAfter)
+	h.draftsKey, err = h.custody.dir.OpenDecrypter(ctx, keyDrafts, nil)
+	if errors.Is(err, keys.ErrNotFound) && !inForce {
+		if _, err = h.custody.dir.Create(ctx, keys.Spec{ID: keyDrafts, Algorithm: keys.SM2, Purpose: keys.PurposeEncrypt, Owner: "desk"}); err == nil {
+			h.draftsKey, err = h.custody.dir.OpenDecrypter(ctx, keyDrafts, nil)
 		}
 	}
-	house := identity.USCC(h.cfg.USCC)
-	opens(console.PageUses, p.Agency, identity.RoleClerk, identity.RoleUnitLeader)
-	opens(console.PageSeals, p.Agency, identity.RoleClerk, identity.RoleUnitLeader, identity.RoleSealAdministrator)
-	opens(console.PageCompromise, p.Agency, identity.RoleClerk, identity.RoleUnitLeader, identity.RoleSealAdministrator)
-	opens(console.PageCertificates, house, identity.RoleRAOfficer)
-	opens(console.PagePeople, house, identity.RoleSystemAdmin)
-	return pages
+	if err != nil {
+		return nil, fmt.Errorf("app: open key %s: %w", keyDrafts, err)
+	}
+	if !inForce {
+		made, err := h.certifyDrafts(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append([]ca.Certificate{made}, all...)
+	}
+	for _, c := range all {
+		certs = append(certs, c.DER)
+	}
+	return certs, nil
 }
 
-func (d desk) actor(p console.Person) ledger.Actor {
-	return d.h.PersonActor(p.ID, identity.USCC(p.Unit))
+func (h *House) certifyDrafts(ctx context.Context) (ca.Certificate, error) {
+	pub, err := h.custody.public(ctx, keyDrafts)
+	if err != nil {
+		return ca.Certificate{}, err
+	}
+	out, err := h.CA.IssueSM2(ctx, h.service(), ca.IssueSpec{
+		ID: "service-" + keyDrafts, Kind: ca.KindService, Profile: profile.SM2Keep, Public: pub, Agency: h.cfg.USCC, System: keyDrafts,
+		Subject: profile.Subject{CommonName: h.cfg.Organization + "待办文件保管", Organization: h.cfg.Organization},
+	})
+	if err != nil {
+		return ca.Certificate{}, fmt.Errorf("app: certificate of %s: %w", keyDrafts, err)
+	}
+	return out.Certificate, nil
 }
 
-// holds says whether a person holds one of these posts in the own unit now.
-func (d desk) holds(ctx context.Context, p console.Person, roles ...identity.Role) (bool, error) {
-	return d.h.holds(ctx, p.ID, identity.USCC(p.Unit), roles...)
+// holders answers who holds a post now.
+type holders struct{ h *House }
+
+func (o holders) Holds(ctx context.Context, person string, unit identity.USCC, roles ...identity.Role) (bool, error) {
+	return o.h.holds(ctx, person, unit, roles...)
 }
 
-// serves is holds in the unit that runs the house.
-func (d desk) serves(ctx context.Context, p console.Person, roles ...identity.Role) (bool, error) {
-	return d.h.holds(ctx, p.ID, identity.USCC(d.h.cfg.USCC), roles...)
+// certifying gives persons their certificates.
+type certifying struct{ h *House }
+
+func (c certifying) Order(ctx context.Context, person string) (approval.Subject, error) {
+	s, err := c.h.PersonOrder(ctx, person)
+	return s, noKey(err)
 }
 
-// allowed turns an answer of holds into an error.
-func allowed(yes bool, err error) error {
-	if err == nil && !yes {
-		return console.ErrForbidden
+func (c certifying) Certify(ctx context.Context, person string) error {
+	_, err := c.h.CertifyPerson(ctx, c.h.service(), person)
+	return err
+}
+
+func (c certifying) Key(ctx context.Context, order string) (string, error) {
+	rec, err := c.h.custody.dir.Record(ctx, order)
+	return rec.SPKISM3, noKey(err)
+}
+
+// noKey is what the desk calls a key that custody does not have.
+func noKey(err error) error {
+	if errors.Is(err, keys.ErrNotFound) {
+		return fmt.Errorf("%w: %w", desk.ErrNoKey, err)
 	}
 	return err
 }
 
-// name is what pages call a person; somebody unknown is called by the id.
-func (d desk) name(ctx context.Context, id string) (string, error) {
-	if id == "" {
-		return "", nil
-	}
-	p, err := d.h.rooms.Identity.Person(ctx, id)
-	if errors.Is(err, identity.ErrNotFound) {
-		return id, nil
-	}
-	return p.Name, err
+// workshop makes seals.
+type workshop struct{ h *House }
+
+func (w workshop) Draw(ctx context.Context, unit identity.USCC, inscription string) (seal.Picture, error) {
+	return w.h.picture(ctx, SealOrder{Unit: unit, Inscription: inscription})
 }
 
-// clerks are the persons of a unit whom an authorisation can name.
-func (d desk) clerks(ctx context.Context, unit string) ([]console.Named, error) {
-	all, err := d.h.rooms.Identity.Holders(ctx, identity.USCC(unit), identity.RoleClerk)
-	if err != nil {
-		return nil, fmt.Errorf("app: clerks of %s: %w", unit, err)
-	}
-	var out []console.Named
-	for _, p := range all {
-		now, err := d.h.holds(ctx, p.ID, identity.USCC(unit), identity.RoleClerk)
-		if err != nil {
-			return nil, err
-		}
-		if now {
-			out = append(out, console.Named{ID: p.ID, Name: p.Name})
-		}
-	}
-	return out, nil
+func (w workshop) Order(ctx context.Context, e signer.Seal) (approval.Subject, error) {
+	return w.h.PrepareSeal(ctx, SealOrder{ID: e.ID, Unit: identity.USCC(e.Unit)}, e.Applicant)
 }
 
-// sign answers a subject with the person's own key, then has the answer take
-// effect. An answer that was signed before, and did not take effect, does so now;
-// the caller is told that it was not this one.
-func (d desk) sign(ctx context.Context, p console.Person, s approval.Subject, a console.Answer, effect func() error) error {
-	_, _, err := d.h.Approve(ctx, s, p.ID, a.PIN, a.Yes, a.Reason)
-	if err != nil && !errors.Is(err, approval.ErrDecided) {
-		return err
-	}
-	return errors.Join(err, effect())
+func (w workshop) Make(ctx context.Context, actor ledger.Actor, e signer.Seal, img seal.Picture) error {
+	_, _, err := w.h.makeSeal(ctx, actor, SealOrder{ID: e.ID, Unit: identity.USCC(e.Unit)}, img)
+	return err
+}
+
+// links lets persons in for the first time.
+type links struct{ h *House }
+
+func (l links) Invite(ctx context.Context, actor ledger.Actor, p identity.Person, post identity.Post) (console.Hired, error) {
+	return hired(l.h.invite(ctx, actor, p, post, linkLife))
+}
+
+func (l links) Again(ctx context.Context, actor ledger.Actor, p identity.Person, role identity.Role) (console.Hired, error) {
+	return hired(l.h.link(ctx, actor, p, role, "activate", linkLife))
+}
+
+func hired(l Link, err error) (console.Hired, error) {
+	return console.Hired{Name: l.Name, URL: l.URL, Expires: l.Expires}, err
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ func TestDesk(t *testing.T) {
 	t.Run("strangers", func(t *testing.T) { strangers(t, o) })
 	t.Run("changed", func(t *testing.T) { changedDocument(t, o) })
 	t.Run("bounds", func(t *testing.T) { bounds(t, o) })
+	t.Run("imported", func(t *testing.T) { importedSeal(t, o) })
 	t.Run("people", func(t *testing.T) { peoplePage(t, o) })
 	t.Run("life", func(t *testing.T) { endOfSeal(t, o) })
 	for _, pin := range []string{o.leader.pin, o.clerk.pin, o.ra.pin, o.keeper.pin} {
@@ -82,8 +84,8 @@ func approvedUse(t *testing.T, o *bureau) {
 			t.Fatalf("the sealed document: %d %s %v", code, rep.Verdict, err)
 		}
 	}
-	if o.h.drafts.kept(id, draftAsked) || o.h.drafts.kept(id, draftSealed) || !o.h.drafts.kept(id, draftFetched) {
-		t.Error("more is kept than should be")
+	if got := drafts(t, o.h, id); !slices.Equal(got, []string{id + ".fetched"}) {
+		t.Errorf("kept: %v", got)
 	}
 }
 
@@ -92,7 +94,7 @@ func refusedUse(t *testing.T, o *bureau) {
 	page := o.leader.get(use, http.StatusOK)
 	o.leader.post(use+"/answer", http.StatusBadRequest, "digest", o.leader.digest(page), "pin", o.leader.pin, "answer", "no") // no reason
 	o.leader.answers(use, use+"/answer", http.StatusSeeOther, false)
-	if page := o.clerk.get(use, http.StatusOK); !strings.Contains(page, "不同意") || o.h.drafts.kept(filepath.Base(use), draftAsked) {
+	if page := o.clerk.get(use, http.StatusOK); !strings.Contains(page, "不同意") || len(drafts(t, o.h, filepath.Base(use))) > 0 {
 		t.Error("a refusal is not told, or its document is kept")
 	}
 	o.clerk.post(use+"/seal", http.StatusGone)
@@ -179,13 +181,14 @@ func changedDocument(t *testing.T, o *bureau) {
 	use := o.ask(t, "会被调换的文件")
 	id := filepath.Base(use)
 	digest := o.leader.digest(o.leader.get(use, http.StatusOK))
-	ok(t, o.h.drafts.put(bg, id, draftAsked, draft{Name: "a.ofd", Bytes: notice(t, "调换的文件")}))
+	other, err := os.ReadFile(draftFile(o.h, filepath.Base(o.ask(t, "调换的文件"))+".asked"))
+	ok(t, err)
+	p := draftFile(o.h, id+".asked")
+	ok(t, os.WriteFile(p, other, 0o600))
 	o.leader.post(use+"/answer", http.StatusConflict, "digest", digest, "pin", o.leader.pin, "answer", "yes")
 	if page := o.leader.get(use, http.StatusOK); !strings.Contains(page, "与批准用印的不一致") || strings.Contains(page, "data:image/svg") {
 		t.Error("the exchanged document is shown")
 	}
-	p, err := o.h.drafts.blobs.path(draftName(id, draftAsked))
-	ok(t, err)
 	ok(t, os.WriteFile(p, []byte("no envelope"), 0o600))
 	o.leader.get(use, http.StatusOK)
 	o.leader.answers(use, use+"/answer", http.StatusSeeOther, false)
@@ -202,11 +205,9 @@ func bounds(t *testing.T, o *bureau) {
 	o.clerk.send("/console/seals", http.StatusBadRequest, "picture", "a.png", []byte("no picture"), "id", "11010000000002", "name", "x", "kind", "special", "purpose", "x", "picture_filing", "1")
 	o.clerk.send("/console/seals", http.StatusConflict, "picture", "", nil, "id", "11010000000002", "name", "x", "kind", "special", "purpose", "x", "until", time.Now().AddDate(0, 6, 0).Format("2006-01-02"))
 	o.clerk.send("/console/seals", http.StatusConflict, "picture", "", nil, "id", testSeal, "name", "x", "kind", "special", "purpose", "x")
-	all, err := o.h.drafts.list()
-	ok(t, err)
-	for _, f := range all {
-		if f.kind == draftNew {
-			t.Errorf("%s.%s is left of a request that was refused", f.id, f.kind)
+	for _, name := range drafts(t, o.h, "") {
+		if strings.HasSuffix(name, ".new") {
+			t.Errorf("%s is left of a request that was refused", name)
 		}
 	}
 }

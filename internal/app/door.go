@@ -146,7 +146,7 @@ func (d door) Who(ctx context.Context, cookie string) (console.Person, error) {
 		out.Roles = append(out.Roles, d.h.words.Get("role."+string(post.Role)).Zh)
 		out.Auditor = out.Auditor || post.Role == identity.RoleAuditor && string(post.Agency) == d.h.cfg.USCC
 	}
-	out.Pages = d.h.pagesOf(p, posts)
+	out.Pages = d.h.Desk.Pages(p, posts)
 	return out, nil
 }
 

@@ -1,8 +1,6 @@
 package app
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,7 +38,7 @@ func TestKeptDocuments(t *testing.T) {
 	s.sign(t, ra, subject, true)
 	_, _, err = h.MakeSeal(bg, s.actors[keeper], order)
 	ok(t, err)
-	d := h.desk()
+	d := h.Desk
 	person := func(role identity.Role) console.Person { return console.Person{ID: s.actors[role].ID, Unit: cfg.USCC} }
 	ok(t, d.Act(bg, person(keeper), order.ID, "file", console.ActForm{}))
 	ok(t, d.Act(bg, person(keeper), order.ID, "activate", console.ActForm{}))
@@ -52,7 +50,9 @@ func TestKeptDocuments(t *testing.T) {
 	yes := func(id string) {
 		u, err := h.Signer.Use(bg, id)
 		ok(t, err)
-		ok(t, d.Decide(bg, person(leader), id, console.Answer{Digest: u.Document, PIN: s.pins[leader], Yes: true}))
+		sum, err := u.Approves()
+		ok(t, err)
+		ok(t, d.Decide(bg, person(leader), id, console.Answer{Digest: sum, PIN: s.pins[leader], Yes: true}))
 	}
 	// One of each: never answered, approved and forgotten, sealed, fetched.
 	open, idle, sealed, fetched := ask("一"), ask("二"), ask("三"), ask("四")
@@ -64,20 +64,15 @@ func TestKeptDocuments(t *testing.T) {
 	}
 	_, err = d.Fetch(bg, person(clerk), fetched)
 	ok(t, err)
-	loose := filepath.Join(cfg.Dir, dirBlobs, dirDesk, ".tmp-1")
-	ok(t, os.WriteFile(loose, []byte("x"), 0o600))
-	ok(t, os.Chtimes(loose, now, now))
-	ok(t, h.drafts.put(bg, "none", draftAsked, draft{Bytes: []byte("of no request")}))
+	for _, loose := range []string{".tmp-1", "none.asked"} {
+		ok(t, os.WriteFile(draftFile(h, loose), []byte("x"), 0o600))
+		ok(t, os.Chtimes(draftFile(h, loose), now, now))
+	}
 	kept := func(after time.Duration, want ...string) {
 		t.Helper()
 		now = now.Add(after)
-		ok(t, h.sweepDesk(bg))
-		all, err := h.drafts.list()
-		ok(t, err)
-		var got []string
-		for _, f := range all {
-			got = append(got, f.id+"."+f.kind)
-		}
+		ok(t, d.Sweep(bg))
+		got := drafts(t, h, "")
 		if len(got) != len(want) {
 			t.Fatalf("kept %v, want %v", got, want)
 		}
@@ -100,7 +95,7 @@ func TestKeptDocuments(t *testing.T) {
 	ok(t, os.Rename(key+".away", key))
 	h, err = Open(bg, cfg)
 	ok(t, err)
-	d = h.desk()
+	d = h.Desk
 	kept(24*time.Hour, one, two, three)
 	kept(6*24*time.Hour, one)
 	kept(24 * 24 * time.Hour)
@@ -117,49 +112,17 @@ func TestKeptDocuments(t *testing.T) {
 	wantErr(t, err, console.ErrNotKept)
 	// A certificate near its end is followed by another; what was kept for the old
 	// one opens.
-	ok(t, h.drafts.put(bg, "old", draftPicture, draft{Width: 42, Bytes: []byte("kept before")}))
-	certs := len(h.drafts.certs)
+	const second = "11010000000002"
+	ok(t, d.Apply(bg, person(clerk), console.SealForm{ID: second, Name: "样例（样章）", Kind: "special", Purpose: "样例"}))
+	before, err := h.openDrafts(bg)
+	ok(t, err)
 	now = now.AddDate(4, 6, 0)
-	again, err := h.openDrafts(bg)
+	d, err = h.openDesk(bg)
 	ok(t, err)
-	defer func() { ok(t, again.key.Close()) }()
-	got, err := again.get(bg, "old", draftPicture)
-	if len(again.certs) != certs+1 || err != nil || string(got.Bytes) != "kept before" || got.Width != 42 {
-		t.Errorf("%d certificates, %+v %v", len(again.certs), got, err)
+	after, err := h.openDrafts(bg)
+	ok(t, err)
+	v, err := d.Seal(bg, person(clerk), second)
+	if len(after) != len(before)+1 || err != nil || len(v.Image) == 0 {
+		t.Errorf("%d certificates, a picture of %d bytes, %v", len(after), len(v.Image), err)
 	}
-}
-
-// Names of kept documents never leave their folder, and what is not an envelope
-// of ours is refused.
-func TestDraftsRefuse(t *testing.T) {
-	cfg, ln := config(t, "")
-	ok(t, ln.Close())
-	_, err := Init(bg, cfg, three)
-	ok(t, err)
-	h, err := Open(bg, cfg)
-	ok(t, err)
-	defer func() { ok(t, h.Close()) }()
-	for _, id := range []string{"../../yinxin", "/etc/passwd", `..\x`, "../x"} {
-		if _, err := h.drafts.get(bg, "a/../../"+id, draftAsked); err == nil {
-			t.Errorf("%q was opened", id)
-		}
-	}
-	_, err = h.drafts.get(bg, "none", draftAsked)
-	wantErr(t, err, fs.ErrNotExist)
-	ok(t, h.drafts.put(bg, "one", draftAsked, draft{Name: "a", Bytes: []byte("document")}))
-	p, err := h.drafts.blobs.path(draftName("one", draftAsked))
-	ok(t, err)
-	raw, err := os.ReadFile(p)
-	ok(t, err)
-	for i := 0; i < len(raw); i += 13 {
-		bad := append([]byte(nil), raw...)
-		bad[i] ^= 1
-		ok(t, os.WriteFile(p, bad, 0o600))
-		if v, err := h.drafts.get(bg, "one", draftAsked); err == nil && string(v.Bytes) != "document" {
-			t.Fatalf("byte %d changed: %q", i, v.Bytes)
-		} else if err != nil && !errors.Is(err, errDraft) {
-			t.Fatalf("byte %d changed: %v", i, err)
-		}
-	}
-	wantErr(t, h.drafts.put(bg, "one", draftAsked, draft{Name: strings.Repeat("x", maxDraftHead)}), errDraft)
 }

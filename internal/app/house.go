@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -17,9 +16,12 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/ca/stepca"
+	"github.com/yinxin-gov/yinxin/internal/desk"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
+	"github.com/yinxin-gov/yinxin/internal/keys"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/internal/store"
 	"github.com/yinxin-gov/yinxin/internal/text"
@@ -38,15 +40,15 @@ const checkpointEvery = 10 * time.Second
 // House is every room, built and joined. Fields are ready after Open; Close
 // ends it.
 type House struct {
-	cfg     Config
-	custody *custody
-	store   *store.Store
-	rooms   *store.Rooms
-	anchors anchors
-	stamps  stamps
-	words   *text.Catalogue
-	pages   *pdfview.Viewer
-	drafts  *drafts
+	cfg       Config
+	custody   *custody
+	store     *store.Store
+	rooms     *store.Rooms
+	anchors   anchors
+	stamps    stamps
+	words     *text.Catalogue
+	pages     *pdfview.Viewer
+	draftsKey keys.Decrypter // of what the desk keeps
 
 	Ledger     *ledger.Sequencer
 	Identity   *identity.Service
@@ -57,11 +59,14 @@ type House struct {
 	CA         *ca.Service
 	StepCA     *stepca.Authority
 	CertStatus *status.Service
+	KMC        *kmc.Centre
+	Recoveries *kmc.Recoveries // of escrowed keys
 	Signer     *signer.Service
 	Life       *life.Service // of seals: making them and everything but their use
 	PDP        *authz.PDP
 	Exchange   *exchange.Service
 	Signin     *signin.Service
+	Desk       *desk.Service // the people's side, for the console
 
 	founder   *ca.Service // issues without approval to those of founds()
 	founded   sync.Mutex  // held while a person is certified
@@ -173,7 +178,7 @@ func (h *House) openPeople() (err error) {
 	}
 	good := trust{registry: h.rooms.CA, root: h.anchors.sm2Root, issuing: h.anchors.sm2Issuing}.good
 	h.Approvals, err = approval.New(approval.Config{
-		Store: h.rooms.Approvals, People: h.rooms.Identity, Trust: good, Former: issuedTo{h.rooms.CA, h.anchors.sm2Issuing}.person, Asked: h.asked, CAUnit: identity.USCC(h.cfg.USCC), Now: now, NewID: newID,
+		Store: h.rooms.Approvals, Votes: h.rooms.Approvals, People: h.rooms.Identity, Trust: good, Former: issuedTo{h.rooms.CA, h.anchors.sm2Issuing}.person, Asked: h.asked, CAUnit: identity.USCC(h.cfg.USCC), Now: now, NewID: newID,
 	})
 	if err != nil {
 		return err
@@ -200,8 +205,7 @@ func (h *House) openPeople() (err error) {
 
 // openCA builds both trust tracks on one registry.
 func (h *House) openCA(ctx context.Context) (err error) {
-	centre, err := h.custody.centre(h.cfg)
-	if err != nil {
+	if err = h.openKMC(); err != nil {
 		return err
 	}
 	wrapper, err := h.custody.wrapper(h.cfg)
@@ -210,7 +214,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	}
 	cfg := ca.Config{
 		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: gate{h.rooms.Grading, h.cfg.Now}, Hosts: hosts{h.rooms.Identity},
-		KMC: centre, SM2Issuing: h.anchors.sm2Issuing, SM2Root: h.anchors.sm2Root, SM2Signer: h.custody.signer(keySM2Issuing),
+		KMC: h.KMC, Suspensions: h.rooms.CA, Deliveries: h.rooms.CA, Recorder: h.Ledger, SM2Issuing: h.anchors.sm2Issuing, SM2Root: h.anchors.sm2Root, SM2Signer: h.custody.signer(keySM2Issuing),
 		Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID,
 	}
 	if h.CA, err = ca.New(cfg); err != nil {
@@ -223,7 +227,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	h.StepCA, err = stepca.New(ctx, stepca.Config{
 		Registry: h.rooms.CA, Root: h.anchors.ecdsaRoot, Issuing: h.anchors.ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing),
 		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Identity}, Gate: gate{h.rooms.Grading, h.cfg.Now},
-		Recorder: h.Ledger, Agency: h.cfg.USCC, ACME: h.rooms.ACME, Wrapper: wrapper, Resolver: register{h.rooms.Identity}, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
+		Recorder: h.Ledger, Agency: h.cfg.USCC, ACME: h.rooms.ACME, Wrapper: wrapper, Pairs: h.CA, Resolver: register{h.rooms.Identity}, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
 	})
 	if err != nil {
 		return err
@@ -260,15 +264,15 @@ func (h *House) openWork(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if h.drafts, err = h.openDrafts(ctx); err != nil {
+	if h.Desk, err = h.openDesk(ctx); err != nil {
 		return err
 	}
-	if err = h.sweepDesk(ctx); err != nil {
+	if err = h.Desk.Sweep(ctx); err != nil {
 		return err
 	}
 	h.Exchange, err = exchange.New(exchange.Config{
 		Store: h.rooms.Transfers, Decider: h.PDP, Seals: sealed{h.Verify}, Certificates: certificates{h.rooms.CA, h.cfg.Now},
-		Systems: h.rooms.Identity, Catalogue: h.rooms.Sharing, Blobs: blobs{filepath.Join(h.cfg.Dir, dirBlobs)},
+		Systems: h.rooms.Identity, Catalogue: h.rooms.Sharing, Blobs: h.blobs(),
 		Signer: h.custody.signer(keyExchange), CertDER: h.anchors.exchange, Now: h.cfg.Now, NewID: newID,
 	})
 	return err
@@ -281,8 +285,8 @@ func (h *House) Close() error {
 	if h.pages != nil {
 		errs = append(errs, h.pages.Close())
 	}
-	if h.drafts != nil {
-		errs = append(errs, h.drafts.key.Close())
+	if h.draftsKey != nil {
+		errs = append(errs, h.draftsKey.Close())
 	}
 	if h.StepCA != nil {
 		errs = append(errs, h.StepCA.Close())

@@ -22,20 +22,10 @@ import (
 func (h *House) openLife() (err error) {
 	h.Life, err = life.New(life.Config{
 		Register: h.rooms.Seals, Lists: h.rooms.Seals, Approver: sealApprover{h.Approvals}, Posts: posts{h}, Recorder: h.Ledger,
-		Keys: h.custody, MakerUnit: h.cfg.USCC, Now: h.cfg.Now, NewID: newID, Accredited: h.anchors.accredited.Anchors(),
+		Keys: h.custody, MakerUnit: h.cfg.USCC, Now: h.cfg.Now, NewID: newID, Accredited: h.anchors.services(),
 		Reports: h.rooms.Seals, Revoker: revoker{h.CA, h.anchors.sm2Issuing}, Uses: h.rooms.Seals, Reliers: reliers{h.rooms.Transfers},
 	})
 	return err
-}
-
-// ReportCompromise is life.Service.ReportCompromise, told to the operator too:
-// notices wait in the register until the units read them.
-func (h *House) ReportCompromise(ctx context.Context, actor ledger.Actor, r life.Report) (life.Compromise, ledger.Receipt, error) {
-	c, receipt, err := h.Life.ReportCompromise(ctx, actor, r)
-	if c.ID != "" {
-		h.cfg.Log.WarnContext(ctx, "a seal's key was reported as compromised", "report", c.ID, "seals", len(c.Seals), "documents", len(c.Uses), "done", c.Done)
-	}
-	return c, receipt, err
 }
 
 // endSeals writes the end of every seal whose period is over.

@@ -114,7 +114,9 @@ func TestSealLivesInTheHouse(t *testing.T) {
 	_, _, err = h.Signer.RequestUse(bg, s.actors[clerk], signer.UseRequest{Seal: order.ID, Document: doc, Title: "通知", Type: "land_transfer"})
 	wantErr(t, err, signer.ErrExcluded)
 	useOf := func(u signer.Use) approval.Subject {
-		return approval.Subject{Kind: approval.KindSealUse, ID: u.ID, Digest: u.Document, Unit: unit, Requester: u.Requester}
+		subject, err := h.UseSubject(bg, u)
+		ok(t, err)
+		return subject
 	}
 	refused := ask()
 	s.sign(t, leader, useOf(refused), false)
@@ -144,7 +146,7 @@ func TestSealLivesInTheHouse(t *testing.T) {
 	for _, yes := range []bool{false, true} {
 		e, _, err := h.Life.AskResume(bg, s.actors[keeper], order.ID, "找回")
 		ok(t, err)
-		s.sign(t, leader, SealSubject(e), yes)
+		s.sign(t, leader, h.SealSubject(e), yes)
 		e, _, err = h.Life.Settle(bg, s.actors[keeper], order.ID)
 		ok(t, err)
 		if (e.State == signer.SealActive) != yes {
@@ -155,7 +157,7 @@ func TestSealLivesInTheHouse(t *testing.T) {
 	// 电子签名法 art. 15. The revocation is of today; the report of an earlier hour
 	// is what counts.
 	since := got.Use.SealedAt.Add(-time.Second)
-	c, _, err := h.ReportCompromise(bg, s.actors[leader], life.Report{Seal: order.ID, Since: since, Reason: "疑似泄露"})
+	c, _, err := h.Life.ReportCompromise(bg, s.actors[leader], life.Report{Seal: order.ID, Since: since, Reason: "疑似泄露"})
 	ok(t, err)
 	if !c.Done || !slices.Equal(c.Uses, []string{u.ID}) || c.Certificates[0].Revocation != life.Revoked {
 		t.Errorf("%+v", c)

@@ -12,10 +12,11 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/profile"
+	"github.com/yinxin-gov/yinxin/internal/desk"
 )
 
 // personKey names a person's signing key in custody.
-func personKey(person string) string { return "person-" + person }
+func personKey(person string) string { return desk.PrefixPerson + person }
 
 // certificateOrder is what a person's certificate will be issued from, and so
 // what the RA officer signs.

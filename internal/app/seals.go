@@ -15,6 +15,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/profile"
+	"github.com/yinxin-gov/yinxin/internal/desk"
 	"github.com/yinxin-gov/yinxin/internal/keys"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/life"
@@ -34,11 +35,8 @@ type SealOrder struct {
 	Authorisation signer.Authorisation // how far it may be used; zero: no bound but approvals
 }
 
-// sealYears is how long a drawn seal is asked for; its certificate bounds it.
-const sealYears = 5
-
 // sealPrefix starts the custody ids of seals' keys; keyMaker is none of them.
-const sealPrefix = "seal-"
+const sealPrefix = desk.PrefixSeal
 
 // sealNumber is a division code and eight digits.
 var sealNumber = regexp.MustCompile(`^[0-9]{14}$`)
@@ -68,7 +66,7 @@ func (h *House) ApplySeal(ctx context.Context, actor ledger.Actor, o SealOrder) 
 	now := h.now()
 	a := life.Application{
 		ID: o.ID, Unit: string(o.Unit), Name: o.Name, Kind: o.Kind, Purpose: o.Purpose, Picture: signer.Digest(img.Data), Drawn: true,
-		ValidFrom: now.AddDate(0, 0, -1), ValidUntil: now.AddDate(sealYears, 0, 0), Authorisation: o.Authorisation,
+		ValidFrom: now.AddDate(0, 0, -1), ValidUntil: now.AddDate(desk.SealYears, 0, 0), Authorisation: o.Authorisation,
 	}
 	if a.Kind == "" {
 		a.Kind = life.KindStatutory
@@ -80,12 +78,12 @@ func (h *House) ApplySeal(ctx context.Context, actor ledger.Actor, o SealOrder) 
 	if err != nil {
 		return approval.Subject{}, ledger.Receipt{}, err
 	}
-	return SealSubject(e), receipt, nil
+	return h.SealSubject(e), receipt, nil
 }
 
 // SealSubject is what the leader of a seal's unit approves: the open question
 // about the seal. The zero Subject when there is none.
-func SealSubject(e signer.Seal) approval.Subject {
+func (*House) SealSubject(e signer.Seal) approval.Subject {
 	if e.Ask == nil {
 		return approval.Subject{}
 	}

@@ -53,7 +53,8 @@ func (h *House) Serve(ctx context.Context, ln net.Listener) error {
 			h.cfg.Log.ErrorContext(ctx, "lists of revoked certificates are not built any more", "error", err)
 		}
 	})
-	timers.Go(func() { h.runDesk(timing) })
+	timers.Go(func() { h.Desk.Run(timing) })
+	timers.Go(func() { h.runKMC(timing) })
 	timers.Go(func() { h.sweeper().Run(timing) })
 	return until(ctx, srv, func() error { return srv.ServeTLS(ln, "", "") })
 }
@@ -123,7 +124,7 @@ func (h *House) handler() (http.Handler, error) {
 	r := chi.NewRouter()
 	r.Use(api.Identify(newID), recoverer(h.cfg.Log))
 	err := api.Mount(r, api.Config{
-		Exchange: h.Exchange, Enroller: h, Ledger: h, Peers: h.peers(), Verify: h.Verify, Status: h.Status,
+		Exchange: h.Exchange, Archive: h, Enroller: h, Certifier: certifier{h.CA}, Recoverer: h, Ledger: h, Peers: h.peers(), Verify: h.Verify, Status: h.Status,
 		Report: h.reportData, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log, Version: Version,
 	})
 	if err != nil {
@@ -146,7 +147,7 @@ func (h *House) handler() (http.Handler, error) {
 	h.mountStatus(r)
 	h.mountStamps(r)
 	err = console.Mount(r, console.Config{
-		Door: door{h}, Desk: h.desk(), Status: h.Status, Head: h.ledgerPage, Verify: h.Verify, Report: h.reportPage, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log,
+		Door: door{h}, Desk: h.Desk, Status: h.Status, Head: h.ledgerPage, Verify: h.Verify, Report: h.reportPage, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log,
 		Painter: h.pages,
 	})
 	return r, err

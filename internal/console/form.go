@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,25 +26,27 @@ var (
 	errBusy   = errors.New("no slot for an upload")
 )
 
-// filled is a form with at most one file, all of it in memory.
+// filled is a form with its files, all of it in memory.
 type filled struct {
 	url.Values
-	name string // of the file
-	data []byte // empty: there was none
+	name string            // of the first file that was asked for
+	data []byte            // of it; empty: there was none
+	more map[string][]byte // the others, by field
 }
 
-// upload reads a form part by part. The form parser of net/http would write a
-// large file to a temporary one, in clear.
-func upload(w http.ResponseWriter, r *http.Request, field string, most int64) (f filled, err error) {
+// upload reads a form part by part: the file of a field, and those of others,
+// each of at most so many bytes. The form parser of net/http would write a large
+// file to a temporary one, in clear.
+func upload(w http.ResponseWriter, r *http.Request, field string, most int64, others ...string) (f filled, err error) {
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(uploadTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return filled{}, err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, most+maxFrame)
+	r.Body = http.MaxBytesReader(w, r.Body, most*int64(1+len(others))+maxFrame)
 	form, err := r.MultipartReader()
 	if err != nil {
 		return filled{}, errors.Join(errNoFile, err)
 	}
-	f.Values = url.Values{}
+	f.Values, f.more = url.Values{}, map[string][]byte{}
 	for range maxParts {
 		part, err := form.NextPart()
 		if errors.Is(err, io.EOF) {
@@ -57,6 +60,12 @@ func upload(w http.ResponseWriter, r *http.Request, field string, most int64) (f
 				return filled{}, errors.Join(errNoFile, err)
 			}
 			f.name = part.FileName()
+			continue
+		}
+		if slices.Contains(others, part.FormName()) && f.more[part.FormName()] == nil {
+			if f.more[part.FormName()], err = io.ReadAll(http.MaxBytesReader(nil, part, most)); err != nil {
+				return filled{}, errors.Join(errNoFile, err)
+			}
 			continue
 		}
 		if part.FileName() != "" {

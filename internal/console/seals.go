@@ -55,11 +55,12 @@ type SealLine struct {
 
 // SealList is what a person sees of seals.
 type SealList struct {
-	Seals    []SealLine
-	Staff    []Named // of the unit: whom an authorisation can name
-	MayApply bool
-	Kinds    []string
-	Division string // first digits of a new number
+	Seals     []SealLine
+	Staff     []Named // of the unit: whom an authorisation can name
+	MayApply  bool
+	MayImport bool
+	Kinds     []string
+	Division  string // first digits of a new number
 }
 
 // Named is a person as pages show one.
@@ -75,7 +76,8 @@ type SealView struct {
 	Acts      []life.Rule // that this person may do now
 	Waits     string      // what has to happen elsewhere first: key of the catalogue, or empty
 	MayAnswer bool
-	Asker     string // name
+	Asker     string   // name
+	Foreign   *Foreign // nil: made here
 }
 
 // StepLine is a step with the name of its actor.

@@ -166,7 +166,10 @@ func (w *walk) useSeal(ctx context.Context, a *agency, doc []byte, title string)
 		return nil, err
 	}
 	w.tell.done(rc, "demo.seal.requested", "title", title, "sm3", use.Document)
-	subject := approval.Subject{Kind: approval.KindSealUse, ID: use.ID, Digest: use.Document, Unit: a.unit.USCC, Requester: a.clerk.ID}
+	subject, err := w.house.UseSubject(ctx, use)
+	if err != nil {
+		return nil, err
+	}
 	if _, rc, err = w.house.Approve(ctx, subject, a.leader.ID, a.leader.pin, true, ""); err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ const (
 	PathACMEKeys  = "/api/v1/acme/keys"
 	PathVerify    = "/api/v1/verifications"
 	PathTransfers = "/api/v1/transfers"
+	PathArchives  = "/api/v1/archives"
 	PathHead      = "/api/v1/ledger/head"
 )
 
@@ -48,8 +49,9 @@ type Anchors struct {
 
 // EnrolRequest turns one enrolment token into both tracks.
 type EnrolRequest struct {
-	Token  string `json:"token" minLength:"20" maxLength:"128" doc:"one-time enrolment token"`
-	SM2CSR []byte `json:"sm2_csr" maxLength:"16384" doc:"PKCS#10 request of the SM2 signing key, DER"`
+	Token    string `json:"token" minLength:"20" maxLength:"128" doc:"one-time enrolment token"`
+	SM2CSR   []byte `json:"sm2_csr" maxLength:"16384" doc:"PKCS#10 request of the SM2 signing key, DER"`
+	Response bool   `json:"gmt0092,omitempty" doc:"also answer in the form of GM/T 0092-2020"`
 }
 
 // EnrolAnswer holds the SM2 pair and what the ECDSA track needs next: POST
@@ -60,6 +62,7 @@ type EnrolAnswer struct {
 	EncCert      []byte         `json:"encryption_certificate"`
 	EnvelopedKey []byte         `json:"enveloped_key" doc:"GB/T 35276 enveloped key pair, opened by the signing key"`
 	Chain        [][]byte       `json:"chain" doc:"issuing and root certificate of the SM2 track, DER"`
+	Response     []byte         `json:"gmt0092,omitempty" doc:"the pair as a response of GM/T 0092-2020, DER"`
 	OneTimeToken string         `json:"one_time_token" doc:"for the ECDSA track, five minutes"`
 	SignURL      string         `json:"sign_url"`
 	Hosts        []string       `json:"hosts" doc:"names that the ECDSA certificate may carry"`

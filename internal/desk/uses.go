@@ -1,4 +1,4 @@
-package app
+package desk
 
 import (
 	"context"
@@ -20,8 +20,8 @@ const (
 )
 
 // Uses implements console.Uses.
-func (d desk) Uses(ctx context.Context, p console.Person) (out console.UseList, err error) {
-	mine, err := d.h.Signer.Uses(ctx, signer.UseQuery{Requester: p.ID, Limit: maxLines})
+func (d *Service) Uses(ctx context.Context, p console.Person) (out console.UseList, err error) {
+	mine, err := d.cfg.Signer.Uses(ctx, signer.UseQuery{Requester: p.ID, Limit: maxLines})
 	if err != nil {
 		return out, err
 	}
@@ -33,7 +33,7 @@ func (d desk) Uses(ctx context.Context, p console.Person) (out console.UseList, 
 		return out, err
 	}
 	if leads {
-		waiting, err := d.h.Signer.Uses(ctx, signer.UseQuery{Unit: p.Unit, States: []signer.UseState{signer.UseRequested}, Limit: maxLines})
+		waiting, err := d.cfg.Signer.Uses(ctx, signer.UseQuery{Unit: p.Unit, States: []signer.UseState{signer.UseRequested}, Limit: maxLines})
 		if err != nil {
 			return out, err
 		}
@@ -45,17 +45,17 @@ func (d desk) Uses(ctx context.Context, p console.Person) (out console.UseList, 
 	if out.MayAsk, err = d.holds(ctx, p, identity.RoleClerk); err != nil || !out.MayAsk {
 		return out, err
 	}
-	out.Seals, err = d.h.Life.Seals(ctx, lifeQuery(p.Unit, signer.SealActive))
-	out.Seals = slices.DeleteFunc(out.Seals, func(e signer.Seal) bool { return errors.Is(e.Admit(p.ID, d.h.now(), signer.Taken{}), signer.ErrUser) })
+	out.Seals, err = d.cfg.Life.Seals(ctx, lifeQuery(p.Unit, signer.SealActive))
+	out.Seals = slices.DeleteFunc(out.Seals, func(e signer.Seal) bool { return errors.Is(e.Admit(p.ID, d.now(), signer.Taken{}), signer.ErrUser) })
 	return out, err
 }
 
-func (d desk) useLines(ctx context.Context, all []signer.Use) (out []console.UseLine, err error) {
+func (d *Service) useLines(ctx context.Context, all []signer.Use) (out []console.UseLine, err error) {
 	seals := map[string]signer.Seal{}
 	for _, u := range all {
 		l := console.UseLine{Use: u}
 		if _, known := seals[u.Seal]; !known {
-			if seals[u.Seal], err = d.h.Life.Seal(ctx, u.Seal); err != nil {
+			if seals[u.Seal], err = d.cfg.Life.Seal(ctx, u.Seal); err != nil {
 				return nil, err
 			}
 		}
@@ -70,7 +70,7 @@ func (d desk) useLines(ctx context.Context, all []signer.Use) (out []console.Use
 
 // Submit implements console.Uses. The document is on the disk, encrypted, before
 // the request exists, and becomes part of it after.
-func (d desk) Submit(ctx context.Context, p console.Person, f console.UseForm) (string, error) {
+func (d *Service) Submit(ctx context.Context, p console.Person, f console.UseForm) (string, error) {
 	if err := allowed(d.holds(ctx, p, identity.RoleClerk)); err != nil {
 		return "", err
 	}
@@ -83,24 +83,24 @@ func (d desk) Submit(ctx context.Context, p console.Person, f console.UseForm) (
 	if err != nil {
 		return "", err
 	}
-	loose := newID()
-	if err := d.h.drafts.put(ctx, loose, draftNew, draft{Name: f.Paper.Name, Place: f.Place, Bytes: f.Paper.Bytes}); err != nil {
+	loose := d.cfg.NewID()
+	if err := d.drafts.put(ctx, loose, draftNew, draft{Name: f.Paper.Name, Bytes: f.Paper.Bytes}); err != nil {
 		return "", err
 	}
-	u, _, err := d.h.Signer.RequestUse(ctx, d.actor(p), signer.UseRequest{
+	u, _, err := d.cfg.Signer.RequestUse(ctx, d.actor(p), signer.UseRequest{
 		Seal: f.Seal, Document: f.Paper.Bytes, Title: f.Title, Type: f.Type, Purpose: f.Purpose, Place: f.Place, Citations: cited,
 	})
 	if err != nil {
-		return "", errors.Join(err, d.h.drafts.drop(context.WithoutCancel(ctx), loose, draftNew))
+		return "", errors.Join(err, d.drafts.drop(context.WithoutCancel(ctx), loose, draftNew))
 	}
-	return u.ID, d.h.drafts.rename(loose, draftNew, u.ID, draftAsked)
+	return u.ID, d.drafts.rename(ctx, loose, draftNew, u.ID, draftAsked)
 }
 
 // cited takes from the register what the consents are for; whether they are for
 // this document and unit is the signer's to say.
-func (d desk) cited(ctx context.Context, consents []string) (out []cite.Citation, err error) {
+func (d *Service) cited(ctx context.Context, consents []string) (out []cite.Citation, err error) {
 	for _, id := range consents {
-		c, err := d.h.Cite(ctx, id, "")
+		c, err := d.cfg.Documents.Cite(ctx, id, "")
 		if errors.Is(err, sharing.ErrNotFound) {
 			return nil, fmt.Errorf("%w: no consent %.80q", signer.ErrCitation, id)
 		}
@@ -114,17 +114,25 @@ func (d desk) cited(ctx context.Context, consents []string) (out []cite.Citation
 
 // room refuses a request that is open already, and one more than a person may
 // have kept.
-func (d desk) room(ctx context.Context, p console.Person, f console.UseForm) error {
-	mine, err := d.h.Signer.Uses(ctx, signer.UseQuery{Requester: p.ID, Limit: signer.MaxUses})
+func (d *Service) room(ctx context.Context, p console.Person, f console.UseForm) error {
+	mine, err := d.cfg.Signer.Uses(ctx, signer.UseQuery{Requester: p.ID, Limit: signer.MaxUses})
 	if err != nil {
 		return err
+	}
+	all, err := d.drafts.list(ctx, d.cfg.Now())
+	if err != nil {
+		return err
+	}
+	documents := map[string]bool{}
+	for _, f := range all {
+		documents[f.id] = documents[f.id] || f.document()
 	}
 	kept, sum := 0, signer.Digest(f.Paper.Bytes)
 	for _, u := range mine {
 		if u.Seal == f.Seal && u.Document == sum && (u.State == signer.UseRequested || u.State == signer.UseApproved) {
 			return console.ErrRepeated
 		}
-		if slices.ContainsFunc([]string{draftAsked, draftSealed, draftFetched}, func(kind string) bool { return d.h.drafts.kept(u.ID, kind) }) {
+		if documents[u.ID] {
 			kept++
 		}
 	}
@@ -135,8 +143,8 @@ func (d desk) room(ctx context.Context, p console.Person, f console.UseForm) err
 }
 
 // Decide implements console.Uses. Nobody approves what is not kept as it was
-// asked for: the signature is over the SM3 of what the page showed.
-func (d desk) Decide(ctx context.Context, p console.Person, id string, a console.Answer) error {
+// asked for: the signature is over the document and the place that the page showed.
+func (d *Service) Decide(ctx context.Context, p console.Person, id string, a console.Answer) error {
 	got, err := d.part(ctx, p, id)
 	switch {
 	case err != nil:
@@ -145,7 +153,12 @@ func (d desk) Decide(ctx context.Context, p console.Person, id string, a console
 		return console.ErrForbidden
 	case got.use.State != signer.UseRequested:
 		return console.ErrAnswered
-	case a.Digest != got.use.Document:
+	}
+	subject, err := d.cfg.Answers.UseSubject(ctx, got.use)
+	if err != nil {
+		return err
+	}
+	if a.Digest != subject.Digest {
 		return signer.ErrChanged
 	}
 	if a.Yes {
@@ -153,15 +166,11 @@ func (d desk) Decide(ctx context.Context, p console.Person, id string, a console
 			return err
 		}
 	}
-	subject, err := d.h.UseSubject(ctx, got.use)
-	if err != nil {
-		return err
-	}
 	return d.sign(ctx, p, subject, a, func() error {
 		ctx := context.WithoutCancel(ctx) // signed: it takes effect though the browser went away
-		_, _, err := d.h.Signer.MarkApproved(ctx, d.actor(p), id)
+		_, _, err := d.cfg.Signer.MarkApproved(ctx, d.actor(p), id)
 		if errors.Is(err, signer.ErrRefused) {
-			return d.h.forget(ctx, id, draftAsked, string(signer.UseRefused), d.actor(p))
+			return d.forget(ctx, id, draftAsked, string(signer.UseRefused), d.actor(p))
 		}
 		return err
 	})

@@ -1,4 +1,4 @@
-package app
+package desk
 
 import (
 	"context"
@@ -25,12 +25,12 @@ type part struct {
 
 // part returns a request to those who have a part in it; to everybody else there
 // is no such request.
-func (d desk) part(ctx context.Context, p console.Person, id string) (part, error) {
-	u, err := d.h.Signer.Use(ctx, id)
+func (d *Service) part(ctx context.Context, p console.Person, id string) (part, error) {
+	u, err := d.cfg.Signer.Use(ctx, id)
 	if err != nil {
 		return part{}, err
 	}
-	e, err := d.h.Life.Seal(ctx, u.Seal)
+	e, err := d.cfg.Life.Seal(ctx, u.Seal)
 	if err != nil {
 		return part{}, err
 	}
@@ -43,7 +43,7 @@ func (d desk) part(ctx context.Context, p console.Person, id string) (part, erro
 	if !out.asks && !out.leads {
 		return part{}, signer.ErrNotFound
 	}
-	out.answer, err = d.h.rooms.Approvals.ApprovalOf(ctx, approval.KindSealUse, id)
+	out.answer, err = d.cfg.Approvals.ApprovalOf(ctx, approval.KindSealUse, id)
 	if errors.Is(err, approval.ErrNotFound) {
 		err = nil
 	}
@@ -52,8 +52,8 @@ func (d desk) part(ctx context.Context, p console.Person, id string) (part, erro
 
 // paper is the kept document of a request, exactly the bytes that were asked
 // about, and records who opened it.
-func (d desk) paper(ctx context.Context, p console.Person, u signer.Use) (draft, error) {
-	doc, err := d.h.drafts.get(ctx, u.ID, draftAsked)
+func (d *Service) paper(ctx context.Context, p console.Person, u signer.Use) (draft, error) {
+	doc, err := d.drafts.get(ctx, u.ID, draftAsked)
 	if errors.Is(err, fs.ErrNotExist) {
 		return draft{}, console.ErrNotKept
 	}
@@ -66,9 +66,9 @@ func (d desk) paper(ctx context.Context, p console.Person, u signer.Use) (draft,
 	return doc, d.opened(ctx, p, u.ID, u.Document, draftAsked)
 }
 
-func (d desk) opened(ctx context.Context, p console.Person, use, sum, kind string) error {
-	_, err := d.h.Ledger.Append(ctx, ledger.Event{
-		ID: newID(), Type: "desk.document.opened", Class: ledger.ClassAccess, Time: d.h.now(), Actor: d.actor(p), Action: "read",
+func (d *Service) opened(ctx context.Context, p console.Person, use, sum, kind string) error {
+	_, err := d.cfg.Ledger.Append(ctx, ledger.Event{
+		ID: d.cfg.NewID(), Type: "desk.document.opened", Class: ledger.ClassAccess, Time: d.now(), Actor: d.actor(p), Action: "read",
 		Object: ledger.Object{Kind: "seal_use", ID: use}, Outcome: ledger.Success, Payload: sum, Details: map[string]string{"kept": kind},
 	})
 	return err
@@ -76,7 +76,7 @@ func (d desk) opened(ctx context.Context, p console.Person, use, sum, kind strin
 
 // Use implements console.Papers. A document that does not read, or is another
 // one, is shown as trouble and can only be refused.
-func (d desk) Use(ctx context.Context, p console.Person, id string) (console.UseView, error) {
+func (d *Service) Use(ctx context.Context, p console.Person, id string) (console.UseView, error) {
 	got, err := d.part(ctx, p, id)
 	if err != nil {
 		return console.UseView{}, err
@@ -94,13 +94,20 @@ func (d desk) Use(ctx context.Context, p console.Person, id string) (console.Use
 	}
 	switch doc, err := d.paper(ctx, p, got.use); {
 	case err == nil:
-		u.Paper, u.Place, u.Size = &console.Paper{Name: doc.Name, Bytes: doc.Bytes}, doc.Place, len(doc.Bytes)
+		u.Paper, u.Size = &console.Paper{Name: doc.Name, Bytes: doc.Bytes}, len(doc.Bytes)
+		u.Place = place(got.use, doc)
 	case errors.Is(err, signer.ErrChanged), errors.Is(err, errDraft):
 		u.Changed = true
 	case !errors.Is(err, console.ErrNotKept):
 		return u, err
 	}
-	u.MayDecide = got.leads && !got.asks && u.Answer == nil && u.State == signer.UseRequested
+	if u.MayDecide = got.leads && !got.asks && u.Answer == nil && u.State == signer.UseRequested; u.MayDecide {
+		subject, err := d.cfg.Answers.UseSubject(ctx, got.use)
+		if err != nil {
+			return u, err
+		}
+		u.Digest = subject.Digest
+	}
 	u.MaySeal = got.asks && u.Paper != nil && (u.State == signer.UseApproved || u.State == signer.UseRequested && u.Answer != nil && u.Answer.Yes)
 	if !got.asks || u.State != signer.UseSealed {
 		return u, nil
@@ -110,7 +117,7 @@ func (d desk) Use(ctx context.Context, p console.Person, id string) (console.Use
 	case err != nil:
 		return u, err
 	default:
-		rep, err := d.h.Verify(ctx, doc.Bytes)
+		rep, err := d.cfg.Documents.Verify(ctx, doc.Bytes)
 		if err != nil {
 			return u, err
 		}
@@ -120,10 +127,19 @@ func (d desk) Use(ctx context.Context, p console.Person, id string) (console.Use
 	return u, nil
 }
 
+// place is where the stamp goes: as it was approved, or, of a request made before
+// places were approved, as the desk kept it.
+func place(u signer.Use, doc draft) signer.Placement {
+	if u.Place != nil {
+		return *u.Place
+	}
+	return doc.Place
+}
+
 // sealed is the kept sealed document and as what it is kept.
-func (d desk) sealed(ctx context.Context, id string) (doc draft, kind string, err error) {
+func (d *Service) sealed(ctx context.Context, id string) (doc draft, kind string, err error) {
 	for _, kind = range []string{draftSealed, draftFetched} {
-		if doc, err = d.h.drafts.get(ctx, id, kind); !errors.Is(err, fs.ErrNotExist) {
+		if doc, err = d.drafts.get(ctx, id, kind); !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
 	}
@@ -131,7 +147,7 @@ func (d desk) sealed(ctx context.Context, id string) (doc draft, kind string, er
 }
 
 // Paper implements console.Papers.
-func (d desk) Paper(ctx context.Context, p console.Person, id string) (console.Paper, error) {
+func (d *Service) Paper(ctx context.Context, p console.Person, id string) (console.Paper, error) {
 	got, err := d.part(ctx, p, id)
 	if err != nil {
 		return console.Paper{}, err
@@ -141,7 +157,7 @@ func (d desk) Paper(ctx context.Context, p console.Person, id string) (console.P
 }
 
 // PutSeal implements console.Papers: the requester seals what was approved.
-func (d desk) PutSeal(ctx context.Context, p console.Person, id string) error {
+func (d *Service) PutSeal(ctx context.Context, p console.Person, id string) error {
 	got, err := d.part(ctx, p, id)
 	if err != nil {
 		return err
@@ -157,22 +173,22 @@ func (d desk) PutSeal(ctx context.Context, p console.Person, id string) error {
 		return err
 	}
 	if got.use.State == signer.UseRequested { // signed, and not recorded yet
-		if _, _, err := d.h.Signer.MarkApproved(ctx, d.actor(p), id); err != nil {
+		if _, _, err := d.cfg.Signer.MarkApproved(ctx, d.actor(p), id); err != nil {
 			return err
 		}
 	}
-	out, err := d.h.Signer.Seal(ctx, d.actor(p), id, doc.Bytes, doc.Place)
+	out, err := d.cfg.Signer.Seal(ctx, d.actor(p), id, doc.Bytes, place(got.use, doc))
 	if errors.Is(err, signer.ErrLapsed) {
-		return errors.Join(err, d.h.forget(ctx, id, draftAsked, string(signer.UseLapsed), d.actor(p)))
+		return errors.Join(err, d.forget(ctx, id, draftAsked, string(signer.UseLapsed), d.actor(p)))
 	}
 	if err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx) // sealed and counted: it must not be lost now
-	if err := d.h.drafts.put(ctx, id, draftSealed, draft{Name: sealedName(doc.Name), Bytes: out.Document}); err != nil {
+	if err := d.drafts.put(ctx, id, draftSealed, draft{Name: sealedName(doc.Name), Bytes: out.Document}); err != nil {
 		return err
 	}
-	return d.h.forget(ctx, id, draftAsked, string(signer.UseSealed), d.actor(p))
+	return d.forget(ctx, id, draftAsked, string(signer.UseSealed), d.actor(p))
 }
 
 // sealedName tells the sealed file from the one that was uploaded.
@@ -182,7 +198,7 @@ func sealedName(name string) string {
 }
 
 // Fetch implements console.Papers. From now on the document is kept one more day.
-func (d desk) Fetch(ctx context.Context, p console.Person, id string) (console.Paper, error) {
+func (d *Service) Fetch(ctx context.Context, p console.Person, id string) (console.Paper, error) {
 	got, err := d.part(ctx, p, id)
 	if err != nil {
 		return console.Paper{}, err
@@ -204,7 +220,7 @@ func (d desk) Fetch(ctx context.Context, p console.Person, id string) (console.P
 		return console.Paper{}, err
 	}
 	if kind == draftSealed {
-		if err := errors.Join(d.h.drafts.rename(id, draftSealed, id, draftFetched), d.h.drafts.touch(id, draftFetched)); err != nil {
+		if err := d.drafts.rename(ctx, id, draftSealed, id, draftFetched); err != nil {
 			return console.Paper{}, err
 		}
 	}

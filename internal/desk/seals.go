@@ -1,4 +1,4 @@
-package app
+package desk
 
 import (
 	"context"
@@ -21,7 +21,7 @@ func lifeQuery(unit string, states ...signer.SealState) life.Query {
 
 // Seals implements console.Seals: those of the own unit, and all of them for who
 // makes seals.
-func (d desk) Seals(ctx context.Context, p console.Person) (out console.SealList, err error) {
+func (d *Service) Seals(ctx context.Context, p console.Person) (out console.SealList, err error) {
 	makes, err := d.serves(ctx, p, identity.RoleSealAdministrator)
 	if err != nil {
 		return out, err
@@ -30,7 +30,7 @@ func (d desk) Seals(ctx context.Context, p console.Person) (out console.SealList
 	if makes {
 		q.Unit = ""
 	}
-	all, err := d.h.Life.Seals(ctx, q)
+	all, err := d.cfg.Life.Seals(ctx, q)
 	if err != nil {
 		return out, err
 	}
@@ -41,7 +41,8 @@ func (d desk) Seals(ctx context.Context, p console.Person) (out console.SealList
 		}
 		out.Seals = append(out.Seals, l)
 	}
-	out.Division = d.h.cfg.Division
+	out.MayImport = makes
+	out.Division = d.cfg.Division
 	out.Kinds = []string{life.KindStatutory, life.KindInternal, life.KindBranch, life.KindSpecial, life.KindPersonal}
 	if out.MayApply, err = d.holds(ctx, p, identity.RoleClerk, identity.RoleSealAdministrator); err != nil || !out.MayApply {
 		return out, err
@@ -51,18 +52,18 @@ func (d desk) Seals(ctx context.Context, p console.Person) (out console.SealList
 }
 
 // sealLine counts the uses of a seal that has a bound.
-func (d desk) sealLine(ctx context.Context, e signer.Seal) (l console.SealLine, err error) {
+func (d *Service) sealLine(ctx context.Context, e signer.Seal) (l console.SealLine, err error) {
 	l.Seal = e
 	if e.Authorisation.Total > 0 || e.Authorisation.Quota > 0 {
-		all, window := e.Counted(d.h.now())
-		l.Taken, err = d.h.rooms.Seals.Taken(ctx, e.ID, all, window)
+		all, window := e.Counted(d.now())
+		l.Taken, err = d.cfg.Counts.Taken(ctx, e.ID, all, window)
 	}
 	return l, err
 }
 
 // visible returns a seal to the persons of its unit and to who makes seals.
-func (d desk) visible(ctx context.Context, p console.Person, id string) (signer.Seal, error) {
-	e, err := d.h.Life.Seal(ctx, id)
+func (d *Service) visible(ctx context.Context, p console.Person, id string) (signer.Seal, error) {
+	e, err := d.cfg.Life.Seal(ctx, id)
 	if err != nil {
 		return signer.Seal{}, err
 	}
@@ -77,7 +78,7 @@ func (d desk) visible(ctx context.Context, p console.Person, id string) (signer.
 }
 
 // Seal implements console.Seals.
-func (d desk) Seal(ctx context.Context, p console.Person, id string) (v console.SealView, err error) {
+func (d *Service) Seal(ctx context.Context, p console.Person, id string) (v console.SealView, err error) {
 	e, err := d.visible(ctx, p, id)
 	if err != nil {
 		return v, err
@@ -85,10 +86,13 @@ func (d desk) Seal(ctx context.Context, p console.Person, id string) (v console.
 	if v.SealLine, err = d.sealLine(ctx, e); err != nil {
 		return v, err
 	}
+	if v.Foreign, err = foreign(e); err != nil {
+		return v, err
+	}
 	if v.Image, err = d.image(ctx, e); err != nil {
 		return v, err
 	}
-	steps, err := d.h.Life.Steps(ctx, id)
+	steps, err := d.cfg.Life.Steps(ctx, id)
 	if err != nil {
 		return v, err
 	}
@@ -124,21 +128,21 @@ func (d desk) Seal(ctx context.Context, p console.Person, id string) (v console.
 
 // acts says what this person may do now, and what has to come first. A seal is
 // made by somebody who had no part in it, after its certificate was approved.
-func (d desk) acts(ctx context.Context, p console.Person, v *console.SealView) (err error) {
-	if v.Acts, err = d.h.Life.Open(ctx, d.actor(p), v.Seal); err != nil {
+func (d *Service) acts(ctx context.Context, p console.Person, v *console.SealView) (err error) {
+	if v.Acts, err = d.cfg.Life.Open(ctx, d.actor(p), v.Seal); err != nil {
 		return err
 	}
 	switch {
 	case v.Awaits():
 		v.Waits = "desk.seal.waits.leader"
 	case v.State == signer.SealApproved:
-		switch _, err := d.h.rooms.Approvals.ApprovalOf(ctx, approval.KindCertificate, sealKey(v.ID)); {
+		switch _, err := d.cfg.Approvals.ApprovalOf(ctx, approval.KindCertificate, PrefixSeal+v.ID); {
 		case errors.Is(err, approval.ErrNotFound):
 			v.Waits = "desk.seal.waits.certificate"
 		case err != nil:
 			return err
 		}
-		_, err := d.h.Life.Ready(ctx, d.actor(p), v.ID)
+		_, err := d.cfg.Life.Ready(ctx, d.actor(p), v.ID)
 		if v.Waits != "" || err != nil {
 			v.Acts = slices.DeleteFunc(v.Acts, func(r life.Rule) bool { return r.Act == life.ActMake })
 		}
@@ -147,11 +151,11 @@ func (d desk) acts(ctx context.Context, p console.Person, v *console.SealView) (
 }
 
 // image is the picture of a seal, or the one that was applied with.
-func (d desk) image(ctx context.Context, e signer.Seal) ([]byte, error) {
+func (d *Service) image(ctx context.Context, e signer.Seal) ([]byte, error) {
 	if len(e.DER) > 0 {
 		parsed, err := seal.ParseSeal(e.DER)
 		if err != nil {
-			return nil, fmt.Errorf("app: seal %s: %w", e.ID, err)
+			return nil, fmt.Errorf("desk: seal %s: %w", e.ID, err)
 		}
 		return parsed.Picture.Data, nil
 	}
@@ -163,8 +167,8 @@ func (d desk) image(ctx context.Context, e signer.Seal) ([]byte, error) {
 }
 
 // applied is the picture of an application, exactly the one that was approved.
-func (d desk) applied(ctx context.Context, e signer.Seal) (seal.Picture, error) {
-	kept, err := d.h.drafts.get(ctx, e.ID, draftPicture)
+func (d *Service) applied(ctx context.Context, e signer.Seal) (seal.Picture, error) {
+	kept, err := d.drafts.get(ctx, e.ID, draftPicture)
 	if errors.Is(err, fs.ErrNotExist) {
 		return seal.Picture{}, console.ErrNotKept
 	}

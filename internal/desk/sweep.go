@@ -1,4 +1,4 @@
-package app
+package desk
 
 import (
 	"context"
@@ -18,28 +18,33 @@ const (
 	sweepEvery  = 24 * time.Hour
 )
 
-// sweepDesk deletes the documents that have come to their end and lets lapse
+// service is the actor of what the desk does for itself.
+func (d *Service) service() ledger.Actor {
+	return ledger.Actor{Kind: "service", ID: "yinxin", Unit: d.cfg.Unit}
+}
+
+// Sweep deletes the documents that have come to their end and lets lapse
 // what was not answered or used in time. A fault with one leaves the others.
-func (h *House) sweepDesk(ctx context.Context) error {
-	all, err := h.drafts.list()
+func (d *Service) Sweep(ctx context.Context) error {
+	all, err := d.drafts.list(ctx, d.cfg.Now())
 	if err != nil {
 		return err
 	}
 	var failed []error
 	for _, f := range all {
-		why, err := h.overdue(ctx, f)
+		why, err := d.overdue(ctx, f)
 		if err == nil && why != "" {
-			err = h.forget(ctx, f.id, f.kind, why, h.service())
+			err = d.forget(ctx, f.id, f.kind, why, d.service())
 		}
 		if err != nil {
-			failed = append(failed, fmt.Errorf("app: sweep %s.%s: %w", f.id, f.kind, err))
+			failed = append(failed, fmt.Errorf("desk: sweep %s.%s: %w", f.id, f.kind, err))
 		}
 	}
 	return errors.Join(failed...)
 }
 
 // overdue says why a kept document has to go, "" when it stays.
-func (h *House) overdue(ctx context.Context, f draftFile) (string, error) {
+func (d *Service) overdue(ctx context.Context, f draftFile) (string, error) {
 	switch {
 	case f.kind == draftSealed && f.age > keepSealed:
 		return "not fetched", nil
@@ -50,10 +55,10 @@ func (h *House) overdue(ctx context.Context, f draftFile) (string, error) {
 	case f.age <= keepLoose: // a request may be on its way
 		return "", nil
 	case f.kind == draftAsked:
-		if _, err := h.Signer.Lapse(ctx, h.service(), f.id); err != nil && !errors.Is(err, signer.ErrNotFound) {
+		if _, err := d.cfg.Signer.Lapse(ctx, d.service(), f.id); err != nil && !errors.Is(err, signer.ErrNotFound) {
 			return "", err
 		}
-		u, err := h.Signer.Use(ctx, f.id)
+		u, err := d.cfg.Signer.Use(ctx, f.id)
 		switch {
 		case errors.Is(err, signer.ErrNotFound):
 			return "no request", nil
@@ -64,7 +69,7 @@ func (h *House) overdue(ctx context.Context, f draftFile) (string, error) {
 		}
 		return string(u.State), nil
 	case f.kind == draftPicture:
-		e, err := h.Life.Seal(ctx, f.id)
+		e, err := d.cfg.Life.Seal(ctx, f.id)
 		switch {
 		case errors.Is(err, signer.ErrNotFound):
 			return "no application", nil
@@ -79,26 +84,26 @@ func (h *House) overdue(ctx context.Context, f draftFile) (string, error) {
 }
 
 // forget records that a document is not kept any more, and deletes it.
-func (h *House) forget(ctx context.Context, id, kind, why string, actor ledger.Actor) error {
-	if kind == draftAsked || kind == draftSealed || kind == draftFetched {
+func (d *Service) forget(ctx context.Context, id, kind, why string, actor ledger.Actor) error {
+	if (draftFile{id: id, kind: kind}).document() {
 		ev := ledger.Event{
-			ID: newID(), Type: "desk.document.deleted", Class: ledger.ClassAccess, Time: h.now(), Actor: actor,
+			ID: d.cfg.NewID(), Type: "desk.document.deleted", Class: ledger.ClassAccess, Time: d.now(), Actor: actor,
 			Object: ledger.Object{Kind: "seal_use", ID: id}, Outcome: ledger.Success, Details: map[string]string{"kept": kind, "reason": why},
 		}
-		if u, err := h.Signer.Use(ctx, id); err == nil {
+		if u, err := d.cfg.Signer.Use(ctx, id); err == nil {
 			if ev.Payload = u.Document; kind != draftAsked {
 				ev.Payload = u.Sealed
 			}
 		}
-		if _, err := h.Ledger.Append(ctx, ev); err != nil {
+		if _, err := d.cfg.Ledger.Append(ctx, ev); err != nil {
 			return err
 		}
 	}
-	return h.drafts.drop(ctx, id, kind)
+	return d.drafts.drop(ctx, id, kind)
 }
 
-// runDesk sweeps every day until ctx ends.
-func (h *House) runDesk(ctx context.Context) {
+// Run sweeps every day until ctx ends.
+func (d *Service) Run(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
@@ -107,8 +112,8 @@ func (h *House) runDesk(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if err := h.sweepDesk(ctx); err != nil && ctx.Err() == nil {
-			h.cfg.Log.ErrorContext(ctx, "sweep of kept documents", "error", err)
+		if err := d.Sweep(ctx); err != nil && ctx.Err() == nil {
+			d.cfg.Log.ErrorContext(ctx, "sweep of kept documents", "error", err)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package app
+package desk
 
 import (
 	"bytes"
@@ -21,15 +21,19 @@ const (
 	maxSealPixels              = 2000
 )
 
+// SealYears is how long a seal is asked for unless the form says; its
+// certificate bounds it.
+const SealYears = 5
+
 // Apply implements console.Seals. The picture is kept until the seal is made.
-func (d desk) Apply(ctx context.Context, p console.Person, f console.SealForm) error {
-	now := d.h.now()
+func (d *Service) Apply(ctx context.Context, p console.Person, f console.SealForm) error {
+	now := d.now()
 	a := life.Application{
 		ID: f.ID, Unit: p.Unit, Name: f.Name, Kind: f.Kind, Purpose: f.Purpose, PictureFiling: f.Filing, Drawn: len(f.Picture) == 0,
 		ValidFrom: now.AddDate(0, 0, -1), ValidUntil: f.Until, Authorisation: f.Authorisation,
 	}
 	if f.Until.IsZero() {
-		a.ValidUntil = now.AddDate(sealYears, 0, 0)
+		a.ValidUntil = now.AddDate(SealYears, 0, 0)
 	}
 	// The certificate, good for one year, must end within the period.
 	if a.ValidUntil.Before(now.AddDate(1, 1, 0)) {
@@ -43,18 +47,18 @@ func (d desk) Apply(ctx context.Context, p console.Person, f console.SealForm) e
 		return err
 	}
 	a.Picture = signer.Digest(kept.Bytes)
-	loose := newID()
-	if err := d.h.drafts.put(ctx, loose, draftNew, kept); err != nil {
+	loose := d.cfg.NewID()
+	if err := d.drafts.put(ctx, loose, draftNew, kept); err != nil {
 		return err
 	}
-	if _, _, err := d.h.Life.Apply(ctx, d.actor(p), a); err != nil {
-		return errors.Join(err, d.h.drafts.drop(context.WithoutCancel(ctx), loose, draftNew))
+	if _, _, err := d.cfg.Life.Apply(ctx, d.actor(p), a); err != nil {
+		return errors.Join(err, d.drafts.drop(context.WithoutCancel(ctx), loose, draftNew))
 	}
-	return d.h.drafts.rename(loose, draftNew, a.ID, draftPicture)
+	return d.drafts.rename(ctx, loose, draftNew, a.ID, draftPicture)
 }
 
 // users refuses an authorisation of persons who are not clerks of the unit.
-func (d desk) users(ctx context.Context, unit string, a signer.Authorisation) error {
+func (d *Service) users(ctx context.Context, unit string, a signer.Authorisation) error {
 	clerks, err := d.clerks(ctx, unit)
 	if err != nil {
 		return err
@@ -69,9 +73,9 @@ func (d desk) users(ctx context.Context, unit string, a signer.Authorisation) er
 
 // drawn is the picture of an application: the one that came with it, which has a
 // filing number, or a drawn 样章.
-func (d desk) drawn(ctx context.Context, p console.Person, f console.SealForm) (draft, error) {
+func (d *Service) drawn(ctx context.Context, p console.Person, f console.SealForm) (draft, error) {
 	if len(f.Picture) == 0 {
-		img, err := d.h.picture(ctx, SealOrder{Unit: identity.USCC(p.Unit), Inscription: f.Inscription})
+		img, err := d.cfg.Workshop.Draw(ctx, identity.USCC(p.Unit), f.Inscription)
 		if err != nil {
 			return draft{}, fmt.Errorf("%w: %w", console.ErrForm, err)
 		}
@@ -91,7 +95,7 @@ func (d desk) drawn(ctx context.Context, p console.Person, f console.SealForm) (
 }
 
 // Act implements console.Seals.
-func (d desk) Act(ctx context.Context, p console.Person, id string, act life.Act, f console.ActForm) error {
+func (d *Service) Act(ctx context.Context, p console.Person, id string, act life.Act, f console.ActForm) error {
 	e, err := d.visible(ctx, p, id)
 	if err != nil {
 		return err
@@ -101,25 +105,25 @@ func (d desk) Act(ctx context.Context, p console.Person, id string, act life.Act
 	case life.ActMake:
 		return d.makeApplied(ctx, p, e)
 	case life.ActFile:
-		_, _, err = d.h.Life.File(ctx, actor, id, life.Filing{Number: f.Filing, On: f.On})
+		_, _, err = d.cfg.Life.File(ctx, actor, id, life.Filing{Number: f.Filing, On: f.On})
 	case life.ActActivate:
-		_, _, err = d.h.Life.Activate(ctx, actor, id)
+		_, _, err = d.cfg.Life.Activate(ctx, actor, id)
 	case life.ActSuspend:
-		_, _, err = d.h.Life.Suspend(ctx, actor, id, f.Reason)
+		_, _, err = d.cfg.Life.Suspend(ctx, actor, id, f.Reason)
 	case life.ActCancel:
-		if _, _, err = d.h.Life.Cancel(ctx, actor, id, f.Reason); err == nil {
-			err = d.h.forget(context.WithoutCancel(ctx), id, draftPicture, string(signer.SealCancelled), actor)
+		if _, _, err = d.cfg.Life.Cancel(ctx, actor, id, f.Reason); err == nil {
+			err = d.forget(context.WithoutCancel(ctx), id, draftPicture, string(signer.SealCancelled), actor)
 		}
 	case life.ActAsk:
 		if f.Authorisation == nil {
-			_, _, err = d.h.Life.AskResume(ctx, actor, id, f.Reason)
+			_, _, err = d.cfg.Life.AskResume(ctx, actor, id, f.Reason)
 			break
 		}
 		if err = d.users(ctx, e.Unit, *f.Authorisation); err == nil {
-			_, _, err = d.h.Life.AskAuthorise(ctx, actor, id, *f.Authorisation, f.Reason)
+			_, _, err = d.cfg.Life.AskAuthorise(ctx, actor, id, *f.Authorisation, f.Reason)
 		}
 	case life.ActCompromise:
-		_, _, err = d.h.ReportCompromise(ctx, actor, life.Report{Seal: id, Since: f.Since, Reason: f.Reason})
+		err = d.report(ctx, actor, life.Report{Seal: id, Since: f.Since, Reason: f.Reason})
 	default:
 		err = console.ErrForm
 	}
@@ -127,20 +131,20 @@ func (d desk) Act(ctx context.Context, p console.Person, id string, act life.Act
 }
 
 // makeApplied makes a seal with the picture of its application.
-func (d desk) makeApplied(ctx context.Context, p console.Person, e signer.Seal) error {
+func (d *Service) makeApplied(ctx context.Context, p console.Person, e signer.Seal) error {
 	img, err := d.applied(ctx, e)
 	if err != nil {
 		return err
 	}
 	actor := d.actor(p)
-	if _, _, err := d.h.makeSeal(ctx, actor, SealOrder{ID: e.ID, Unit: identity.USCC(e.Unit)}, img); err != nil {
+	if err := d.cfg.Workshop.Make(ctx, actor, e, img); err != nil {
 		return err
 	}
-	return d.h.forget(context.WithoutCancel(ctx), e.ID, draftPicture, string(signer.SealMade), actor)
+	return d.forget(context.WithoutCancel(ctx), e.ID, draftPicture, string(signer.SealMade), actor)
 }
 
 // AnswerSeal implements console.Seals.
-func (d desk) AnswerSeal(ctx context.Context, p console.Person, id string, a console.Answer) error {
+func (d *Service) AnswerSeal(ctx context.Context, p console.Person, id string, a console.Answer) error {
 	e, err := d.visible(ctx, p, id)
 	if err != nil {
 		return err
@@ -151,16 +155,16 @@ func (d desk) AnswerSeal(ctx context.Context, p console.Person, id string, a con
 	case a.Digest != e.Ask.Digest:
 		return life.ErrConflict
 	}
-	return d.sign(ctx, p, SealSubject(e), a, func() error {
+	return d.sign(ctx, p, d.cfg.Answers.SealSubject(e), a, func() error {
 		ctx := context.WithoutCancel(ctx)
-		now, _, err := d.h.Life.Settle(ctx, d.actor(p), id)
+		now, _, err := d.cfg.Life.Settle(ctx, d.actor(p), id)
 		switch {
 		case err != nil:
 			return err
 		case now.State == signer.SealRefused:
-			return d.h.forget(ctx, id, draftPicture, string(signer.SealRefused), d.actor(p))
+			return d.forget(ctx, id, draftPicture, string(signer.SealRefused), d.actor(p))
 		case now.State == signer.SealApproved: // the registration officer sees the key that is certified
-			_, err = d.sealOrder(ctx, now)
+			_, err = d.cfg.Workshop.Order(ctx, now)
 		}
 		return err
 	})
