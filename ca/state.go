@@ -72,7 +72,7 @@ func (s *Service) Compromised(ctx context.Context, actor ledger.Actor, issuer, s
 // of its pair.
 func (s *Service) stateEvent(ctx context.Context, kind string, actor ledger.Actor, named Certificate, reason int) (ledger.Event, error) {
 	details := map[string]string{"reason": strconv.Itoa(reason), "kind": string(named.Kind), "pair": named.Pair}
-	if named.Pair != "" {
+	if named.Kind == KindSM2Sign || named.Kind == KindSM2Enc {
 		halves, err := s.halves(ctx, named)
 		if err != nil {
 			return ledger.Event{}, err
@@ -118,8 +118,12 @@ func (s *Service) Status(ctx context.Context, issuer, serial string) (Certificat
 // ErrNotFound, ErrRevoked or ErrState otherwise. The issuer is the second
 // certificate of tls.ConnectionState.VerifiedChains.
 func (s *Service) VerifyClient(ctx context.Context, leaf, issuer *x509.Certificate) (Certificate, error) {
-	id := profile.IssuerID(issuer.RawSubject, issuer.RawSubjectPublicKeyInfo)
-	c, err := s.Status(ctx, id, FormatSerial(leaf.SerialNumber))
+	return s.inForce(ctx, profile.IssuerID(issuer.RawSubject, issuer.RawSubjectPublicKeyInfo), FormatSerial(leaf.SerialNumber), leaf.Raw)
+}
+
+// inForce is the row of a certificate that may be used now.
+func (s *Service) inForce(ctx context.Context, issuer, serial string, der []byte) (Certificate, error) {
+	c, err := s.Status(ctx, issuer, serial)
 	if err != nil {
 		return Certificate{}, err
 	}
@@ -129,7 +133,7 @@ func (s *Service) VerifyClient(ctx context.Context, leaf, issuer *x509.Certifica
 		return Certificate{}, ErrRevoked
 	case c.State != StateGood, now.Before(c.NotBefore), now.After(c.NotAfter):
 		return Certificate{}, fmt.Errorf("%w: %s", ErrState, c.State)
-	case !bytes.Equal(c.DER, leaf.Raw):
+	case !bytes.Equal(c.DER, der):
 		return Certificate{}, fmt.Errorf("%w: recorded certificate differs", ErrNotFound)
 	}
 	return c, nil

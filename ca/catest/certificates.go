@@ -13,6 +13,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/status"
 )
 
 // Reserve implements ca.Registry: pending rows with their bytes and without a
@@ -70,7 +71,7 @@ func reservable(c ca.Certificate) error {
 		return fmt.Errorf("%w: to-be-signed bytes and their SM3 differ", ErrInvariant)
 	case len(c.Issuer) != 64 || !serial.MatchString(c.Serial):
 		return fmt.Errorf("%w: issuer or serial", ErrInvariant)
-	case (c.Kind == ca.KindSM2Sign || c.Kind == ca.KindSM2Enc) != (c.Pair != ""):
+	case c.Kind != ca.KindService && (c.Kind == ca.KindSM2Sign || c.Kind == ca.KindSM2Enc) != (c.Pair != ""): // the house has pairs as a service
 		return fmt.Errorf("%w: pair", ErrInvariant)
 	}
 	return nil
@@ -141,6 +142,7 @@ func (r *Registry) Invalidate(_ context.Context, issuer, serial string, from tim
 	rc, err := r.record(ev)
 	if err == nil {
 		r.invalid[k] = from
+		r.changes = append(r.changes, status.Key{Issuer: issuer, Serial: serial})
 	}
 	return rc, err
 }
@@ -189,6 +191,7 @@ func (r *Registry) move(issuer, serial string, s ca.State, reason int, at time.T
 			c.Reason, c.RevokedAt = 0, time.Time{}
 		}
 		r.certs[k] = c
+		r.changes = append(r.changes, status.Key{Issuer: k[0], Serial: k[1]})
 	}
 	also()
 	return rc, nil

@@ -38,6 +38,7 @@ type Registry struct {
 	deliveries  map[string]ca.Delivery
 	claims      map[string]time.Time
 	suspensions []ca.Suspension // in order of recording
+	changes     []status.Key    // of a Standing, in order
 }
 
 var _ ca.Registry = (*Registry)(nil)

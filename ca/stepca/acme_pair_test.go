@@ -355,7 +355,7 @@ func TestACMERefusesSM2Requests(t *testing.T) {
 	}
 }
 
-// Without an issuer of pairs an SM2 request is one that does not parse.
+// Without an issuer of pairs an SM2 request is one that cannot be read.
 func TestACMEWithoutPairs(t *testing.T) {
 	o := newOffice(t)
 	c := o.registered(t)

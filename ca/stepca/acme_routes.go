@@ -20,13 +20,13 @@ const provisionerID = "acme/" + acmeName
 // routes are those of RFC 8555 under /acme/acme, and the text register.
 func (s *acmeServer) routes(r chi.Router) {
 	r.Use(s.prepare)
-	r.Post("/txt/present", s.present)
-	r.Post("/txt/cleanup", s.cleanup)
 	if s.pairs == nil {
 		acmeapi.Route(r)
 	} else {
 		acmeapi.Route(beneath{r, s})
 	}
+	r.Post("/txt/present", s.present)
+	r.Post("/txt/cleanup", s.cleanup)
 	// smallstep answers 501 here; the last handler of a pattern wins.
 	r.Post("/{provisionerID}/key-change", s.own(s.keyChange))
 }

@@ -65,7 +65,7 @@ func (h *handlers) verify(ctx context.Context, in *verifyInput) (*body[any], err
 		}
 		return &body[any]{rep}, nil
 	}
-	_, err := h.peer(ctx)
+	_, err := Peer(ctx, h.cfg.Peers)
 	known := err == nil
 	if !known && !errors.Is(err, ErrNoPeer) && !errors.Is(err, ErrPeer) {
 		return nil, h.problem(ctx, err)

@@ -166,6 +166,11 @@ func (p peers) Peer(ctx context.Context, leaf, issuer *x509.Certificate) (ledger
 	if crt.Kind != ca.KindECDSA || crt.System == "" {
 		return ledger.Actor{}, fmt.Errorf("%w: not a system's certificate", ca.ErrNotFound)
 	}
+	return p.system(ctx, crt)
+}
+
+// system is the actor of a certificate's holder.
+func (p peers) system(ctx context.Context, crt ca.Certificate) (ledger.Actor, error) {
 	sys, err := p.people.System(ctx, crt.System)
 	if err != nil {
 		return ledger.Actor{}, err

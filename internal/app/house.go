@@ -208,7 +208,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	if err = h.openKMC(); err != nil {
 		return err
 	}
-	wrapper, err := h.custody.wrapper(h.cfg)
+	wrapper, err := h.custody.wrappers(h.cfg)
 	if err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	h.StepCA, err = stepca.New(ctx, stepca.Config{
 		Registry: h.rooms.CA, Root: h.anchors.ecdsaRoot, Issuing: h.anchors.ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing),
 		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Identity}, Gate: gate{h.rooms.Grading, h.cfg.Now},
-		Recorder: h.Ledger, Agency: h.cfg.USCC, ACME: h.rooms.ACME, Wrapper: wrapper, Pairs: h.CA, Resolver: register{h.rooms.Identity}, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
+		Recorder: h.Ledger, Agency: h.cfg.USCC, ACME: h.rooms.ACME, Pairs: h.CA, Wrapper: wrapper, Resolver: register{h.rooms.Identity}, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
 	})
 	if err != nil {
 		return err

@@ -69,22 +69,48 @@ func (c *custody) openKEKs(ctx context.Context, cfg Config) (err error) {
 	return nil
 }
 
-// centre is the key management centre over those keys; more fills in what it does
-// with a store.
-func (c *custody) centre(cfg Config, more kmc.Config) (*kmc.Centre, error) {
-	more.Rand, more.Now = cfg.Rand, cfg.Now
-	for i, kek := range c.keks {
-		wrapper, err := kmc.NewLocalKEK(kek, cfg.Rand)
+// wrappers wrap with those keys, the one in force first.
+func (c *custody) wrappers(cfg Config) (all wrappers, err error) {
+	for _, kek := range c.keks {
+		w, err := kmc.NewLocalKEK(kek, cfg.Rand)
 		if err != nil {
 			return nil, err
 		}
-		if i == 0 {
-			more.KEK = wrapper
-		} else {
-			more.Former = append(more.Former, wrapper)
-		}
+		all = append(all, w)
+	}
+	return all, nil
+}
+
+// centre is the key management centre over those keys; more fills in what it does
+// with a store.
+func (c *custody) centre(cfg Config, more kmc.Config) (*kmc.Centre, error) {
+	all, err := c.wrappers(cfg)
+	if err != nil {
+		return nil, err
+	}
+	more.Rand, more.Now, more.KEK = cfg.Rand, cfg.Now, all[0]
+	for _, former := range all[1:] {
+		more.Former = append(more.Former, former)
 	}
 	return kmc.New(more)
+}
+
+// wrappers keep what lives for days and is not wrapped anew: external account keys.
+type wrappers []*kmc.LocalKEK
+
+// Wrap implements stepca.Wrapper.
+func (w wrappers) Wrap(ctx context.Context, key, associated []byte) ([]byte, error) {
+	return w[0].Wrap(ctx, key, associated)
+}
+
+// Unwrap implements stepca.Wrapper: only the key that wrapped opens.
+func (w wrappers) Unwrap(ctx context.Context, wrapped, associated []byte) (key []byte, err error) {
+	for _, k := range w {
+		if key, err = k.Unwrap(ctx, wrapped, associated); err == nil {
+			break
+		}
+	}
+	return key, err
 }
 
 // Rotated names the key-encryption keys of RotateKEK.

@@ -138,6 +138,9 @@ func move(ctx context.Context, tx bun.Tx, issuer, serial string, to ca.State, re
 	if to != ca.StateGood && when.IsZero() {
 		return fmt.Errorf("%w: %q at no time", ca.ErrState, to)
 	}
+	if err := changing(ctx, tx, issuer, serial); err != nil {
+		return err
+	}
 	named, err := one[pairedRow](ctx, tx, "issuer = ? AND serial = ?", issuer, serial)
 	if err != nil {
 		return found(err, ca.ErrNotFound, "certificate", serial)
@@ -151,10 +154,20 @@ func move(ctx context.Context, tx bun.Tx, issuer, serial string, to ca.State, re
 	if err != nil {
 		return err
 	}
-	now, err := list(ctx, tx, func(r pairedRow) string { return r.State }, "serial", where, args...)
-	switch {
-	case err != nil:
+	moved, err := list(ctx, tx, func(r pairedRow) pairedRow { return r }, "serial", where, args...)
+	if err != nil {
 		return fmt.Errorf("reading the states of %q: %w", serial, err)
+	}
+	now := make([]string, len(moved))
+	for i, m := range moved {
+		if now[i] = m.State; m.Serial == serial && m.Issuer == issuer {
+			continue
+		}
+		if err := changing(ctx, tx, m.Issuer, m.Serial); err != nil {
+			return err
+		}
+	}
+	switch {
 	case n > 0 && !slices.ContainsFunc(now, func(s string) bool { return s != string(to) }):
 		return nil
 	case slices.Contains(now, string(ca.StateRevoked)):
@@ -167,6 +180,7 @@ func move(ctx context.Context, tx bun.Tx, issuer, serial string, to ca.State, re
 type pairedRow struct {
 	bun.BaseModel `bun:"table:ca_certificate"`
 
+	Issuer string `bun:"issuer"`
 	Serial string `bun:"serial"`
 	System string `bun:"system"`
 	Pair   string `bun:"pair"`
