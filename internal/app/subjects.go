@@ -33,7 +33,7 @@ func (h *House) asked(ctx context.Context, s approval.Subject) error {
 	case approval.KindCitation:
 		var c sharing.Consent
 		if c, err = h.Consents.Consent(ctx, s.ID); err == nil {
-			want = ConsentSubject(c)
+			want = h.ConsentSubject(c)
 		}
 	case approval.KindAgreement: // terms stay with the parties until they are sealed
 		if want = s; !strings.HasSuffix(s.ID, "/"+string(s.Unit)) {

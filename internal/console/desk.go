@@ -9,6 +9,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -22,10 +23,13 @@ const (
 	PageCompromise   = "compromise"   // 密钥失控
 	PageCertificates = "certificates" // 证书审核
 	PagePeople       = "people"       // 人员
+	PageConsents     = "consents"     // 引用同意
 
 	pageUse    = "use"
 	pageSeal   = "seal"
 	pageImport = "import"
+
+	pageConsent = "consent"
 )
 
 // Outcomes of the desk besides those of the rooms behind it.
@@ -48,6 +52,7 @@ type Desk interface {
 	Reports
 	Certificates
 	People
+	Consents
 }
 
 // Answer is a person's signed answer: the PIN opens the key for this one act.
@@ -105,6 +110,9 @@ var refusals = []struct {
 	{life.ErrConflict, "problem.seal.conflict", http.StatusConflict},
 	{signer.ErrSealState, "problem.seal.state", http.StatusConflict},
 	{signer.ErrInvalid, "problem.seal.invalid", http.StatusBadRequest},
+	{sharing.ErrNotFound, "desk.consent.unknown", http.StatusNotFound},
+	{sharing.ErrInvalid, "desk.consent.invalid", http.StatusBadRequest},
+	{sharing.ErrConsent, "problem.citation.consent", http.StatusConflict},
 	{ca.ErrNotApproved, "desk.error.uncertified", http.StatusConflict},
 	{identity.ErrIncompatible, "desk.error.incompatible", http.StatusConflict},
 	{identity.ErrInvalid, "desk.error.form", http.StatusBadRequest},

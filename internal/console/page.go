@@ -48,7 +48,7 @@ func (c *console) parse() error {
 	}
 	c.pages = map[string]*template.Template{}
 	for _, name := range []string{
-		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, pageImport, PageCompromise, PageCertificates, PagePeople,
+		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, pageImport, PageCompromise, PageCertificates, PagePeople, PageConsents, pageConsent,
 	} {
 		t, err := template.New(name).Funcs(funcs).ParseFS(files, "pages/frame.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {
@@ -80,11 +80,11 @@ func moment(s string) string {
 // mark is the sign beside a result: colour never stands alone.
 func mark(result any) string {
 	switch fmt.Sprint(result) {
-	case "pass", "valid", "intact", "success", "allow", "approved", "sealed", "made", "filed", "active", "acknowledged", "delivered":
+	case "pass", "valid", "intact", "success", "allow", "approved", "sealed", "made", "filed", "active", "acknowledged", "delivered", "consented":
 		return "✓"
-	case "fail", "invalid", "altered", "failure", "deny", "refused", "lapsed", "suspended", "cancelled", "expired":
+	case "fail", "invalid", "altered", "failure", "deny", "refused", "lapsed", "suspended", "cancelled", "expired", "withdrawn":
 		return "✗"
-	case "requested", "listed", "sealing", "applied", "pending":
+	case "requested", "listed", "sealing", "applied", "pending", "asked":
 		return "…"
 	case "skipped", "":
 		return "–"
@@ -94,7 +94,7 @@ func mark(result any) string {
 
 // render sends a page once all of it could be made.
 func (c *console) render(w http.ResponseWriter, r *http.Request, code int, name string, v view) {
-	v.Parent = map[string]string{pageUse: PageUses, pageSeal: PageSeals, pageImport: PageSeals}[name]
+	v.Parent = map[string]string{pageUse: PageUses, pageSeal: PageSeals, pageImport: PageSeals, pageConsent: PageConsents}[name]
 	v.Page, v.Status, v.Anchors = name, c.cfg.Status(r.Context()), c.cfg.Anchors
 	var out bytes.Buffer
 	if err := c.pages[name].ExecuteTemplate(&out, "frame.html", v); err != nil {

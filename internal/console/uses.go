@@ -65,6 +65,7 @@ type UseLine struct {
 type UseList struct {
 	Mine, Waiting []UseLine
 	Seals         []signer.Seal
+	Consents      []ConsentLine // given to the unit and in force now
 	MayAsk        bool
 }
 
@@ -147,7 +148,7 @@ const maxLine = 300
 func useForm(form filled) (UseForm, error) {
 	f := UseForm{
 		Seal: form.Get("seal"), Title: oneLine(form.Get("title")), Type: oneLine(form.Get("type")), Purpose: oneLine(form.Get("purpose")),
-		Consents: strings.Fields(form.Get("consents")), Paper: Paper{form.name, form.data},
+		Consents: form.Values["consents"], Paper: Paper{form.name, form.data},
 	}
 	place := form.Get("place")
 	f.Place.Keyword = oneLine(form.Get("keyword"))

@@ -10,6 +10,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/internal/console"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/text"
@@ -64,6 +65,8 @@ type Answers interface {
 	// UseSubject and SealSubject are what the leader of a seal's unit signs.
 	UseSubject(ctx context.Context, u signer.Use) (approval.Subject, error)
 	SealSubject(e signer.Seal) approval.Subject
+	// ConsentSubject is what the leader of a provider signs.
+	ConsentSubject(c sharing.Consent) approval.Subject
 }
 
 // Documents are judged by the house's own anchors and registers.
@@ -122,6 +125,8 @@ type Config struct {
 	Persons   Persons
 	Workshop  Workshop
 	Imports   Imports
+	Catalogue Catalogue
+	Consents  *sharing.Consents
 	Links     Links
 
 	Blobs Blobs
@@ -138,7 +143,7 @@ type Config struct {
 func New(cfg Config) (*Service, error) {
 	for _, missing := range []bool{
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
-		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Links == nil, cfg.Blobs == nil, cfg.Key == nil,
+		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Links == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {
 		if missing {
