@@ -126,6 +126,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountCertificates(r)
 		c.mountPeople(r)
 		c.mountConsents(r)
+		c.mountArchives(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))
 	})
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/archive"
 	"github.com/yinxin-gov/yinxin/signer/life"
 )
 
@@ -24,6 +25,7 @@ const (
 	PageCertificates = "certificates" // 证书审核
 	PagePeople       = "people"       // 人员
 	PageConsents     = "consents"     // 引用同意
+	PageArchive      = "archive"      // 归档
 
 	pageUse    = "use"
 	pageSeal   = "seal"
@@ -53,6 +55,7 @@ type Desk interface {
 	Certificates
 	People
 	Consents
+	Archives
 }
 
 // Answer is a person's signed answer: the PIN opens the key for this one act.
@@ -84,6 +87,12 @@ var refusals = []struct {
 	{approval.ErrDecided, "desk.error.answered", http.StatusConflict},
 	{approval.ErrNotAllowed, "console.forbidden", http.StatusForbidden},
 	{approval.ErrInvalid, "desk.error.form", http.StatusBadRequest},
+	{signer.ErrNotSealed, "problem.archive.not_sealed", http.StatusUnprocessableEntity},
+	{archive.ErrSecret, "problem.state_secret", http.StatusUnprocessableEntity},
+	{archive.ErrMetadata, "problem.archive.metadata", http.StatusUnprocessableEntity},
+	{archive.ErrDocument, "problem.archive.document", http.StatusUnprocessableEntity},
+	{archive.ErrLimit, "problem.document.limit", http.StatusUnprocessableEntity},
+	{archive.ErrStamp, "problem.seal.stamp", http.StatusServiceUnavailable},
 	{signer.ErrLapsed, "problem.seal.lapsed", http.StatusConflict},
 	{signer.ErrRefused, "problem.seal.refused", http.StatusConflict},
 	{signer.ErrNotApproved, "problem.seal.unapproved", http.StatusConflict},
@@ -127,6 +136,10 @@ func refusal(err error) (key string, code int) {
 	var no *life.ImportError
 	if errors.As(err, &no) {
 		return "desk.import.error." + no.Code, http.StatusUnprocessableEntity
+	}
+	var field *archive.FieldError
+	if errors.As(err, &field) {
+		return "desk.archive.error." + field.Field, http.StatusUnprocessableEntity
 	}
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {

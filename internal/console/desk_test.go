@@ -22,7 +22,7 @@ import (
 )
 
 // pages of everybody, for tests that look at all of them.
-var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PagePeople, PageConsents}
+var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PagePeople, PageConsents, PageArchive}
 
 // deskOf answers the pages of the desk with one of everything; err is what each
 // act answers, acted what was asked for.
@@ -197,7 +197,7 @@ const formType = "application/x-www-form-urlencoded"
 
 var deskPaths = []string{
 	"/console/uses", "/console/uses/u-1", "/console/uses/u-2", "/console/seals", "/console/seals/11010000000001", "/console/seals/import", "/console/compromise",
-	"/console/certificates", "/console/people", "/console/consents", "/console/consents/c-1",
+	"/console/certificates", "/console/people", "/console/consents", "/console/consents/c-1", "/console/archive",
 }
 
 func TestDeskPages(t *testing.T) {
@@ -235,7 +235,7 @@ func TestDeskPagesAreOfPosts(t *testing.T) {
 	h.person.Pages = nil
 	for _, path := range []string{
 		"/console/uses", "/console/uses/u-1/answer", "/console/uses/u-1/seal", "/console/seals", "/console/seals/1/answer", "/console/seals/1/acts/cancel",
-		"/console/compromise/notices/1", "/console/certificates/1", "/console/people", "/console/consents/1/answer", "/console/consents/1/withdraw",
+		"/console/compromise/notices/1", "/console/certificates/1", "/console/people", "/console/consents/1/answer", "/console/consents/1/withdraw", "/console/archive",
 	} {
 		if w := h.ask(http.MethodPost, path, formType, "pin=x&answer=yes"); w.Code != http.StatusForbidden {
 			t.Errorf("POST %s: %d", path, w.Code)

@@ -43,12 +43,13 @@ func (c *console) parse() error {
 		"t":      func(parts ...any) text.Text { return c.cfg.Words.Get(fmt.Sprint(parts...)) },
 		"clock":  clock,
 		"moment": moment,
+		"minute": minute,
 		"mark":   mark,
 		"plain":  text.Plain,
 	}
 	c.pages = map[string]*template.Template{}
 	for _, name := range []string{
-		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, pageImport, PageCompromise, PageCertificates, PagePeople, PageConsents, pageConsent,
+		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, pageImport, PageCompromise, PageCertificates, PagePeople, PageConsents, pageConsent, PageArchive,
 	} {
 		t, err := template.New(name).Funcs(funcs).ParseFS(files, "pages/frame.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {
@@ -66,6 +67,14 @@ func clock(t time.Time) string {
 		return "—"
 	}
 	return t.In(time.FixedZone("UTC+8", 8*3600)).Format("2006-01-02 15:04:05")
+}
+
+// minute is how a form writes a moment on those walls; empty for none.
+func minute(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(time.FixedZone("UTC+8", 8*3600)).Format("2006-01-02T15:04")
 }
 
 // moment is clock for a time that a document states as text.
