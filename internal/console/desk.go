@@ -34,6 +34,8 @@ var (
 	ErrTooMany  = errors.New("console: too many documents of one person are kept")
 	ErrRepeated = errors.New("console: the same request is open already")
 	ErrForm     = errors.New("console: a field of the form is missing or does not read")
+	ErrPartly   = errors.New("console: some documents of the batch were not sealed")
+	ErrSealing  = errors.New("console: the document is being sealed")
 )
 
 // Desk is what the pages of the desk ask the house for. Every method decides
@@ -62,12 +64,16 @@ var refusals = []struct {
 	key  string
 	code int
 }{
+	{ErrPartly, "desk.error.partly", http.StatusConflict}, // first: what stopped the others is in it
 	{ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{ErrSealing, "desk.error.sealing", http.StatusConflict},
 	{ErrNotKept, "desk.error.not_kept", http.StatusGone},
 	{ErrAnswered, "desk.error.answered", http.StatusConflict},
 	{ErrTooMany, "desk.error.too_many", http.StatusTooManyRequests},
 	{ErrRepeated, "desk.error.repeated", http.StatusConflict},
 	{ErrForm, "desk.error.form", http.StatusBadRequest},
+	{signer.ErrBatch, "desk.error.batch", http.StatusUnprocessableEntity},
+	{signer.ErrManifest, "desk.error.names", http.StatusUnprocessableEntity},
 	{errBusy, "problem.busy", http.StatusServiceUnavailable},
 	{errNoFile, "console.verify.no_file", http.StatusBadRequest},
 	{signin.ErrLocked, "desk.error.locked", http.StatusTooManyRequests},
@@ -143,6 +149,10 @@ func (c *console) told(w http.ResponseWriter, r *http.Request, page string, p Pe
 		return
 	}
 	key, code := refusal(cause)
+	var which *PaperError
+	if errors.As(cause, &which) {
+		v.Which = which.Name
+	}
 	c.fail(w, r, page, key, v, code, cause)
 }
 

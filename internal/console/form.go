@@ -25,16 +25,24 @@ var (
 	errBusy   = errors.New("no slot for an upload")
 )
 
-// filled is a form with at most one file, all of it in memory.
+// filled is a form with its files, all of it in memory.
 type filled struct {
 	url.Values
-	name string // of the file
-	data []byte // empty: there was none
+	files []Paper // of one field; a field left empty is none
 }
 
-// upload reads a form part by part. The form parser of net/http would write a
-// large file to a temporary one, in clear.
-func upload(w http.ResponseWriter, r *http.Request, field string, most int64) (f filled, err error) {
+// file is the first file, the zero Paper when there was none.
+func (f filled) file() Paper {
+	if len(f.files) == 0 {
+		return Paper{}
+	}
+	return f.files[0]
+}
+
+// upload reads a form part by part: of one field up to so many files, most bytes
+// of them in all. The form parser of net/http would write a large file to a
+// temporary one, in clear.
+func upload(w http.ResponseWriter, r *http.Request, field string, files int, most int64) (f filled, err error) {
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(uploadTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return filled{}, err
 	}
@@ -44,7 +52,7 @@ func upload(w http.ResponseWriter, r *http.Request, field string, most int64) (f
 		return filled{}, errors.Join(errNoFile, err)
 	}
 	f.Values = url.Values{}
-	for range maxParts {
+	for others := 0; others <= maxParts; {
 		part, err := form.NextPart()
 		if errors.Is(err, io.EOF) {
 			return f, nil
@@ -52,14 +60,22 @@ func upload(w http.ResponseWriter, r *http.Request, field string, most int64) (f
 		if err != nil {
 			return filled{}, errors.Join(errNoFile, err)
 		}
-		if part.FormName() == field && f.data == nil {
-			if f.data, err = io.ReadAll(http.MaxBytesReader(nil, part, most)); err != nil {
+		if part.FormName() == field && len(f.files) < files {
+			data, err := io.ReadAll(http.MaxBytesReader(nil, part, most))
+			if err != nil {
 				return filled{}, errors.Join(errNoFile, err)
 			}
-			f.name = part.FileName()
-			continue
+			most -= int64(len(data))
+			if part.FileName() != "" || len(data) > 0 {
+				f.files = append(f.files, Paper{part.FileName(), data})
+				continue
+			}
 		}
+		others++
 		if part.FileName() != "" {
+			if part.FormName() == field && files > 1 { // none of them is left out in silence
+				return filled{}, errors.Join(ErrForm, errors.New("too many files"))
+			}
 			continue
 		}
 		value, err := io.ReadAll(http.MaxBytesReader(nil, part, maxField))

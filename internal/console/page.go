@@ -32,6 +32,7 @@ type view struct {
 	Report  *verify.Report
 	Pages   []report.Picture // of the verified document
 	Error   *text.Text
+	Which   string // document that the error is about, of several
 	NeedPIN bool
 	Secret  string
 	Known   string // number of the person who was here last
