@@ -124,6 +124,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountReports(r)
 		c.mountCertificates(r)
 		c.mountPeople(r)
+		c.mountOwn(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))
 	})
 	return nil

@@ -29,13 +29,14 @@ const (
 
 // Outcomes of the desk besides those of the rooms behind it.
 var (
-	ErrNotKept  = errors.New("console: the document is not kept (any more)")
-	ErrAnswered = errors.New("console: it was answered already")
-	ErrTooMany  = errors.New("console: too many documents of one person are kept")
-	ErrRepeated = errors.New("console: the same request is open already")
-	ErrForm     = errors.New("console: a field of the form is missing or does not read")
-	ErrPartly   = errors.New("console: some documents of the batch were not sealed")
-	ErrSealing  = errors.New("console: the document is being sealed")
+	ErrNotKept    = errors.New("console: the document is not kept (any more)")
+	ErrAnswered   = errors.New("console: it was answered already")
+	ErrTooMany    = errors.New("console: too many documents of one person are kept")
+	ErrRepeated   = errors.New("console: the same request is open already")
+	ErrForm       = errors.New("console: a field of the form is missing or does not read")
+	ErrPartly     = errors.New("console: some documents of the batch were not sealed")
+	errPINsDiffer = errors.New("console: the two PINs differ")
+	ErrSealing    = errors.New("console: the document is being sealed")
 )
 
 // Desk is what the pages of the desk ask the house for. Every method decides
@@ -48,6 +49,7 @@ type Desk interface {
 	Reports
 	Certificates
 	People
+	Own
 }
 
 // Answer is a person's signed answer: the PIN opens the key for this one act.
@@ -78,6 +80,10 @@ var refusals = []struct {
 	{errNoFile, "console.verify.no_file", http.StatusBadRequest},
 	{signin.ErrLocked, "desk.error.locked", http.StatusTooManyRequests},
 	{signin.ErrPIN, "desk.error.pin", http.StatusForbidden},
+	{signin.ErrWeakPIN, "console.enter.pin_weak", http.StatusBadRequest},
+	{signin.ErrSamePIN, "desk.error.same_pin", http.StatusBadRequest},
+	{signin.ErrSession, "console.enter.refused", http.StatusForbidden},
+	{errPINsDiffer, "console.enter.pin_differs", http.StatusBadRequest},
 	{approval.ErrSelf, "desk.error.self", http.StatusForbidden},
 	{approval.ErrReason, "problem.seal.reason", http.StatusBadRequest},
 	{approval.ErrDecided, "desk.error.answered", http.StatusConflict},

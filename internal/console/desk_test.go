@@ -172,6 +172,16 @@ func (d *deskOf) Hire(_ context.Context, _ Person, f PostForm) (Hired, error) {
 	return Hired{Name: f.Name, URL: "https://localhost/console/enter#once", Expires: at}, d.act("hire %s %s", f.Name, f.Role)
 }
 
+func (d *deskOf) Me(context.Context, Person) (Me, error) {
+	return Me{
+		Posts:       []OwnPost{{Role: "经办人", Title: "科员", Unit: "样例区民政局", From: at, Held: true}, {Role: "经办人", Title: "科员", Unit: "样例区民政局", From: at, Until: at}},
+		Certificate: &OwnCertificate{Subject: "CN=样例", Issuer: "CN=样例 CA", Serial: "01", NotBefore: at, NotAfter: at, SM3: strings.Repeat("ab", 32)}, HasPIN: true,
+	}, nil
+}
+func (d *deskOf) ChangePIN(_ context.Context, cookie, old, pin string) error {
+	return d.act("pin %v %s %s", cookie == goodCookie, old, pin)
+}
+
 // newDesk is a house whose person's posts open every page.
 func newDesk(t *testing.T) (*house, *deskOf) {
 	t.Helper()
@@ -201,7 +211,7 @@ const formType = "application/x-www-form-urlencoded"
 
 var deskPaths = []string{
 	"/console/uses", "/console/uses/u-1", "/console/uses/u-2", "/console/uses/u-3", "/console/uses/u-3?from=2", "/console/seals", "/console/seals/11010000000001", "/console/compromise",
-	"/console/certificates", "/console/people",
+	"/console/certificates", "/console/people", "/console/me",
 }
 
 func TestDeskPages(t *testing.T) {
@@ -386,6 +396,23 @@ func TestDeskUpload(t *testing.T) {
 	large, mediaType := form("picture", "a.png", make([]byte, maxSealPicture+1))
 	if w := h.ask(http.MethodPost, "/console/seals", mediaType, large.String()); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("a large picture: %d", w.Code)
+	}
+}
+
+// The PIN is changed with the cookie of the session, and stands nowhere after.
+func TestDeskPIN(t *testing.T) {
+	h, d := newDesk(t)
+	w := h.ask(http.MethodPost, "/console/me/pin", formType, "old=one-old-pin&pin=one-new-pin&pin2=one-new-pin")
+	if got := strings.Join(d.acted, "; "); w.Code != http.StatusOK || got != "pin true one-old-pin one-new-pin" || strings.Contains(w.Body.String()+h.log.String(), "-pin\"") || strings.Contains(h.log.String(), "one-new") {
+		t.Errorf("%d %q", w.Code, got)
+	}
+	d.acted = nil
+	if w := h.ask(http.MethodPost, "/console/me/pin?old=a&pin=b&pin2=b", formType, "old=a&pin=b&pin2=c"); w.Code != http.StatusBadRequest || len(d.acted) > 0 {
+		t.Errorf("two PINs: %d %v", w.Code, d.acted)
+	}
+	d.err = signin.ErrPIN
+	if w := h.ask(http.MethodPost, "/console/me/pin", formType, "old=a&pin=b&pin2=b"); w.Code != http.StatusForbidden || strings.Contains(w.Body.String(), "PIN 已更换") {
+		t.Errorf("a wrong PIN: %d", w.Code)
 	}
 }
 

@@ -90,6 +90,11 @@ type Workshop interface {
 	Make(ctx context.Context, actor ledger.Actor, e signer.Seal, img seal.Picture) error
 }
 
+// PINs open persons' keys: package signin.
+type PINs interface {
+	ChangePIN(ctx context.Context, cookie, old, pin string) error
+}
+
 // Links are for the first visit of a person, and shown once.
 type Links interface {
 	Invite(ctx context.Context, actor ledger.Actor, p identity.Person, post identity.Post) (console.Hired, error)
@@ -122,6 +127,7 @@ type Config struct {
 	Persons   Persons
 	Workshop  Workshop
 	Links     Links
+	PINs      PINs
 
 	Blobs Blobs
 	Key   crypto.Decrypter // opens drafts, and does nothing else
@@ -137,7 +143,7 @@ type Config struct {
 func New(cfg Config) (*Service, error) {
 	for _, missing := range []bool{
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
-		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Links == nil, cfg.Blobs == nil, cfg.Key == nil,
+		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Links == nil, cfg.PINs == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {
 		if missing {
