@@ -33,7 +33,7 @@ const (
 )
 
 // State of a certificate. Changes are guarded updates: pending → good ⇄ hold →
-// revoked.
+// revoked, and pending → revoked for what a dead process left behind (Sweeper).
 type State string
 
 // States.
@@ -88,7 +88,7 @@ type Certificate struct {
 	Subject   string    `json:"subject"`
 	TBSSM3    string    `json:"tbs_sm3"`       // SM3 of the to-be-signed bytes, recorded before signing
 	TBS       []byte    `json:"-"`             // those bytes
-	DER       []byte    `json:"der,omitempty"` // nil while pending
+	DER       []byte    `json:"der,omitempty"` // nil until it is good
 	State     State     `json:"state"`
 	Reason    int       `json:"reason,omitempty"` // RFC 5280 5.3.1
 	NotBefore time.Time `json:"not_before"`
@@ -96,6 +96,10 @@ type Certificate struct {
 	RevokedAt time.Time `json:"revoked_at,omitzero"` // or held; taken away when a hold ends
 	CreatedAt time.Time `json:"created_at"`
 }
+
+// Signed reports whether the certificate was ever handed out. One that is
+// pending was not, nor one that was abandoned.
+func (c Certificate) Signed() bool { return len(c.DER) > 0 }
 
 // EscrowedKey is an encryption key as the KMC keeps it: wrapped, never clear.
 type EscrowedKey struct {
@@ -145,7 +149,8 @@ type Registry interface {
 	// one of them is not pending.
 	Activate(ctx context.Context, certs []Certificate, ev ledger.Event) (ledger.Receipt, error)
 	// SetState moves good ⇄ hold → revoked with reason; ErrRevoked when it
-	// already is revoked, ErrState otherwise.
+	// already is revoked, ErrState otherwise. Half of a pair takes the other half
+	// with it: both or none.
 	SetState(ctx context.Context, issuer, serial string, s State, reason int, at time.Time, ev ledger.Event) (ledger.Receipt, error)
 	// Invalidate records from when on a revoked certificate is not to be trusted
 	// (invalidityDate, RFC 5280 5.3.2); ErrState when it is not revoked, ErrExists

@@ -16,6 +16,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/ca/lint"
 	"github.com/yinxin-gov/yinxin/ca/profile"
+	"github.com/yinxin-gov/yinxin/internal/text"
 )
 
 // Draft is a certificate that is complete but for its signature. Sign signs the
@@ -102,7 +103,7 @@ func (d *Draft) Row(kind Kind) Certificate {
 		Issuer:    IssuerID(d.Issuer),
 		Serial:    FormatSerial(c.SerialNumber),
 		Kind:      kind,
-		Subject:   c.Subject.String(),
+		Subject:   text.Name(c.Subject),
 		TBSSM3:    hex.EncodeToString(sum[:]),
 		TBS:       d.TBS,
 		State:     StatePending,

@@ -83,6 +83,7 @@ const (
 	AskMake      AskKind = "make"      // 制章申请
 	AskResume    AskKind = "resume"    // 恢复使用
 	AskAuthorise AskKind = "authorise" // 用印授权 changes
+	AskImport    AskKind = "import"    // a seal of an accredited service is taken on (导入)
 )
 
 // Ask is one open question to the leader of the seal's unit. ID and Digest are

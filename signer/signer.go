@@ -79,6 +79,7 @@ var (
 	ErrPlace       = errors.New("signer: the stamp would stand elsewhere than approved")
 	ErrDocument    = errors.New("signer: not a document that can be sealed")
 	ErrUnit        = errors.New("signer: the seal belongs to another unit")
+	ErrNotSealed   = errors.New("signer: no use of a seal here made this document")
 	ErrStamp       = errors.New("signer: no time-stamp")
 	ErrStandard    = errors.New("signer: no such standard")
 	ErrSelfCheck   = errors.New("signer: the sealed document does not verify")

@@ -30,6 +30,10 @@ const (
 	KindRelabel     Kind = "relabel"     // the provider's act that lowers a label
 	KindRegrade     Kind = "regrade"     // 等级变更
 	KindCitation    Kind = "citation"    // 引用同意: the provider's consent to be quoted (BJ17 art. 19)
+
+	// These take a Quorum: several persons answer, each once.
+	KindRecovery Kind = "key_recovery"          // 用户密钥恢复 (GM/T 0034 12.4)
+	KindJudicial Kind = "judicial_key_recovery" // 司法密钥恢复 (GM/T 0034 12.5)
 )
 
 // Subject is what an approver is asked to sign.
@@ -64,6 +68,7 @@ var (
 	ErrReason     = errors.New("approval: a refusal needs a reason")
 	ErrRefused    = errors.New("approval: the approver refused")
 	ErrInvalid    = errors.New("approval: invalid subject or time")
+	ErrQuorum     = errors.New("approval: not enough persons approved yet")
 )
 
 // Store is the store of this room; see identity.Register for the promises.

@@ -21,9 +21,10 @@ import (
 // without a bound, who held a post last year could still approve, backdated.
 const maxSkew = 5 * time.Minute
 
-// Config of a Service. Every field but Former and Asked is required.
+// Config of a Service. Every field but Votes, Former and Asked is required.
 type Config struct {
 	Store  Store
+	Votes  VoteStore // nil: nothing that needs several persons is answered
 	People identity.PostReader
 	// Trust says whether a certificate was good at that time: chain, period,
 	// revocation.
@@ -36,8 +37,8 @@ type Config struct {
 	// requester included: a subject has one answer, and one that counts for nothing
 	// must not stand in its place. nil: every subject may be answered.
 	Asked func(ctx context.Context, s Subject) error
-	// CAUnit is the unit that runs the certificate authority. Certificates are
-	// approved by its registration officers and by no other unit's.
+	// CAUnit is the unit that runs the certificate authority. Certificates and
+	// recoveries of keys are approved by its officers and by no other unit's.
 	CAUnit identity.USCC
 	Now    func() time.Time
 	NewID  func() string // UUIDv7
@@ -59,15 +60,20 @@ func New(c Config) (*Service, error) {
 
 // approverRole is the table of who may approve what, always in the unit of the
 // subject (西政办发〔2011〕8号 art. 24; 电子印章管理办法 art. 21).
-func approverRole(k Kind) (identity.Role, bool) {
+func approverRole(k Kind) identity.Role {
 	switch k {
 	case KindSealUse, KindSeal, KindGrant, KindAgreement, KindRelabel, KindRegrade, KindCitation:
-		return identity.RoleUnitLeader, true
+		return identity.RoleUnitLeader
 	case KindCertificate:
-		return identity.RoleRAOfficer, true
+		return identity.RoleRAOfficer
+	case KindRecovery, KindJudicial:
+		return identity.RoleKMCOfficer
 	}
-	return "", false
+	return ""
 }
+
+// ofCA kinds are answered in the unit of the certificate authority only.
+func ofCA(k Kind) bool { return k == KindCertificate || k == KindRecovery || k == KindJudicial }
 
 // Decide answers a subject: it checks everything that can be checked, signs
 // with the approver's key, checks the signature, and stores. Of a it reads
@@ -77,7 +83,7 @@ func (s *Service) Decide(ctx context.Context, a Approval, key crypto.Signer, act
 	none := ledger.Receipt{}
 	a.ID, a.Signature = "", nil
 	a.At = s.cfg.Now().UTC().Truncate(time.Millisecond)
-	a.Role, _ = approverRole(a.Subject.Kind)
+	a.Role = approverRole(a.Subject.Kind)
 	person, err := s.authorise(ctx, a)
 	if err != nil {
 		return Approval{}, none, err
@@ -90,7 +96,7 @@ func (s *Service) Decide(ctx context.Context, a Approval, key crypto.Signer, act
 	if key == nil || !pub.Equal(key.Public()) {
 		return Approval{}, none, fmt.Errorf("%w: the key is not the approver's", ErrSignature)
 	}
-	if err := s.answerable(ctx, a.Subject); err != nil {
+	if err := s.answerable(ctx, a); err != nil {
 		return Approval{}, none, err
 	}
 	msg, err := Payload(a.Subject, a.Approved, a.Reason, a.Approver, a.At)
@@ -117,7 +123,7 @@ func (s *Service) Submit(ctx context.Context, a Approval, actor ledger.Actor) (A
 	if err := s.verify(ctx, a, nil); err != nil {
 		return Approval{}, none, err
 	}
-	if err := s.answerable(ctx, a.Subject); err != nil {
+	if err := s.answerable(ctx, a); err != nil {
 		return Approval{}, none, err
 	}
 	a.ID = s.cfg.NewID()
@@ -130,7 +136,11 @@ func (s *Service) Submit(ctx context.Context, a Approval, actor ledger.Actor) (A
 	if !a.Approved {
 		ev.Details["answer"] = "refused"
 	}
-	rc, err := s.cfg.Store.AddApproval(ctx, a, ev)
+	add := s.cfg.Store.AddApproval
+	if takesQuorum(a.Subject.Kind) {
+		add = s.cfg.Votes.AddVote
+	}
+	rc, err := add(ctx, a, ev)
 	if err != nil {
 		return Approval{}, none, err
 	}
@@ -206,12 +216,12 @@ func (s *Service) authorise(ctx context.Context, a Approval) (identity.Person, e
 	if !a.Approved && a.Reason == "" {
 		return none, ErrReason
 	}
-	role, _ := approverRole(a.Subject.Kind)
+	role := approverRole(a.Subject.Kind)
 	if a.Role != role {
 		return none, fmt.Errorf("%w: %s does not approve %s", ErrNotAllowed, a.Role, a.Subject.Kind)
 	}
-	if a.Subject.Kind == KindCertificate && a.Subject.Unit != s.cfg.CAUnit {
-		return none, fmt.Errorf("%w: another unit's registration officer", ErrNotAllowed)
+	if ofCA(a.Subject.Kind) && a.Subject.Unit != s.cfg.CAUnit {
+		return none, fmt.Errorf("%w: another unit's officer", ErrNotAllowed)
 	}
 	holds, err := identity.HoldsPost(ctx, s.cfg.People, a.Approver, a.Subject.Unit, role, a.At)
 	if err != nil {
@@ -239,14 +249,18 @@ func (s *Service) certKey(a Approval) (*ecdsa.PublicKey, error) {
 	return pub, nil
 }
 
-// answerable: it was asked, and has no answer yet.
-func (s *Service) answerable(ctx context.Context, subject Subject) error {
+// answerable: it was asked, and has no answer yet; of several persons, none of
+// this one.
+func (s *Service) answerable(ctx context.Context, a Approval) error {
 	if s.cfg.Asked != nil {
-		if err := s.cfg.Asked(ctx, subject); err != nil {
+		if err := s.cfg.Asked(ctx, a.Subject); err != nil {
 			return err
 		}
 	}
-	switch _, err := s.cfg.Store.ApprovalOf(ctx, subject.Kind, subject.ID); {
+	if takesQuorum(a.Subject.Kind) {
+		return s.mayVote(ctx, a)
+	}
+	switch _, err := s.cfg.Store.ApprovalOf(ctx, a.Subject.Kind, a.Subject.ID); {
 	case err == nil:
 		return ErrDecided
 	case errors.Is(err, ErrNotFound):
@@ -259,7 +273,7 @@ func (s *Service) answerable(ctx context.Context, subject Subject) error {
 // class keeps an approval on the ledger as long as what it approves.
 func class(k Kind) ledger.Class {
 	switch k {
-	case KindCertificate:
+	case KindCertificate, KindRecovery, KindJudicial:
 		return ledger.ClassCertificate
 	case KindSealUse, KindSeal:
 		return ledger.ClassSeal

@@ -46,6 +46,7 @@ const (
 	RoleInformationOffice Role = "information_office" // 信息办
 	RoleSecrecyBureau     Role = "secrecy_bureau"     // 保密局
 	RoleRecordsOfficer    Role = "records_officer"    // 档案人员
+	RoleKMCOfficer        Role = "kmc_officer"        // 密管员: one of those who together let a key be recovered
 )
 
 // Agency is a government unit.

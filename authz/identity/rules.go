@@ -37,7 +37,7 @@ func ValidKind(k Kind) bool {
 func ValidRole(r Role) bool {
 	switch r {
 	case RoleAgencySysadmin, RoleClerk, RoleUnitLeader, RoleRAOfficer, RoleSealAdministrator, RoleSecurityOfficer,
-		RoleAuditor, RoleSystemAdmin, RoleInformationOffice, RoleSecrecyBureau, RoleRecordsOfficer:
+		RoleAuditor, RoleSystemAdmin, RoleInformationOffice, RoleSecrecyBureau, RoleRecordsOfficer, RoleKMCOfficer:
 		return true
 	}
 	return false
@@ -46,8 +46,10 @@ func ValidRole(r Role) bool {
 // Incompatible reports whether one person may not hold a and b at the same
 // time: the three administrators pairwise (三员分立, GB/T 22239 8.1.5), an
 // administrator and a user of the business (西政办发〔2011〕8号 art. 24), the
-// maker and the user of seals (电子印章管理办法). Requester and approver of one
-// act are kept apart where the act is approved, not here.
+// maker and the user of seals (电子印章管理办法), and the keeper of escrowed keys
+// (密管员) from the administrators, from who registers certificates and from
+// their users (GM/T 0034 10.1). Requester and approver of one act are kept apart
+// where the act is approved, not here.
 func Incompatible(a, b Role) bool {
 	if a == b {
 		return false
@@ -58,6 +60,9 @@ func Incompatible(a, b Role) bool {
 	}
 	for _, pair := range [][2]Role{{a, b}, {b, a}} {
 		if pair[1] == RoleClerk && (slices.Contains(admins, pair[0]) || pair[0] == RoleSealAdministrator) {
+			return true
+		}
+		if pair[1] == RoleKMCOfficer && (slices.Contains(admins, pair[0]) || pair[0] == RoleRAOfficer || pair[0] == RoleClerk || pair[0] == RoleAgencySysadmin) {
 			return true
 		}
 	}

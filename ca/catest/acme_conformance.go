@@ -12,9 +12,6 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
 )
 
-// rounds is how often the two replay guards of ACME are raced for.
-const rounds = 200
-
 // RunACME is the conformance suite of acmestore.Store.
 func RunACME(t *testing.T, open func(*testing.T) acmestore.Store) {
 	t.Helper()
@@ -38,6 +35,8 @@ func RunACME(t *testing.T, open func(*testing.T) acmestore.Store) {
 		"an order of an unknown account writes nothing":  strayOrder,
 		"a refused act leaves the rows as they were":     refusedAct,
 		"expired nonces are dropped, others stay usable": dropNonces,
+		"a text record comes, is its system's, and ends": textsCome,
+		"a name has few text records":                    textsAreFew,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -118,7 +117,7 @@ func want(t *testing.T, got, want error) {
 
 func nonceOnce(t *testing.T, s acmestore.Store) {
 	ctx, errUsed := context.Background(), errors.New("used")
-	for range rounds {
+	for range longRounds {
 		nonce, now := id(), moment()
 		want(t, s.AddNonce(ctx, nonce, now.Add(time.Minute)), nil)
 		race(t, errUsed, func() error {
@@ -158,7 +157,7 @@ func dropNonces(t *testing.T, s acmestore.Store) {
 
 func bindOnce(t *testing.T, s acmestore.Store) {
 	ctx := context.Background()
-	for range rounds {
+	for range longRounds {
 		k := openKey(t, s, id())
 		race(t, acmestore.ErrKey, func() error {
 			_, err := s.Bind(ctx, accountFor(k), moment(), event())

@@ -60,6 +60,12 @@ func good(t *testing.T, reg ca.Registry) ca.Certificate {
 }
 
 func revokedOnce(t *testing.T, reg ca.Registry) {
+	for range shortRounds() {
+		oneRevokedOnce(t, reg)
+	}
+}
+
+func oneRevokedOnce(t *testing.T, reg ca.Registry) {
 	c := good(t, reg)
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	race(t, ca.ErrRevoked, func() error {

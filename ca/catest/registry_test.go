@@ -19,3 +19,18 @@ func TestMemoryListsConform(t *testing.T) {
 func TestMemoryACMEStoreConforms(t *testing.T) {
 	catest.RunACME(t, func(*testing.T) acmestore.Store { return catest.NewACME(catest.New()) })
 }
+
+func TestKMCConforms(t *testing.T) {
+	catest.RunKMC(t, func(*testing.T) catest.KMCStore {
+		k := catest.NewKMC(catest.New())
+		return catest.KMCStore{Keys: k, Register: k, Registry: k.Registry}
+	})
+}
+
+func TestMemoryUnfinishedConforms(t *testing.T) {
+	catest.RunPending(t, func(*testing.T) catest.PendingStore { return catest.New() })
+}
+
+func TestMemoryPairsConform(t *testing.T) {
+	catest.RunPairs(t, func(*testing.T) catest.Pairs { return catest.New() })
+}

@@ -2,6 +2,7 @@ package stepca
 
 import (
 	"context"
+	"crypto/x509"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,15 +17,18 @@ import (
 // provisionerID stands in accounts and orders as smallstep sees them.
 const provisionerID = "acme/" + acmeName
 
-// maxOrderBody bounds an ACME request: a CSR and two signatures.
-const maxOrderBody = 32 << 10
-
-// routes are those of RFC 8555 under /acme/acme.
+// routes are those of RFC 8555 under /acme/acme, and the text register.
 func (s *acmeServer) routes(r chi.Router) {
 	r.Use(s.prepare)
-	acmeapi.Route(r)
+	if s.pairs == nil {
+		acmeapi.Route(r)
+	} else {
+		acmeapi.Route(beneath{r, s})
+	}
+	r.Post("/txt/present", s.present)
+	r.Post("/txt/cleanup", s.cleanup)
 	// smallstep answers 501 here; the last handler of a pattern wins.
-	r.Post("/{provisionerID}/key-change", s.linker.Middleware(http.HandlerFunc(s.keyChange)).ServeHTTP)
+	r.Post("/{provisionerID}/key-change", s.own(s.keyChange))
 }
 
 // prepare puts the ACME parts and a fresh visit into the context, names the
@@ -48,7 +52,6 @@ func (s *acmeServer) prepare(next http.Handler) http.Handler {
 			render.Error(w, r, e)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxOrderBody)
 		defer s.release(ctx, v)
 		next.ServeHTTP(w, r)
 	})
@@ -96,6 +99,9 @@ func (f finalizer) AuthorizeSign(ctx context.Context, token string) ([]provision
 	opts, err := f.ACME.AuthorizeSign(ctx, token)
 	if err != nil {
 		return nil, err
+	}
+	if req, err := x509.ParseCertificateRequest(sentCSR(ctx)); err != nil || namesTwice(req) {
+		return nil, acme.NewDetailedError(acme.ErrorBadCSRType, saysTwice)
 	}
 	if err := f.s.claimOrder(ctx, chi.URLParamFromCtx(ctx, "ordID")); err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ func (a *Authority) embed(cfg Config) error {
 			DisableSmallstepExtensions: &off,
 		},
 	}}
-	offered := provisioner.List{ra}
+	offered := provisioner.List{ra, a.newX5C(ra.Claims)}
 	if a.acme != nil {
 		offered = append(offered, &provisioner.ACME{
 			ID: provisionerID, Type: "ACME", Name: acmeName, RequireEAB: true,
@@ -102,7 +102,7 @@ func (p *registrar) AuthorizeSign(ctx context.Context, token string) ([]provisio
 	if err := t.UnsafeClaimsWithoutVerification(&c); err != nil {
 		return nil, errs.UnauthorizedErr(err)
 	}
-	return append(opts, enrolment{JWK: p.JWK, request: c.Request}), nil
+	return append(opts, enrolment{JWK: p.JWK, request: c.Request}, oneOfEach{}), nil
 }
 
 // AuthorizeRevoke always refuses: a system revokes its certificate over mTLS

@@ -53,11 +53,12 @@ func (a *Authority) refused(ctx context.Context, kind string, actor ledger.Actor
 		return err
 	}
 	ev.Outcome = ledger.Failure
+	visitOf(ctx).mark(ev)
 	ev.Details["cause"] = outcome(cause)
 	if _, err := a.recorder.Record(ctx, ev); err != nil {
 		return fmt.Errorf("stepca: record refusal: %w", err)
 	}
-	return cause
+	return recorded{cause}
 }
 
 func systemActor(r ca.Request) ledger.Actor {

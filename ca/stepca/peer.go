@@ -32,7 +32,7 @@ func (a *Authority) Peer(ctx context.Context, crt *x509.Certificate) (ca.Certifi
 	if err != nil {
 		return ca.Certificate{}, fmt.Errorf("stepca: read certificate: %w", err)
 	}
-	if row.Kind != ca.KindECDSA || row.State != ca.StatePending && !bytes.Equal(row.DER, crt.Raw) {
+	if row.Kind != ca.KindECDSA || row.Signed() && !bytes.Equal(row.DER, crt.Raw) {
 		return ca.Certificate{}, ErrPeer
 	}
 	return row, usable(row)

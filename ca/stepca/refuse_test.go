@@ -149,7 +149,7 @@ func TestSignRefuses(t *testing.T) {
 		{name: "token is no token", csr: csr(t, key, system, host), token: func(string) string { return "a.b.c" }, want: 401},
 		{name: "CSR is no CSR", csr: "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n", want: 400},
 		{name: "CSR with a bad signature", csr: spoilt(t, key), want: 400},
-		{name: "body too large", csr: csr(t, key, system, host), extra: map[string]any{"a": strings.Repeat("x", 70<<10)}, want: 400},
+		{name: "body too large", csr: csr(t, key, system, host), extra: map[string]any{"a": strings.Repeat("x", 70<<10)}, want: 413},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tok := h.token(t, h.request(t, ca.RequestApproved))

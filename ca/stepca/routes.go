@@ -1,14 +1,20 @@
 package stepca
 
 import (
+	"bytes"
+	"context"
+	"io"
 	"net/http"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/smallstep/certificates/acme"
 	"github.com/smallstep/certificates/api"
 	apilog "github.com/smallstep/certificates/api/log"
 	"github.com/smallstep/certificates/api/render"
 	"github.com/smallstep/certificates/authority"
 	"github.com/smallstep/certificates/db"
+	"github.com/smallstep/certificates/errs"
 )
 
 // maxBody is far above a CSR and a token, and far below what hurts.
@@ -23,7 +29,7 @@ func (a *Authority) Paths() []string {
 		"/root/{sha}", "/roots", "/provisioners", "/provisioners/{kid}/encrypted-key",
 	}
 	if a.acme != nil {
-		paths = append(paths, "/acme/"+acmeName+"/*")
+		paths = append(paths, "/acme/"+acmeName+"/*", "/acme/txt/*")
 	}
 	return paths
 }
@@ -53,22 +59,42 @@ func (a *Authority) Routes() http.Handler {
 	return r
 }
 
-// prepare puts the authority into the context, bounds the body, and hides the
-// outer response writer: smallstep looks there for a logger to hand tokens to.
+// prepare puts the authority into the context, reads the body within its bound,
+// and hides the outer response writer: smallstep looks there for a logger to
+// hand tokens to.
 func (a *Authority) prepare(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := authority.NewContext(r.Context(), a.step)
 		ctx = db.NewContext(ctx, a.step.GetDatabase())
-		ctx = apilog.WithErrorLogger(ctx, a.logError)
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		ctx = apilog.WithErrorLogger(ctx, a.refuse)
+		c := &call{}
+		ctx = context.WithValue(ctx, callKey{}, c)
+		r = r.WithContext(ctx)
+		var err error
+		if c.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
+			tooLarge(plainWriter{w}, r, err)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(c.body))
 		w.Header().Set("Cache-Control", "no-store")
-		next.ServeHTTP(plainWriter{w}, r.WithContext(ctx))
+		next.ServeHTTP(plainWriter{w}, r)
 	})
+}
+
+// tooLarge answers a body over its bound, or one that broke off.
+func tooLarge(w http.ResponseWriter, r *http.Request, err error) {
+	if strings.HasPrefix(r.URL.Path, "/acme/") {
+		e := acme.NewDetailedError(acme.ErrorMalformedType, "the request is too large or broken off")
+		e.Status = http.StatusRequestEntityTooLarge
+		render.Error(w, r, e)
+		return
+	}
+	render.Error(w, r, errs.NewError(http.StatusRequestEntityTooLarge, err, "the request is too large or broken off"))
 }
 
 type plainWriter struct{ http.ResponseWriter }
 
-func (a *Authority) logError(_ http.ResponseWriter, r *http.Request, err error) {
+func (a *Authority) logError(r *http.Request, err error) {
 	fields := []any{"method", r.Method, "path", r.URL.Path, "error", err.Error()}
 	if v := visitOf(r.Context()); v.id != "" {
 		fields = append(fields, "request", v.id)

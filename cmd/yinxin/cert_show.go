@@ -13,6 +13,8 @@ import (
 	"github.com/emmansun/gmsm/sm3"
 	"github.com/emmansun/gmsm/smx509"
 	"github.com/spf13/cobra"
+
+	"github.com/yinxin-gov/yinxin/internal/text"
 )
 
 func newCertShowCommand(u *ui) *cobra.Command {
@@ -79,7 +81,7 @@ type certShown struct {
 func shown(c *smx509.Certificate) certShown {
 	s3, s2 := sm3.Sum(c.Raw), sha256.Sum256(c.Raw)
 	out := certShown{
-		Subject: c.Subject.String(), Issuer: c.Issuer.String(), Serial: c.SerialNumber.Text(16), NotBefore: c.NotBefore, NotAfter: c.NotAfter,
+		Subject: text.Name(c.Subject), Issuer: text.Name(c.Issuer), Serial: c.SerialNumber.Text(16), NotBefore: c.NotBefore, NotAfter: c.NotAfter,
 		Key: keyName(c), Signature: c.SignatureAlgorithm.String(), CA: c.IsCA, KeyUsage: usages(c.KeyUsage), ExtKeyUsage: purposes(c.ExtKeyUsage),
 		DNSNames: c.DNSNames, KeyID: hex.EncodeToString(c.SubjectKeyId), IssuerKeyID: hex.EncodeToString(c.AuthorityKeyId),
 		CRL: c.CRLDistributionPoints, OCSP: c.OCSPServer, IssuerURL: c.IssuingCertificateURL,

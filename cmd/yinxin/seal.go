@@ -112,7 +112,7 @@ func viewSeal(e *seal.Seal) sealView {
 		SM3: hex.EncodeToString(sum[:]), Warnings: append([]string{}, e.Warnings...),
 	}
 	if c, err := smx509.ParseCertificate(e.MakerCertDER); err == nil {
-		v.Maker = c.Subject.String()
+		v.Maker = text.Name(c.Subject)
 	}
 	return v
 }

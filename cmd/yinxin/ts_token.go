@@ -12,6 +12,7 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 	"github.com/spf13/cobra"
 
+	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer/cms/tsp"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -101,7 +102,7 @@ func (t token) show(further ...[]byte) tokenShown {
 		s.Nonce = t.Nonce.String()
 	}
 	if c, err := smx509.ParseCertificate(t.CertDER); err == nil {
-		s.Service, s.Signature = c.Subject.String(), keyName(c)
+		s.Service, s.Signature = text.Name(c.Subject), keyName(c)
 	}
 	if life, err := t.GoodUntil(further...); err == nil {
 		s.Good = &tokenGood{life.Until.UTC(), life.End, life.Detail}

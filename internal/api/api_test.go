@@ -23,9 +23,15 @@ func TestRoutes(t *testing.T) {
 		{"GET", wire.PathStatus, false, "", 200, `"healthy":true`},
 		{"GET", wire.PathAnchors, false, "", 200, `"sm2_root_sm3":"ab"`},
 		{"GET", wire.PathHead, false, "", 200, `"size":5`},
+		{"POST", wire.PathACMEKeys, false, `{"token":"aaaaaaaaaaaaaaaaaaaaaaaa"}`, 200, `"kid":"kid-1"`},
 		{"POST", wire.PathEnrol, false, `{"token":"aaaaaaaaaaaaaaaaaaaaaaaa","sm2_csr":"AQID"}`, 200, `"enveloped_key":"AQID"`},
+		{"POST", wire.PathRenewals, true, goodRenewal, 200, `"renews":"4a"`},
+		{"GET", wire.PathPairs + "/4a", true, "", 200, `"renews":"4a"`},
+		{"POST", wire.PathRevocations, true, `{"serial":"4a","reason":"superseded"}`, 204, ""},
+		{"POST", wire.PathRevocations, true, `{"serial":"4a","reason":"certificateHold"}`, 422, "request.invalid"},
 		{"POST", wire.PathVerify, false, "bytes", 200, `"verdict":"valid"`},
 		{"POST", wire.PathTransfers, true, goodSend, 201, `"seq":9`},
+		{"POST", wire.PathArchives, true, goodArchive, 200, "package of 通知.ofd 文件 样例局 by civil-a"},
 		{"GET", wire.PathTransfers, true, "", 200, `"to_system":"civil-a"`},
 		{"GET", wire.PathTransfers + "/t-1/envelope", true, "", 200, "envelope of t-1"},
 		{"POST", wire.PathTransfers + "/t-1/receipt", true, `{"signature":"AQIDBAUGBwg="}`, 200, `{"id":"t-1"`},
@@ -48,7 +54,7 @@ func TestRoutes(t *testing.T) {
 func TestMTLS(t *testing.T) {
 	h := newHouse(t)
 	routes := []struct{ method, path string }{
-		{"POST", wire.PathTransfers}, {"GET", wire.PathTransfers}, {"GET", wire.PathTransfers + "/t-1/envelope"}, {"POST", wire.PathTransfers + "/t-1/receipt"},
+		{"POST", wire.PathRenewals}, {"GET", wire.PathPairs + "/4a"}, {"POST", wire.PathRevocations}, {"POST", wire.PathTransfers}, {"GET", wire.PathTransfers}, {"GET", wire.PathTransfers + "/t-1/envelope"}, {"POST", wire.PathTransfers + "/t-1/receipt"},
 	}
 	for _, r := range routes {
 		if a := h.do(r.method, r.path, false, strings.NewReader("{not even JSON")); a.status != 401 || a.p.Code != "peer.missing" {
@@ -121,7 +127,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	for path, ops := range doc.Paths {
 		for method, op := range ops {
-			if want := strings.HasPrefix(path, wire.PathTransfers); want != (len(op.Security) == 1) {
+			if want := strings.HasPrefix(path, wire.PathTransfers) || strings.HasPrefix(path, wire.PathPairs) || path == wire.PathArchives || path == wire.PathRenewals || path == wire.PathRevocations; want != (len(op.Security) == 1) {
 				t.Errorf("%s %s: security %v", method, path, op.Security)
 			}
 			if op.Responses["default"].Content[problemType].Schema["$ref"] != "#/components/schemas/Problem" {

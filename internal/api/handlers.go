@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -37,11 +35,19 @@ func (h *handlers) head(ctx context.Context, _ *struct{}) (*body[wire.Head], err
 }
 
 func (h *handlers) enrol(ctx context.Context, in *body[wire.EnrolRequest]) (*body[wire.EnrolAnswer], error) {
-	ans, err := h.cfg.Enroller.Enrol(ctx, in.Body.Token, in.Body.SM2CSR)
+	ans, err := h.cfg.Enroller.Enrol(ctx, in.Body)
 	if err != nil {
 		return nil, h.problem(ctx, err)
 	}
 	return &body[wire.EnrolAnswer]{ans}, nil
+}
+
+func (h *handlers) acmeKey(ctx context.Context, in *body[wire.ACMEKeyRequest]) (*body[wire.ACMEKeyAnswer], error) {
+	ans, err := h.cfg.Enroller.ACMEKey(ctx, in.Body.Token)
+	if err != nil {
+		return nil, h.problem(ctx, err)
+	}
+	return &body[wire.ACMEKeyAnswer]{ans}, nil
 }
 
 type verifyInput struct {
@@ -59,7 +65,7 @@ func (h *handlers) verify(ctx context.Context, in *verifyInput) (*body[any], err
 		}
 		return &body[any]{rep}, nil
 	}
-	_, err := h.peer(ctx)
+	_, err := Peer(ctx, h.cfg.Peers)
 	known := err == nil
 	if !known && !errors.Is(err, ErrNoPeer) && !errors.Is(err, ErrPeer) {
 		return nil, h.problem(ctx, err)
@@ -118,19 +124,7 @@ func (h *handlers) envelope(ctx context.Context, in *idPath) (*huma.StreamRespon
 	if err != nil {
 		return nil, h.problem(ctx, err)
 	}
-	return &huma.StreamResponse{Body: func(hctx huma.Context) {
-		defer rc.Close()
-		_, w := humachi.Unwrap(hctx)
-		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(sendTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			h.cfg.Log.WarnContext(ctx, "no deadline for an envelope", "transfer", in.ID, "error", err)
-		}
-		hctx.SetHeader("Content-Type", "application/octet-stream")
-		if _, err := io.Copy(hctx.BodyWriter(), rc); err != nil {
-			h.cfg.Log.WarnContext(ctx, "envelope not delivered whole", "transfer", in.ID, "error", err)
-			// The status is out: only a broken connection tells the client.
-			panic(http.ErrAbortHandler)
-		}
-	}}, nil
+	return h.stream(ctx, "application/octet-stream", rc), nil
 }
 
 // receiptInput names its path parameter itself: huma sets no field of an

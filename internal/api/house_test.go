@@ -22,6 +22,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer/archive"
 	"github.com/yinxin-gov/yinxin/signer/report"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -56,7 +57,7 @@ func newHouse(t *testing.T) *house {
 	r := chi.NewRouter()
 	r.Use(Identify(func() string { return "made-id" }))
 	err = Mount(r, Config{
-		Exchange: h, Enroller: h, Ledger: h, Peers: h, Words: words, Version: "test",
+		Exchange: h, Archive: h, Enroller: h, Certifier: h, Recoverer: h, Ledger: h, Peers: h, Words: words, Version: "test",
 		Verify: func(_ context.Context, d []byte) (verify.Report, error) {
 			if h.verify != nil {
 				h.verify(d)
@@ -116,6 +117,14 @@ func (h *house) Fetch(_ context.Context, _ ledger.Actor, id string) (exchange.Tr
 	return exchange.Transfer{ID: id}, &envelope{h: h, r: strings.NewReader("envelope of " + id)}, nil
 }
 
+func (h *house) ArchivePackage(_ context.Context, a ledger.Actor, name string, document []byte, m archive.Metadata) ([]byte, error) {
+	h.calls++
+	if h.err != nil {
+		return nil, h.err
+	}
+	return fmt.Appendf(nil, "package of %s %s %s by %s", name, document, m.Unit.Name, a.ID), m.Validate()
+}
+
 type envelope struct {
 	h *house
 	r io.Reader
@@ -146,9 +155,39 @@ func (h *house) Inbox(_ context.Context, system string) ([]exchange.Transfer, er
 	return []exchange.Transfer{{ID: "t-1", ToSystem: system, Blob: "secret-place"}}, h.err
 }
 
-func (h *house) Enrol(_ context.Context, _ string, csr []byte) (wire.EnrolAnswer, error) {
+func (h *house) Enrol(_ context.Context, r wire.EnrolRequest) (wire.EnrolAnswer, error) {
 	h.calls++
-	return wire.EnrolAnswer{System: "civil-a", EnvelopedKey: csr}, h.err
+	return wire.EnrolAnswer{System: "civil-a", EnvelopedKey: r.SM2CSR}, h.err
+}
+
+func (h *house) Renew(_ context.Context, a ledger.Actor, r wire.RenewRequest) (wire.Pair, error) {
+	h.calls++
+	return wire.Pair{System: a.ID, EnvelopedKey: r.SM2CSR, Renews: r.Serial}, h.err
+}
+
+func (h *house) Pair(_ context.Context, a ledger.Actor, serial string, _ bool) (wire.Pair, error) {
+	h.calls++
+	return wire.Pair{System: a.ID, Renews: serial}, h.err
+}
+
+func (h *house) Revoke(context.Context, ledger.Actor, wire.RevokeRequest) error {
+	h.calls++
+	return h.err
+}
+
+func (h *house) RecoveriesOf(_ context.Context, a ledger.Actor) ([]wire.Recovery, error) {
+	h.calls++
+	return []wire.Recovery{{ID: "r-1", State: "approved", Pair: "of " + a.ID}}, h.err
+}
+
+func (h *house) RecoverKey(_ context.Context, a ledger.Actor, id string) (wire.RecoveredKey, error) {
+	h.calls++
+	return wire.RecoveredKey{ID: id, Pair: "of " + a.ID, EnvelopedKey: []byte{1}}, h.err
+}
+
+func (h *house) ACMEKey(context.Context, string) (wire.ACMEKeyAnswer, error) {
+	h.calls++
+	return wire.ACMEKeyAnswer{System: "civil-a", KID: "kid-1"}, h.err
 }
 
 func (h *house) LedgerHead(context.Context) (wire.Head, error) { return wire.Head{Size: 5}, h.err }
@@ -205,4 +244,10 @@ func (h *house) do(method, path string, peer bool, body io.Reader, set ...string
 	return a
 }
 
+const goodArchive = `{"name":"通知.ofd","document":"5paH5Lu2","metadata":{"doc_no":"样〔2026〕1号","title":"通知","creator":"样例局","date":"2026-03-01","secrecy":"非涉密",` +
+	`"retention":"permanent","unit":{"name":"样例局","uscc":"11110102MB1234567M"},"sender":{"name":"样例局","uscc":"11110102MB1234567M"},` +
+	`"recipient":{"name":"样例局","uscc":"11110102MB1234567M"},"sent_at":"2026-03-01T09:00:00+08:00","received_at":"2026-03-01T09:05:00+08:00"}}`
+
 const goodSend = `{"to_system":"b","resource":"population","purpose":"relief","name":"通知.ofd","document":"5paH5Lu2"}`
+
+const goodRenewal = `{"serial":"4a","sm2_csr":"AQID","signature":"AQIDBAUGBwg="}`

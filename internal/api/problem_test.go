@@ -21,6 +21,8 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/archive"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
@@ -43,11 +45,17 @@ func sentinels() map[string]struct {
 		"exchange.ErrReceipt": {exchange.ErrReceipt, "receipt.signature"}, "exchange.ErrState": {exchange.ErrState, "transfer.state"},
 		"exchange.ErrDocument": {exchange.ErrDocument, "document.refused"}, "exchange.ErrSender": {exchange.ErrSender, "transfer.sender"},
 		"exchange.ErrName": {exchange.ErrName, "transfer.name"}, "exchange.ErrPending": {exchange.ErrPending, "transfer.pending"},
+		"signer.ErrNotSealed": {signer.ErrNotSealed, "archive.not_sealed"}, "signer.ErrUnit": {signer.ErrUnit, "seal.unit"},
+		"archive.ErrSecret": {archive.ErrSecret, "state_secret"}, "archive.ErrMetadata": {archive.ErrMetadata, "archive.metadata"},
+		"archive.ErrDocument": {archive.ErrDocument, "archive.document"}, "archive.ErrLimit": {archive.ErrLimit, "document.limit"},
+		"archive.ErrStamp": {archive.ErrStamp, "seal.stamp"}, "archive.ErrSigner": {archive.ErrSigner, ""}, "archive.ErrInvalid": {archive.ErrInvalid, ""},
 		"authz.ErrFacts": {authz.ErrFacts, "decision.failed"}, "authz.ErrRecord": {authz.ErrRecord, "decision.failed"},
-		"ca.ErrToken": {ca.ErrToken, "enrol.token"}, "ca.ErrCSR": {ca.ErrCSR, "enrol.csr"}, "ca.ErrLint": {ca.ErrLint, "enrol.lint"},
+		"ca.ErrToken": {ca.ErrToken, "enrol.token"}, "ca.ErrExists": {ca.ErrExists, "enrol.exists"}, "ca.ErrCSR": {ca.ErrCSR, "enrol.csr"}, "ca.ErrLint": {ca.ErrLint, "enrol.lint"},
 		"ca.ErrHost": {ca.ErrHost, "enrol.host"}, "ca.ErrNotApproved": {ca.ErrNotApproved, "enrol.unapproved"},
-		"ca.ErrNotFound": {ca.ErrNotFound, ""}, "ca.ErrExists": {ca.ErrExists, ""}, "ca.ErrDecided": {ca.ErrDecided, ""}, "ca.ErrState": {ca.ErrState, ""},
-		"ca.ErrRevoked": {ca.ErrRevoked, ""}, "ca.ErrSelf": {ca.ErrSelf, ""}, "ca.ErrInvalid": {ca.ErrInvalid, ""},
+		"ca.ErrNotFound": {ca.ErrNotFound, ""}, "ca.ErrDecided": {ca.ErrDecided, ""}, "ca.ErrState": {ca.ErrState, "certificate.state"},
+		"ca.ErrRevoked": {ca.ErrRevoked, "certificate.revoked"}, "ca.ErrSelf": {ca.ErrSelf, ""}, "ca.ErrInvalid": {ca.ErrInvalid, ""},
+		"ca.ErrProof": {ca.ErrProof, "certificate.proof"}, "ca.ErrExpired": {ca.ErrExpired, "certificate.expired"}, "ca.ErrRenewed": {ca.ErrRenewed, "certificate.renewed"},
+		"ca.ErrBusy": {ca.ErrBusy, "certificate.busy"}, "ErrCertificate": {ErrCertificate, "certificate.unknown"},
 		"verify.ErrNotDocument": {verify.ErrNotDocument, "document.unreadable"}, "verify.ErrLimit": {verify.ErrLimit, "document.limit"},
 		"verify.ErrNoContent": {verify.ErrNoContent, "document.detached"}, "verify.ErrContent": {verify.ErrContent, ""}, "verify.ErrExtract": {verify.ErrExtract, ""},
 		"verify.ErrNoAnchor": {verify.ErrNoAnchor, ""}, "verify.ErrAccreditation": {verify.ErrAccreditation, ""},
@@ -77,7 +85,7 @@ func TestProblems(t *testing.T) {
 			want = codeInternal
 		}
 		for _, route := range []struct{ method, path, body string }{
-			{"POST", wire.PathTransfers, goodSend}, {"GET", wire.PathTransfers + "/t-1/envelope", ""}, {"GET", wire.PathTransfers, ""},
+			{"POST", wire.PathTransfers, goodSend}, {"POST", wire.PathArchives, goodArchive}, {"GET", wire.PathTransfers + "/t-1/envelope", ""}, {"GET", wire.PathTransfers, ""},
 			{"POST", wire.PathTransfers + "/t-1/receipt", `{"signature":"AQIDBAUGBwg="}`}, {"POST", wire.PathVerify, "x"}, {"GET", wire.PathHead, ""},
 			{"POST", wire.PathEnrol, `{"token":"aaaaaaaaaaaaaaaaaaaaaaaa","sm2_csr":"AQID"}`},
 		} {

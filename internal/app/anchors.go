@@ -16,6 +16,8 @@ import (
 
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/profile"
+	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/life"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
@@ -118,6 +120,19 @@ func (a *anchors) loadAccredited() error {
 	}
 	a.accredited = t
 	return nil
+}
+
+// services are the anchors of accredited services with the licences that the
+// operator lists for them.
+func (a anchors) services() (out []life.Anchor) {
+	for _, der := range a.accredited.Anchors() {
+		one := life.Anchor{DER: der}
+		for _, l := range a.accredited.Licences(der) {
+			one.Licences = append(one.Licences, signer.Accreditation{Service: l.Service, Licence: l.Licence, URL: l.URL, ValidFrom: l.From, ValidUntil: l.Until})
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 // authorities are the house's own four.

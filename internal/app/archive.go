@@ -16,42 +16,45 @@ import (
 	kept "github.com/yinxin-gov/yinxin/signer/revocation"
 )
 
-// ErrNotOurs: the document is not what the use of seal made.
-var ErrNotOurs = errors.New("app: not the sealed document of this use")
-
 // ArchiveOrder asks for the package of a document that this house sealed.
 type ArchiveOrder struct {
-	Use      string // id of the use of seal
 	Name     string // of the file
 	Document []byte // the sealed document
 	Metadata archive.Metadata
 	Stamper  signer.Stamper    // nil: the time-stamp service of the house
 	Extra    map[string][]byte // further files, such as a detailed report
-	Out      string            // where the package goes; an existing file is replaced
 }
 
-// Archive writes the archive package of a sealed document: with the chain and the
+// Archived is an archive package with what it verifies to and the entry of its
+// record.
+type Archived struct {
+	Package []byte
+	Report  archive.Report
+	Receipt ledger.Receipt
+}
+
+// Archive makes the archive package of a sealed document: with the chain and the
 // status of every certificate as this house answers it now, and the ledger's entries
 // about the document with their proofs. The manifest is signed with the key of the
 // exchange service, after it was recorded that it will be (design §2 law 4). Only
-// the unit that owns the seal and the house itself may ask.
-func (h *House) Archive(ctx context.Context, actor ledger.Actor, o ArchiveOrder) (archive.Report, ledger.Receipt, error) {
-	fail := func(err error) (archive.Report, ledger.Receipt, error) {
-		return archive.Report{}, ledger.Receipt{}, err
+// the unit that owns the seal and the house itself may ask; a document that no
+// seal of this house made is signer.ErrNotSealed. The package stands in memory:
+// no copy of the document is left on a disk.
+func (h *House) Archive(ctx context.Context, actor ledger.Actor, o ArchiveOrder) (Archived, error) {
+	fail := func(err error) (Archived, error) { return Archived{}, err }
+	use, err := h.rooms.Seals.SealedAs(ctx, signer.Digest(o.Document))
+	if errors.Is(err, signer.ErrNotFound) {
+		err = fmt.Errorf("%w: %w", signer.ErrNotSealed, err)
 	}
-	use, err := h.rooms.Seals.Use(ctx, o.Use)
 	if err != nil {
-		return fail(fmt.Errorf("app: use of seal %s: %w", o.Use, err))
+		return fail(err)
 	}
 	owner, err := h.rooms.Seals.Seal(ctx, use.Seal)
 	if err != nil {
 		return fail(fmt.Errorf("app: seal %s: %w", use.Seal, err))
 	}
-	switch {
-	case actor.Unit == "" || actor.Unit != owner.Unit && actor.Unit != h.cfg.USCC:
+	if actor.Unit == "" || actor.Unit != owner.Unit && actor.Unit != h.cfg.USCC {
 		return fail(signer.ErrUnit)
-	case use.State != signer.UseSealed || use.Sealed != signer.Digest(o.Document):
-		return fail(ErrNotOurs)
 	}
 	captured, err := h.capture(ctx, owner.CertDER)
 	if err != nil {
@@ -87,17 +90,25 @@ func (h *House) Archive(ctx context.Context, actor ledger.Actor, o ArchiveOrder)
 	if _, err := record(ctx, "signer.document.archiving", ledger.Success, nil); err != nil {
 		return fail(fmt.Errorf("app: record before archiving: %w", err))
 	}
-	rep, err := draft.Write(ctx, o.Out)
+	out := Archived{}
+	out.Package, out.Report, err = draft.Bytes(ctx)
 	if err != nil {
 		// The record must not stay open because the caller went away.
 		_, recordErr := record(context.WithoutCancel(ctx), "signer.document.archiving_failed", ledger.Failure, nil)
 		return fail(errors.Join(err, recordErr))
 	}
-	receipt, err := record(context.WithoutCancel(ctx), "signer.document.archived", ledger.Success, map[string]string{"archived_at": rep.ArchivedAt, "renew_by": rep.RenewBy})
+	rep := out.Report
+	out.Receipt, err = record(context.WithoutCancel(ctx), "signer.document.archived", ledger.Success, map[string]string{"archived_at": rep.ArchivedAt, "renew_by": rep.RenewBy})
 	if err != nil {
 		return fail(fmt.Errorf("app: record the archive package: %w", err))
 	}
-	return rep, receipt, nil
+	return out, nil
+}
+
+// ArchivePackage implements api.Archiver and what the desk asks for.
+func (h *House) ArchivePackage(ctx context.Context, actor ledger.Actor, name string, document []byte, m archive.Metadata) ([]byte, error) {
+	out, err := h.Archive(ctx, actor, ArchiveOrder{Name: name, Document: document, Metadata: m})
+	return out.Package, err
 }
 
 // capture asks the house's own status service about the certificates that a package
@@ -116,7 +127,7 @@ func (h *House) capture(ctx context.Context, holder []byte) (*kept.Set, error) {
 		return nil, fmt.Errorf("app: certificates of the time-stamp service: %w", err)
 	}
 	for _, c := range services {
-		if c.State != ca.StatePending {
+		if c.Signed() {
 			asked = append(asked, link{c.DER, issuing})
 		}
 	}

@@ -142,6 +142,7 @@ func (c *counter) answers(page, path string, want int, yes bool) {
 type bureau struct {
 	h                                          *House
 	log                                        *logged
+	service                                    *outsider // accredited, as the operator says
 	sysadmin, ra, leader, clerk, keeper, other *counter
 }
 
@@ -152,10 +153,12 @@ func openBureau(t *testing.T) *bureau {
 	cfg.Log = log.logger()
 	made, err := Init(bg, cfg, three)
 	ok(t, err)
+	service := newCertifier(t)
+	service.install(cfg.Dir)
 	h, err := Open(bg, cfg)
 	ok(t, err)
 	serving(t, h, ln)
-	o := &bureau{h: h, log: log}
+	o := &bureau{h: h, log: log, service: service}
 	for _, l := range made.Links {
 		if l.Role == identity.RoleSystemAdmin {
 			o.sysadmin = sits(t, h, l.URL, "pin-of-sysadmin")

@@ -29,7 +29,8 @@ func (h *House) openDesk(ctx context.Context) (*desk.Service, error) {
 	}
 	return desk.New(desk.Config{
 		Unit: h.cfg.USCC, Division: h.cfg.Division, People: h.rooms.Identity, Posts: holders{h}, Approvals: h.rooms.Approvals, Counts: h.rooms.Seals,
-		Ledger: h.Ledger, Signer: h.Signer, Life: h.Life, Answers: h, Documents: h, Persons: certifying{h}, Workshop: workshop{h}, Links: links{h}, PINs: h.Signin,
+		Ledger: h.Ledger, Signer: h.Signer, Life: h.Life, Answers: h, Documents: h, Persons: certifying{h}, Workshop: workshop{h}, Imports: imports{h}, Links: links{h},
+		PINs: h.Signin, Recoveries: h.Recoveries, Certificates: h.rooms.CA,
 		Blobs: h.blobs(), Key: h.draftsKey, Certs: certs, Words: h.words, Log: h.cfg.Log, Now: h.cfg.Now, NewID: newID,
 	})
 }
@@ -41,7 +42,7 @@ func (h *House) openDrafts(ctx context.Context) (certs [][]byte, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("app: certificates of %s: %w", keyDrafts, err)
 	}
-	all = slices.DeleteFunc(all, func(c ca.Certificate) bool { return c.State == ca.StatePending })
+	all = slices.DeleteFunc(all, func(c ca.Certificate) bool { return !c.Signed() })
 	slices.SortFunc(all, func(a, b ca.Certificate) int { return b.NotBefore.Compare(a.NotBefore) })
 	soon := h.cfg.Now().AddDate(1, 0, 0)
 	inForce := len(all) > 0 && all[0].State == ca.StateGood && soon.Before(all[0].NotAfter)

@@ -27,9 +27,14 @@ func (h *House) openStatus() (*status.Service, error) {
 			{Certificate: h.anchors.sm2Root, Signer: h.custody.signer(keySM2Root)}, {Certificate: h.anchors.sm2Issuing, Signer: h.custody.signer(keySM2Issuing)},
 			{Certificate: ecdsaRoot, Signer: h.custody.signer(keyECDSARoot)}, {Certificate: ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing)},
 		},
-		Registry: h.rooms.CA, Lists: h.rooms.CA, Published: h.rooms.CA, Site: h.cfg.site(), Actor: h.service(),
+		Registry: h.rooms.CA, Lists: h.rooms.CA, Published: h.rooms.CA, Changes: h.rooms.CA, Site: h.cfg.site(), Actor: h.service(),
 		Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID, Log: h.cfg.Log,
 	})
+}
+
+// sweeper ends certificates that a dead process left pending.
+func (h *House) sweeper() ca.Sweeper {
+	return ca.Sweeper{Store: h.rooms.CA, Now: h.cfg.Now, NewID: newID, Log: h.cfg.Log}
 }
 
 // StatusURL is where relying parties ask about certificates.

@@ -75,7 +75,7 @@ func (t *stampTrack) newest(ctx context.Context) (ca.Certificate, error) {
 	}
 	var last ca.Certificate
 	for _, c := range all {
-		if c.State != ca.StatePending && !c.NotBefore.Before(last.NotBefore) {
+		if c.Signed() && !c.NotBefore.Before(last.NotBefore) {
 			last = c
 		}
 	}

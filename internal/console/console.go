@@ -121,10 +121,12 @@ func Mount(r chi.Router, cfg Config) error {
 		r.Post("/console/leave", c.leave)
 		c.mountUses(r)
 		c.mountSeals(r)
+		c.mountImports(r)
 		c.mountReports(r)
 		c.mountCertificates(r)
 		c.mountPeople(r)
 		c.mountOwn(r)
+		c.mountRecovery(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))
 	})
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/life"
@@ -23,8 +24,9 @@ const (
 	PageCertificates = "certificates" // 证书审核
 	PagePeople       = "people"       // 人员
 
-	pageUse  = "use"
-	pageSeal = "seal"
+	pageUse    = "use"
+	pageSeal   = "seal"
+	pageImport = "import"
 )
 
 // Outcomes of the desk besides those of the rooms behind it.
@@ -46,10 +48,12 @@ type Desk interface {
 	Uses
 	Papers
 	Seals
+	Imports
 	Reports
 	Certificates
 	People
 	Own
+	Recoveries
 }
 
 // Answer is a person's signed answer: the PIN opens the key for this one act.
@@ -116,6 +120,15 @@ var refusals = []struct {
 	{life.ErrConflict, "problem.seal.conflict", http.StatusConflict},
 	{signer.ErrSealState, "problem.seal.state", http.StatusConflict},
 	{signer.ErrInvalid, "problem.seal.invalid", http.StatusBadRequest},
+	{kmc.ErrReceiver, "problem.recovery.receiver", http.StatusConflict},
+	{kmc.ErrRepeated, "desk.error.repeated", http.StatusConflict},
+	{kmc.ErrPending, "problem.recovery.pending", http.StatusConflict},
+	{kmc.ErrRefused, "problem.recovery.refused", http.StatusConflict},
+	{kmc.ErrLapsed, "problem.recovery.lapsed", http.StatusConflict},
+	{kmc.ErrDelivered, "problem.recovery.delivered", http.StatusConflict},
+	{kmc.ErrRole, "console.forbidden", http.StatusForbidden},
+	{kmc.ErrInvalid, "desk.error.recovery", http.StatusBadRequest},
+	{kmc.ErrNotFound, "problem.recovery.unknown", http.StatusNotFound},
 	{ca.ErrNotApproved, "desk.error.uncertified", http.StatusConflict},
 	{identity.ErrIncompatible, "desk.error.incompatible", http.StatusConflict},
 	{identity.ErrInvalid, "desk.error.form", http.StatusBadRequest},
@@ -126,6 +139,10 @@ func refusal(err error) (key string, code int) {
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
 		return "console.verify.no_file", http.StatusRequestEntityTooLarge
+	}
+	var no *life.ImportError
+	if errors.As(err, &no) {
+		return "desk.import.error." + no.Code, http.StatusUnprocessableEntity
 	}
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {

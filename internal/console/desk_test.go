@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/life"
@@ -22,7 +23,7 @@ import (
 )
 
 // pages of everybody, for tests that look at all of them.
-var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PagePeople}
+var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PagePeople, PageRecovery}
 
 // deskOf answers the pages of the desk with one of everything; err is what each
 // act answers, acted what was asked for.
@@ -106,7 +107,7 @@ func (d *deskOf) sealOf() signer.Seal {
 
 func (d *deskOf) Seals(context.Context, Person) (SealList, error) {
 	return SealList{
-		Seals: []SealLine{{d.sealOf(), signer.Taken{All: 7, Window: 2}}}, Staff: []Named{{"p-2", "样例经办人"}}, MayApply: true,
+		Seals: []SealLine{{d.sealOf(), signer.Taken{All: 7, Window: 2}}}, Staff: []Named{{"p-2", "样例经办人"}}, MayApply: true, MayImport: true,
 		Kinds: []string{life.KindStatutory, life.KindSpecial}, Division: "110100",
 	}, nil
 }
@@ -122,7 +123,8 @@ func (d *deskOf) Seal(_ context.Context, _ Person, id string) (SealView, error) 
 	v := SealView{
 		SealLine: SealLine{d.sealOf(), signer.Taken{}}, Image: img.Bytes(), Users: []Named{{"p-2", "样例经办人"}}, Staff: []Named{{"p-2", "样例经办人"}},
 		Waits: "desk.seal.waits.leader", MayAnswer: true, Asker: "样例印章管理员",
-		Steps: []StepLine{{Step: life.Step{Act: life.ActApply, To: signer.SealApplied, At: at, Reason: "发文"}, By: "样例经办人"}},
+		Foreign: &Foreign{Maker: "CN=制章系统", Signer: "CN=x", Issuer: "CN=认证服务\u202e", CertFrom: "2026-01-01T00:00:00Z", CertUntil: "2027-01-01T00:00:00Z", Layout: "v4", SM3: strings.Repeat("cd", 32)},
+		Steps:   []StepLine{{Step: life.Step{Act: life.ActApply, To: signer.SealApplied, At: at, Reason: "发文"}, By: "样例经办人"}},
 	}
 	for _, r := range life.Rules() {
 		switch r.Act {
@@ -131,6 +133,13 @@ func (d *deskOf) Seal(_ context.Context, _ Person, id string) (SealView, error) 
 		}
 	}
 	return v, nil
+}
+
+func (d *deskOf) ImportKeys(context.Context, Person) ([]SealKey, error) {
+	return []SealKey{{ID: "seal-x", Unit: "11110100MB00000015", UnitName: "样例区民政局", Class: "software-file", SPKISM3: strings.Repeat("ab", 32)}}, nil
+}
+func (d *deskOf) ImportSeal(_ context.Context, _ Person, f ImportForm) (string, error) {
+	return "11010000000001", d.act("import %s %s %s %s %d %d", f.KeyID, f.Kind, f.Purpose, f.Filing, len(f.Seal), len(f.Certificates))
 }
 
 func (d *deskOf) Apply(_ context.Context, _ Person, f SealForm) error {
@@ -182,6 +191,37 @@ func (d *deskOf) ChangePIN(_ context.Context, cookie, old, pin string) error {
 	return d.act("pin %v %s %s", cookie == goodCookie, old, pin)
 }
 
+func (d *deskOf) Recovering(context.Context, Person) (RecoveryList, error) {
+	owner := kmc.Recovery{
+		ID: "r-1", Kind: kmc.ForOwner, System: "civil-a", Agency: "11110100MB00000015", EncryptionSerial: "4b1", PublicSM3: strings.Repeat("12", 32),
+		Reason: "服务器损坏", Need: 2, AskedAt: at, LapsesAt: at.AddDate(0, 0, 7), State: kmc.Checked,
+	}
+	law := owner
+	law.ID, law.Kind, law.State, law.Document, law.Authority, law.ScanSM3, law.Need = "r-2", kmc.ForLaw, kmc.Approved, "样检调〔2026〕1号", "样例区人民检察院", strings.Repeat("34", 32), 3
+	done := law
+	done.ID, done.State, done.DeliveredAt, done.EnvelopeSM3 = "r-3", kmc.Delivered, at, strings.Repeat("56", 32)
+	return RecoveryList{
+		Requests: []RecoveryLine{
+			{Recovery: owner, By: "样例机关管理员", To: "civil-a · 5c2", Sum: strings.Repeat("78", 32), Signed: 1, MayAnswer: true},
+			{Recovery: law, By: "样例注册审核员", To: "调查员 · 6d3", Sum: strings.Repeat("9a", 32), Signed: 3, MayTake: true}, {Recovery: done, Broken: true},
+		},
+		Keys:   []KeyLine{{System: "civil-a", Key: "aa:4b1", Encrypts: true, Serial: "4b1", NotBefore: "2026-01-01"}, {System: "civil-a", Serial: "5c2", NotBefore: "2026-06-01"}},
+		MayAsk: true, MayAskLegal: true,
+	}, nil
+}
+
+func (d *deskOf) AskRecovery(_ context.Context, _ Person, f RecoveryForm) error {
+	return d.act("recover %s %s %v %s %s %s %s", f.Key, f.Receiver, f.Judicial, f.Document, f.Authority, f.ScanSM3, f.Reason)
+}
+
+func (d *deskOf) AnswerRecovery(_ context.Context, _ Person, id string, a Answer) error {
+	return d.act("answer %s %v %s", id, a.Yes, a.Digest)
+}
+
+func (d *deskOf) TakeRecovered(_ context.Context, _ Person, id string) (Paper, error) {
+	return Paper{Name: "key.der", Bytes: []byte{0x30, 0}}, d.act("take %s", id)
+}
+
 // newDesk is a house whose person's posts open every page.
 func newDesk(t *testing.T) (*house, *deskOf) {
 	t.Helper()
@@ -210,8 +250,8 @@ func (h *house) ask(method, path, mediaType, in string) *httptest.ResponseRecord
 const formType = "application/x-www-form-urlencoded"
 
 var deskPaths = []string{
-	"/console/uses", "/console/uses/u-1", "/console/uses/u-2", "/console/uses/u-3", "/console/uses/u-3?from=2", "/console/seals", "/console/seals/11010000000001", "/console/compromise",
-	"/console/certificates", "/console/people", "/console/me",
+	"/console/uses", "/console/uses/u-1", "/console/uses/u-2", "/console/uses/u-3", "/console/uses/u-3?from=2", "/console/seals", "/console/seals/11010000000001", "/console/seals/import", "/console/compromise",
+	"/console/certificates", "/console/people", "/console/recovery", "/console/me",
 }
 
 func TestDeskPages(t *testing.T) {

@@ -28,30 +28,34 @@ var (
 // filled is a form with its files, all of it in memory.
 type filled struct {
 	url.Values
-	files []Paper // of one field; a field left empty is none
+	files map[string][]Paper // by field; one left empty has none
 }
 
-// file is the first file, the zero Paper when there was none.
-func (f filled) file() Paper {
-	if len(f.files) == 0 {
-		return Paper{}
+// file is the first file of a field, the zero Paper when there was none.
+func (f filled) file(field string) Paper {
+	if all := f.files[field]; len(all) > 0 {
+		return all[0]
 	}
-	return f.files[0]
+	return Paper{}
 }
 
-// upload reads a form part by part: of one field up to so many files, most bytes
-// of them in all. The form parser of net/http would write a large file to a
-// temporary one, in clear.
-func upload(w http.ResponseWriter, r *http.Request, field string, files int, most int64) (f filled, err error) {
+// upload reads a form part by part: of each of these fields up to count files,
+// most bytes of them together. The form parser of net/http would write a large
+// file to a temporary one, in clear.
+func upload(w http.ResponseWriter, r *http.Request, most int64, count int, fields ...string) (f filled, err error) {
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(uploadTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return filled{}, err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, most+maxFrame)
+	r.Body = http.MaxBytesReader(w, r.Body, most*int64(len(fields))+maxFrame)
 	form, err := r.MultipartReader()
 	if err != nil {
 		return filled{}, errors.Join(errNoFile, err)
 	}
-	f.Values = url.Values{}
+	f = filled{url.Values{}, map[string][]Paper{}}
+	left := map[string]int64{}
+	for _, field := range fields {
+		left[field] = most
+	}
 	for others := 0; others <= maxParts; {
 		part, err := form.NextPart()
 		if errors.Is(err, io.EOF) {
@@ -60,20 +64,21 @@ func upload(w http.ResponseWriter, r *http.Request, field string, files int, mos
 		if err != nil {
 			return filled{}, errors.Join(errNoFile, err)
 		}
-		if part.FormName() == field && len(f.files) < files {
-			data, err := io.ReadAll(http.MaxBytesReader(nil, part, most))
+		field := part.FormName()
+		if size, wanted := left[field]; wanted && len(f.files[field]) < count {
+			data, err := io.ReadAll(http.MaxBytesReader(nil, part, size))
 			if err != nil {
 				return filled{}, errors.Join(errNoFile, err)
 			}
-			most -= int64(len(data))
+			left[field] -= int64(len(data))
 			if part.FileName() != "" || len(data) > 0 {
-				f.files = append(f.files, Paper{part.FileName(), data})
+				f.files[field] = append(f.files[field], Paper{part.FileName(), data})
 				continue
 			}
 		}
 		others++
 		if part.FileName() != "" {
-			if part.FormName() == field && files > 1 { // none of them is left out in silence
+			if _, wanted := left[field]; wanted && count > 1 { // none of them is left out in silence
 				return filled{}, errors.Join(ErrForm, errors.New("too many files"))
 			}
 			continue
@@ -82,7 +87,7 @@ func upload(w http.ResponseWriter, r *http.Request, field string, files int, mos
 		if err != nil {
 			return filled{}, errors.Join(ErrForm, err)
 		}
-		f.Add(part.FormName(), string(value))
+		f.Add(field, string(value))
 	}
 	return filled{}, errors.Join(ErrForm, errors.New("too many fields"))
 }

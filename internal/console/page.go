@@ -49,7 +49,7 @@ func (c *console) parse() error {
 	}
 	c.pages = map[string]*template.Template{}
 	for _, name := range []string{
-		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, PageCompromise, PageCertificates, PagePeople, pageMe,
+		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, pageImport, PageCompromise, PageCertificates, PagePeople, PageRecovery, pageMe,
 	} {
 		t, err := template.New(name).Funcs(funcs).ParseFS(files, "pages/frame.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {
@@ -85,7 +85,7 @@ func mark(result any) string {
 		return "✓"
 	case "fail", "invalid", "altered", "failure", "deny", "refused", "lapsed", "suspended", "cancelled", "expired":
 		return "✗"
-	case "requested", "listed", "sealing", "applied", "pending":
+	case "requested", "listed", "sealing", "applied", "pending", "asked", "checked":
 		return "…"
 	case "skipped", "":
 		return "–"
@@ -95,7 +95,7 @@ func mark(result any) string {
 
 // render sends a page once all of it could be made.
 func (c *console) render(w http.ResponseWriter, r *http.Request, code int, name string, v view) {
-	v.Parent = map[string]string{pageUse: PageUses, pageSeal: PageSeals}[name]
+	v.Parent = map[string]string{pageUse: PageUses, pageSeal: PageSeals, pageImport: PageSeals}[name]
 	v.Page, v.Status, v.Anchors = name, c.cfg.Status(r.Context()), c.cfg.Anchors
 	var out bytes.Buffer
 	if err := c.pages[name].ExecuteTemplate(&out, "frame.html", v); err != nil {

@@ -55,11 +55,12 @@ type SealLine struct {
 
 // SealList is what a person sees of seals.
 type SealList struct {
-	Seals    []SealLine
-	Staff    []Named // of the unit: whom an authorisation can name
-	MayApply bool
-	Kinds    []string
-	Division string // first digits of a new number
+	Seals     []SealLine
+	Staff     []Named // of the unit: whom an authorisation can name
+	MayApply  bool
+	MayImport bool
+	Kinds     []string
+	Division  string // first digits of a new number
 }
 
 // Named is a person as pages show one.
@@ -75,7 +76,8 @@ type SealView struct {
 	Acts      []life.Rule // that this person may do now
 	Waits     string      // what has to happen elsewhere first: key of the catalogue, or empty
 	MayAnswer bool
-	Asker     string // name
+	Asker     string   // name
+	Foreign   *Foreign // nil: made here
 }
 
 // StepLine is a step with the name of its actor.
@@ -115,7 +117,7 @@ func (c *console) seals(w http.ResponseWriter, r *http.Request, p Person, f Seal
 }
 
 func (c *console) applySeal(w http.ResponseWriter, r *http.Request, p Person) {
-	form, err := upload(w, r, "picture", 1, maxSealPicture)
+	form, err := upload(w, r, maxSealPicture, 1, "picture")
 	if err != nil {
 		c.seals(w, r, p, SealForm{}, err)
 		return
@@ -135,7 +137,7 @@ func (c *console) applySeal(w http.ResponseWriter, r *http.Request, p Person) {
 func sealForm(form filled) (f SealForm, err error) {
 	f = SealForm{
 		ID: form.Get("id"), Name: oneLine(form.Get("name")), Kind: form.Get("kind"), Purpose: oneLine(form.Get("purpose")),
-		Inscription: oneLine(form.Get("inscription")), Picture: form.file().Bytes, Filing: oneLine(form.Get("picture_filing")),
+		Inscription: oneLine(form.Get("inscription")), Picture: form.file("picture").Bytes, Filing: oneLine(form.Get("picture_filing")),
 	}
 	if f.Until, err = day(form.Get("until")); err != nil {
 		return f, err

@@ -44,7 +44,7 @@ const (
 func useForm(form filled) (UseForm, error) {
 	f := UseForm{
 		Seal: form.Get("seal"), Title: oneLine(form.Get("title")), Type: oneLine(form.Get("type")), Purpose: oneLine(form.Get("purpose")),
-		Consents: strings.Fields(form.Get("consents")), Papers: form.files,
+		Consents: strings.Fields(form.Get("consents")), Papers: form.files["document"],
 	}
 	var err error
 	if f.Place, err = placeForm(form); err != nil {

@@ -128,7 +128,7 @@ func (c *console) askUse(w http.ResponseWriter, r *http.Request, p Person) {
 		return
 	}
 	defer release()
-	form, err := upload(w, r, "document", signer.MaxBatch, maxUpload)
+	form, err := upload(w, r, maxUpload, signer.MaxBatch, "document")
 	if err != nil {
 		c.uses(w, r, p, UseForm{}, err)
 		return

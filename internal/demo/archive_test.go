@@ -25,28 +25,28 @@ func TestX11_12_HouseArchives(t *testing.T) {
 	house := d.Demo.house
 	sealed, err := os.ReadFile(filepath.Join(d.dir, d.Manifest.Samples.Sealed))
 	ok(t, err)
-	use, owner := useOf(t, house, signer.Digest(sealed))
+	owner := unitOf(t, house, signer.Digest(sealed))
 	party := archive.Party{Name: "样例区民政局", USCC: owner}
 	at := time.Now().UTC().Truncate(time.Second)
 	order := app.ArchiveOrder{
-		Use: use, Name: "notice-sealed.ofd", Document: sealed, Out: filepath.Join(t.TempDir(), "package.zip"),
+		Name: "notice-sealed.ofd", Document: sealed,
 		Metadata: archive.Metadata{
 			DocNo: "样民发〔2026〕1号", Title: "关于开展社会救助对象信息核对工作的通知（样例）", Creator: party.Name, Date: at.Format(time.DateOnly), Secrecy: archive.NotSecret,
 			Retention: archive.Permanent, Unit: party, Sender: party, Recipient: party, SentAt: at, ReceivedAt: at,
 		},
 	}
 	officer := ledger.Actor{Kind: "person", ID: "records-officer", Unit: owner}
-	rep, receipt, err := house.Archive(bg, officer, order)
+	made, err := house.Archive(bg, officer, order)
 	ok(t, err)
-	if rep.Verdict != verify.Valid || receipt.Seq == 0 {
-		t.Fatalf("%s\n%+v", rep.Verdict, rep.Checks)
+	if made.Report.Verdict != verify.Valid || made.Receipt.Seq == 0 {
+		t.Fatalf("%s\n%+v", made.Report.Verdict, made.Report.Checks)
 	}
 	clean := t.TempDir()
 	ok(t, os.Mkdir(filepath.Join(clean, "anchors"), 0o700))
 	root, err := os.ReadFile(filepath.Join(d.dir, d.Manifest.Anchors.SM2Root))
 	ok(t, err)
 	ok(t, os.WriteFile(filepath.Join(clean, "anchors", "root.crt"), root, 0o600))
-	ok(t, os.Rename(order.Out, filepath.Join(clean, "package.zip")))
+	ok(t, os.WriteFile(filepath.Join(clean, "package.zip"), made.Package, 0o600))
 	var got archive.Report
 	ok(t, json.Unmarshal([]byte(sh(t, "cd "+clean+" && "+d.bin+" archive check --json --trust anchors package.zip")), &got))
 	if got.Verdict != verify.Valid || got.Verified.Verdict != verify.Valid {
@@ -72,22 +72,18 @@ func TestX11_12_HouseArchives(t *testing.T) {
 	if seen["signer.document.archiving"] != 1 || seen["signer.document.archived"] != 1 {
 		t.Errorf("on the ledger: %v", seen)
 	}
-	// Not for other units, not for other bytes, not for a secret; and nothing is left.
-	order.Out = filepath.Join(clean, "no.zip")
-	if _, _, err := house.Archive(bg, ledger.Actor{Kind: "person", ID: "x", Unit: "11110102MB1234567M"}, order); !errors.Is(err, signer.ErrUnit) {
+	// Not for other units, not for other bytes, not for a secret.
+	if _, err := house.Archive(bg, ledger.Actor{Kind: "person", ID: "x", Unit: "11110102MB1234567M"}, order); !errors.Is(err, signer.ErrUnit) {
 		t.Errorf("another unit: %v", err)
 	}
 	other := order
 	other.Document = append(bytes.Clone(sealed), 0)
-	if _, _, err := house.Archive(bg, officer, other); !errors.Is(err, app.ErrNotOurs) {
+	if _, err := house.Archive(bg, officer, other); !errors.Is(err, signer.ErrNotSealed) {
 		t.Errorf("other bytes: %v", err)
 	}
 	order.Metadata.Secrecy = "秘密"
-	if _, _, err := house.Archive(bg, officer, order); !errors.Is(err, archive.ErrSecret) {
+	if got, err := house.Archive(bg, officer, order); !errors.Is(err, archive.ErrSecret) || got.Package != nil {
 		t.Errorf("secret: %v", err)
-	}
-	if _, err := os.Stat(order.Out); err == nil {
-		t.Error("a refused package was written")
 	}
 }
 
@@ -106,16 +102,16 @@ func each(t *testing.T, house *app.House, f func(ledger.Event)) {
 	}))
 }
 
-// useOf finds which use of seal made a document, and for which unit.
-func useOf(t *testing.T, house *app.House, sm3 string) (id, unit string) {
+// unitOf finds for which unit a document was sealed.
+func unitOf(t *testing.T, house *app.House, sm3 string) (unit string) {
 	t.Helper()
 	each(t, house, func(e ledger.Event) {
 		if e.Type == "signer.document.sealed" && e.Payload == sm3 {
-			id, unit = e.Object.ID, e.Actor.Unit
+			unit = e.Actor.Unit
 		}
 	})
-	if _, err := identity.ParseUSCC(unit); id == "" || err != nil {
-		t.Fatalf("use %q of %q", id, unit)
+	if _, err := identity.ParseUSCC(unit); err != nil {
+		t.Fatalf("sealed for %q", unit)
 	}
-	return id, unit
+	return unit
 }

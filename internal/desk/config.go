@@ -10,6 +10,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/internal/console"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/text"
@@ -64,6 +65,8 @@ type Answers interface {
 	// UseSubject and SealSubject are what the leader of a seal's unit signs.
 	UseSubject(ctx context.Context, u signer.Use) (approval.Subject, error)
 	SealSubject(e signer.Seal) approval.Subject
+	// RecoverySubject is what the officers of the house sign next.
+	RecoverySubject(r kmc.Recovery) approval.Subject
 }
 
 // Documents are judged by the house's own anchors and registers.
@@ -126,8 +129,12 @@ type Config struct {
 	Documents Documents
 	Persons   Persons
 	Workshop  Workshop
+	Imports   Imports
 	Links     Links
 	PINs      PINs
+
+	Recoveries   *kmc.Recoveries
+	Certificates Certificates
 
 	Blobs Blobs
 	Key   crypto.Decrypter // opens drafts, and does nothing else
@@ -143,7 +150,7 @@ type Config struct {
 func New(cfg Config) (*Service, error) {
 	for _, missing := range []bool{
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
-		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Links == nil, cfg.PINs == nil, cfg.Blobs == nil, cfg.Key == nil,
+		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Links == nil, cfg.PINs == nil, cfg.Recoveries == nil, cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {
 		if missing {

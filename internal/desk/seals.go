@@ -41,6 +41,7 @@ func (d *Service) Seals(ctx context.Context, p console.Person) (out console.Seal
 		}
 		out.Seals = append(out.Seals, l)
 	}
+	out.MayImport = makes
 	out.Division = d.cfg.Division
 	out.Kinds = []string{life.KindStatutory, life.KindInternal, life.KindBranch, life.KindSpecial, life.KindPersonal}
 	if out.MayApply, err = d.holds(ctx, p, identity.RoleClerk, identity.RoleSealAdministrator); err != nil || !out.MayApply {
@@ -83,6 +84,9 @@ func (d *Service) Seal(ctx context.Context, p console.Person, id string) (v cons
 		return v, err
 	}
 	if v.SealLine, err = d.sealLine(ctx, e); err != nil {
+		return v, err
+	}
+	if v.Foreign, err = foreign(e); err != nil {
 		return v, err
 	}
 	if v.Image, err = d.image(ctx, e); err != nil {

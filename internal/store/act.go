@@ -28,6 +28,7 @@ type Rooms struct {
 	Transfers *Transfers
 	Signin    *Signin
 	ACME      *ACME
+	KMC       *KMC
 }
 
 // Rooms returns the rooms over this store. With a nil Integrator acts are
@@ -44,7 +45,7 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 	return &Rooms{
 		Identity: &Identity{a}, Grading: &Grading{a}, Sharing: &Sharing{a}, Approvals: &Approvals{a},
 		CA: &CA{a}, Seals: &Seals{a}, Transfers: &Transfers{a}, Signin: &Signin{a},
-		ACME: &ACME{a},
+		ACME: &ACME{a}, KMC: &KMC{a},
 	}
 }
 

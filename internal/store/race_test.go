@@ -83,7 +83,7 @@ func TestOneWinner(t *testing.T) {
 				e := signertest.Full(id)
 				ev := event("seal", id)
 				e.State, e.Revision = signer.SealCancelled, 2
-				step := life.Step{Seal: id, Revision: 2, Act: life.ActCancel, From: signer.SealMade, To: signer.SealCancelled, At: day(4), Event: ev.ID}
+				step := life.Step{Seal: id, Revision: 2, Act: life.ActCancel, From: signer.SealApplied, To: signer.SealCancelled, At: day(4), Event: ev.ID}
 				_, err := r.Seals.MoveSeal(bg, e, step, ev)
 				return err
 			}},

@@ -170,7 +170,7 @@ func rows(t testing.TB) []written {
 		certificates("certificate", certificate("c1"), "c1"),
 		certificates("bare certificate", ca.Certificate{Issuer: "aa", Serial: "c2", State: ca.StatePending}, "c2"),
 		seals("seal", signertest.Full("s1"), "s1"),
-		seals("bare seal", signer.Seal{ID: "s2", State: signer.SealMade, Life: signer.Life{Revision: 1}}, "s2"),
+		seals("bare seal", signer.Seal{ID: "s2", State: signer.SealApplied, Life: signer.Life{Revision: 1}}, "s2"),
 		uses("use", use("u1"), "u1"),
 		transfers("transfer", transfer(t, "t1"), "t1"),
 		transfers("bare transfer", exchange.Transfer{ID: "t2", Label: lowest, State: exchange.StateSent}, "t2"),

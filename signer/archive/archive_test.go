@@ -3,9 +3,11 @@ package archive_test
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -70,6 +72,31 @@ func TestX11_12_PackageVerifiesOffline(t *testing.T) {
 		})
 	}
 }
+
+// A package in memory is the package in a file, and a time-stamp service that does
+// not answer leaves none.
+func TestPackageInMemory(t *testing.T) {
+	w := newWorld(t)
+	cfg := w.config(w.service(true, start, start.AddDate(5, 0, 0)))
+	d, err := archive.Prepare(bg, cfg, w.job())
+	must(t, err)
+	data, rep, err := d.Bytes(bg)
+	must(t, err)
+	if again := w.check(data, nil); rep.Verdict != verify.Valid || again.Verdict != verify.Valid || again.ArchivedAt != rep.ArchivedAt {
+		t.Errorf("%s, read again %s\n%s", rep.Verdict, again.Verdict, bad(again))
+	}
+	cfg.Stamper = silent{}
+	d, err = archive.Prepare(bg, cfg, w.job())
+	must(t, err)
+	if data, _, err := d.Bytes(bg); !errors.Is(err, archive.ErrStamp) || data != nil {
+		t.Errorf("%d bytes, %v", len(data), err)
+	}
+}
+
+// silent is a time-stamp service that does not answer.
+type silent struct{}
+
+func (silent) Stamp(context.Context, []byte) ([]byte, error) { return nil, errors.New("no answer") }
 
 // X14-11: the four properties of an archive, each with its result and the checks
 // behind it.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/emmansun/gmsm/smx509"
 
+	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer/cms"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -161,7 +162,7 @@ func (j *judge) protection() (finding, error) {
 			case err != nil && j.ctx.Err() != nil:
 				return finding{}, j.ctx.Err()
 			case err != nil || !known:
-				j.unknown = append(j.unknown, c.Subject.String())
+				j.unknown = append(j.unknown, text.Name(c.Subject))
 			case !at.IsZero() && !at.After(l.at):
 				return fail(ReasonRevoked, l.name+" "+stamp(at)), nil
 			case !at.IsZero() && !at.After(next):
@@ -212,7 +213,7 @@ func (j *judge) signer(s *cms.Signed) error {
 		j.found[CheckSigner] = fail(ReasonMalformed, fileSignature)
 		return nil
 	}
-	j.rep.Signer = c.Subject.String()
+	j.rep.Signer = text.Name(c.Subject)
 	f, err := j.signerAt(c, s.SigningTime)
 	j.found[CheckSigner] = f
 	return err
@@ -223,7 +224,7 @@ func (j *judge) signerAt(c *smx509.Certificate, claimed time.Time) (finding, err
 	if at.IsZero() {
 		at, until = claimed, j.opt.Now()
 	}
-	detail := c.Subject.String()
+	detail := text.Name(c.Subject)
 	span := stamp(at) + " in " + stamp(c.NotBefore) + "/" + stamp(c.NotAfter)
 	const signs = smx509.KeyUsageDigitalSignature | smx509.KeyUsageContentCommitment
 	path := j.opt.Trust.Path(c.Raw, at, j.certs...)
@@ -247,7 +248,7 @@ func (j *judge) signerAt(c *smx509.Certificate, claimed time.Time) (finding, err
 		case err != nil && j.ctx.Err() != nil:
 			return finding{}, j.ctx.Err()
 		case err != nil || !known:
-			j.unknown = append(j.unknown, c.Subject.String())
+			j.unknown = append(j.unknown, text.Name(c.Subject))
 		case !gone.IsZero() && !gone.After(claimed):
 			return fail(ReasonRevoked, stamp(gone)), nil
 		case !gone.IsZero() && !gone.After(until):

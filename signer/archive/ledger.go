@@ -9,6 +9,7 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
@@ -100,7 +101,7 @@ func (j *judge) ledger() error {
 		j.found[CheckLedger] = skipped(ReasonNoLedger, "")
 		return nil
 	}
-	text, err := j.c.read(fileSlice)
+	raw, err := j.c.read(fileSlice)
 	if err != nil {
 		return err
 	}
@@ -113,11 +114,11 @@ func (j *judge) ledger() error {
 		}
 		if path := j.opt.Trust.Path(der, at, j.certs...); path != nil {
 			if key, ok := path[0].PublicKey.(*ecdsa.PublicKey); ok {
-				keys, by = append(keys[:len(keys):len(keys)], key), path[0].Subject.String()
+				keys, by = append(keys[:len(keys):len(keys)], key), text.Name(path[0].Subject)
 			}
 		}
 	}
-	rep, events, err := ledger.VerifySlice(bytes.NewReader(text), ledger.Policy{Keys: keys})
+	rep, events, err := ledger.VerifySlice(bytes.NewReader(raw), ledger.Policy{Keys: keys})
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,14 @@ type Metadata struct {
 	ReceivedAt time.Time `json:"received_at" yaml:"received_at"`
 }
 
+// FieldError says which field of metadata is not acceptable. It is an ErrMetadata.
+type FieldError struct{ Field, Why string }
+
+func (e *FieldError) Error() string { return fmt.Sprintf("%v: %s: %s", ErrMetadata, e.Field, e.Why) }
+
+// Unwrap makes it an ErrMetadata.
+func (e *FieldError) Unwrap() error { return ErrMetadata }
+
 const maxText = 500
 
 // secretMark is how a state secret is marked on paper (保守国家秘密法实施条例):
@@ -56,7 +64,7 @@ var secretMark = regexp.MustCompile(`(绝密|机密|秘密)\s*[★☆]`)
 
 // Validate says which field is wrong. ErrSecret, ErrMetadata.
 func (m *Metadata) Validate() error {
-	bad := func(field, why string) error { return fmt.Errorf("%w: %s: %s", ErrMetadata, field, why) }
+	bad := func(field, why string) error { return &FieldError{field, why} }
 	texts := []struct{ field, value string }{
 		{"doc_no", m.DocNo}, {"title", m.Title}, {"creator", m.Creator}, {"secrecy", m.Secrecy},
 		{"unit.name", m.Unit.Name}, {"sender.name", m.Sender.Name}, {"recipient.name", m.Recipient.Name},

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"errors"
@@ -81,7 +82,7 @@ func Prepare(ctx context.Context, cfg Config, job Job) (*Draft, error) {
 		return nil, err
 	}
 	if job.Metadata.ReceivedAt.After(now.Add(skew)) {
-		return nil, fmt.Errorf("%w: received_at: is in the future", ErrMetadata)
+		return nil, &FieldError{"received_at", "is in the future"}
 	}
 	d := &Draft{cfg: cfg}
 	name := dirDocument + path.Base(job.Name)
@@ -198,23 +199,56 @@ func (d *Draft) list(files []file, document, content string, now time.Time) erro
 // Write signs the manifest, has it stamped, and puts the package in its place when
 // it verifies: whole or not at all. An existing file is replaced.
 func (d *Draft) Write(ctx context.Context, out string) (Report, error) {
-	signature, err := cms.SignDetached(d.manifest, d.cfg.Now(), d.cfg.Key, d.cfg.CertDER)
-	if err != nil {
-		return Report{}, fmt.Errorf("%w: %w", ErrSigner, err)
-	}
-	s, err := fromBytes(fileSignature, signature)
+	list, err := d.signed(ctx)
 	if err != nil {
 		return Report{}, err
 	}
-	list := append(slices.Clone(d.sources), s)
-	if d.cfg.Stamper != nil {
-		s, err := stamped(ctx, d.cfg.Stamper, fileStamp, signature)
-		if err != nil {
-			return Report{}, err
-		}
-		list = append(list, s)
+	return place(ctx, out, list, d.options(out))
+}
+
+// Bytes is Write into memory: nothing of the document touches a disk.
+func (d *Draft) Bytes(ctx context.Context) ([]byte, Report, error) {
+	list, err := d.signed(ctx)
+	if err != nil {
+		return nil, Report{}, err
 	}
-	return place(ctx, out, list, Options{File: out, Trust: d.cfg.Trust, Now: d.cfg.Now, Status: d.cfg.Status})
+	size := 0
+	for _, s := range list {
+		size += int(s.Size) + 2*(len(s.Path)+64)
+	}
+	b := bytes.NewBuffer(make([]byte, 0, size+64))
+	if err := writeContainer(b, list); err != nil {
+		return nil, Report{}, err
+	}
+	rep, err := readBack(ctx, bytes.NewReader(b.Bytes()), int64(b.Len()), d.options(""))
+	if err != nil {
+		return nil, rep, err
+	}
+	return b.Bytes(), rep, nil
+}
+
+func (d *Draft) options(file string) Options {
+	return Options{File: file, Trust: d.cfg.Trust, Now: d.cfg.Now, Status: d.cfg.Status}
+}
+
+// signed is the whole list of files, the signature and the token among them.
+func (d *Draft) signed(ctx context.Context) ([]source, error) {
+	signature, err := cms.SignDetached(d.manifest, d.cfg.Now(), d.cfg.Key, d.cfg.CertDER)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSigner, err)
+	}
+	s, err := fromBytes(fileSignature, signature)
+	if err != nil {
+		return nil, err
+	}
+	list := append(slices.Clone(d.sources), s)
+	if d.cfg.Stamper == nil {
+		return list, nil
+	}
+	if s, err = stamped(ctx, d.cfg.Stamper, fileStamp, signature); err != nil {
+		return nil, err
+	}
+	return append(list, s), nil
 }
 
 // stamped asks for a token and refuses one that is not over value.
@@ -240,15 +274,22 @@ func place(ctx context.Context, out string, list []source, opt Options) (rep Rep
 		if err != nil {
 			return fmt.Errorf("archive: reading back: %w", err)
 		}
-		if rep, err = Verify(ctx, f, info.Size(), opt); err != nil {
-			return fmt.Errorf("archive: reading back: %w", err)
-		}
-		for _, c := range rep.Checks {
-			if c.Result == verify.Fail {
-				return fmt.Errorf("%w: %s: %s %s", ErrInvalid, c.ID, c.Reason, c.Detail)
-			}
-		}
-		return nil
+		rep, err = readBack(ctx, f, info.Size(), opt)
+		return err
 	})
 	return rep, err
+}
+
+// readBack verifies a package that was just made.
+func readBack(ctx context.Context, r io.ReaderAt, size int64, opt Options) (Report, error) {
+	rep, err := Verify(ctx, r, size, opt)
+	if err != nil {
+		return rep, fmt.Errorf("archive: reading back: %w", err)
+	}
+	for _, c := range rep.Checks {
+		if c.Result == verify.Fail {
+			return rep, fmt.Errorf("%w: %s: %s %s", ErrInvalid, c.ID, c.Reason, c.Detail)
+		}
+	}
+	return rep, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
 
+	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer/cms/tsp"
 )
 
@@ -70,7 +71,7 @@ func (o *Options) readLink(name string, der, over []byte, carried [][]byte) (lin
 
 func (l *link) subject() string {
 	if c, err := smx509.ParseCertificate(l.cert); err == nil {
-		return c.Subject.String()
+		return text.Name(c.Subject)
 	}
 	return ""
 }

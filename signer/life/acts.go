@@ -31,8 +31,12 @@ func (s *Service) Open(ctx context.Context, actor ledger.Actor, e signer.Seal) (
 // fits says whether an act has a sense beside the open question about a seal.
 func fits(act Act, e signer.Seal) bool {
 	switch act {
-	case ActApprove, ActRefuse, ActDecline, ActResume, ActAuthorise:
+	case ActApprove, ActAdopt, ActRefuse, ActDecline, ActResume, ActAuthorise:
 		return false // the record of a signature: see Settle
+	case ActCompromise:
+		return e.KeyID != ""
+	case ActImport:
+		return false // brings its own seal: see Import
 	case ActAsk:
 		return e.Ask == nil && (e.State != signer.SealSuspended || e.CompromisedAt.IsZero())
 	}

@@ -153,8 +153,9 @@ func lists(a signer.Authorisation, person string) bool {
 }
 
 // Settle records the leader's signed answer to the open question about a seal:
-// an application becomes approved or refused, a suspension ends, an
-// authorisation takes effect, or nothing changes but that the leader said no.
+// an application becomes approved or refused, an imported seal is taken on, a
+// suspension ends, an authorisation takes effect, or nothing changes but that
+// the leader said no.
 func (s *Service) Settle(ctx context.Context, actor ledger.Actor, sealID string) (signer.Seal, ledger.Receipt, error) {
 	fail := func(err error) (signer.Seal, ledger.Receipt, error) { return signer.Seal{}, ledger.Receipt{}, err }
 	e, err := s.Seal(ctx, sealID)
@@ -170,6 +171,8 @@ func (s *Service) Settle(ctx context.Context, actor ledger.Actor, sealID string)
 		yes, no = ActResume, ActDecline
 	case signer.AskAuthorise:
 		yes, no = ActAuthorise, ActDecline
+	case signer.AskImport:
+		yes = ActAdopt
 	}
 	answer, err := s.answer(ctx, e)
 	if err != nil {
@@ -189,6 +192,11 @@ func (s *Service) Settle(ctx context.Context, actor ledger.Actor, sealID string)
 	case ActApprove:
 		e.Approval, e.Approver, e.Authorisation.Since = answer.ID, answer.Approver, c.at
 		return s.record(ctx, e, c) // the question stays: the maker verifies the answer again
+	case ActAdopt:
+		if err := s.adoptable(ctx, e, c.at); err != nil {
+			return fail(err)
+		}
+		e.Approval, e.Approver, e.Authorisation.Since = answer.ID, answer.Approver, c.at
 	case ActResume:
 		if !e.CompromisedAt.IsZero() {
 			return fail(fmt.Errorf("%w: seal %s stays suspended", ErrCompromised, e.ID))

@@ -31,6 +31,16 @@ type asked struct {
 	ValidFrom     time.Time             `json:"valid_from"`
 	ValidUntil    time.Time             `json:"valid_until"`
 	Authorisation *signer.Authorisation `json:"authorisation"` // that will be in force, nil: as it is
+	Import        *imported             `json:"import,omitempty"`
+}
+
+// imported is what a leader signs beside it of a seal that was made elsewhere.
+type imported struct {
+	Seal          string               `json:"seal_sm3"`
+	Certificate   string               `json:"certificate_sm3"`
+	KeyID         string               `json:"key_id"`
+	Custody       string               `json:"custody_class"`
+	Accreditation signer.Accreditation `json:"accreditation"`
 }
 
 // ask completes a question about a seal: a number of its own and the SM3 of its
@@ -44,7 +54,10 @@ func ask(e signer.Seal, q signer.Ask) (*signer.Ask, error) {
 		Purpose: e.Purpose, Picture: e.Picture, PictureFiling: e.PictureFiling, Drawn: e.Drawn, ValidFrom: e.ValidFrom, ValidUntil: e.ValidUntil,
 		Authorisation: q.Authorisation,
 	}
-	if q.Kind == signer.AskMake {
+	if q.Kind == signer.AskImport {
+		a.Import = &imported{signer.Digest(e.DER), signer.Digest(e.CertDER), e.KeyID, e.CustodyClass, *e.Accreditation}
+	}
+	if q.Kind == signer.AskMake || q.Kind == signer.AskImport {
 		wanted := e.Authorisation
 		wanted.Since = time.Time{} // set by the answer
 		a.Authorisation = &wanted

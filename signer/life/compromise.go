@@ -183,7 +183,7 @@ func stopped(e signer.Seal, ch change, c Compromise, event string) (Stop, error)
 	switch e.State {
 	case signer.SealActive:
 		act = ActSuspend
-	case signer.SealMade, signer.SealFiled:
+	case signer.SealApplied, signer.SealMade, signer.SealFiled: // of those applied for, an imported one has a key
 		act = ActCancel
 	}
 	rule, err := ruleOf(act, e)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/big"
 	"testing"
+	"time"
 
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
@@ -97,15 +98,22 @@ func (s *service) seal(t *testing.T, edit func(*seal.Spec)) []byte {
 func (s *service) spec(t *testing.T) life.ImportSpec {
 	return life.ImportSpec{
 		Unit: signertest.Unit, Kind: life.KindStatutory, Purpose: "对外行文", SealDER: s.seal(t, nil), CertDER: s.unit, Chain: [][]byte{s.between}, KeyID: "imported",
-		Accreditation: signer.Accreditation{
-			Service: "样例电子认证服务", Licence: "国密局电政认字第0000号", URL: "https://ca.example/", ValidFrom: signertest.Start().AddDate(-1, 0, 0), ValidUntil: signertest.Start().AddDate(4, 0, 0),
-		},
 		Filing: "豫章备〔2026〕7号",
 	}
 }
 
+// licence is what the operator lists for the service.
+var licence = signer.Accreditation{
+	Service: "样例电子认证服务", Licence: "国密局电政认字第0000号", URL: "https://ca.example/", ValidFrom: signertest.Start().AddDate(-1, 0, 0), ValidUntil: signertest.Start().AddDate(0, 3, 0),
+}
+
 func (s *service) house(t *testing.T) *signertest.House {
-	h := signertest.NewHouse(t, func(_ *signer.Config, c *life.Config) { c.Accredited = [][]byte{s.root} })
+	o := &outside{received: map[string][]life.Reliance{}, revoked: map[string]time.Time{}}
+	h := signertest.NewHouse(t, func(_ *signer.Config, c *life.Config) {
+		c.Accredited = []life.Anchor{{DER: s.root, Licences: []signer.Accreditation{licence}}}
+		c.Reports, c.Uses = c.Register.(life.Reports), c.Register.(life.Uses)
+		c.Revoker, c.Reliers, c.Notifier = o, o, o
+	})
 	h.Keys["imported"] = s.unitKey
 	return h
 }
@@ -123,8 +131,19 @@ func TestImport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Drawn || e.State != signer.SealMade || e.CustodyClass != "memory" || e.Accreditation.Licence != spec.Accreditation.Licence || e.ID != "41010000000077" {
+		if e.Drawn || e.State != signer.SealApplied || !e.Awaits() || e.CustodyClass != "memory" || *e.Accreditation != licence || e.ID != "41010000000077" {
 			t.Errorf("%+v", e)
+		}
+		var state *signer.StateError
+		if err := third(h.Life.File(ctx, signertest.Admin, e.ID, life.Filing{Number: spec.Filing, On: signertest.Start()})); !errors.As(err, &state) {
+			t.Errorf("filed without the leader's yes: %v", err)
+		}
+		if err := third(h.Life.Settle(ctx, signertest.Admin, e.ID)); !errors.Is(err, signer.ErrNotApproved) {
+			t.Errorf("adopted without the leader's yes: %v", err)
+		}
+		h.Answer(t, e.ID, true)
+		if e, _, err = h.Life.Settle(ctx, signertest.Admin, e.ID); err != nil || e.State != signer.SealMade || e.Ask != nil || e.Approver != signertest.Leader.ID {
+			t.Fatalf("%+v, %v", e.Life, err)
 		}
 		if err := third(h.Life.File(ctx, signertest.Admin, e.ID, life.Filing{})); !errors.Is(err, life.ErrFiling) {
 			t.Errorf("filed as a sample: %v", err)
@@ -156,6 +175,12 @@ func TestImport(t *testing.T) {
 }
 
 func TestImportRefuses(t *testing.T) {
+	codes := map[string]string{
+		"the key in custody is another": life.ImportKey, "a certificate that the seal does not list": life.ImportCertificate, "a seal that was changed": life.ImportMaker,
+		"no seal": life.ImportSeal, "the authority between is missing": life.ImportChain, "another service": life.ImportChain,
+		"a maker of the house for an accredited certificate": life.ImportChain, "a unit that the certificate does not name": life.ImportUnit,
+		"the seal is over": life.ImportPeriod, "the certificate is over": life.ImportPeriod, "the accreditation is over": life.ImportAccreditation,
+	}
 	for name, c := range map[string]struct {
 		edit func(t *testing.T, s *service, h *signertest.House, x *life.ImportSpec)
 		want error
@@ -192,13 +217,9 @@ func TestImportRefuses(t *testing.T) {
 		"the certificate is over": {func(_ *testing.T, _ *service, h *signertest.House, _ *life.ImportSpec) {
 			h.Set(signertest.Start().AddDate(1, 1, 0))
 		}, life.ErrImport},
-		"the accreditation is over": {func(_ *testing.T, _ *service, _ *signertest.House, x *life.ImportSpec) {
-			x.Accreditation.ValidUntil = signertest.Start()
+		"the accreditation is over": {func(_ *testing.T, _ *service, h *signertest.House, _ *life.ImportSpec) {
+			h.Set(licence.ValidUntil)
 		}, life.ErrImport},
-		"no licence": {func(_ *testing.T, _ *service, _ *signertest.House, x *life.ImportSpec) { x.Accreditation.Licence = "" }, signer.ErrInvalid},
-		"a page that is none": {func(_ *testing.T, _ *service, _ *signertest.House, x *life.ImportSpec) {
-			x.Accreditation.URL = "javascript:alert(1)"
-		}, signer.ErrInvalid},
 		"no filing number":        {func(_ *testing.T, _ *service, _ *signertest.House, x *life.ImportSpec) { x.Filing = "" }, life.ErrFiling},
 		"a key that nobody holds": {func(_ *testing.T, _ *service, h *signertest.House, _ *life.ImportSpec) { delete(h.Keys, "imported") }, errAny},
 		"who imports becomes a user": {func(_ *testing.T, _ *service, _ *signertest.House, x *life.ImportSpec) {
@@ -212,6 +233,10 @@ func TestImportRefuses(t *testing.T) {
 			err := third(h.Life.Import(ctx, signertest.Admin, spec))
 			if err == nil || c.want != errAny && !errors.Is(err, c.want) || len(h.Register.Events(0)) != 0 {
 				t.Errorf("%v, events %v", err, h.Register.Events(0))
+			}
+			var why *life.ImportError
+			if errors.Is(err, life.ErrImport) && (!errors.As(err, &why) || why.Code != codes[name]) {
+				t.Errorf("%+v, want %s", why, codes[name])
 			}
 		})
 	}
@@ -233,6 +258,85 @@ func TestImportRefuses(t *testing.T) {
 			if err := third(h.Life.Import(ctx, signertest.Admin, spec)); !errors.Is(err, want) {
 				t.Errorf("%v", err)
 			}
+		}
+	})
+}
+
+// What the leader signs is the seal that was imported, by the one who did not
+// import it; and what time changed meanwhile is seen when the yes is taken.
+func TestImportWaitsForTheLeader(t *testing.T) {
+	for name, c := range map[string]struct {
+		do   func(t *testing.T, s *service, h *signertest.House, e signer.Seal)
+		want error
+	}{
+		"the key was reported": {func(t *testing.T, _ *service, h *signertest.House, e signer.Seal) {
+			report := life.Report{KeyID: e.KeyID, Since: signertest.Start(), Reason: "疑似泄露"}
+			if err := third(h.Life.ReportCompromise(ctx, signertest.Admin, report)); err != nil {
+				t.Fatal(err)
+			}
+			if e, err := h.Life.Seal(ctx, e.ID); err != nil || e.State != signer.SealCancelled {
+				t.Errorf("%s, %v", e.State, err)
+			}
+		}, life.ErrNotAsked},
+		"the key in custody is another": {func(t *testing.T, _ *service, h *signertest.House, _ signer.Seal) {
+			h.Keys["imported"] = newKey(t)
+		}, life.ErrImport},
+		"the seal is over": {func(_ *testing.T, _ *service, h *signertest.House, _ signer.Seal) {
+			h.Set(signertest.Start().AddDate(0, 7, 0))
+		}, life.ErrImport},
+		"who imported answers": {func(_ *testing.T, _ *service, h *signertest.House, e signer.Seal) {
+			h.Approvals.Asks[e.Ask.ID+" "+e.Ask.Digest] = life.Answer{ID: "x", Approver: signertest.Admin.ID, Yes: true}
+		}, life.ErrSeparation},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t)
+			h := s.house(t)
+			e, _, err := h.Life.Import(ctx, signertest.Admin, s.spec(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.Answer(t, e.ID, true)
+			c.do(t, s, h, e)
+			n := len(h.Register.Events(0))
+			if err := third(h.Life.Settle(ctx, signertest.Admin, e.ID)); !errors.Is(err, c.want) || len(h.Register.Events(0)) != n {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	t.Run("refused, imported again with another purpose", func(t *testing.T) {
+		s := newService(t)
+		h, spec := s.house(t), s.spec(t)
+		first, _, err := h.Life.Import(ctx, signertest.Admin, spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Answer(t, first.ID, false)
+		if e, _, err := h.Life.Settle(ctx, signertest.Admin, first.ID); err != nil || e.State != signer.SealRefused || e.Ask != nil {
+			t.Fatalf("%s, %v", e.State, err)
+		}
+		spec.Purpose = "仅用于证明"
+		second, _, err := h.Life.Import(ctx, signertest.Admin, spec)
+		if err != nil || second.State != signer.SealApplied || second.Ask.Digest == first.Ask.Digest || second.Ask.ID == first.Ask.ID {
+			t.Fatalf("%+v, %v", second.Ask, err)
+		}
+		h.Answer(t, first.ID, true)
+		e, _, err := h.Life.Settle(ctx, signertest.Admin, first.ID)
+		if err != nil || e.State != signer.SealMade || e.Purpose != spec.Purpose {
+			t.Errorf("%+v, %v", e, err)
+		}
+	})
+	t.Run("a number of the house is not taken over", func(t *testing.T) {
+		s := newService(t)
+		h := s.house(t)
+		h.To(t, signer.SealApplied)
+		h.Answer(t, id, false)
+		if err := third(h.Life.Settle(ctx, signertest.Applicant, id)); err != nil {
+			t.Fatal(err)
+		}
+		spec := s.spec(t)
+		spec.SealDER = s.seal(t, func(x *seal.Spec) { x.ID = id })
+		if err := third(h.Life.Import(ctx, signertest.Admin, spec)); !errors.Is(err, signer.ErrExists) {
+			t.Errorf("%v", err)
 		}
 	})
 }

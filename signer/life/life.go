@@ -133,16 +133,23 @@ type Config struct {
 	Now       func() time.Time
 	NewID     func() string // UUIDv7
 
-	// Accredited are the anchors for imported seals, DER: those of accredited
+	// Accredited are the anchors for imported seals: those of accredited
 	// electronic-government certification services, kept apart from the house's
 	// own. None: nothing can be imported.
-	Accredited [][]byte
+	Accredited []Anchor
 
 	Reports  Reports  // compromises; nil: they cannot be reported
 	Revoker  Revoker  // required with Reports
 	Uses     Uses     // required with Reports
 	Reliers  Reliers  // required with Reports
 	Notifier Notifier // nil: notices wait until they are read
+}
+
+// Anchor is an authority of an accredited service with its licences, as the
+// operator keeps them: nothing in a certificate proves one.
+type Anchor struct {
+	DER      []byte
+	Licences []signer.Accreditation
 }
 
 // Service is the room. It is safe for concurrent use if its parts are.

@@ -15,7 +15,8 @@ const (
 	ActApprove    Act = "approve"    // 制章审批: the leader's signed yes
 	ActRefuse     Act = "refuse"     // the leader's signed no
 	ActMake       Act = "make"       // 制章
-	ActImport     Act = "import"     // a seal made by an accredited service's customer
+	ActImport     Act = "import"     // 导入: a seal that an accredited service certified
+	ActAdopt      Act = "adopt"      // 导入审批: the leader's signed yes to it
 	ActFile       Act = "file"       // 备案
 	ActActivate   Act = "activate"   // 启用
 	ActSuspend    Act = "suspend"    // 停用
@@ -76,14 +77,15 @@ func Rules() []Rule {
 		{ActApprove, states(applied), approved, settle, admin, true, NeedApproval, "signer.seal.approved"},
 		{ActRefuse, states(applied), signer.SealRefused, settle, admin, true, NeedApproval, "signer.seal.refused"},
 		{ActMake, states(approved), made, nil, admin, false, NeedApproval, "signer.seal.made"},
-		{ActImport, states(""), made, nil, admin, false, NeedNothing, "signer.seal.imported"},
+		{ActImport, states("", signer.SealRefused), applied, nil, admin, false, NeedNothing, "signer.seal.imported"},
+		{ActAdopt, states(applied), made, settle, admin, true, NeedApproval, "signer.seal.adopted"},
 		{ActFile, states(made), filed, nil, admin, false, NeedFiling, "signer.seal.filed"},
 		{ActActivate, states(filed), active, admin, admin, false, NeedNothing, "signer.seal.activated"},
 		{ActSuspend, states(active), suspended, leader, admin, true, NeedReason, "signer.seal.suspended"},
 		{ActResume, states(suspended), active, settle, admin, true, NeedApproval, "signer.seal.resumed"},
 		{ActCancel, states(applied, approved, made, filed, active, suspended), signer.SealCancelled, leader, admin, true, NeedReason, "signer.seal.cancelled"},
 		{ActExpire, states(made, filed, active, suspended), signer.SealExpired, nil, nil, true, NeedEnd, "signer.seal.expired"},
-		{ActCompromise, states(made, filed, active, suspended, signer.SealCancelled, signer.SealExpired), "", leader, admin, true, NeedReason, "signer.key.compromised"},
+		{ActCompromise, states(made, filed, active, suspended, signer.SealRefused, signer.SealCancelled, signer.SealExpired), "", leader, admin, true, NeedReason, "signer.key.compromised"},
 		{ActAsk, states(filed, active, suspended), "", admin, admin, false, NeedReason, "signer.seal.asked"},
 		{ActDecline, states(filed, active, suspended), "", settle, admin, true, NeedApproval, "signer.seal.declined"},
 		{ActAuthorise, states(filed, active, suspended), "", settle, admin, true, NeedApproval, "signer.seal.authorised"},

@@ -7,6 +7,8 @@ import (
 
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/yinxin-gov/yinxin/internal/text"
 )
 
 // Certificate as it was seen. Of one that strict parsers refuse only DER and SM3
@@ -29,7 +31,7 @@ func certificate(der []byte) Certificate {
 	if err != nil {
 		return out
 	}
-	out.Subject, out.Issuer, out.Serial = c.Subject.String(), c.Issuer.String(), fmt.Sprintf("%x", c.SerialNumber)
+	out.Subject, out.Issuer, out.Serial = text.Name(c.Subject), text.Name(c.Issuer), fmt.Sprintf("%x", c.SerialNumber)
 	out.NotBefore, out.NotAfter, out.Algorithm = stamp(c.NotBefore), stamp(c.NotAfter), c.SignatureAlgorithm.String()
 	switch k := c.PublicKey.(type) {
 	case *ecdsa.PublicKey:

@@ -36,6 +36,7 @@ import (
 	"github.com/emmansun/gmsm/sm3"
 	"github.com/emmansun/gmsm/smx509"
 
+	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
@@ -270,7 +271,7 @@ func fingerprint(der []byte) string {
 
 func subject(der []byte) string {
 	if c, err := smx509.ParseCertificate(der); err == nil {
-		return c.Subject.String()
+		return text.Name(c.Subject)
 	}
 	return ""
 }

@@ -78,11 +78,11 @@ func wants(t *testing.T, got, want error) {
 	}
 }
 
-// Full is a seal as it is made, with every field that a store must keep.
+// Full is a seal as it is imported, with every field that a store must keep.
 func Full(id string) signer.Seal {
 	at := Start()
 	return signer.Seal{
-		ID: id, Unit: Unit, Name: "样例局（样章）", DER: []byte{0x30}, CertDER: []byte{0x31, 1}, KeyID: "key-" + id, State: signer.SealMade,
+		ID: id, Unit: Unit, Name: "样例局（样章）", DER: []byte{0x30}, CertDER: []byte{0x31, 1}, KeyID: "key-" + id, State: signer.SealApplied,
 		ValidFrom: at.AddDate(0, 0, -1), ValidUntil: at.AddDate(1, 0, 0), Drawn: true, CreatedAt: at,
 		Life: signer.Life{
 			Revision: 1, Kind: life.KindStatutory, Purpose: "对外行文", Picture: "ab", PictureFiling: "P-1", Applicant: "a", Approver: "l", Approval: "ap", Maker: "m",
@@ -97,10 +97,9 @@ func Full(id string) signer.Seal {
 	}
 }
 
-// Put adds a seal by the way that makes it at once, as imported ones are, with
-// this event.
+// Put adds a seal as imported ones are added, with this event.
 func Put(s life.Register, e signer.Seal, ev ledger.Event) (ledger.Receipt, error) {
-	return s.AddSeal(ctx, e, life.Step{Seal: e.ID, Revision: e.Revision, Act: life.ActImport, To: signer.SealMade, Actor: "m", Ref: "L-1", At: Start(), Event: ev.ID}, ev)
+	return s.AddSeal(ctx, e, life.Step{Seal: e.ID, Revision: e.Revision, Act: life.ActImport, To: signer.SealApplied, Actor: "m", Ref: "L-1", At: Start(), Event: ev.ID}, ev)
 }
 
 // Move does one act to a seal, as the table has it.
@@ -130,8 +129,10 @@ func Active(t *testing.T, s life.Register, id string, a signer.Authorisation) si
 	e.Life = signer.Life{Revision: 1, Maker: "m"}
 	_, err := Put(s, e, event())
 	ok(t, err)
-	_, err = Move(s, id, life.ActFile, nil)
-	ok(t, err)
+	for _, act := range []life.Act{life.ActAdopt, life.ActFile} {
+		_, err = Move(s, id, act, nil)
+		ok(t, err)
+	}
 	e, err = Move(s, id, life.ActActivate, func(e *signer.Seal) { e.Authorisation = a })
 	ok(t, err)
 	return e
@@ -146,7 +147,7 @@ func comesBack(t *testing.T, s Store) {
 	if !reflect.DeepEqual(got, want) {
 		t.Fatalf("got\n%+v\nwant\n%+v", got, want)
 	}
-	got, err = Move(s, "1", life.ActFile, func(e *signer.Seal) { e.DER, e.Ask, e.Filing = []byte{0x30}, nil, signer.FilingSample })
+	got, err = Move(s, "1", life.ActAdopt, func(e *signer.Seal) { e.DER, e.Ask, e.Filing = []byte{0x30}, nil, signer.FilingSample })
 	ok(t, err)
 	again, err := s.Seal(ctx, "1")
 	ok(t, err)
@@ -155,7 +156,7 @@ func comesBack(t *testing.T, s Store) {
 	}
 	steps, err := s.Steps(ctx, "1")
 	ok(t, err)
-	if len(steps) != 2 || steps[0].Act != life.ActImport || steps[0].Ref != "L-1" || steps[1].To != signer.SealFiled || steps[1].Reason != "r" || !steps[1].At.Equal(Start()) {
+	if len(steps) != 2 || steps[0].Act != life.ActImport || steps[0].Ref != "L-1" || steps[1].To != signer.SealMade || steps[1].Reason != "r" || !steps[1].At.Equal(Start()) {
 		t.Fatalf("%+v", steps)
 	}
 	_, err = s.Seal(ctx, "none")
@@ -187,15 +188,15 @@ func numberOnce(t *testing.T, s Store) {
 func onlySteps(t *testing.T, s Store) {
 	_, err := Put(s, Full("1"), event())
 	ok(t, err)
-	for _, act := range []life.Act{life.ActActivate, life.ActSuspend, life.ActResume, life.ActApprove, "sell", ""} {
+	for _, act := range []life.Act{life.ActActivate, life.ActSuspend, life.ActResume, life.ActFile, "sell", ""} {
 		_, err := Move(s, "1", act, nil)
 		wants(t, err, signer.ErrSealState)
 	}
 	e, err := s.Seal(ctx, "1")
 	ok(t, err)
-	e.State, e.Revision = signer.SealFiled, 2
+	e.State, e.Revision = signer.SealMade, 2
 	ev := event()
-	step := life.Step{Seal: "1", Revision: 2, Act: life.ActFile, From: signer.SealMade, To: signer.SealFiled, Actor: "p", At: Start(), Event: ev.ID}
+	step := life.Step{Seal: "1", Revision: 2, Act: life.ActAdopt, From: signer.SealApplied, To: signer.SealMade, Actor: "p", At: Start(), Event: ev.ID}
 	for name, wrong := range map[string]func(*life.Step){
 		"another seal": func(p *life.Step) { p.Seal = "2" }, "another revision": func(p *life.Step) { p.Revision = 3 }, "no event": func(p *life.Step) { p.Event = "" },
 		"another event": func(p *life.Step) { p.Event = "x" },
@@ -235,7 +236,7 @@ func revisionOnce(t *testing.T, s Store) {
 	wg.Wait()
 	steps, err := s.Steps(ctx, "1")
 	ok(t, err)
-	if int(won.Load()) != len(steps)-3 || won.Load() < 1 {
+	if int(won.Load()) != len(steps)-4 || won.Load() < 1 {
 		t.Fatalf("%d won, %d steps", won.Load(), len(steps))
 	}
 	for i, p := range steps {
@@ -257,14 +258,14 @@ func lists(t *testing.T, s Store) {
 		_, err := Put(s, e, event())
 		ok(t, err)
 	}
-	_, err := Move(s, "2", life.ActFile, nil)
+	_, err := Move(s, "2", life.ActAdopt, nil)
 	ok(t, err)
 	for name, c := range map[string]struct {
 		q    life.Query
 		want string
 	}{
 		"all": {life.Query{}, "[1 2 3]"}, "unit": {life.Query{Unit: Unit}, "[1 2]"}, "key": {life.Query{KeyID: "key-1"}, "[1 3]"},
-		"state": {life.Query{States: []signer.SealState{signer.SealFiled, signer.SealActive}}, "[2]"}, "awaits": {life.Query{Awaits: true}, "[1 3]"},
+		"state": {life.Query{States: []signer.SealState{signer.SealMade, signer.SealActive}}, "[2]"}, "awaits": {life.Query{Awaits: true}, "[1 3]"},
 		"unit and awaits": {life.Query{Unit: Unit, Awaits: true}, "[1]"}, "ended": {life.Query{EndedBy: Start().Add(time.Second)}, "[3]"}, "none": {life.Query{Unit: "x"}, "[]"},
 	} {
 		got, err := s.Seals(ctx, c.q)

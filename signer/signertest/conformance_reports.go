@@ -46,7 +46,7 @@ func reportStops(t *testing.T, s Store) {
 		}
 		_, err := Put(s, e, event())
 		ok(t, err)
-		for _, act := range []life.Act{life.ActFile, life.ActActivate} {
+		for _, act := range []life.Act{life.ActAdopt, life.ActFile, life.ActActivate} {
 			_, err = Move(s, id, act, nil)
 			ok(t, err)
 		}
@@ -110,6 +110,8 @@ func noticesMove(t *testing.T, s Store) {
 	e := Full("1")
 	e.KeyID = "shared"
 	_, err := Put(s, e, event())
+	ok(t, err)
+	_, err = Move(s, "1", life.ActAdopt, nil)
 	ok(t, err)
 	c, stops, ev, err := reported(s, "shared", 1, Start(), "1")
 	ok(t, err)

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/unicode"
 
+	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 )
 
@@ -33,7 +34,7 @@ var errCertificate = errors.New("verify: certificate malformed")
 
 func readCertificate(der []byte) (*certificate, error) {
 	if c, err := smx509.ParseCertificate(der); err == nil {
-		subject := c.Subject.String()
+		subject := text.Name(c.Subject)
 		if oldText(c.RawSubject) {
 			subject = subjectOf(c.RawSubject)
 		}
@@ -78,7 +79,7 @@ func subjectOf(der []byte) string {
 		}
 		name = append(name, pkix.RelativeDistinguishedNameSET{{Type: attr.Type, Value: foreignText(attr.Value)}})
 	}
-	return name.String()
+	return text.Sequence(name)
 }
 
 // oldText reports whether a name has text of a type without a known encoding:
@@ -142,7 +143,7 @@ func (c *certificate) chains(trust *Trust, t time.Time, carried ...[]byte) (path
 		if key, ok := link.PublicKey.(*ecdsa.PublicKey); ok && key.Curve == sm2.P256() {
 			child := certs[i-1]
 			p := seal.Proof{Key: key, Message: child.RawTBSCertificate, Value: child.Signature}
-			links = append(links, proof{Proof: p, who: child.Subject.String(), holds: true})
+			links = append(links, proof{Proof: p, who: text.Name(child.Subject), holds: true})
 		}
 	}
 	return path, links

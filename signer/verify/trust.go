@@ -61,7 +61,7 @@ func ReadTrust(dir string) (*Trust, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading trust anchor: %w", err)
 		}
-		got := certificates(b)
+		got := Certificates(b)
 		if len(got) == 0 {
 			return nil, fmt.Errorf("reading trust anchor %s: no certificate", f.Name())
 		}
@@ -77,7 +77,9 @@ func ReadTrust(dir string) (*Trust, error) {
 	return t, nil
 }
 
-func certificates(b []byte) [][]byte {
+// Certificates are those in a file, DER: the whole file is one, or PEM holds any
+// number. Whether they read is not asked.
+func Certificates(b []byte) [][]byte {
 	if len(b) > 0 && b[0] == 0x30 {
 		return [][]byte{b}
 	}

@@ -17,8 +17,10 @@ const (
 	PathStatus    = "/api/v1/status"
 	PathAnchors   = "/api/v1/anchors"
 	PathEnrol     = "/api/v1/enrolments"
+	PathACMEKeys  = "/api/v1/acme/keys"
 	PathVerify    = "/api/v1/verifications"
 	PathTransfers = "/api/v1/transfers"
+	PathArchives  = "/api/v1/archives"
 	PathHead      = "/api/v1/ledger/head"
 )
 
@@ -47,8 +49,9 @@ type Anchors struct {
 
 // EnrolRequest turns one enrolment token into both tracks.
 type EnrolRequest struct {
-	Token  string `json:"token" minLength:"20" maxLength:"128" doc:"one-time enrolment token"`
-	SM2CSR []byte `json:"sm2_csr" maxLength:"16384" doc:"PKCS#10 request of the SM2 signing key, DER"`
+	Token    string `json:"token" minLength:"20" maxLength:"128" doc:"one-time enrolment token"`
+	SM2CSR   []byte `json:"sm2_csr" maxLength:"16384" doc:"PKCS#10 request of the SM2 signing key, DER"`
+	Response bool   `json:"gmt0092,omitempty" doc:"also answer in the form of GM/T 0092-2020"`
 }
 
 // EnrolAnswer holds the SM2 pair and what the ECDSA track needs next: POST
@@ -59,10 +62,29 @@ type EnrolAnswer struct {
 	EncCert      []byte         `json:"encryption_certificate"`
 	EnvelopedKey []byte         `json:"enveloped_key" doc:"GB/T 35276 enveloped key pair, opened by the signing key"`
 	Chain        [][]byte       `json:"chain" doc:"issuing and root certificate of the SM2 track, DER"`
+	Response     []byte         `json:"gmt0092,omitempty" doc:"the pair as a response of GM/T 0092-2020, DER"`
 	OneTimeToken string         `json:"one_time_token" doc:"for the ECDSA track, five minutes"`
 	SignURL      string         `json:"sign_url"`
 	Hosts        []string       `json:"hosts" doc:"names that the ECDSA certificate may carry"`
 	Receipt      ledger.Receipt `json:"receipt"`
+}
+
+// ACMEKeyRequest asks for the external account key of an ACME client. The
+// enrolment token is looked at and not spent: it still opens both tracks.
+type ACMEKeyRequest struct {
+	Token string `json:"token" minLength:"20" maxLength:"128" doc:"enrolment token"`
+}
+
+// ACMEKeyAnswer is told once; the house keeps neither secret in the clear.
+type ACMEKeyAnswer struct {
+	System       string    `json:"system"`
+	Hosts        []string  `json:"hosts" doc:"names that may be ordered"`
+	Directory    string    `json:"directory" doc:"RFC 8555 directory"`
+	KID          string    `json:"kid" doc:"external account binding: key id"`
+	HMAC         string    `json:"hmac" doc:"external account binding: key, base64url; binds one account"`
+	TextURL      string    `json:"text_url" doc:"where TXT records for dns-01 are set (…/present, …/cleanup)"`
+	TextPassword string    `json:"text_password" doc:"password there, kid is the user"`
+	Expires      time.Time `json:"expires" doc:"until when an account must be bound"`
 }
 
 // SendRequest hands in a sealed document for another system.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/emmansun/gmsm/smx509"
+
+	"github.com/yinxin-gov/yinxin/internal/text"
 )
 
 // End is why a token stops proving its time.
@@ -68,9 +70,9 @@ func LifeOf(path []*smx509.Certificate) Life {
 	var first Life
 	for i, c := range path {
 		if i == 0 {
-			first = Life{c.NotAfter, EndCertificate, c.Subject.String()}
+			first = Life{c.NotAfter, EndCertificate, text.Name(c.Subject)}
 		}
-		first = earlier(first, Life{c.NotAfter, EndChain, c.Subject.String()})
+		first = earlier(first, Life{c.NotAfter, EndChain, text.Name(c.Subject)})
 		first = earlier(earlier(first, endOfKey(c)), endOfSignature(c))
 	}
 	return first

@@ -1,0 +1,13 @@
+package tlcp
+
+import (
+	"context"
+	"net"
+)
+
+// Serve is one handshake of a server, for tests.
+func Serve(ctx context.Context, raw net.Conn, pair Pair, trust Trust) error {
+	l := &Listener{cfg: ListenerConfig{Pair: func(context.Context) (Pair, error) { return pair, nil }, Trust: trust}}
+	_, err := l.handshake(ctx, raw)
+	return err
+}
