@@ -355,12 +355,12 @@ func TestACMERefusesSM2Requests(t *testing.T) {
 	}
 }
 
-// Without an issuer of pairs an SM2 request is refused as smallstep does.
+// Without an issuer of pairs an SM2 request is one that cannot be read.
 func TestACMEWithoutPairs(t *testing.T) {
 	o := newOffice(t)
 	c := o.registered(t)
 	to, body := o.finalize(t, c, o.ready(t, c, host), gmCSR(t, sm2Key(t), "", host))
-	if got := o.send(t, o.client(nil), to, body); got != "malformed" {
+	if got := o.send(t, o.client(nil), to, body); got != "badCSR" {
 		t.Errorf("%q", got)
 	}
 }

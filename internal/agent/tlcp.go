@@ -16,19 +16,17 @@ func (a *Agent) OverTLCP(address string) (*Agent, error) {
 	if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
 		return nil, fmt.Errorf("%w: TLCP address %q is not host:port", ErrConfig, address)
 	}
-	key, certs, err := readPair(a.cfg.Dir, FileSignKey, FileSignCert)
+	over := *a
+	over.cfg.URL = "https://" + address
+	base, err := over.cfg.check()
 	if err != nil {
 		return nil, err
 	}
-	over := *a
-	over.cfg.URL = "https://" + address
-	if over.base, err = over.cfg.check(); err != nil {
-		return nil, err
-	}
+	over.base = base
 	c := *a.http
 	c.Transport = tlcp.Client{
-		Pair:  tlcp.Pair{Sign: certs[0], Enc: a.encCert, SignKey: key, EncKey: a.encKey},
-		Trust: tlcp.Trust{Roots: []*smx509.Certificate{a.cfg.SM2Root}, Issuing: a.issuers, Now: a.cfg.now},
+		Pair:  tlcp.Pair{Sign: a.signs[0], Enc: a.encs[0].cert, SignKey: a.m.sign, EncKey: a.encs[0].key},
+		Trust: tlcp.Trust{Roots: []*smx509.Certificate{a.cfg.SM2Root}, Issuing: a.signs[1:], Now: a.cfg.now},
 	}.Transport()
 	over.http = &c
 	return &over, nil
