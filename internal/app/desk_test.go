@@ -57,6 +57,9 @@ func approvedUse(t *testing.T, o *bureau) {
 		t.Error("the requester is asked for an answer")
 	}
 	page := o.leader.get(use, http.StatusOK)
+	if !regexp.MustCompile(`→ 页 1 \([0-9.]+, [0-9.]+\) mm`).MatchString(page) {
+		t.Error("the leader does not see where the text is on which the stamp will stand")
+	}
 	if !strings.Contains(page, signer.Digest(doc)) || !strings.Contains(page, "data:image/svg") || !strings.Contains(o.leader.get("/console/uses", http.StatusOK), use) {
 		t.Error("the leader does not see what is to be approved")
 	}

@@ -67,7 +67,7 @@ func (d *deskOf) Decide(_ context.Context, _ Person, id string, a Answer) error 
 func (d *deskOf) Use(_ context.Context, _ Person, id string, from int) (UseView, error) {
 	switch id {
 	case "u-1":
-		return UseView{UseLine: d.line(), Paper: &Paper{Name: "通知.ofd", Bytes: d.doc}, Size: len(d.doc), MayDecide: true}, nil
+		return UseView{UseLine: d.line(), Paper: &Paper{Name: "通知.ofd", Bytes: d.doc}, Size: len(d.doc), MayDecide: true, Spots: []ofd.Place{{Page: 2, X: 1.25, Y: 3}, {Page: 1}, {Page: 1}, {Page: 1}, {Page: 1}}}, nil
 	case "u-2":
 		l := d.line()
 		l.ID, l.State, l.Sealed = id, signer.UseSealed, strings.Repeat("cd", 32)
@@ -273,7 +273,7 @@ func TestDeskPages(t *testing.T) {
 	if strings.Count(second, "data:image/svg") != 1 || strings.Contains(second, "?from=2") {
 		t.Error("the end of the list")
 	}
-	if page := h.ask(http.MethodGet, "/console/uses/u-1", "", "").Body.String(); !strings.Contains(page, signer.Digest(h.desk.doc)) || !strings.Contains(page, "data:image/svg") {
+	if page := h.ask(http.MethodGet, "/console/uses/u-1", "", "").Body.String(); !strings.Contains(page, signer.Digest(h.desk.doc)) || !strings.Contains(page, "data:image/svg") || !strings.Contains(page, "2 (1.2, 3.0) mm") || !strings.Contains(page, "… 5") {
 		t.Error("the answer page does not show what is answered")
 	}
 }

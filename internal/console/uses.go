@@ -13,6 +13,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/report"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -66,8 +67,9 @@ type UseList struct {
 type UseView struct {
 	UseLine
 	Place     signer.Placement
-	Digest    string // what an answer signs: signer.Use.Approves
-	Paper     *Paper // as asked for, while it is kept; its SM3 is Use.Document
+	Spots     []ofd.Place // where that is on the pages of the document that is shown
+	Digest    string      // what an answer signs: signer.Use.Approves
+	Paper     *Paper      // as asked for, while it is kept; its SM3 is Use.Document
 	Size      int
 	Changed   bool           // what is kept is not what was asked about: it can only be refused
 	Sealed    *verify.Report // of the sealed document, while it is kept and the requester looks
@@ -85,6 +87,7 @@ type UseView struct {
 type UseItem struct {
 	signer.Item
 	Paper *Paper // while it is kept as it was asked for
+	Spots []ofd.Place
 }
 
 // Answered is a signed answer, as it stands in the register.

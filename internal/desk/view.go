@@ -8,6 +8,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/console"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/ofd"
 )
 
 // shownItems is how many documents of a batch one page opens.
@@ -60,6 +61,9 @@ func (d *Service) showPaper(ctx context.Context, p console.Person, got part, u *
 	}
 	if u.Paper = doc; doc != nil {
 		u.Size = len(doc.Bytes)
+		if u.Spots, err = d.spots(ctx, got, u.Place, doc); err != nil {
+			return err
+		}
 	}
 	u.MaySeal = got.asks && got.use.Batch == "" && doc != nil && (u.State == signer.UseApproved || d.interrupted(got.use) || u.State == signer.UseRequested && u.Answer != nil && u.Answer.Yes)
 	if !got.asks || u.State != signer.UseSealed {
@@ -91,7 +95,13 @@ func (d *Service) showBatch(ctx context.Context, p console.Person, got part, fro
 		if err != nil {
 			return err
 		}
-		u.Items = append(u.Items, console.UseItem{Item: it, Paper: doc})
+		shown := console.UseItem{Item: it, Paper: doc}
+		if doc != nil {
+			if shown.Spots, err = d.spots(ctx, got, u.Place, doc); err != nil {
+				return err
+			}
+		}
+		u.Items = append(u.Items, shown)
 	}
 	for _, it := range got.items {
 		u.Size += int(it.Size)
@@ -118,6 +128,16 @@ func (d *Service) shown(ctx context.Context, p console.Person, u signer.Use, cha
 		return nil, err
 	}
 	return &console.Paper{Name: doc.Name, Bytes: doc.Bytes}, nil
+}
+
+// spots are where the stamp will stand; none on a document that cannot take it any
+// more, which sealing will refuse.
+func (d *Service) spots(ctx context.Context, got part, place signer.Placement, doc *console.Paper) ([]ofd.Place, error) {
+	at, err := d.cfg.Signer.Spots(ctx, got.seal.ID, doc.Bytes, place)
+	if errors.Is(err, signer.ErrDocument) {
+		return nil, nil
+	}
+	return at, err
 }
 
 // resumeAfter is how long after the first of its two records a sealing counts as
