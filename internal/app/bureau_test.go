@@ -89,13 +89,24 @@ func (c *counter) send(path string, want int, field, name string, data []byte, p
 		ok(c.t, w.WriteField(pairs[i], pairs[i+1]))
 	}
 	if data != nil {
-		part, err := w.CreateFormFile(field, name)
-		ok(c.t, err)
-		_, err = part.Write(data)
-		ok(c.t, err)
+		addFile(c.t, w, field, name, data)
 	}
+	return c.submit(path, want, w, &b)
+}
+
+func addFile(t *testing.T, w *multipart.Writer, field, name string, data []byte) {
+	t.Helper()
+	part, err := w.CreateFormFile(field, name)
+	ok(t, err)
+	_, err = part.Write(data)
+	ok(t, err)
+}
+
+// submit sends a form and returns where it leads.
+func (c *counter) submit(path string, want int, w *multipart.Writer, b *bytes.Buffer) string {
+	c.t.Helper()
 	ok(c.t, w.Close())
-	code, page, head := c.do(http.MethodPost, path, w.FormDataContentType(), &b)
+	code, page, head := c.do(http.MethodPost, path, w.FormDataContentType(), b)
 	if code != want {
 		c.t.Errorf("POST %s: %d, want %d: %s", path, code, want, alert(page))
 	}

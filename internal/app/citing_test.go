@@ -75,7 +75,7 @@ func (w *town) citationsInTheHouse() {
 
 	// The clerk names the consent on the page; the rest comes from the register.
 	id, err := w.Desk.Submit(bg, console.Person{ID: consumer.clerk.ID, Unit: string(consumer.unit)}, console.UseForm{
-		Seal: consumer.seal, Title: "页面", Consents: []string{series.ID}, Paper: console.Paper{Name: "a.ofd", Bytes: paper(t, "页面")},
+		Seal: consumer.seal, Title: "页面", Consents: []string{series.ID}, Papers: []console.Paper{{Name: "a.ofd", Bytes: paper(t, "页面")}},
 	})
 	ok(t, err)
 	want := list[0]

@@ -85,7 +85,7 @@ func (w *town) consentsOnPages() {
 	if v.State != sharing.ConsentGiven || v.Answer == nil || !v.Answer.Yes || v.MayAnswer || v.MayWithdraw || !offered(id) {
 		t.Errorf("%+v", v)
 	}
-	use, err := w.Desk.Submit(bg, clerk, console.UseForm{Seal: consumer.seal, Title: "报告", Consents: []string{id}, Paper: console.Paper{Name: "a.ofd", Bytes: paper(t, "引用的报告")}})
+	use, err := w.Desk.Submit(bg, clerk, console.UseForm{Seal: consumer.seal, Title: "报告", Consents: []string{id}, Papers: []console.Paper{{Name: "a.ofd", Bytes: paper(t, "引用的报告")}}})
 	ok(t, err)
 	if u, err := w.Signer.Use(bg, use); err != nil || len(u.Citations) != 1 || u.Citations[0].Consent != id {
 		t.Errorf("%+v %v", u.Citations, err)

@@ -48,18 +48,19 @@ func (c *console) archive(w http.ResponseWriter, r *http.Request, p Person) {
 		return
 	}
 	defer release()
-	form, err := upload(w, r, "document", maxUpload)
+	form, err := upload(w, r, maxUpload, 1, "document")
 	if err != nil {
 		c.archives(w, r, p, nil, err)
 		return
 	}
+	doc := form.file("document")
 	m, err := metadata(form)
-	if err == nil && len(form.data) == 0 {
+	if err == nil && len(doc.Bytes) == 0 {
 		err = errNoFile
 	}
 	made := Paper{}
 	if err == nil {
-		made, err = c.cfg.Desk.Archive(r.Context(), p, Paper{fileName(form.name), form.data}, m)
+		made, err = c.cfg.Desk.Archive(r.Context(), p, Paper{fileName(doc.Name), doc.Bytes}, m)
 	}
 	if err != nil {
 		c.archives(w, r, p, &m, err)

@@ -127,6 +127,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountEnrolments(r)
 		c.mountSystems(r)
 		c.mountPeople(r)
+		c.mountOwn(r)
 		c.mountRecovery(r)
 		c.mountConsents(r)
 		c.mountArchives(r)

@@ -42,11 +42,14 @@ const (
 
 // Outcomes of the desk besides those of the rooms behind it.
 var (
-	ErrNotKept  = errors.New("console: the document is not kept (any more)")
-	ErrAnswered = errors.New("console: it was answered already")
-	ErrTooMany  = errors.New("console: too many documents of one person are kept")
-	ErrRepeated = errors.New("console: the same request is open already")
-	ErrForm     = errors.New("console: a field of the form is missing or does not read")
+	ErrNotKept    = errors.New("console: the document is not kept (any more)")
+	ErrAnswered   = errors.New("console: it was answered already")
+	ErrTooMany    = errors.New("console: too many documents of one person are kept")
+	ErrRepeated   = errors.New("console: the same request is open already")
+	ErrForm       = errors.New("console: a field of the form is missing or does not read")
+	ErrPartly     = errors.New("console: some documents of the batch were not sealed")
+	errPINsDiffer = errors.New("console: the two PINs differ")
+	ErrSealing    = errors.New("console: the document is being sealed")
 )
 
 // Desk is what the pages of the desk ask the house for. Every method decides
@@ -62,6 +65,7 @@ type Desk interface {
 	Enrolments
 	Systems
 	People
+	Own
 	Recoveries
 	Consents
 	Archives
@@ -81,16 +85,24 @@ var refusals = []struct {
 	key  string
 	code int
 }{
+	{ErrPartly, "desk.error.partly", http.StatusConflict}, // first: what stopped the others is in it
 	{ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{ErrSealing, "desk.error.sealing", http.StatusConflict},
 	{ErrNotKept, "desk.error.not_kept", http.StatusGone},
 	{ErrAnswered, "desk.error.answered", http.StatusConflict},
 	{ErrTooMany, "desk.error.too_many", http.StatusTooManyRequests},
 	{ErrRepeated, "desk.error.repeated", http.StatusConflict},
 	{ErrForm, "desk.error.form", http.StatusBadRequest},
+	{signer.ErrBatch, "desk.error.batch", http.StatusUnprocessableEntity},
+	{signer.ErrManifest, "desk.error.names", http.StatusUnprocessableEntity},
 	{errBusy, "problem.busy", http.StatusServiceUnavailable},
 	{errNoFile, "console.verify.no_file", http.StatusBadRequest},
 	{signin.ErrLocked, "desk.error.locked", http.StatusTooManyRequests},
 	{signin.ErrPIN, "desk.error.pin", http.StatusForbidden},
+	{signin.ErrWeakPIN, "console.enter.pin_weak", http.StatusBadRequest},
+	{signin.ErrSamePIN, "desk.error.same_pin", http.StatusBadRequest},
+	{signin.ErrSession, "console.enter.refused", http.StatusForbidden},
+	{errPINsDiffer, "console.enter.pin_differs", http.StatusBadRequest},
 	{approval.ErrSelf, "desk.error.self", http.StatusForbidden},
 	{approval.ErrReason, "problem.seal.reason", http.StatusBadRequest},
 	{approval.ErrDecided, "desk.error.answered", http.StatusConflict},
@@ -203,6 +215,10 @@ func (c *console) told(w http.ResponseWriter, r *http.Request, page string, p Pe
 		return
 	}
 	key, code := refusal(cause)
+	var which *PaperError
+	if errors.As(cause, &which) {
+		v.Which = which.Name
+	}
 	c.fail(w, r, page, key, v, code, cause)
 }
 

@@ -32,6 +32,7 @@ type view struct {
 	Report  *verify.Report
 	Pages   []report.Picture // of the verified document
 	Error   *text.Text
+	Which   string // document that the error is about, of several
 	NeedPIN bool
 	Secret  string
 	Known   string // number of the person who was here last
@@ -50,7 +51,7 @@ func (c *console) parse() error {
 	c.pages = map[string]*template.Template{}
 	for _, name := range []string{
 		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, pageImport, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PagePeople, PageRecovery,
-		PageConsents, pageConsent, PageArchive,
+		PageConsents, pageConsent, PageArchive, pageMe,
 	} {
 		t, err := template.New(name).Funcs(funcs).ParseFS(files, "pages/frame.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {

@@ -100,6 +100,11 @@ type Workshop interface {
 	Make(ctx context.Context, actor ledger.Actor, e signer.Seal, img seal.Picture) error
 }
 
+// PINs open persons' keys: package signin.
+type PINs interface {
+	ChangePIN(ctx context.Context, cookie, old, pin string) error
+}
+
 // Links are for the first visit of a person, and shown once.
 type Links interface {
 	Invite(ctx context.Context, actor ledger.Actor, p identity.Person, post identity.Post) (console.Hired, error)
@@ -137,6 +142,7 @@ type Config struct {
 	Archiver  Archiver
 	Sealed    Sealed
 	Links     Links
+	PINs      PINs
 
 	Authority    Authority
 	Suspensions  Suspensions
@@ -158,7 +164,7 @@ type Config struct {
 func New(cfg Config) (*Service, error) {
 	for _, missing := range []bool{
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
-		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Recoveries == nil, cfg.Requests == nil, cfg.Authority == nil, cfg.Suspensions == nil, cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
+		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.PINs == nil, cfg.Recoveries == nil, cfg.Requests == nil, cfg.Authority == nil, cfg.Suspensions == nil, cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {
 		if missing {
