@@ -38,13 +38,15 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+func subject(change func(*pkix.Name)) func(*sample) {
+	return func(s *sample) { change(&s.template.Subject) }
+}
+
+func structure(change func(*tbs)) func(*sample) { return func(s *sample) { s.tbs = change } }
+
 // failing has, for each lint, certificates that it has to refuse. The passing
 // ones are made by the same bench without the change.
 func failing() map[string][]func(*sample) {
-	subject := func(change func(*pkix.Name)) func(*sample) {
-		return func(s *sample) { change(&s.template.Subject) }
-	}
-	structure := func(change func(*tbs)) func(*sample) { return func(s *sample) { s.tbs = change } }
 	explicit := asn1.RawValue{FullBytes: must(asn1.Marshal(struct{ Version int }{1}))}
 	return map[string][]func(*sample){
 		"der.parses":        {structure(func(b *tbs) { b.Extensions = append(b.Extensions, b.Extensions[0]) })},

@@ -20,6 +20,7 @@ const maxSize = 64 << 10
 // View is a certificate as the checks see it: raw parts that the library
 // normalises away, and its own reading beside them.
 type View struct {
+	DER        []byte
 	Cert       *smx509.Certificate // nil when the library refuses, see Refused
 	Refused    error
 	Version    int
@@ -32,6 +33,8 @@ type View struct {
 	KeyType    asn1.ObjectIdentifier
 	Curve      asn1.ObjectIdentifier // nil: parameters are explicit or missing
 	Extensions []Extension
+
+	draft bool // has no signature yet
 }
 
 // Attribute is one value of a name with the string type that it was written in.
@@ -58,7 +61,7 @@ func Parse(der []byte) (*View, error) {
 	if !in.ReadASN1(&outer, cbasn1.SEQUENCE) || !in.Empty() || !outer.ReadASN1(&tbs, cbasn1.SEQUENCE) {
 		return nil, fmt.Errorf("%w: outer structure", ErrDER)
 	}
-	v := &View{}
+	v := &View{DER: der}
 	if err := v.read(tbs); err != nil {
 		return nil, err
 	}
@@ -67,13 +70,25 @@ func Parse(der []byte) (*View, error) {
 }
 
 // ParseTBS reads what is going to be signed, as if it had a signature: the
-// checks then see the very bytes that the signer will get.
+// checks then see the very bytes that the signer will get. One octet stands in
+// for the signature. No check looks at it, and no key is needed for it, not even
+// a throw-away one.
 func ParseTBS(tbs []byte) (*View, error) {
 	der, err := Assemble(tbs, []byte{0})
 	if err != nil {
 		return nil, err
 	}
-	return Parse(der)
+	v, err := Parse(der)
+	if err != nil {
+		return nil, err
+	}
+	v.draft = true
+	return v, nil
+}
+
+// sm2 says whether anything in it is of the SM2 track: signature or key.
+func (v *View) sm2() bool {
+	return v.Signature.Equal(asn1.ObjectIdentifier{1, 2, 156, 10197, 1, 501}) || v.Curve.Equal(asn1.ObjectIdentifier{1, 2, 156, 10197, 1, 301})
 }
 
 // Assemble puts a to-be-signed certificate and its signature together; the
