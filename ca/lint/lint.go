@@ -71,10 +71,10 @@ type Result struct {
 // All is the register of checks, in the order of a certificate.
 func All() []Lint {
 	return []Lint{
-		parses(), extensionsUnique(), version(), serialSize(), signatureAlgorithm(),
-		validityOrder(), validityIssuer(), validityProfile(), validityUntil(),
-		subjectFields(), subjectUSCC(), subjectNoPersonalNumber(), testMark(), nameEncoding(),
-		namedCurve(), keyUsage(), extendedKeyUsage(), authorityBit(),
+		parses(), extensionsUnique(), extensionsCritical(), version(), serialSize(), signatureAlgorithm(),
+		validityOrder(), validityEncoding(), validityIssuer(), validityProfile(), validityUntil(),
+		subjectFields(), subjectUSCC(), subjectNoPersonalNumber(), testMark(), nameEncoding(), nameLength(), uniqueIDs(),
+		namedCurve(), keyUsage(), usagePair(), extendedKeyUsage(), authorityBit(),
 		subjectKeyID(), authorityKeyID(), revocationPoint(), authorityInfo(),
 		policyCPS(), registeredHosts(), ocspNoCheck(),
 	}

@@ -29,7 +29,9 @@ type View struct {
 	Issuer     []Attribute
 	NotBefore  time.Time
 	NotAfter   time.Time
+	TimeTags   [2]uint8 // of NotBefore and NotAfter: UTCTime or GeneralizedTime
 	Subject    []Attribute
+	UniqueIDs  bool // issuerUniqueID or subjectUniqueID is there
 	KeyType    asn1.ObjectIdentifier
 	Curve      asn1.ObjectIdentifier // nil: parameters are explicit or missing
 	Extensions []Extension
@@ -133,7 +135,7 @@ func (v *View) read(tbs cryptobyte.String) error {
 	if v.Issuer, err = readName(&tbs); err != nil {
 		return err
 	}
-	if !tbs.ReadASN1(&validity, cbasn1.SEQUENCE) || !readTime(&validity, &v.NotBefore) || !readTime(&validity, &v.NotAfter) {
+	if !tbs.ReadASN1(&validity, cbasn1.SEQUENCE) || !readTime(&validity, &v.NotBefore, &v.TimeTags[0]) || !readTime(&validity, &v.NotAfter, &v.TimeTags[1]) {
 		return fmt.Errorf("%w: validity", ErrDER)
 	}
 	if v.Subject, err = readName(&tbs); err != nil {
@@ -151,8 +153,10 @@ func (v *View) read(tbs cryptobyte.String) error {
 func (v *View) readExtensions(tbs cryptobyte.String) error {
 	var wrapped, list cryptobyte.String
 	var has bool
-	tbs.SkipOptionalASN1(cbasn1.Tag(1).ContextSpecific())
-	tbs.SkipOptionalASN1(cbasn1.Tag(2).ContextSpecific())
+	for _, tag := range []cbasn1.Tag{1, 2} {
+		v.UniqueIDs = v.UniqueIDs || tbs.PeekASN1Tag(tag.ContextSpecific())
+		tbs.SkipOptionalASN1(tag.ContextSpecific())
+	}
 	if !tbs.ReadOptionalASN1(&wrapped, &has, cbasn1.Tag(3).ContextSpecific().Constructed()) || !tbs.Empty() {
 		return fmt.Errorf("%w: extensions", ErrDER)
 	}
@@ -200,10 +204,12 @@ func readName(in *cryptobyte.String) ([]Attribute, error) {
 	return out, nil
 }
 
-func readTime(in *cryptobyte.String, out *time.Time) bool {
+func readTime(in *cryptobyte.String, out *time.Time, tag *uint8) bool {
 	if in.PeekASN1Tag(cbasn1.UTCTime) {
+		*tag = uint8(cbasn1.UTCTime)
 		return in.ReadASN1UTCTime(out)
 	}
+	*tag = uint8(cbasn1.GeneralizedTime)
 	return in.ReadASN1GeneralizedTime(out)
 }
 
