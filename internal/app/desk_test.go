@@ -28,6 +28,7 @@ func TestDesk(t *testing.T) {
 	t.Run("batch refused", func(t *testing.T) { refusedBatch(t, o) })
 	t.Run("interrupted", func(t *testing.T) { interruptedSealing(t, o) })
 	t.Run("bounds", func(t *testing.T) { bounds(t, o) })
+	t.Run("archived", func(t *testing.T) { archivedUse(t, o) })
 	t.Run("imported", func(t *testing.T) { importedSeal(t, o) })
 	t.Run("people", func(t *testing.T) { peoplePage(t, o) })
 	t.Run("own", func(t *testing.T) { ownPage(t, o) })

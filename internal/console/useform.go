@@ -3,7 +3,6 @@ package console
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -44,7 +43,7 @@ const (
 func useForm(form filled) (UseForm, error) {
 	f := UseForm{
 		Seal: form.Get("seal"), Title: oneLine(form.Get("title")), Type: oneLine(form.Get("type")), Purpose: oneLine(form.Get("purpose")),
-		Consents: strings.Fields(form.Get("consents")), Papers: form.files["document"],
+		Consents: form.Values["consents"], Papers: form.files["document"],
 	}
 	var err error
 	if f.Place, err = placeForm(form); err != nil {
