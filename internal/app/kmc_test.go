@@ -27,6 +27,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/profile"
+	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/agent"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
@@ -37,6 +38,7 @@ type keyTown struct {
 	*town
 	unit     identity.USCC
 	admin    identity.Person
+	checker  identity.Person // of identities, beside the officer who approves
 	officers []identity.Person
 	auditor  identity.Person
 }
@@ -54,6 +56,7 @@ func newKeyTown(t *testing.T) *keyTown {
 	ok(t, err)
 	own := identity.USCC(w.cfg.USCC)
 	w.admin, w.auditor = w.certified(w.unit, identity.RoleAgencySysadmin), w.certified(own, identity.RoleAuditor)
+	w.checker = w.certified(own, identity.RoleRAOfficer)
 	for range 4 {
 		w.officers = append(w.officers, w.certified(own, identity.RoleKMCOfficer))
 	}
@@ -70,15 +73,21 @@ func newKeyTown(t *testing.T) *keyTown {
 // enrolled is the system's folder after an enrolment.
 func (w *keyTown) enrolled(name string) (dir string, sign, enc ca.Certificate) {
 	w.t.Helper()
-	req, _, err := w.CA.Submit(bg, w.actor(w.admin), ca.Request{Agency: string(w.unit), System: "civil-a", CommonName: "样例业务系统", Organization: "样例民政局", Hosts: []string{"civil-a.gov.internal"}})
+	req, _, err := w.RA.Submit(bg, w.actor(w.admin), ca.Request{Agency: string(w.unit), System: "civil-a", CommonName: "样例业务系统", Organization: "样例民政局", Hosts: []string{"civil-a.gov.internal"}})
 	ok(w.t, err)
-	own := identity.USCC(w.cfg.USCC)
-	w.sign(approval.Subject{Kind: approval.KindCertificate, ID: req.ID, Digest: ca.RequestDigest(req), Unit: own, Requester: w.admin.ID}, w.officer, true)
-	dec, err := w.CA.Decide(bg, w.actor(w.officer), req.ID, true, "")
+	req, _, err = w.RA.Review(bg, w.actor(w.checker), req.ID, []ra.Shown{
+		{Kind: ca.EvidenceUSCC, Number: string(w.unit), Method: ca.MethodRegister},
+		{Kind: ca.EvidenceAuthorisation, Number: "样例授权书", Method: ca.MethodOriginal, Note: "样例"},
+	})
+	ok(w.t, err)
+	w.sign(w.RequestSubject(req), w.officer, true)
+	_, _, err = w.RA.Approve(bg, w.actor(w.officer), req.ID)
+	ok(w.t, err)
+	drawn, err := w.RA.Draw(bg, w.actor(w.admin), req.ID)
 	ok(w.t, err)
 	tlsRoot, sm2Root := w.Roots()
 	dir = filepath.Join(w.t.TempDir(), name)
-	a, err := agent.Enrol(bg, agent.Config{URL: "https://" + w.cfg.Public, Dir: dir, TLSRoot: tlsRoot, SM2Root: sm2Root}, dec.Token)
+	a, err := agent.Enrol(bg, agent.Config{URL: "https://" + w.cfg.Public, Dir: dir, TLSRoot: tlsRoot, SM2Root: sm2Root}, drawn.Token)
 	ok(w.t, err)
 	a.Close()
 	for file, into := range map[string]*ca.Certificate{agent.FileSignCert: &sign, agent.FileEncCert: &enc} {

@@ -53,13 +53,14 @@ func (c *console) archive(w http.ResponseWriter, r *http.Request, p Person) {
 		c.archives(w, r, p, nil, err)
 		return
 	}
+	doc := form.file("document")
 	m, err := metadata(form)
-	if err == nil && len(form.file("document").Bytes) == 0 {
+	if err == nil && len(doc.Bytes) == 0 {
 		err = errNoFile
 	}
 	made := Paper{}
 	if err == nil {
-		made, err = c.cfg.Desk.Archive(r.Context(), p, Paper{fileName(form.file("document").Name), form.file("document").Bytes}, m)
+		made, err = c.cfg.Desk.Archive(r.Context(), p, Paper{fileName(doc.Name), doc.Bytes}, m)
 	}
 	if err != nil {
 		c.archives(w, r, p, &m, err)

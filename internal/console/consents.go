@@ -113,8 +113,8 @@ func (c *console) askConsent(w http.ResponseWriter, r *http.Request, p Person) {
 // consentForm reads a form; of an uploaded document only the digest is kept.
 func consentForm(form filled) (f ConsentForm, err error) {
 	f = ConsentForm{Resource: form.Get("resource"), Title: oneLine(form.Get("title")), Purpose: oneLine(form.Get("purpose"))}
-	if len(form.file("document").Bytes) > 0 {
-		f.Document = signer.Digest(form.file("document").Bytes)
+	if doc := form.file("document"); len(doc.Bytes) > 0 {
+		f.Document = signer.Digest(doc.Bytes)
 	}
 	for _, s := range []string{f.Resource, f.Title, f.Purpose} {
 		if s == "" || len(s) > maxLine || text.Plain(s) != s {

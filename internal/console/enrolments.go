@@ -143,15 +143,16 @@ func (c *console) importEnrolments(w http.ResponseWriter, r *http.Request, p Per
 		if err != nil {
 			return enrolmentBody{}, err
 		}
-		if len(form.file("file").Bytes) == 0 {
+		data := form.file("file").Bytes
+		if len(data) == 0 {
 			return enrolmentBody{}, errNoFile
 		}
 		if form.Get("confirm") == "yes" {
-			done, err := c.cfg.Desk.ImportEnrolments(r.Context(), p, form.file("file").Bytes)
+			done, err := c.cfg.Desk.ImportEnrolments(r.Context(), p, data)
 			return enrolmentBody{Done: &done}, err
 		}
-		plan, err := c.cfg.Desk.PlanEnrolments(r.Context(), p, form.file("file").Bytes)
-		return enrolmentBody{Plan: &plan, File: ra.Text(form.file("file").Bytes)}, err
+		plan, err := c.cfg.Desk.PlanEnrolments(r.Context(), p, data)
+		return enrolmentBody{Plan: &plan, File: ra.Text(data)}, err
 	}()
 	if err != nil {
 		body = enrolmentBody{}
@@ -190,8 +191,8 @@ func (c *console) checkEnrolment(w http.ResponseWriter, r *http.Request, p Perso
 func evidence(f filled) []ra.Shown {
 	method := func(name string) ca.EvidenceMethod { return ca.EvidenceMethod(f.Get(name)) }
 	letter := ra.Shown{Kind: ca.EvidenceAuthorisation, Number: oneLine(f.Get("letter")), Method: method("letter_method"), Note: oneLine(f.Get("note"))}
-	if len(f.file("scan").Bytes) > 0 {
-		letter.Digest = signer.Digest(f.file("scan").Bytes)
+	if scan := f.file("scan"); len(scan.Bytes) > 0 {
+		letter.Digest = signer.Digest(scan.Bytes)
 	}
 	out := []ra.Shown{{Kind: ca.EvidenceUSCC, Number: strings.TrimSpace(f.Get("uscc")), Method: method("uscc_method")}, letter}
 	if number := strings.TrimSpace(f.Get("handler")); number != "" {
