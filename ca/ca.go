@@ -149,7 +149,8 @@ type Registry interface {
 	// one of them is not pending.
 	Activate(ctx context.Context, certs []Certificate, ev ledger.Event) (ledger.Receipt, error)
 	// SetState moves good ⇄ hold → revoked with reason; ErrRevoked when it
-	// already is revoked, ErrState otherwise.
+	// already is revoked, ErrState otherwise. Half of a pair takes the other half
+	// with it: both or none.
 	SetState(ctx context.Context, issuer, serial string, s State, reason int, at time.Time, ev ledger.Event) (ledger.Receipt, error)
 	// Invalidate records from when on a revoked certificate is not to be trusted
 	// (invalidityDate, RFC 5280 5.3.2); ErrState when it is not revoked, ErrExists

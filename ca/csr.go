@@ -57,7 +57,8 @@ func namedSM2(spki []byte) bool {
 // fits refuses a CSR that names anything other than what was approved. It may
 // name less: the certificate is made from the request.
 func fits(csr *smx509.CertificateRequest, r Request) error {
-	if cn := csr.Subject.CommonName; cn != "" && cn != r.CommonName {
+	// ACME clients write a host there.
+	if cn := csr.Subject.CommonName; cn != "" && cn != r.CommonName && !slices.Contains(r.Hosts, strings.ToLower(cn)) {
 		return fmt.Errorf("%w: CN is not the approved one", ErrCSR)
 	}
 	for _, o := range csr.Subject.Organization {
@@ -74,4 +75,15 @@ func fits(csr *smx509.CertificateRequest, r Request) error {
 		}
 	}
 	return nil
+}
+
+// NamesSM2 says whether a certificate or a certificate request, or what is left
+// of one, belongs to the SM2 track: by the algorithm that signed it. It decides
+// who reads it, and nothing else.
+func NamesSM2(der []byte) bool {
+	in := cryptobyte.String(der)
+	var outer, algorithm cryptobyte.String
+	var oid asn1.ObjectIdentifier
+	return in.ReadASN1(&outer, cbasn1.SEQUENCE) && outer.SkipASN1(cbasn1.SEQUENCE) && outer.ReadASN1(&algorithm, cbasn1.SEQUENCE) &&
+		algorithm.ReadASN1ObjectIdentifier(&oid) && oid.Equal(asn1.ObjectIdentifier{1, 2, 156, 10197, 1, 501})
 }

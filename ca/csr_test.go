@@ -65,7 +65,7 @@ func FuzzParseCSR(f *testing.F) {
 }
 
 // explicitCSR writes the SM2 curve out in numbers; the signature is right.
-func explicitCSR(t *testing.T, key *sm2.PrivateKey) []byte {
+func explicitCSR(t testing.TB, key *sm2.PrivateKey) []byte {
 	params := sm2.P256().Params()
 	a := new(big.Int).Sub(params.P, big.NewInt(3))
 	octets := func(n *big.Int) []byte { return n.FillBytes(make([]byte, 32)) }
@@ -92,7 +92,7 @@ func explicitCSR(t *testing.T, key *sm2.PrivateKey) []byte {
 	})
 }
 
-func signedCSR(t *testing.T, key *sm2.PrivateKey, spki func(*cryptobyte.Builder)) []byte {
+func signedCSR(t testing.TB, key *sm2.PrivateKey, spki func(*cryptobyte.Builder)) []byte {
 	t.Helper()
 	var info cryptobyte.Builder
 	info.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -104,7 +104,7 @@ func signedCSR(t *testing.T, key *sm2.PrivateKey, spki func(*cryptobyte.Builder)
 	return wrapCSR(t, key, info.BytesOrPanic())
 }
 
-func wrapCSR(t *testing.T, key *sm2.PrivateKey, info []byte) []byte {
+func wrapCSR(t testing.TB, key *sm2.PrivateKey, info []byte) []byte {
 	t.Helper()
 	signature, err := key.SignWithSM2(rand.Reader, nil, info)
 	if err != nil {

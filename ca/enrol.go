@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"fmt"
+	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca/profile"
@@ -15,11 +16,22 @@ import (
 type DualResult struct {
 	Request  Request
 	Pair     string
-	SignCert []byte   // DER
-	EncCert  []byte   // DER
-	Envelope []byte   // SM2EnvelopedKey, DER
-	Chain    [][]byte // issuing, root
-	Receipt  ledger.Receipt
+	Issuer   string         // id of the issuing authority
+	Serial   string         // of the signing certificate
+	SignCert []byte         // DER
+	EncCert  []byte         // DER
+	Envelope []byte         // SM2EnvelopedKey, DER
+	Chain    [][]byte       // issuing, root
+	Renews   string         // serial of the signing certificate that it follows
+	Receipt  ledger.Receipt // empty when a pair is given again
+}
+
+// dual puts the answer together.
+func (s *Service) dual(r Request, pair string, halves []half, envelope []byte, receipt ledger.Receipt, renews string) DualResult {
+	return DualResult{
+		Request: r, Pair: pair, Issuer: halves[0].row.Issuer, Serial: halves[0].row.Serial, SignCert: halves[0].row.DER, EncCert: halves[1].row.DER,
+		Envelope: envelope, Chain: s.Chain(), Renews: renews, Receipt: receipt,
+	}
 }
 
 // EnrolSM2 turns a token and the CSR of a signing key into a pair.
@@ -40,17 +52,11 @@ func (s *Service) EnrolSM2(ctx context.Context, token string, csrDER []byte) (Du
 	if err := fits(csr, r); err != nil {
 		return DualResult{}, err
 	}
-	if s.cfg.Gate != nil {
-		if err := s.cfg.Gate.MayIssue(ctx, r.System); err != nil {
-			return DualResult{}, fmt.Errorf("ca: system may not have certificates: %w", err)
-		}
-	}
-	// A host may have been taken off the register since the approval.
-	if err := s.admitHosts(ctx, r.System, r.Hosts); err != nil {
+	if err := s.admit(ctx, r); err != nil {
 		return DualResult{}, err
 	}
 	pair := s.cfg.NewID()
-	halves, key, err := s.draftPair(ctx, pair, r, csr.PublicKey.(*ecdsa.PublicKey))
+	halves, key, err := s.draftPair(ctx, pair, r, csr.PublicKey.(*ecdsa.PublicKey), 0)
 	if err != nil {
 		return DualResult{}, err
 	}
@@ -59,20 +65,42 @@ func (s *Service) EnrolSM2(ctx context.Context, token string, csrDER []byte) (Du
 	if r, _, err = s.cfg.Registry.ClaimToken(ctx, tokenHash(token), s.cfg.Now().UTC(), claim); err != nil {
 		return DualResult{}, fmt.Errorf("ca: claim token: %w", err)
 	}
-	receipt, err := s.issue(ctx, halves, &key.Escrow,
-		s.pairEvent("ca.pair.reserved", actor, r, pair, halves), s.pairEvent("ca.certificate.issued", actor, r, pair, halves))
+	issued := s.pairEvent("ca.certificate.issued", actor, r, pair, halves)
+	receipt, err := s.issue(ctx, halves, &key.Escrow, s.pairEvent("ca.pair.reserved", actor, r, pair, halves), s.activate(ctx, issued))
 	if err != nil {
 		return DualResult{}, err
 	}
-	return DualResult{
-		Request: r, Pair: pair, SignCert: halves[0].row.DER, EncCert: halves[1].row.DER,
-		Envelope: key.Envelope, Chain: s.Chain(), Receipt: receipt,
-	}, nil
+	return s.dual(r, pair, halves, key.Envelope, receipt, ""), nil
+}
+
+// admit asks the gate, and whether a host was taken off the register since the
+// approval.
+func (s *Service) admit(ctx context.Context, r Request) error {
+	if s.cfg.Gate != nil {
+		if err := s.cfg.Gate.MayIssue(ctx, r.System); err != nil {
+			return fmt.Errorf("ca: system may not have certificates: %w", err)
+		}
+	}
+	return s.admitHosts(ctx, r.System, r.Hosts)
+}
+
+// untilThen is the length of a certificate that begins as the profile says and
+// ends at a time, or with the profile's own length.
+func (s *Service) untilThen(end time.Time) (time.Duration, error) {
+	p, err := profile.Get(profile.SM2Sign)
+	if err != nil {
+		return 0, err
+	}
+	length := end.Sub(s.cfg.Now()) + profile.Backdate
+	if length <= profile.Backdate {
+		return 0, fmt.Errorf("%w: ends before it begins", ErrInvalid)
+	}
+	return min(length, p.Validity), nil
 }
 
 // draftPair drafts both certificates for one subject; the encryption key comes
 // from the key centre.
-func (s *Service) draftPair(ctx context.Context, pair string, r Request, signing *ecdsa.PublicKey) ([]half, EncryptionKey, error) {
+func (s *Service) draftPair(ctx context.Context, pair string, r Request, signing *ecdsa.PublicKey, validity time.Duration) ([]half, EncryptionKey, error) {
 	key, err := s.cfg.KMC.NewPair(ctx, pair, signing)
 	if err != nil {
 		return nil, EncryptionKey{}, fmt.Errorf("ca: encryption key: %w", err)
@@ -87,7 +115,7 @@ func (s *Service) draftPair(ctx context.Context, pair string, r Request, signing
 		{profile.SM2Sign, KindSM2Sign, signing},
 		{profile.SM2Enc, KindSM2Enc, key.Public},
 	} {
-		h, err := s.draft(want.name, want.kind, profile.Fields{Subject: subject, Public: want.public, Hosts: r.Hosts}, r.Hosts)
+		h, err := s.draft(want.name, want.kind, profile.Fields{Subject: subject, Public: want.public, Hosts: r.Hosts, Validity: validity}, r.Hosts)
 		if err != nil {
 			return nil, EncryptionKey{}, err
 		}

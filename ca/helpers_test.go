@@ -52,6 +52,8 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+func must2[T, U any](v T, _ U, err error) T { return must(v, err) }
+
 func read(t testing.TB, path string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(path)

@@ -110,6 +110,7 @@ func newHouse(t testing.TB) *house {
 	}
 	h.cfg = ca.Config{
 		Registry: h.reg, Approver: h.desk, Gate: h, Hosts: h.hosts, KMC: centre,
+		Suspensions: h.reg, Deliveries: h.reg, Recorder: h.reg,
 		SM2Issuing: parse(t, h.boot.SM2Issuing), SM2Root: parse(t, h.boot.SM2Root), SM2Signer: h.key,
 		Site: site(), Now: h.clock.Now, Rand: rand.Reader, NewID: newID,
 	}
@@ -118,6 +119,9 @@ func newHouse(t testing.TB) *house {
 	}
 	return h
 }
+
+// issuer is the id of the SM2 issuing authority.
+func (h *house) issuer() string { return ca.IssuerID(h.cfg.SM2Issuing) }
 
 func (h *house) submit() ca.Request {
 	h.t.Helper()

@@ -26,6 +26,12 @@ type Config struct {
 	Gate     Gate     // nil: every system may have certificates
 	Hosts    Hosts
 	KMC      KeyCentre
+	// Suspensions keeps holds; nil: nothing can be held.
+	Suspensions Suspensions
+	// Deliveries keeps pairs that are made without a token; nil: none are.
+	Deliveries Deliveries
+	// Recorder takes refusals, which change no row; required with Deliveries.
+	Recorder Recorder
 
 	SM2Issuing *smx509.Certificate
 	SM2Root    *smx509.Certificate
@@ -65,6 +71,8 @@ func New(cfg Config) (*Service, error) {
 		return nil, errors.New("ca: needs an approver")
 	case cfg.SM2Issuing == nil, cfg.SM2Root == nil, cfg.SM2Signer == nil:
 		return nil, errors.New("ca: needs the SM2 authority")
+	case cfg.Deliveries != nil && cfg.Recorder == nil:
+		return nil, errors.New("ca: needs a recorder of refusals")
 	case cfg.TokenValidity < 0:
 		return nil, errors.New("ca: validity of tokens is negative")
 	}
@@ -124,7 +132,7 @@ func (s *Service) draft(name profile.Name, kind Kind, f profile.Fields, hosts []
 // issue records what will be signed, signs it, and records the result (design
 // law 4). When the first record fails nothing was signed; when signing or the
 // second record fails the rows stay pending, and no certificate is handed out.
-func (s *Service) issue(ctx context.Context, halves []half, key *EscrowedKey, reserved, issued ledger.Event) (ledger.Receipt, error) {
+func (s *Service) issue(ctx context.Context, halves []half, key *EscrowedKey, reserved ledger.Event, activate func([]Certificate) (ledger.Receipt, error)) (ledger.Receipt, error) {
 	rows := make([]Certificate, len(halves))
 	for i, h := range halves {
 		rows[i] = h.row
@@ -140,11 +148,16 @@ func (s *Service) issue(ctx context.Context, halves []half, key *EscrowedKey, re
 		rows[i].DER, rows[i].State = der, StateGood
 		halves[i].row = rows[i]
 	}
-	receipt, err := s.cfg.Registry.Activate(ctx, rows, issued)
+	receipt, err := activate(rows)
 	if err != nil {
 		return ledger.Receipt{}, fmt.Errorf("ca: record after signing: %w", err)
 	}
 	return receipt, nil
+}
+
+// activate is the usual second record of issue.
+func (s *Service) activate(ctx context.Context, issued ledger.Event) func([]Certificate) (ledger.Receipt, error) {
+	return func(rows []Certificate) (ledger.Receipt, error) { return s.cfg.Registry.Activate(ctx, rows, issued) }
 }
 
 // event fills what all events of this room share; empty details are left out.

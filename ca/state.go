@@ -25,12 +25,24 @@ const (
 	ReasonPrivilegeWithdrawn   = 9
 )
 
-// Revoke ends a certificate for good, and with half of a pair the other half.
+// Revoke ends a certificate for good, at once, and with half of a pair the other
+// half.
 func (s *Service) Revoke(ctx context.Context, actor ledger.Actor, issuer, serial string, reason int) error {
-	if !slices.Contains([]int{ReasonUnspecified, ReasonKeyCompromise, ReasonAffiliationChanged, ReasonSuperseded, ReasonCessationOfOperation, ReasonPrivilegeWithdrawn}, reason) {
+	if !slices.ContainsFunc(Reasons(), func(r Reason) bool { return r.Code == reason }) {
 		return fmt.Errorf("%w: reason %d", ErrInvalid, reason)
 	}
-	return s.move(ctx, actor, issuer, serial, StateRevoked, reason, "ca.certificate.revoked")
+	named, err := s.Status(ctx, issuer, serial)
+	if err != nil {
+		return err
+	}
+	ev, err := s.stateEvent(ctx, "ca.certificate.revoked", actor, named, reason)
+	if err != nil {
+		return err
+	}
+	if _, err := s.cfg.Registry.SetState(ctx, issuer, serial, StateRevoked, reason, s.cfg.Now().UTC().Truncate(time.Microsecond), ev); err != nil {
+		return fmt.Errorf("ca: revoke: %w", err)
+	}
+	return nil
 }
 
 // Compromised ends a certificate whose key is not its holder's alone since then,
@@ -56,63 +68,39 @@ func (s *Service) Compromised(ctx context.Context, actor ledger.Actor, issuer, s
 	return nil
 }
 
-// Hold suspends (挂失) until Resume or Revoke; a pair as a whole.
-func (s *Service) Hold(ctx context.Context, actor ledger.Actor, issuer, serial string) error {
-	return s.move(ctx, actor, issuer, serial, StateHold, reasonHold, "ca.certificate.held")
-}
-
-// Resume lifts a hold (解挂); a pair as a whole.
-func (s *Service) Resume(ctx context.Context, actor ledger.Actor, issuer, serial string) error {
-	return s.move(ctx, actor, issuer, serial, StateGood, ReasonUnspecified, "ca.certificate.resumed")
-}
-
-// move changes the named certificate first and then the rest of its pair. The
-// registry commits one at a time: when the process dies between the two, the
-// same call again finishes the pair. A half that already stands where it should
-// is passed over; the call fails only when nothing was left to change.
-func (s *Service) move(ctx context.Context, actor ledger.Actor, issuer, serial string, to State, reason int, kind string) error {
-	named, err := s.cfg.Registry.Certificate(ctx, issuer, serial)
-	if err != nil {
-		return fmt.Errorf("ca: read certificate: %w", err)
-	}
-	halves := []Certificate{named}
-	if named.Pair != "" {
-		all, err := s.cfg.Registry.CertificatesOf(ctx, named.System)
+// stateEvent tells of a change of a certificate and, beside it, of the other half
+// of its pair.
+func (s *Service) stateEvent(ctx context.Context, kind string, actor ledger.Actor, named Certificate, reason int) (ledger.Event, error) {
+	details := map[string]string{"reason": strconv.Itoa(reason), "kind": string(named.Kind), "pair": named.Pair}
+	if named.Kind == KindSM2Sign || named.Kind == KindSM2Enc {
+		halves, err := s.halves(ctx, named)
 		if err != nil {
-			return fmt.Errorf("ca: read pair: %w", err)
+			return ledger.Event{}, err
 		}
-		for _, c := range all {
-			if c.Pair != named.Pair || (c.Issuer == issuer && c.Serial == serial) {
-				continue
-			}
-			// A revocation that stopped half-way is finished, never undone.
-			if to == StateGood && c.State == StateRevoked {
-				return ErrRevoked
-			}
-			halves = append(halves, c)
-		}
+		details["sign_serial"], details["enc_serial"] = halves[0].Serial, halves[1].Serial
 	}
-	now := s.cfg.Now().UTC()
-	var refused error
-	moved := false
-	for _, c := range halves {
-		ev := s.event(kind, actor, certificateObject(c), map[string]string{"reason": strconv.Itoa(reason), "kind": string(c.Kind), "pair": c.Pair})
-		_, err := s.cfg.Registry.SetState(ctx, c.Issuer, c.Serial, to, reason, now.Truncate(time.Microsecond), ev)
+	return s.event(kind, actor, certificateObject(named), details), nil
+}
+
+// halves finds the pair of one of its certificates: signing, encryption.
+func (s *Service) halves(ctx context.Context, half Certificate) (both [2]Certificate, err error) {
+	all, err := s.cfg.Registry.CertificatesOf(ctx, half.System)
+	if err != nil {
+		return both, fmt.Errorf("ca: read pair: %w", err)
+	}
+	for _, c := range all {
 		switch {
-		case err == nil:
-			moved = true
-		case errors.Is(err, ErrRevoked) || errors.Is(err, ErrState):
-			if refused == nil {
-				refused = err
-			}
-		default:
-			return fmt.Errorf("ca: change state: %w", err)
+		case half.Pair == "" || c.Pair != half.Pair:
+		case c.Kind == KindSM2Sign:
+			both[0] = c
+		case c.Kind == KindSM2Enc:
+			both[1] = c
 		}
 	}
-	if !moved {
-		return fmt.Errorf("ca: change state: %w", refused)
+	if both[0].Serial == "" || both[1].Serial == "" {
+		return both, fmt.Errorf("%w: not half of a pair", ErrNotFound)
 	}
-	return nil
+	return both, nil
 }
 
 // Status is the row of a certificate, or ErrNotFound.
@@ -130,8 +118,12 @@ func (s *Service) Status(ctx context.Context, issuer, serial string) (Certificat
 // ErrNotFound, ErrRevoked or ErrState otherwise. The issuer is the second
 // certificate of tls.ConnectionState.VerifiedChains.
 func (s *Service) VerifyClient(ctx context.Context, leaf, issuer *x509.Certificate) (Certificate, error) {
-	id := profile.IssuerID(issuer.RawSubject, issuer.RawSubjectPublicKeyInfo)
-	c, err := s.Status(ctx, id, FormatSerial(leaf.SerialNumber))
+	return s.inForce(ctx, profile.IssuerID(issuer.RawSubject, issuer.RawSubjectPublicKeyInfo), FormatSerial(leaf.SerialNumber), leaf.Raw)
+}
+
+// inForce is the row of a certificate that may be used now.
+func (s *Service) inForce(ctx context.Context, issuer, serial string, der []byte) (Certificate, error) {
+	c, err := s.Status(ctx, issuer, serial)
 	if err != nil {
 		return Certificate{}, err
 	}
@@ -141,7 +133,7 @@ func (s *Service) VerifyClient(ctx context.Context, leaf, issuer *x509.Certifica
 		return Certificate{}, ErrRevoked
 	case c.State != StateGood, now.Before(c.NotBefore), now.After(c.NotAfter):
 		return Certificate{}, fmt.Errorf("%w: %s", ErrState, c.State)
-	case !bytes.Equal(c.DER, leaf.Raw):
+	case !bytes.Equal(c.DER, der):
 		return Certificate{}, fmt.Errorf("%w: recorded certificate differs", ErrNotFound)
 	}
 	return c, nil

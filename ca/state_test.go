@@ -31,21 +31,10 @@ func (h *house) expect(want ca.State, certs ...ca.Certificate) {
 	}
 }
 
-func TestStatesMoveThePairAsOneGMT0034(t *testing.T) {
+func TestARevocationEndsThePairAsOneGMT0034(t *testing.T) {
 	h, ctx := newHouse(t), context.Background()
 	otherSign, otherEnc := h.pair()
 	sign, enc := h.pair()
-	if err := h.svc.Hold(ctx, h.office, enc.Issuer, enc.Serial); err != nil {
-		t.Fatal(err)
-	}
-	h.expect(ca.StateHold, sign, enc)
-	if err := h.svc.Resume(ctx, h.office, sign.Issuer, sign.Serial); err != nil {
-		t.Fatal(err)
-	}
-	h.expect(ca.StateGood, sign, enc)
-	if err := h.svc.Resume(ctx, h.office, sign.Issuer, sign.Serial); !errors.Is(err, ca.ErrState) {
-		t.Errorf("resume of a good one: %v", err)
-	}
 	if err := h.svc.Revoke(ctx, h.office, sign.Issuer, sign.Serial, ca.ReasonKeyCompromise); err != nil {
 		t.Fatal(err)
 	}
@@ -53,8 +42,7 @@ func TestStatesMoveThePairAsOneGMT0034(t *testing.T) {
 	h.expect(ca.StateGood, otherSign, otherEnc)
 	for name, again := range map[string]func() error{
 		"revoke": func() error { return h.svc.Revoke(ctx, h.office, enc.Issuer, enc.Serial, ca.ReasonUnspecified) },
-		"hold":   func() error { return h.svc.Hold(ctx, h.office, enc.Issuer, enc.Serial) },
-		"resume": func() error { return h.svc.Resume(ctx, h.office, enc.Issuer, enc.Serial) },
+		"hold":   func() error { _, _, err := h.svc.Hold(ctx, h.office, enc.Issuer, enc.Serial, "丢失"); return err },
 	} {
 		if err := again(); !errors.Is(err, ca.ErrRevoked) {
 			t.Errorf("%s after revocation: %v", name, err)
@@ -66,29 +54,6 @@ func TestStatesMoveThePairAsOneGMT0034(t *testing.T) {
 	if err := h.svc.Revoke(ctx, h.office, sign.Issuer, "abc", ca.ReasonUnspecified); !errors.Is(err, ca.ErrNotFound) {
 		t.Errorf("unknown serial: %v", err)
 	}
-}
-
-// A store that stops between the halves leaves one revoked; the same call again
-// finishes the pair, and nothing can bring the other half back.
-func TestAHalfRevocationIsFinishedNeverUndone(t *testing.T) {
-	h, ctx := newHouse(t), context.Background()
-	sign, enc := h.pair()
-	if err := h.svc.Hold(ctx, h.office, sign.Issuer, sign.Serial); err != nil {
-		t.Fatal(err)
-	}
-	ev := h.reg.Events()[0]
-	ev.ID = newID()
-	if _, err := h.reg.SetState(ctx, sign.Issuer, sign.Serial, ca.StateRevoked, 1, time.Now(), ev); err != nil {
-		t.Fatal(err)
-	}
-	if err := h.svc.Resume(ctx, h.office, enc.Issuer, enc.Serial); !errors.Is(err, ca.ErrRevoked) {
-		t.Errorf("resume: %v", err)
-	}
-	h.expect(ca.StateHold, enc)
-	if err := h.svc.Revoke(ctx, h.office, sign.Issuer, sign.Serial, ca.ReasonKeyCompromise); err != nil {
-		t.Errorf("finish: %v", err)
-	}
-	h.expect(ca.StateRevoked, sign, enc)
 }
 
 // RFC 5280 5.3.2: a reported key is revoked now and not trusted since then; several
@@ -156,7 +121,7 @@ func TestVerifyClientAsksTheRegistry(t *testing.T) {
 	if _, err := h.svc.VerifyClient(ctx, leaf, leaf); !errors.Is(err, ca.ErrNotFound) {
 		t.Errorf("other issuer: %v", err)
 	}
-	if err := h.svc.Hold(ctx, h.office, row.Issuer, row.Serial); err != nil {
+	if _, _, err := h.svc.Hold(ctx, h.office, row.Issuer, row.Serial, "检查"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.svc.VerifyClient(ctx, leaf, root); !errors.Is(err, ca.ErrState) {

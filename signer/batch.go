@@ -38,12 +38,13 @@ type BatchRequest struct {
 	Title    string
 	Type     string // kind of document (文种), one for all; may be empty
 	Purpose  string // may be empty
+	Place    Placement // of the stamp, the same in each document
 	Manifest Manifest
 }
 
-// RequestBatch records a request whose digest is that of the manifest: the
-// leader signs once, for exactly these documents (GB/T 33481). It does not see
-// them; each is checked when it is sealed.
+// RequestBatch records a request whose document is the manifest: the leader signs
+// once, for exactly these documents and one place (GB/T 33481). It does not see
+// them; each is checked when it is sealed, and before by who has them: Check.
 func (s *Service) RequestBatch(ctx context.Context, actor ledger.Actor, req BatchRequest) (Use, ledger.Receipt, error) {
 	fail := func(err error) (Use, ledger.Receipt, error) { return Use{}, ledger.Receipt{}, err }
 	if s.cfg.Batches == nil {
@@ -63,12 +64,12 @@ func (s *Service) RequestBatch(ctx context.Context, actor ledger.Actor, req Batc
 	}
 	batch := Use{
 		ID: s.cfg.NewID(), Seal: e.ID, Document: m.Digest(), Title: req.Title, Type: req.Type, Purpose: req.Purpose,
-		Requester: actor.ID, State: UseRequested, CreatedAt: now,
+		Place: &req.Place, Requester: actor.ID, State: UseRequested, CreatedAt: now,
 	}
 	items := make([]Item, len(m))
 	for i, l := range m {
 		u := batch
-		u.ID, u.Document, u.Title, u.State, u.Batch = s.cfg.NewID(), l.SM3, l.Path, UseListed, batch.ID
+		u.ID, u.Document, u.Title, u.State, u.Batch, u.Place = s.cfg.NewID(), l.SM3, l.Path, UseListed, batch.ID, nil
 		items[i] = Item{Use: u, Size: l.Size}
 	}
 	ev := s.event("signer.use.requested", now, actor, useObject(batch.ID), batch.Document,
@@ -95,20 +96,20 @@ func (s *Service) Items(ctx context.Context, batchID string) ([]Item, error) {
 	return items, nil
 }
 
-// approved returns the id of the approval of a use. That of an item is the
-// leader's signature over the manifest of its batch, rebuilt from what stands in
-// the register now: a row that was added or changed since makes another one.
-func (s *Service) approved(ctx context.Context, u Use) (string, error) {
+// headOf returns the use that was approved for u: itself, or its batch. The
+// manifest of the batch is rebuilt from what stands in the register now: a row
+// that was added or changed since makes another one than the leader signed.
+func (s *Service) headOf(ctx context.Context, u Use) (Use, error) {
 	if u.Batch == "" {
-		return s.cfg.Approver.ApprovedUse(ctx, u)
+		return u, nil
 	}
 	batch, err := s.cfg.Register.Use(ctx, u.Batch)
 	if err != nil {
-		return "", fmt.Errorf("signer: batch %s: %w", u.Batch, err)
+		return Use{}, fmt.Errorf("signer: batch %s: %w", u.Batch, err)
 	}
 	items, err := s.Items(ctx, u.Batch)
 	if err != nil {
-		return "", err
+		return Use{}, err
 	}
 	m := make(Manifest, len(items))
 	for i, it := range items {
@@ -116,9 +117,9 @@ func (s *Service) approved(ctx context.Context, u Use) (string, error) {
 	}
 	if m, err = m.checked(); err != nil || m.Digest() != batch.Document || batch.Seal != u.Seal ||
 		!slices.ContainsFunc(items, func(it Item) bool { return it.ID == u.ID && it.Document == u.Document }) {
-		return "", fmt.Errorf("%w: the list is not the one of batch %s", ErrNotApproved, u.Batch)
+		return Use{}, fmt.Errorf("%w: the list is not the one of batch %s", ErrNotApproved, u.Batch)
 	}
-	return s.cfg.Approver.ApprovedUse(ctx, batch)
+	return batch, nil
 }
 
 // Folder gives the documents of a batch and takes the sealed ones.

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/emmansun/gmsm/sm3"
-
 	"github.com/yinxin-gov/yinxin/signer/cite"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/pdf"
@@ -106,27 +104,6 @@ func (s *Service) consented(ctx context.Context, c cited, unit, document string,
 		}
 	}
 	return nil
-}
-
-// useDomain keeps the digest of a use with citations from being one of a
-// document.
-const useDomain = "yinxin/seal-use/v1\n"
-
-// Approves is what the leader's signature is over: SM3 of the document, or of
-// the manifest of a batch; with citations, SM3 over the line
-// "yinxin/seal-use/v1", the document's SM3 and the citations' digest
-// (cite.Digest), a line each.
-func (u Use) Approves() (string, error) {
-	if len(u.Citations) == 0 {
-		return u.Document, nil
-	}
-	sum, err := cite.Digest(u.Citations)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrCitation, err)
-	}
-	h := sm3.New()
-	h.Write([]byte(useDomain + "document " + u.Document + "\ncitations " + sum + "\n"))
-	return fmt.Sprintf("%x", h.Sum(nil)), nil
 }
 
 // consentsOf are the numbers of the consents, as the ledger names them.

@@ -115,7 +115,7 @@ func TestBJ17_19b_SealWithConsent(t *testing.T) {
 				t.Fatalf("carried %+v, %v", u.Citations, err)
 			}
 			u = h.say(t, u)
-			twice, err := h.Seal(context.Background(), clerk, u.ID, got.Document, signer.Placement{Page: 1, X: 20, Y: 20})
+			twice, err := h.Seal(context.Background(), clerk, u.ID, got.Document, signer.Placement{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -209,7 +209,7 @@ func TestUseRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Approvals.Uses[u.ID+" "+u.Document] = ""
+	h.Approvals.Say(u, "")
 	for _, want := range []error{signer.ErrRefused, signer.ErrNotApproved} {
 		if _, _, err := h.MarkApproved(ctx, clerk, u.ID); !errors.Is(err, want) {
 			t.Errorf("%v", err)

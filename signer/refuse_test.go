@@ -29,10 +29,10 @@ func TestSealRefuses(t *testing.T) {
 			*doc = append(bytes.Clone(*doc), 0)
 		}, signer.ErrChanged},
 		{"an approval that no longer verifies", func(h *house, u *signer.Use, _ *[]byte, _ *ledger.Actor) {
-			delete(h.Approvals.Uses, u.ID+" "+u.Document)
+			clear(h.Approvals.Uses)
 		}, signer.ErrNotApproved},
 		{"another approval than the recorded one", func(h *house, u *signer.Use, _ *[]byte, _ *ledger.Actor) {
-			h.Approvals.Uses[u.ID+" "+u.Document] = "other"
+			h.Approvals.Say(*u, "other")
 		}, signer.ErrNotApproved},
 		{"a suspended seal", func(h *house, _ *signer.Use, _ *[]byte, _ *ledger.Actor) {
 			if _, _, err := h.Life.Suspend(ctx, admin, sealID, "遗失"); err != nil {

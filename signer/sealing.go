@@ -33,7 +33,11 @@ func (s *Service) Seal(ctx context.Context, actor ledger.Actor, useID string, do
 		return Sealed{}, ErrChanged
 	}
 	now := s.now()
-	if err := s.stands(ctx, actor, u, now); err != nil {
+	head, err := s.stands(ctx, actor, u, now)
+	if err == nil {
+		err = head.approvedPlace(place)
+	}
+	if err != nil {
 		return Sealed{}, err
 	}
 	if err := s.typed(u.Type); err != nil { // the table may have grown since the request
@@ -69,19 +73,23 @@ func (s *Service) Seal(ctx context.Context, actor ledger.Actor, useID string, do
 }
 
 // stands verifies the approval of a use again, here and now: the row says only
-// that it was there once. It must not have been left unused for too long.
-func (s *Service) stands(ctx context.Context, actor ledger.Actor, u Use, now time.Time) error {
-	approval, err := s.approved(ctx, u)
+// that it was there once. It must not have been left unused for too long. It
+// returns the use that was approved: of an item its batch.
+func (s *Service) stands(ctx context.Context, actor ledger.Actor, u Use, now time.Time) (head Use, err error) {
+	if head, err = s.headOf(ctx, u); err != nil {
+		return head, err
+	}
+	approval, err := s.cfg.Approver.ApprovedUse(ctx, head)
 	if err != nil {
-		return fmt.Errorf("signer: approval of use %s: %w", u.ID, err)
+		return head, fmt.Errorf("signer: approval of use %s: %w", u.ID, err)
 	}
 	if approval == "" || approval != u.Approval {
-		return fmt.Errorf("%w: another approval than the recorded one", ErrNotApproved)
+		return head, fmt.Errorf("%w: another approval than the recorded one", ErrNotApproved)
 	}
 	if now.Sub(u.ApprovedAt) > s.cfg.ApprovalLife {
-		return s.lapse(ctx, actor, u, now)
+		return head, s.lapse(ctx, actor, u, now)
 	}
-	return nil
+	return head, nil
 }
 
 // open returns a seal that the actor may use now, and its key.
@@ -124,12 +132,17 @@ func (s *Service) record(ctx context.Context, actor ledger.Actor, u Use, now tim
 }
 
 // Lapse records that a request was not answered, or an approval not used, in
-// time, and says whether it was so: for a sweep over single documents. A batch
-// and what it lists are not for it.
+// time, and says whether it was so. A batch lapses with everything on its list
+// that is not sealed, an item with its batch.
 func (s *Service) Lapse(ctx context.Context, actor ledger.Actor, useID string) (bool, error) {
 	u, err := s.Use(ctx, useID)
 	if err != nil {
 		return false, err
+	}
+	if u.Batch != "" {
+		if done, err := s.Lapse(ctx, actor, u.Batch); done || err != nil || u.State != UseApproved {
+			return done, err
+		}
 	}
 	now := s.now()
 	switch {

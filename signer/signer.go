@@ -1,10 +1,11 @@
 // Package signer puts electronic seals (电子印章) on documents and verifies
 // anybody's: a use of seal is requested by a clerk, approved by the unit leader
-// with a signature over the document's SM3, and only then signed (GB/T 38540,
-// GB/T 33481, 电子印章管理办法 art. 21).
+// with a signature over the document's SM3 and the place of the stamp, and only
+// then signed (GB/T 38540, GB/T 33481, 电子印章管理办法 art. 21).
 //
 // It refuses a seal that is not active or outside its period, a document that
-// changed after the approval, an approval that does not verify, and a seal
+// changed after the approval, another place than the approved one, an approval
+// that does not verify, and a seal
 // whose certificate list does not hold the signer's certificate.
 package signer
 
@@ -44,12 +45,15 @@ type Use struct {
 	Purpose  string `json:"purpose,omitempty"` // what the seal is wanted for
 	// Citations are what the document quotes, with the providers' consents.
 	Citations []cite.Citation `json:"citations,omitempty"`
-	Batch     string          `json:"batch,omitempty"` // the use that was approved for this one: see RequestBatch
-	Requester string          `json:"requester"`       // person id of the clerk
-	State     UseState        `json:"state"`
-	Approval  string          `json:"approval,omitempty"`
-	Sealed    string          `json:"sealed_sm3,omitempty"`
-	CreatedAt time.Time       `json:"created_at"`
+	// Place is where the stamp goes, part of what is approved. Nil: it was requested
+	// before places were, or is an item of a batch, whose place counts, or no document.
+	Place     *Placement `json:"place,omitempty"`
+	Batch     string     `json:"batch,omitempty"` // the use that was approved for this one: see RequestBatch
+	Requester string     `json:"requester"`       // person id of the clerk
+	State     UseState   `json:"state"`
+	Approval  string     `json:"approval,omitempty"`
+	Sealed    string     `json:"sealed_sm3,omitempty"`
+	CreatedAt time.Time  `json:"created_at"`
 	// ApprovedAt starts the time within which the approval may be used.
 	ApprovedAt time.Time `json:"approved_at,omitzero"`
 	// TakenAt is when the use was counted: the record before the signature. A use
@@ -72,6 +76,7 @@ var (
 	ErrInvalid     = errors.New("signer: request not complete or not possible")
 	ErrExcluded    = errors.New("signer: the law excludes this document from electronic form")
 	ErrChanged     = errors.New("signer: document differs from the approved one")
+	ErrPlace       = errors.New("signer: the stamp would stand elsewhere than approved")
 	ErrDocument    = errors.New("signer: not a document that can be sealed")
 	ErrUnit        = errors.New("signer: the seal belongs to another unit")
 	ErrNotSealed   = errors.New("signer: no use of a seal here made this document")
@@ -82,7 +87,7 @@ var (
 
 // Register is the store of this room: row and event in one transaction. Seals
 // come into it by signer/life. A move of a batch to approved or refused moves its
-// listed uses with it.
+// listed uses with it, one to lapsed those that are listed or approved.
 type Register interface {
 	Seal(ctx context.Context, id string) (Seal, error)
 	// AddUse takes a use that is requested; ErrNotApproved otherwise.

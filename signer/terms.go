@@ -58,7 +58,7 @@ func (s *Service) SignTerms(ctx context.Context, actor ledger.Actor, useID strin
 		return Use{}, fmt.Errorf("%w: use %s is for a document", ErrInvalid, useID)
 	}
 	now := s.now()
-	if err := s.stands(ctx, actor, u, now); err != nil {
+	if _, err := s.stands(ctx, actor, u, now); err != nil {
 		return Use{}, err
 	}
 	e, key, err := s.open(ctx, actor, u.Seal, now)

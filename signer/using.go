@@ -18,42 +18,52 @@ type UseRequest struct {
 	Title    string
 	Type     string // kind of document (文种); may be empty
 	Purpose  string // what the seal is wanted for; may be empty
-	// Place is where the stamp shall go. A place that the document does not have is
-	// refused now and not after the approval; the caller keeps it until Seal.
+	// Place is where the stamp shall go, and part of what the leader approves. A place
+	// that the document does not have is refused now and not after the approval.
 	Place Placement
 	// Citations are the shared resources that the document quotes, with the
 	// providers' consents (BJ17-19b). They are written into it when it is sealed.
 	Citations []cite.Citation
 }
 
-// RequestUse records a request for the use of a seal. It refuses what could not
-// be sealed (a document, a kind of document, a person, a quota), so that a
-// leader is not asked in vain.
-func (s *Service) RequestUse(ctx context.Context, actor ledger.Actor, req UseRequest) (Use, ledger.Receipt, error) {
-	fail := func(err error) (Use, ledger.Receipt, error) { return Use{}, ledger.Receipt{}, err }
-	now := s.now()
-	if err := s.typed(req.Type); err != nil {
-		return fail(err)
+// Check refuses what could not be sealed: a document, a kind of document, a
+// person, a quota, a quotation without consent. For the documents of a batch,
+// before the leader is asked about their list.
+func (s *Service) Check(ctx context.Context, actor ledger.Actor, req UseRequest) error {
+	_, _, err := s.admissible(ctx, actor, req, s.now())
+	return err
+}
+
+func (s *Service) admissible(ctx context.Context, actor ledger.Actor, req UseRequest, now time.Time) (e Seal, quotes cited, err error) {
+	if err = s.typed(req.Type); err != nil {
+		return e, quotes, err
 	}
-	e, err := s.usable(ctx, actor, req.Seal, now)
-	if err != nil {
-		return fail(err)
+	if e, err = s.usable(ctx, actor, req.Seal, now); err != nil {
+		return e, quotes, err
 	}
 	job := s.job(e, now, req.Place, false)
 	job.Citations = req.Citations
 	if job, err = Locate(ctx, req.Document, job, s.cfg.Finder); err != nil {
-		return fail(err)
+		return e, quotes, err
 	}
-	quotes, err := sealable(ctx, req.Document, job)
+	if quotes, err = sealable(ctx, req.Document, job); err != nil {
+		return e, quotes, err
+	}
+	return e, quotes, s.consented(ctx, quotes, e.Unit, Digest(req.Document), now)
+}
+
+// RequestUse records a request for the use of a seal. It refuses what Check
+// does, so that a leader is not asked in vain.
+func (s *Service) RequestUse(ctx context.Context, actor ledger.Actor, req UseRequest) (Use, ledger.Receipt, error) {
+	fail := func(err error) (Use, ledger.Receipt, error) { return Use{}, ledger.Receipt{}, err }
+	now := s.now()
+	e, quotes, err := s.admissible(ctx, actor, req, now)
 	if err != nil {
 		return fail(err)
 	}
 	u := Use{
 		ID: s.cfg.NewID(), Seal: e.ID, Document: Digest(req.Document), Title: req.Title, Citations: quotes.list,
-		Type: req.Type, Purpose: req.Purpose, Requester: actor.ID, State: UseRequested, CreatedAt: now,
-	}
-	if err := s.consented(ctx, quotes, e.Unit, u.Document, now); err != nil {
-		return fail(err)
+		Type: req.Type, Purpose: req.Purpose, Place: &req.Place, Requester: actor.ID, State: UseRequested, CreatedAt: now,
 	}
 	ev := s.event("signer.use.requested", now, actor, useObject(u.ID), u.Document,
 		filled("seal", e.ID, "type", req.Type, "purpose", req.Purpose, "consents", consentsOf(u.Citations)))

@@ -56,7 +56,8 @@ type Key struct {
 	System    string
 	Agency    string
 	Request   string
-	HMAC      []byte // nil once bound or replaced
+	HMAC      []byte // wrapped by the caller; nil once bound or replaced
+	TextHash  string // SM3 of the secret that may set TXT records for the system, hex
 	State     KeyState
 	Account   string // that it is bound to
 	CreatedAt time.Time
@@ -127,6 +128,7 @@ type Store interface {
 	Orders
 	Challenges
 	Nonces
+	Texts
 }
 
 // Keys are external account keys.

@@ -27,6 +27,7 @@ type ACME struct {
 	challenges map[string]acmestore.Challenge
 	byProof    map[string][]string
 	nonces     map[string]time.Time
+	texts      []acmestore.Text
 }
 
 var _ acmestore.Store = (*ACME)(nil)

@@ -35,6 +35,8 @@ func RunACME(t *testing.T, open func(*testing.T) acmestore.Store) {
 		"an order of an unknown account writes nothing":  strayOrder,
 		"a refused act leaves the rows as they were":     refusedAct,
 		"expired nonces are dropped, others stay usable": dropNonces,
+		"a text record comes, is its system's, and ends": textsCome,
+		"a name has few text records":                    textsAreFew,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/status"
 )
 
 // Reserve implements ca.Registry: pending rows with their bytes and without a
@@ -70,7 +71,7 @@ func reservable(c ca.Certificate) error {
 		return fmt.Errorf("%w: to-be-signed bytes and their SM3 differ", ErrInvariant)
 	case len(c.Issuer) != 64 || !serial.MatchString(c.Serial):
 		return fmt.Errorf("%w: issuer or serial", ErrInvariant)
-	case (c.Kind == ca.KindSM2Sign || c.Kind == ca.KindSM2Enc) != (c.Pair != ""):
+	case c.Kind != ca.KindService && (c.Kind == ca.KindSM2Sign || c.Kind == ca.KindSM2Enc) != (c.Pair != ""): // the house has pairs as a service
 		return fmt.Errorf("%w: pair", ErrInvariant)
 	}
 	return nil
@@ -83,6 +84,11 @@ func (r *Registry) Activate(_ context.Context, certs []ca.Certificate, ev ledger
 	if err := r.enter("Activate"); err != nil {
 		return ledger.Receipt{}, err
 	}
+	return r.activate(certs, ev, func() {})
+}
+
+// activate runs under mu.
+func (r *Registry) activate(certs []ca.Certificate, ev ledger.Event, also func()) (ledger.Receipt, error) {
 	for _, c := range certs {
 		old, ok := r.certs[[2]string{c.Issuer, c.Serial}]
 		if !ok {
@@ -109,6 +115,7 @@ func (r *Registry) Activate(_ context.Context, certs []ca.Certificate, ev ledger
 		old.State, old.DER = ca.StateGood, bytes.Clone(c.DER)
 		r.certs[k] = old
 	}
+	also()
 	return rc, nil
 }
 
@@ -135,6 +142,7 @@ func (r *Registry) Invalidate(_ context.Context, issuer, serial string, from tim
 	rc, err := r.record(ev)
 	if err == nil {
 		r.invalid[k] = from
+		r.changes = append(r.changes, status.Key{Issuer: issuer, Serial: serial})
 	}
 	return rc, err
 }
@@ -146,28 +154,46 @@ func (r *Registry) SetState(_ context.Context, issuer, serial string, s ca.State
 	if err := r.enter("SetState"); err != nil {
 		return ledger.Receipt{}, err
 	}
-	k := [2]string{issuer, serial}
-	c, ok := r.certs[k]
+	return r.move(issuer, serial, s, reason, at, ev, func() {})
+}
+
+// move changes a certificate and the other half of its pair, both or none, and
+// then what else belongs to the act. It runs under mu.
+func (r *Registry) move(issuer, serial string, s ca.State, reason int, at time.Time, ev ledger.Event, also func()) (ledger.Receipt, error) {
+	named, ok := r.certs[[2]string{issuer, serial}]
 	if !ok {
 		return ledger.Receipt{}, ca.ErrNotFound
 	}
-	if c.State == ca.StateRevoked {
-		return ledger.Receipt{}, ca.ErrRevoked
-	}
-	legal := c.State == ca.StateGood && (s == ca.StateHold || s == ca.StateRevoked) ||
-		c.State == ca.StateHold && (s == ca.StateGood || s == ca.StateRevoked)
-	if !legal {
-		return ledger.Receipt{}, ca.ErrState
+	var moves [][2]string
+	for _, k := range r.order {
+		c := r.certs[k]
+		if k != [2]string{issuer, serial} && (named.Pair == "" || c.Pair != named.Pair) {
+			continue
+		}
+		legal := c.State == ca.StateGood && (s == ca.StateHold || s == ca.StateRevoked) ||
+			c.State == ca.StateHold && (s == ca.StateGood || s == ca.StateRevoked)
+		switch {
+		case c.State == ca.StateRevoked:
+			return ledger.Receipt{}, ca.ErrRevoked
+		case !legal:
+			return ledger.Receipt{}, ca.ErrState
+		}
+		moves = append(moves, k)
 	}
 	rc, err := r.record(ev)
 	if err != nil {
 		return rc, err
 	}
-	c.State, c.Reason, c.RevokedAt = s, reason, at
-	if s == ca.StateGood {
-		c.Reason, c.RevokedAt = 0, time.Time{}
+	for _, k := range moves {
+		c := r.certs[k]
+		c.State, c.Reason, c.RevokedAt = s, reason, at
+		if s == ca.StateGood {
+			c.Reason, c.RevokedAt = 0, time.Time{}
+		}
+		r.certs[k] = c
+		r.changes = append(r.changes, status.Key{Issuer: k[0], Serial: k[1]})
 	}
-	r.certs[k] = c
+	also()
 	return rc, nil
 }
 

@@ -136,7 +136,7 @@ func escrowed(t *testing.T, s KMCStore) ca.EscrowedKey {
 	key := ca.EscrowedKey{Pair: k.ID, Wrapped: k.Wrapped, KEK: k.KEK, PublicSM3: k.PublicSM3, CreatedAt: k.CreatedAt}
 	sign, _ := signed(t)
 	enc, _ := signed(t)
-	sign.Pair, enc.Pair = key.Pair, key.Pair
+	sign.Kind, sign.Pair, enc.Kind, enc.Pair = ca.KindSM2Sign, key.Pair, ca.KindSM2Enc, key.Pair
 	if _, err := s.Registry.Reserve(context.Background(), []ca.Certificate{sign, enc}, &key, event()); err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ type StatusStore interface {
 	status.Registry
 	status.Lists
 	status.Published
+	status.Changes
 }
 
 // RunStatus is the conformance suite of status.Registry, Lists and Published.
@@ -32,6 +33,7 @@ func RunStatus(t *testing.T, open func(*testing.T) StatusStore) {
 		"a standing is the row as it is now":           standingNow,
 		"revoked and held are listed, until over":      revokedListed,
 		"a revoked certificate has an invalidity date": invalidated,
+		"changes are told from a revision on":          changesTold,
 		"a list number is recorded for one of eight":   numberOnce,
 		"a list is published by one of eight":          publishedOnce,
 		"a later list voids what is pending":           overtaken,
@@ -144,6 +146,9 @@ func invalidated(t *testing.T, s StatusStore) {
 		got, err := s.Revoked(ctx, c.Issuer, at)
 		if err != nil || len(got) != 1 || !got[0].InvalidAt.Equal(want) || !got[0].RevokedAt.Equal(at) || got[0].Reason != 1 {
 			t.Errorf("%+v, %v; want %s", got, err, want)
+		}
+		if one, err := s.Standing(ctx, c.Issuer, c.Serial); err != nil || !one.InvalidAt.Equal(want) {
+			t.Errorf("%+v, %v; want %s", one, err, want)
 		}
 	}
 	set(at, ca.ErrState)

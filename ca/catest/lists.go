@@ -21,6 +21,7 @@ var (
 	_ status.Registry  = (*Registry)(nil)
 	_ status.Lists     = (*Registry)(nil)
 	_ status.Published = (*Registry)(nil)
+	_ status.Changes   = (*Registry)(nil)
 )
 
 // Standing implements status.Registry.
@@ -34,7 +35,19 @@ func (r *Registry) Standing(_ context.Context, issuer, serial string) (status.St
 	if !ok {
 		return status.Standing{}, ca.ErrNotFound
 	}
-	return standing(c), nil
+	st := standing(c)
+	st.InvalidAt = r.invalid[[2]string{issuer, serial}]
+	return st, nil
+}
+
+// ChangedSince implements status.Changes.
+func (r *Registry) ChangedSince(_ context.Context, revision int64) (int64, []status.Key, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.enter("ChangedSince"); err != nil {
+		return 0, nil, err
+	}
+	return int64(len(r.changes)), slices.Clone(r.changes[min(max(0, revision), int64(len(r.changes))):]), nil
 }
 
 func standing(c ca.Certificate) status.Standing {

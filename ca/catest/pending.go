@@ -6,6 +6,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/status"
 )
 
 var _ ca.Unfinished = (*Registry)(nil)
@@ -54,6 +55,7 @@ func (r *Registry) Abandon(_ context.Context, certs []ca.Certificate, at time.Ti
 		old := r.certs[k]
 		old.State, old.Reason, old.RevokedAt = ca.StateRevoked, ca.ReasonUnspecified, at
 		r.certs[k] = old
+		r.changes = append(r.changes, status.Key{Issuer: c.Issuer, Serial: c.Serial})
 	}
 	return rc, nil
 }

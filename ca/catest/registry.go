@@ -34,6 +34,11 @@ type Registry struct {
 	seen     map[string]ledger.Receipt
 	failNext map[string]error
 	lists    []status.CRL // in order of recording
+
+	deliveries  map[string]ca.Delivery
+	claims      map[string]time.Time
+	suspensions []ca.Suspension // in order of recording
+	changes     []status.Key    // of a Standing, in order
 }
 
 var _ ca.Registry = (*Registry)(nil)
@@ -43,6 +48,7 @@ func New() *Registry {
 	return &Registry{
 		requests: map[string]ca.Request{}, tokens: map[string]string{}, certs: map[[2]string]ca.Certificate{}, invalid: map[[2]string]time.Time{}, keys: map[string]ca.EscrowedKey{},
 		once: map[string]time.Time{}, seen: map[string]ledger.Receipt{}, failNext: map[string]error{},
+		deliveries: map[string]ca.Delivery{}, claims: map[string]time.Time{},
 	}
 }
 

@@ -30,3 +30,7 @@ func TestKMCConforms(t *testing.T) {
 func TestMemoryUnfinishedConforms(t *testing.T) {
 	catest.RunPending(t, func(*testing.T) catest.PendingStore { return catest.New() })
 }
+
+func TestMemoryPairsConform(t *testing.T) {
+	catest.RunPairs(t, func(*testing.T) catest.Pairs { return catest.New() })
+}

@@ -244,3 +244,8 @@ func (s *Recoveries) event(actor ledger.Actor, r Recovery, verb string, details 
 	ev.Payload = r.Digest()
 	return ev
 }
+
+// Signed is what the key management officers have signed so far.
+func (s *Recoveries) Signed(ctx context.Context, r Recovery) (Answer, error) {
+	return s.cfg.Approvers.Vote(ctx, r)
+}

@@ -42,6 +42,8 @@ const (
 	SM2TSA       Name = "sm2-tsa"  // signs time-stamps (时间戳)
 	SM2Keep      Name = "sm2-keep" // what the house keeps encrypted for itself
 	ECDSATSA     Name = "ecdsa-tsa"
+	SM2Server    Name = "sm2-server"     // 签名证书 of the house as a TLCP server
+	SM2ServerEnc Name = "sm2-server-enc" // 加密证书 of the same
 )
 
 // Algorithm is the track: of the subject's key and of the issuer's.
@@ -107,6 +109,9 @@ func All() []Profile {
 		{Name: SM2Enc, Algorithm: SM2, Validity: year, KeyUsage: encrypting, USCC: USCCIdentifier, Hosts: true, Clause: "GM/T 0015; GM/T 0034"},
 		{Name: ECDSALeaf, Algorithm: ECDSA, Validity: 90 * day, KeyUsage: smx509.KeyUsageDigitalSignature, ExtKeyUsage: []smx509.ExtKeyUsage{client, server}, USCC: USCCIdentifier, Hosts: true, Clause: "RFC 5280 4.2.1.12"},
 		{Name: ECDSAServer, Algorithm: ECDSA, Validity: 90 * day, KeyUsage: smx509.KeyUsageDigitalSignature, ExtKeyUsage: []smx509.ExtKeyUsage{server}, Hosts: true, Clause: "RFC 5280 4.2.1.12"},
+
+		{Name: SM2Server, Algorithm: SM2, Validity: 30 * day, KeyUsage: signing, ExtKeyUsage: []smx509.ExtKeyUsage{server}, Hosts: true, Clause: "GB/T 38636 6.4.5.3; GM/T 0015"},
+		{Name: SM2ServerEnc, Algorithm: SM2, Validity: 30 * day, KeyUsage: encrypting, Hosts: true, Clause: "GB/T 38636 6.4.5.3; GM/T 0015"},
 
 		{Name: SM2Seal, Algorithm: SM2, Validity: year, KeyUsage: signing, USCC: USCCInOrganization, Clause: "GB/T 38540; GM/T 0015"},
 		{Name: SM2Maker, Algorithm: SM2, Validity: 3 * year, KeyUsage: signing, USCC: USCCIdentifier, Clause: "GB/T 38540; GM/T 0015"},

@@ -47,8 +47,8 @@ var (
 	ErrFields = errors.New("profile: fields do not fit")
 )
 
-// backdate covers clocks that run behind; it never reaches before the issuer.
-const backdate = 5 * time.Minute
+// Backdate covers clocks that run behind; it never reaches before the issuer.
+const Backdate = 5 * time.Minute
 
 // OrganizationIdentifier is the X.520 attribute that holds the code of a unit.
 func OrganizationIdentifier() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{2, 5, 4, 97} }
@@ -168,7 +168,7 @@ func (p Profile) period(f Fields) (from, until time.Time) {
 		length = p.Validity
 	}
 	now := f.Now.UTC().Truncate(time.Second)
-	from = now.Add(-backdate)
+	from = now.Add(-Backdate)
 	if f.Issuer != nil && from.Before(f.Issuer.NotBefore) {
 		from = f.Issuer.NotBefore
 	}

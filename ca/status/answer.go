@@ -3,13 +3,10 @@ package status
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"sync"
 	"time"
 
 	"github.com/emmansun/gmsm/sm3"
-
-	"github.com/yinxin-gov/yinxin/ca"
 )
 
 // answer is a response with what HTTP says about it.
@@ -36,13 +33,18 @@ func (s *Service) answer(ctx context.Context, der []byte) answer {
 	if i == nil {
 		return answer{der: refusal(statusUnauthorized)}
 	}
-	// The time before the rows are read: what is said holds from then on.
 	now := s.cfg.Now().UTC()
+	// What is said holds from before the rows were read, or known to hold.
+	since := now
 	rows := make([]single, len(r.ids))
 	for n, id := range r.ids {
-		if rows[n], err = s.look(ctx, i, id); err != nil {
+		var asOf time.Time
+		if rows[n], asOf, err = s.look(ctx, i, id, now); err != nil {
 			s.cfg.Log.ErrorContext(ctx, "OCSP: reading the registry failed", "error", err)
 			return answer{der: refusal(statusTryLater)}
+		}
+		if asOf.Before(since) {
+			since = asOf.UTC()
 		}
 	}
 	keep := len(rows) == 1 && r.nonce == nil && rows[0].known()
@@ -51,7 +53,7 @@ func (s *Service) answer(ctx context.Context, der []byte) answer {
 			return a
 		}
 	}
-	this := now.Truncate(time.Second)
+	this := since.Truncate(time.Second)
 	a := answer{thisUpdate: this, nextUpdate: this.Add(s.cfg.OCSPValidity.Truncate(time.Second))}
 	signer := *i.answer.Load()
 	// An answer may not outlive the certificate that proves it.
@@ -99,21 +101,10 @@ func (s *Service) named(id certID) *issuer {
 	return nil
 }
 
-func (s *Service) look(ctx context.Context, i *issuer, id certID) (single, error) {
-	if id.serial.Sign() <= 0 {
-		return single{id: id}, nil // no serial of ours
-	}
-	row, err := s.cfg.Registry.Standing(ctx, i.id, ca.FormatSerial(id.serial))
-	if errors.Is(err, ca.ErrNotFound) {
-		return single{id: id}, nil
-	}
-	return single{id: id, found: err == nil, row: row}, err
-}
-
 // answers keeps signed answers for as long as the row that they speak of is the
 // same, and for half of their life: whoever asks gets one that still holds for a
-// while. The registry is asked first, each time: a kept answer is never older
-// than the row.
+// while. The row is looked at first, each time: a kept answer is never older
+// than it.
 type answers struct {
 	size int
 	mu   sync.Mutex
@@ -147,5 +138,5 @@ func (c *answers) put(id string, a answer) {
 }
 
 func (s Standing) same(o Standing) bool {
-	return s.Serial == o.Serial && s.State == o.State && s.Reason == o.Reason && s.RevokedAt.Equal(o.RevokedAt)
+	return s.Serial == o.Serial && s.State == o.State && s.Reason == o.Reason && s.RevokedAt.Equal(o.RevokedAt) && s.InvalidAt.Equal(o.InvalidAt)
 }

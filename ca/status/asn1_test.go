@@ -58,11 +58,12 @@ type (
 	}
 	asnSingle struct {
 		ID      asnCertID
-		Good    asn1.Flag  `asn1:"tag:0,optional"`
-		Revoked asnRevoked `asn1:"tag:1,optional"`
-		Unknown asn1.Flag  `asn1:"tag:2,optional"`
-		This    time.Time  `asn1:"generalized"`
-		Next    time.Time  `asn1:"generalized,explicit,tag:0"`
+		Good    asn1.Flag   `asn1:"tag:0,optional"`
+		Revoked asnRevoked  `asn1:"tag:1,optional"`
+		Unknown asn1.Flag   `asn1:"tag:2,optional"`
+		This    time.Time   `asn1:"generalized"`
+		Next    time.Time   `asn1:"generalized,explicit,tag:0"`
+		Extra   []extension `asn1:"explicit,tag:1,optional"`
 	}
 	asnRevoked struct {
 		At     time.Time       `asn1:"generalized"`

@@ -344,3 +344,24 @@ func TestOCSPReadByOthers(t *testing.T) {
 		t.Error("SM2 signature verifies over other bytes")
 	}
 }
+
+func TestOCSPSaysSinceWhenAKeyIsNotTrustedRFC6960Section445(t *testing.T) {
+	for issuing, p := range tracks {
+		h := statustest.New(t, catest.New())
+		s, a := h.Service(), h.Authorities[issuing]
+		cert, _ := h.Issue(p, issuing)
+		ask := func() asnSingle {
+			d, _ := openResponse(t, s.Answer(bg, requestOf(nil, withSM3(a.Cert, cert.SerialNumber))), a.Cert)
+			return d.Answers[0]
+		}
+		h.Set(issuing, cert.SerialNumber, ca.StateRevoked, 1)
+		if got := ask(); len(got.Extra) != 0 {
+			t.Errorf("no date is known: %+v", got.Extra)
+		}
+		h.Invalidate(issuing, cert.SerialNumber, time.Date(2026, 1, 31, 8, 15, 0, 0, time.UTC)) // a kept answer does not stay
+		got := ask()
+		if len(got.Extra) != 1 || !got.Extra[0].OID.Equal(asn1.ObjectIdentifier{2, 5, 29, 24}) || got.Extra[0].Critical || string(got.Extra[0].Value) != "\x18\x0f20260131081500Z" {
+			t.Errorf("%s: %+v", issuing, got.Extra)
+		}
+	}
+}

@@ -90,6 +90,13 @@ func TestOpenSSLReadsOCSP(t *testing.T) {
 			ask(": revoked", "certificateHold")
 			h.Set(profile.ECDSAIssuing, cert.SerialNumber, ca.StateRevoked, 1)
 			ask(": revoked", "keyCompromise")
+			h.Invalidate(profile.ECDSAIssuing, cert.SerialNumber, time.Date(2026, 1, 31, 8, 15, 0, 0, time.UTC))
+			ask(": revoked", "keyCompromise")
+			response := filepath.Join(t.TempDir(), "response.der")
+			openssl(t, "ocsp", "-issuer", issuer, "-cert", leaf, "-CAfile", anchors, "-url", server.URL+status.PathOCSP, "-respout", response)
+			if text := openssl(t, "ocsp", "-respin", response, "-noverify", "-resp_text"); !strings.Contains(text, "Invalidity Date") || !strings.Contains(text, "Jan 31 08:15:00 2026 GMT") {
+				t.Error(text)
+			}
 			out := openssl(t, "ocsp", "-issuer", issuer, "-serial", "0x4711", "-CAfile", anchors, "-url", server.URL+status.PathOCSP)
 			if !strings.Contains(out, "0x4711: unknown") || !strings.Contains(out, "Response verify OK") {
 				t.Error(out)

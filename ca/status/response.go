@@ -10,6 +10,7 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/lint/crl"
 )
 
 // Statuses of an OCSPResponse (RFC 6960 4.2.1).
@@ -95,6 +96,25 @@ func (a single) encode(b *cryptobyte.Builder, thisUpdate, nextUpdate time.Time) 
 		}
 		b.AddASN1GeneralizedTime(thisUpdate)
 		b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddASN1GeneralizedTime(nextUpdate) })
+		if a.known() && a.row.State == ca.StateRevoked && !a.row.InvalidAt.IsZero() {
+			b.AddASN1(cbasn1.Tag(1).ContextSpecific().Constructed(), a.invalidity)
+		}
+	})
+}
+
+// invalidity writes singleExtensions: an answer may carry what a list's entry
+// carries (RFC 6960 4.4.5).
+func (a single) invalidity(b *cryptobyte.Builder) {
+	x, err := crl.InvalidityDate(a.row.InvalidAt)
+	if err != nil {
+		b.SetError(err)
+		return
+	}
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1ObjectIdentifier(x.Id)
+			b.AddASN1OctetString(x.Value)
+		})
 	})
 }
 

@@ -4,12 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
 // Run builds what is due until ctx ends; a failure is logged and tried again.
-// Any number of nodes may run it.
+// Any number of nodes may run it. Meanwhile it watches what other nodes change.
 func (s *Service) Run(ctx context.Context) error {
+	if s.cfg.Changes != nil {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		var watching sync.WaitGroup
+		defer watching.Wait()
+		watching.Go(func() { s.watch(ctx) })
+	}
 	pause := min(max(s.cfg.DeltaEvery/10, time.Second), time.Minute)
 	timer := time.NewTicker(pause)
 	defer timer.Stop()

@@ -27,6 +27,9 @@ type Config struct {
 	Registry    Registry
 	Lists       Lists
 	Published   Published
+	// Changes lets Run keep rows that it knows to be unchanged; nil: each answer
+	// reads its row.
+	Changes Changes
 	// Site says which addresses certificates name. CRL ends in "{issuer}.crl";
 	// Shards is how many partitions are published beside the complete list.
 	Site  profile.Site
@@ -72,6 +75,7 @@ type Service struct {
 	issuers []*issuer
 	linter  *crl.Linter
 	cache   *answers
+	rows    *rows
 	served  *listCache
 }
 
@@ -110,7 +114,7 @@ func New(cfg Config) (*Service, error) {
 	if cfg.CacheSize == 0 {
 		cfg.CacheSize = 4096
 	}
-	s := &Service{cfg: cfg, linter: crl.New(), cache: newAnswers(cfg.CacheSize), served: newListCache()}
+	s := &Service{cfg: cfg, linter: crl.New(), cache: newAnswers(cfg.CacheSize), rows: newRows(), served: newListCache()}
 	for _, a := range cfg.Authorities {
 		i, err := newIssuer(a, cfg.Site.Shards, cfg.Now())
 		if err != nil {

@@ -2,8 +2,9 @@
 // certificates (CRL, 证书吊销列表) and OCSP (在线证书状态), for both trust tracks
 // and from the one registry that ca.Service changes.
 //
-// OCSP reads the registry's row at each request, so that a revocation shows in
-// the next answer of every node and costs what one row costs. Lists are built
+// OCSP reads the registry's row at each request, or keeps rows and asks four
+// times a second what changed (Config.Changes): a revocation shows in every
+// node's answers within a second, and costs what one row costs. Lists are built
 // beside the revocation, never in its transaction: on a timer, and when somebody
 // asks. Each list is linted, recorded with its number and its bytes, signed, and
 // recorded again (design law 4); UNIQUE (issuer, shard, number) decides between
@@ -29,7 +30,7 @@ type Standing struct {
 	State     ca.State
 	Reason    int       // RFC 5280 5.3.1
 	RevokedAt time.Time // or held
-	InvalidAt time.Time // invalidityDate (RFC 5280 5.3.2), in Revoked only; zero: none
+	InvalidAt time.Time // invalidityDate (RFC 5280 5.3.2); zero: none
 }
 
 // Registry is the certificates, read only.

@@ -2,10 +2,7 @@ package stepca
 
 import (
 	"context"
-	"encoding/base64"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strings"
 	"sync"
@@ -15,14 +12,12 @@ import (
 	"github.com/smallstep/certificates/acme"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
-	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
 )
 
 const (
 	acmeName       = "acme" // of the provisioner, hence /acme/acme/directory
 	defaultKeyLife = 72 * time.Hour
-	hmacSize       = 32
 	nonceLife      = time.Hour
 	nonceSweep     = 10 * time.Minute
 	// claimLife is how long one caller may issue on an order; it is longer than
@@ -41,8 +36,10 @@ const (
 type acmeServer struct {
 	a       *Authority
 	store   acmestore.Store
+	pairs   PairIssuer // nil: SM2 requests are refused
 	probe   *prober
 	linker  acme.Linker
+	wrapper Wrapper
 	keyLife time.Duration
 	hosts   []string // of the Host header: links and signed URLs name no other
 
@@ -52,74 +49,14 @@ type acmeServer struct {
 
 func newACMEServer(a *Authority, cfg Config) *acmeServer {
 	s := &acmeServer{
-		a: a, store: cfg.ACME, keyLife: cfg.KeyLife, hosts: []string{strings.ToLower(cfg.Address)},
-		probe: newProber(a.life, cfg.Resolver, cfg.HTTPPort, cfg.TLSPort),
+		a: a, store: cfg.ACME, pairs: cfg.Pairs, wrapper: cfg.Wrapper, keyLife: cfg.KeyLife, hosts: []string{strings.ToLower(cfg.Address)},
+		probe: newProber(a.life, cfg.Resolver, registerOfTexts{cfg.ACME, cfg.Now}, cfg.HTTPPort, cfg.TLSPort),
 	}
 	if host, port, err := net.SplitHostPort(cfg.Address); err == nil && port == "443" {
 		s.hosts = append(s.hosts, strings.ToLower(host)) // clients leave the default port out
 	}
 	s.linker = linker{Linker: acme.NewLinker(cfg.Address, "/acme"), s: s}
 	return s
-}
-
-// CreateEAB makes the external account key (外部账户绑定密钥) of the system of an
-// approved request: kid and HMAC key (base64url) for the agency's ACME client.
-// It binds one account, within Config.KeyLife. A new key replaces one that was
-// not bound yet; a request gives one key, ever (ca.ErrExists). Only the id of r
-// is used, the rest is read from the registry. It refuses as MintToken does.
-func (a *Authority) CreateEAB(ctx context.Context, r ca.Request) (kid, hmac string, err error) {
-	s := a.acme
-	if s == nil {
-		return "", "", fmt.Errorf("%w: ACME is not served", ErrConfig)
-	}
-	if err := a.life.Err(); err != nil {
-		return "", "", fmt.Errorf("stepca: closed: %w", err)
-	}
-	if r, err = a.approved(ctx, r.ID); err != nil {
-		return "", "", err
-	}
-	if _, err := a.admit(ctx, r, r.Hosts); err != nil {
-		return "", "", err
-	}
-	if kid, err = s.newID(); err != nil {
-		return "", "", err
-	}
-	secret, err := drawHMAC(a.rand)
-	if err != nil {
-		return "", "", err
-	}
-	now := a.now().UTC().Truncate(time.Microsecond)
-	ev, err := newEvent(a.rand, now, "ca.acme_key.created", systemActor(r), ledger.Object{Kind: "acme_key", ID: kid})
-	if err != nil {
-		return "", "", err
-	}
-	ev.Details["certificate_request"], ev.Details["approval"] = r.ID, r.Approval
-	_, err = s.store.AddKey(ctx, acmestore.Key{
-		ID: kid, System: r.System, Agency: r.Agency, Request: r.ID, HMAC: secret, State: acmestore.KeyOpen,
-		CreatedAt: now, ExpiresAt: now.Add(s.keyLife),
-	}, ev)
-	if errors.Is(err, acmestore.ErrExists) {
-		return "", "", fmt.Errorf("%w: external account key of the request", ca.ErrExists)
-	}
-	if err != nil {
-		return "", "", fmt.Errorf("stepca: record external account key: %w", err)
-	}
-	return kid, base64.RawURLEncoding.EncodeToString(secret), nil
-}
-
-// drawHMAC draws a key whose text does not begin with a dash: people type it on
-// the command line of their client, which would take it for an option.
-func drawHMAC(rand io.Reader) ([]byte, error) {
-	secret := make([]byte, hmacSize)
-	for range 64 {
-		if _, err := io.ReadFull(rand, secret); err != nil {
-			return nil, fmt.Errorf("stepca: draw external account key: %w", err)
-		}
-		if base64.RawURLEncoding.EncodeToString(secret)[0] != '-' {
-			return secret, nil
-		}
-	}
-	return nil, errors.New("stepca: draw external account key: the source is not random")
 }
 
 func (s *acmeServer) newID() (string, error) {
@@ -140,6 +77,7 @@ type visit struct {
 	order       string // claimed by this request
 	claim       time.Time
 	certificate string // made by this request
+	track       string // of it, when it is not ECDSA
 }
 
 type visitKey struct{}
@@ -158,6 +96,13 @@ func (v *visit) actor() ledger.Actor {
 	return ledger.Actor{Kind: "system", ID: v.owner.System, Unit: v.owner.Agency}
 }
 
+// mark names the track that a request turned out to be about.
+func (v *visit) mark(ev ledger.Event) {
+	if v.track != "" {
+		ev.Details["track"] = v.track
+	}
+}
+
 // event of an act within a request.
 func (s *acmeServer) event(v *visit, kind string, actor ledger.Actor, object ledger.Object, request string) (ledger.Event, error) {
 	ev, err := newEvent(s.a.rand, s.a.now(), kind, actor, object)
@@ -165,6 +110,7 @@ func (s *acmeServer) event(v *visit, kind string, actor ledger.Actor, object led
 		return ev, err
 	}
 	ev.Request = v.id
+	v.mark(ev)
 	ev.Details["certificate_request"] = request
 	return ev, nil
 }

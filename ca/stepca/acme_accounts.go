@@ -46,6 +46,9 @@ func (d acmeDB) CreateNonce(ctx context.Context) (acme.Nonce, error) {
 		if err := d.store.DropNonces(ctx, now); err != nil {
 			d.a.log.WarnContext(ctx, "expired acme nonces were not dropped", "error", err)
 		}
+		if err := d.store.DropTexts(ctx, now); err != nil {
+			d.a.log.WarnContext(ctx, "expired acme text records were not dropped", "error", err)
+		}
 	}
 	return acme.Nonce(id), nil
 }
@@ -86,6 +89,9 @@ func (d acmeDB) GetExternalAccountKey(ctx context.Context, provisioner, id strin
 	}
 	cause := acmestore.ErrKey
 	if k.State == acmestore.KeyOpen && d.a.now().Before(k.ExpiresAt) {
+		if k.HMAC, err = d.wrapper.Unwrap(ctx, k.HMAC, boundTo(k.ID)); err != nil {
+			return nil, acme.WrapErrorISE(err, "unwrap external account key")
+		}
 		cause = boundBy(ctx, k.HMAC)
 	}
 	if cause != nil {

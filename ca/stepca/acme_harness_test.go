@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/catest"
+	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/stepca"
 )
 
@@ -30,7 +32,6 @@ import (
 type register struct {
 	mu    sync.Mutex
 	addrs map[string]string
-	texts map[string][]string
 	asked []string
 }
 
@@ -44,15 +45,6 @@ func (r *register) Address(_ context.Context, host string) (string, error) {
 		return a, nil
 	}
 	return "", errUnregistered
-}
-
-func (r *register) TXT(_ context.Context, name string) ([]string, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if t, ok := r.texts[name]; ok {
-		return t, nil
-	}
-	return nil, errUnregistered
 }
 
 func (r *register) set(f func(*register)) {
@@ -130,14 +122,15 @@ type office struct {
 	store    *catest.ACME
 	register *register
 	machine  *machine
+	text     [2]string // user and password of the newest key, for the text register
 }
 
 func newOffice(t testing.TB, change ...func(*stepca.Config)) *office {
 	t.Helper()
-	o := &office{register: &register{addrs: map[string]string{host: "127.0.0.1", "svc2.xicheng.gov.internal": "127.0.0.1"}, texts: map[string][]string{}}, machine: newMachine(t)}
+	o := &office{register: &register{addrs: map[string]string{host: "127.0.0.1", "svc2.xicheng.gov.internal": "127.0.0.1"}}, machine: newMachine(t)}
 	serve := func(c *stepca.Config) {
 		o.store = catest.NewACME(c.Registry.(*catest.Registry))
-		c.ACME, c.Resolver, c.HTTPPort, c.TLSPort = o.store, o.register, o.machine.httpPort, o.machine.tlsPort
+		c.ACME, c.Wrapper, c.Resolver, c.HTTPPort, c.TLSPort = o.store, kek(t), o.register, o.machine.httpPort, o.machine.tlsPort
 	}
 	o.house = newHouse(t, append([]func(*stepca.Config){serve}, change...)...)
 	return o
@@ -146,15 +139,43 @@ func newOffice(t testing.TB, change ...func(*stepca.Config)) *office {
 // eab makes an external account key for an approved request.
 func (o *office) eab(t testing.TB, change ...func(*ca.Request)) *acme.ExternalAccountBinding {
 	t.Helper()
-	kid, hmac, err := o.CreateEAB(t.Context(), o.request(t, ca.RequestApproved, change...))
+	eab, err := o.CreateEAB(t.Context(), o.request(t, ca.RequestApproved, change...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := base64.RawURLEncoding.DecodeString(hmac)
+	key, err := base64.RawURLEncoding.DecodeString(eab.HMAC)
 	if err != nil || len(key) < 32 {
-		t.Fatalf("key %q, %v", hmac, err)
+		t.Fatalf("key %q, %v", eab.HMAC, err)
 	}
-	return &acme.ExternalAccountBinding{KID: kid, Key: key}
+	o.text = [2]string{eab.KID, eab.TextPassword}
+	return &acme.ExternalAccountBinding{KID: eab.KID, Key: key}
+}
+
+func kek(t testing.TB) stepca.Wrapper {
+	t.Helper()
+	k, err := kmc.NewLocalKEK([]byte("sixteen bytes..."), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// setText sends a change to the text register and returns the status.
+func (o *office) setText(t testing.TB, c *http.Client, path, user, password, name, value string) int {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, o.url+path, strings.NewReader(`{"fqdn":"`+name+`","value":"`+value+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if user != "" {
+		req.SetBasicAuth(user, password)
+	}
+	res, err := c.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	return res.StatusCode
 }
 
 // newClient is an ACME client without an account.
@@ -193,7 +214,7 @@ func (o *office) prove(t testing.TB, c *acme.Client, order *acme.Order, kind str
 			if ch.Type != kind {
 				continue
 			}
-			if err := o.answer(c, z.Identifier.Value, ch); err != nil {
+			if err := o.answer(t, c, z.Identifier.Value, ch); err != nil {
 				return err
 			}
 			if _, err := c.Accept(t.Context(), ch); err != nil {
@@ -207,7 +228,7 @@ func (o *office) prove(t testing.TB, c *acme.Client, order *acme.Order, kind str
 	return nil
 }
 
-func (o *office) answer(c *acme.Client, host string, ch *acme.Challenge) error {
+func (o *office) answer(t testing.TB, c *acme.Client, host string, ch *acme.Challenge) error {
 	switch ch.Type {
 	case "http-01":
 		body, err := c.HTTP01ChallengeResponse(ch.Token)
@@ -219,7 +240,11 @@ func (o *office) answer(c *acme.Client, host string, ch *acme.Challenge) error {
 		return err
 	default:
 		text, err := c.DNS01ChallengeRecord(ch.Token)
-		o.register.set(func(r *register) { r.texts["_acme-challenge."+host] = []string{"other", text} })
+		for _, v := range []string{strings.Repeat("o", 43), text} {
+			if got := o.setText(t, o.client(nil), "/acme/txt/present", o.text[0], o.text[1], "_acme-challenge."+host+".", v); got != http.StatusNoContent {
+				return fmt.Errorf("text register: %d", got)
+			}
+		}
 		return err
 	}
 }

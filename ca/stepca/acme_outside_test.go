@@ -39,11 +39,11 @@ type outside struct {
 	web, secure string // host:port where the client answers
 }
 
-func newOutside(t *testing.T) *outside {
+func newOutside(t *testing.T, change ...func(*stepca.Config)) *outside {
 	t.Helper()
 	web, secure := freePorts(t)
 	o := &outside{dir: t.TempDir()}
-	o.office = newOffice(t, func(c *stepca.Config) { c.HTTPPort, c.TLSPort = web, secure })
+	o.office = newOffice(t, append(change, func(c *stepca.Config) { c.HTTPPort, c.TLSPort = web, secure })...)
 	o.web, o.secure = "127.0.0.1:"+strconv.Itoa(web), "127.0.0.1:"+strconv.Itoa(secure)
 	write(t, o.dir, "root.pem", pemOf("CERTIFICATE", o.cfg.Root.Raw))
 	return o

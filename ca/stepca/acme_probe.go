@@ -19,8 +19,6 @@ import (
 type Resolver interface {
 	// Address is the IP address of a registered host.
 	Address(ctx context.Context, host string) (addr string, err error)
-	// TXT is the text records of a name, for dns-01.
-	TXT(ctx context.Context, name string) ([]string, error)
 }
 
 const (
@@ -30,8 +28,7 @@ const (
 	maxRedirects  = 3
 	httpPort      = 80  // RFC 8555 8.3
 	tlsPort       = 443 // RFC 8737 3
-	maxTXT        = 64
-	maxProbeTries = 32 // at once; more wait for their turn, within their time
+	maxProbeTries = 32  // at once; more wait for their turn, within their time
 )
 
 var (
@@ -45,14 +42,15 @@ var (
 type prober struct {
 	life     context.Context
 	resolver Resolver
+	register registerOfTexts
 	ports    map[string]int // from the port of the RFC to the one that is dialled
 	client   *http.Client
 	turns    chan struct{}
 }
 
-func newProber(life context.Context, resolver Resolver, httpAt, tlsAt int) *prober {
+func newProber(life context.Context, resolver Resolver, texts registerOfTexts, httpAt, tlsAt int) *prober {
 	p := &prober{
-		life: life, resolver: resolver, turns: make(chan struct{}, maxProbeTries),
+		life: life, resolver: resolver, register: texts, turns: make(chan struct{}, maxProbeTries),
 		ports: map[string]int{strconv.Itoa(httpPort): httpAt, strconv.Itoa(tlsPort): tlsAt},
 	}
 	p.client = &http.Client{
@@ -153,11 +151,11 @@ func (p *prober) LookupTxt(name string) ([]string, error) {
 		return nil, err
 	}
 	defer end()
-	texts, err := p.resolver.TXT(ctx, strings.TrimSuffix(name, "."))
-	if err != nil || len(texts) > maxTXT {
-		return nil, fmt.Errorf("%w: %w", errNoText, err)
+	texts, err := p.register.texts(ctx, strings.TrimSuffix(name, "."))
+	if err == nil && len(texts) == 0 {
+		err = errNoText
 	}
-	return texts, nil
+	return texts, err
 }
 
 // TLSDial connects for tls-alpn-01 and completes the handshake: smallstep looks

@@ -132,6 +132,7 @@ func TestACMEConfigRefuses(t *testing.T) {
 	o := newOffice(t)
 	for name, change := range map[string]func(*stepca.Config){
 		"no resolver": func(c *stepca.Config) { c.Resolver = nil },
+		"no key":      func(c *stepca.Config) { c.Wrapper = nil },
 		"port":        func(c *stepca.Config) { c.HTTPPort = 70000 },
 		"key life":    func(c *stepca.Config) { c.KeyLife = -time.Hour },
 	} {

@@ -31,6 +31,8 @@ func problem(err error) *acme.Error {
 		{errPeriod, acme.ErrorMalformedType, "a certificate begins when it is issued and ends within the profile's period"},
 		{ca.ErrCSR, acme.ErrorBadCSRType, "the key or the fields of the certificate request do not fit"},
 		{ca.ErrLint, acme.ErrorBadCSRType, "the certificate does not fit its profile"},
+		{ca.ErrRenewed, acme.ErrorBadCSRType, "the order has its certificate, on another certificate request"},
+		{ca.ErrBusy, acme.ErrorOrderNotReadyType, "the order is being finalized"},
 		{ca.ErrRevoked, acme.ErrorAlreadyRevokedType, "the certificate is revoked"},
 	} {
 		if errors.Is(err, m.outcome) {

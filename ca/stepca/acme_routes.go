@@ -17,12 +17,18 @@ import (
 // provisionerID stands in accounts and orders as smallstep sees them.
 const provisionerID = "acme/" + acmeName
 
-// routes are those of RFC 8555 under /acme/acme.
+// routes are those of RFC 8555 under /acme/acme, and the text register.
 func (s *acmeServer) routes(r chi.Router) {
 	r.Use(s.prepare)
-	acmeapi.Route(r)
+	if s.pairs == nil {
+		acmeapi.Route(r)
+	} else {
+		acmeapi.Route(beneath{r, s})
+	}
+	r.Post("/txt/present", s.present)
+	r.Post("/txt/cleanup", s.cleanup)
 	// smallstep answers 501 here; the last handler of a pattern wins.
-	r.Post("/{provisionerID}/key-change", s.linker.Middleware(http.HandlerFunc(s.keyChange)).ServeHTTP)
+	r.Post("/{provisionerID}/key-change", s.own(s.keyChange))
 }
 
 // prepare puts the ACME parts and a fresh visit into the context, names the

@@ -67,7 +67,8 @@ func TestACMELifeOfACertificate(t *testing.T) {
 			if err := c.RevokeCert(t.Context(), nil, leaf.Raw, acme.CRLReasonKeyCompromise); problemOf(err) != "alreadyRevoked" && err != nil {
 				t.Errorf("second revocation: %v", err)
 			}
-			want := "ca.acme_key.created ca.acme_account.created ca.acme_order.created ca.certificate.reserved ca.certificate.issued ca.acme_order.finalized"
+			want := "ca.acme_key.created ca.acme_account.created ca.acme_order.created " + strings.Repeat("ca.acme_text.set ", map[string]int{"dns-01": 2}[kind]) +
+				"ca.certificate.reserved ca.certificate.issued ca.acme_order.finalized"
 			var kinds []string
 			for _, ev := range o.registry.Events() {
 				if strings.HasPrefix(ev.Type, "ca.acme") || ev.Details["profile"] == "ecdsa-leaf" {
@@ -120,10 +121,10 @@ func TestACMERequiresExternalAccountBinding(t *testing.T) {
 	}
 	// A request gives one key, a system has one open key.
 	r := o.request(t, ca.RequestApproved)
-	if _, _, err := o.CreateEAB(t.Context(), r); err != nil {
+	if _, err := o.CreateEAB(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := o.CreateEAB(t.Context(), r); !errors.Is(err, ca.ErrExists) {
+	if _, err := o.CreateEAB(t.Context(), r); !errors.Is(err, ca.ErrExists) {
 		t.Errorf("second key of a request: %v", err)
 	}
 	first, second := o.eab(t), o.eab(t)
@@ -160,19 +161,19 @@ func TestACMEKeyNeedsAnApproval(t *testing.T) {
 		if c.set != nil {
 			o.people.set(c.set)
 		}
-		if kid, hmac, err := o.CreateEAB(t.Context(), c.req); !errors.Is(err, c.want) || kid != "" || hmac != "" {
-			t.Errorf("%s: %q %q %v", c.name, kid, hmac, err)
+		if eab, err := o.CreateEAB(t.Context(), c.req); !errors.Is(err, c.want) || eab != (stepca.EAB{}) {
+			t.Errorf("%s: %+v %v", c.name, eab, err)
 		}
 		o.people.set(func(p *people) { p.stop = nil })
 	}
 	o.registry.FailNext("AddKey", closed)
-	if kid, hmac, err := o.CreateEAB(t.Context(), o.request(t, ca.RequestApproved)); !errors.Is(err, closed) || kid != "" || hmac != "" {
-		t.Errorf("ledger down: %q %q %v", kid, hmac, err)
+	if eab, err := o.CreateEAB(t.Context(), o.request(t, ca.RequestApproved)); !errors.Is(err, closed) || eab != (stepca.EAB{}) {
+		t.Errorf("ledger down: %+v %v", eab, err)
 	}
 	if keys, _, _, _ := o.store.Counts(); keys != 0 {
 		t.Errorf("%d keys", keys)
 	}
-	if _, _, err := newHouse(t).CreateEAB(t.Context(), ca.Request{}); err == nil {
+	if _, err := newHouse(t).CreateEAB(t.Context(), ca.Request{}); err == nil {
 		t.Error("a key without ACME")
 	}
 }
@@ -182,9 +183,9 @@ func TestACMEKeyNeedsAnApproval(t *testing.T) {
 func TestACMEKeyCanBeTyped(t *testing.T) {
 	o := newOffice(t)
 	for range 400 {
-		kid, hmac, err := o.CreateEAB(t.Context(), o.request(t, ca.RequestApproved))
-		if err != nil || strings.HasPrefix(hmac, "-") || strings.HasPrefix(kid, "-") {
-			t.Fatalf("%q %q %v", kid, hmac, err)
+		eab, err := o.CreateEAB(t.Context(), o.request(t, ca.RequestApproved))
+		if err != nil || strings.HasPrefix(eab.HMAC, "-") || strings.HasPrefix(eab.KID, "-") || strings.HasPrefix(eab.TextPassword, "-") {
+			t.Fatalf("%+v %v", eab, err)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func TestBadInputIsRefusedAndRecorded(t *testing.T) {
 			return h.post(t, h.client(nil), "/1.0/sign", body)
 		}, 401, "already used", "ca.token.refused", system},
 		{"foreign CSR signature", func(t *testing.T, h *house) answer { return h.sign(t, spoilt(t, key)) }, 400, "csr", "ca.call.refused", system},
-		{"explicit curve parameters", func(t *testing.T, h *house) answer { return h.sign(t, explicit(t, key, host)) }, 400, "", "ca.call.refused", system},
+		{"explicit curve parameters", func(t *testing.T, h *house) answer { return h.sign(t, explicitCSR(t, key, host)) }, 400, "", "ca.call.refused", system},
 		{"duplicate names", func(t *testing.T, h *house) answer { return h.sign(t, csr(t, key, system, host, host)) }, 400, "twice", "ca.call.refused", system},
 		{"duplicate names, other case", func(t *testing.T, h *house) answer {
 			return h.sign(t, csr(t, key, system, host, strings.ToUpper(host)))
@@ -100,11 +100,11 @@ func TestACMEBadInputIsRefusedAndRecorded(t *testing.T) {
 			_, err := o.newClient(t).Register(t.Context(), &acme.Account{}, acme.AcceptTOS)
 			return err
 		}, "externalAccountRequired", "ca.call.refused", "ca"},
-		{"foreign CSR signature", func(t *testing.T, o *office) error { return o.finalize(t, der(t, spoilt(t, key))) }, "badCSR", "ca.call.refused", system},
-		{"explicit curve parameters", func(t *testing.T, o *office) error { return o.finalize(t, der(t, explicit(t, key, host))) }, "badCSR", "ca.call.refused", system},
-		{"duplicate names in the CSR", func(t *testing.T, o *office) error { return o.finalize(t, csrDER(t, key, host, host)) }, "badCSR", "ca.call.refused", system},
+		{"foreign CSR signature", func(t *testing.T, o *office) error { return o.finalizeProved(t, der(t, spoilt(t, key))) }, "badCSR", "ca.call.refused", system},
+		{"explicit curve parameters", func(t *testing.T, o *office) error { return o.finalizeProved(t, der(t, explicitCSR(t, key, host))) }, "badCSR", "ca.call.refused", system},
+		{"duplicate names in the CSR", func(t *testing.T, o *office) error { return o.finalizeProved(t, csrDER(t, key, host, host)) }, "badCSR", "ca.call.refused", system},
 		{"CSR of 1 MB", func(t *testing.T, o *office) error {
-			return o.finalize(t, csrDER(t, key, host, strings.Repeat("a", 1<<20)+".gov"))
+			return o.finalizeProved(t, csrDER(t, key, host, strings.Repeat("a", 1<<20)+".gov"))
 		}, "malformed", "ca.call.refused", "ca"},
 		{"duplicate names in the order", func(t *testing.T, o *office) error {
 			_, err := o.registered(t).AuthorizeOrder(t.Context(), acme.DomainIDs(host, host))
@@ -192,8 +192,8 @@ func (h *house) revoked(t *testing.T, path string) answer {
 	return h.post(t, h.client(&tls.Certificate{Certificate: cert.Certificate, PrivateKey: cert.PrivateKey}), path, map[string]any{"csr": csr(t, newKey(t), system, host)})
 }
 
-// finalize sends a CSR for an order that is proved.
-func (o *office) finalize(t *testing.T, der []byte) error {
+// finalizeProved sends a CSR for an order that is proved.
+func (o *office) finalizeProved(t *testing.T, der []byte) error {
 	t.Helper()
 	c := o.registered(t)
 	order, err := c.AuthorizeOrder(t.Context(), acme.DomainIDs(host))
@@ -213,9 +213,9 @@ func (o *office) finalize(t *testing.T, der []byte) error {
 	return &acme.Error{ProblemType: o.send(t, web, path, body)}
 }
 
-// explicit writes the curve out in numbers (RFC 5480 2.1.1 forbids it); the
+// explicitCSR writes the curve out in numbers (RFC 5480 2.1.1 forbids it); the
 // signature is right.
-func explicit(t *testing.T, key *ecdsa.PrivateKey, name string) string {
+func explicitCSR(t *testing.T, key *ecdsa.PrivateKey, name string) string {
 	t.Helper()
 	params := elliptic.P256().Params()
 	octets := func(n *big.Int) []byte { return n.FillBytes(make([]byte, 32)) }

@@ -37,7 +37,9 @@ type Config struct {
 	ServerLifetime time.Duration // of the house's HTTPS certificate; 0: seven days
 
 	ACME     acmestore.Store // nil: ACME is not served
+	Pairs    PairIssuer      // makes the pair of an order with an SM2 CSR; nil: such are refused
 	Resolver Resolver        // where challenges are probed; required with ACME
+	Wrapper  Wrapper         // of external account keys, from custody; required with ACME
 	KeyLife  time.Duration   // in which an external account key must be bound; 0: 72 hours
 	HTTPPort int             // of http-01; 0: 80, other values are for tests
 	TLSPort  int             // of tls-alpn-01; 0: 443, likewise
@@ -81,8 +83,8 @@ func (c Config) complete() (Config, error) {
 	if c.Lifetime < minLifetime || c.Lifetime > leaf.Validity || c.ServerLifetime < minLifetime {
 		return c, fmt.Errorf("%w: lifetime must be between %s and %s", ErrConfig, minLifetime, leaf.Validity)
 	}
-	if c.ACME != nil && c.Resolver == nil {
-		return c, fmt.Errorf("%w: ACME without a resolver", ErrConfig)
+	if c.ACME != nil && (c.Resolver == nil || c.Wrapper == nil) {
+		return c, fmt.Errorf("%w: ACME without a resolver or a key-encryption key", ErrConfig)
 	}
 	if c.KeyLife < 0 || c.HTTPPort < 0 || c.HTTPPort > 65535 || c.TLSPort < 0 || c.TLSPort > 65535 {
 		return c, fmt.Errorf("%w: key life or a port is out of range", ErrConfig)

@@ -31,20 +31,26 @@ type database struct {
 
 // UseToken consumes a token id, true for exactly one caller. smallstep asks
 // before it checks the signature, so we check it here: a forged token must not
-// reach the registry.
+// reach the registry. The id of a token that a client made counts beside the
+// serial of its certificate: nobody uses up another's.
 func (d *database) UseToken(_, token string) (bool, error) {
-	c, err := d.a.verify(token)
-	if err != nil {
-		return false, errs.UnauthorizedErr(err)
-	}
 	ctx, cancel := d.a.call()
 	defer cancel()
+	c, err := d.a.verify(token)
+	actor := ledger.Actor{Kind: "system", ID: c.Subject}
+	if err != nil {
+		mine, row, fail := d.a.verifyX5C(ctx, token)
+		if fail != nil {
+			return false, errs.UnauthorizedErr(errors.Join(err, fail))
+		}
+		c, actor = mine, ledger.Actor{Kind: "system", ID: row.System, Unit: row.Agency, Certificate: row.Serial}
+		c.ID = row.Serial + ":" + c.ID
+	}
 	won, err := d.a.registry.UseOnce(ctx, c.ID, c.ExpiresAt.Add(2*tokenSkew))
 	if err != nil {
 		return false, fmt.Errorf("stepca: use token: %w", err)
 	}
 	if !won {
-		actor := ledger.Actor{Kind: "system", ID: c.Subject}
 		err := d.a.refused(ctx, "ca.token.refused", actor, ledger.Object{Kind: "token", ID: c.ID}, errReplay)
 		if errors.Is(err, errReplay) {
 			err = errs.NewError(http.StatusUnauthorized, err, "token already used")

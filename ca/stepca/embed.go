@@ -40,7 +40,7 @@ func (a *Authority) embed(cfg Config) error {
 			DisableSmallstepExtensions: &off,
 		},
 	}}
-	offered := provisioner.List{ra}
+	offered := provisioner.List{ra, a.newX5C(ra.Claims)}
 	if a.acme != nil {
 		offered = append(offered, &provisioner.ACME{
 			ID: provisionerID, Type: "ACME", Name: acmeName, RequireEAB: true,

@@ -53,6 +53,7 @@ func (a *Authority) refused(ctx context.Context, kind string, actor ledger.Actor
 		return err
 	}
 	ev.Outcome = ledger.Failure
+	visitOf(ctx).mark(ev)
 	ev.Details["cause"] = outcome(cause)
 	if _, err := a.recorder.Record(ctx, ev); err != nil {
 		return fmt.Errorf("stepca: record refusal: %w", err)

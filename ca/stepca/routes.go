@@ -29,7 +29,7 @@ func (a *Authority) Paths() []string {
 		"/root/{sha}", "/roots", "/provisioners", "/provisioners/{kid}/encrypted-key",
 	}
 	if a.acme != nil {
-		paths = append(paths, "/acme/"+acmeName+"/*")
+		paths = append(paths, "/acme/"+acmeName+"/*", "/acme/txt/*")
 	}
 	return paths
 }

@@ -27,7 +27,7 @@ const (
 	minLifetime = 10 * time.Minute
 	// backdate is that of ca/profile: with the same one in smallstep a shorter
 	// period ends when the client asked for.
-	backdate = 5 * time.Minute
+	backdate = profile.Backdate
 	// maxCommonName is ub-common-name of RFC 5280; a host may be longer.
 	maxCommonName = 64
 )
@@ -204,6 +204,7 @@ func answer(err error) error {
 		{ca.ErrRevoked, http.StatusForbidden, "the certificate is revoked"},
 		{ca.ErrCSR, http.StatusBadRequest, "the key or the fields of the certificate request do not fit"},
 		{ca.ErrNotFound, http.StatusNotFound, "no such certificate or request"},
+		{errPassword, http.StatusUnauthorized, "the client certificate of the system, or key id and text password, are needed"},
 	} {
 		if errors.Is(err, m.outcome) {
 			return errs.NewError(m.status, err, "%s", m.text)
@@ -215,7 +216,7 @@ func answer(err error) error {
 // outcome names the sentinel behind an error for the ledger: texts may hold
 // what a client sent.
 func outcome(err error) string {
-	for _, s := range []error{ca.ErrHost, ErrStopped, ErrPeer, ca.ErrNotApproved, ca.ErrLint, ca.ErrState, ca.ErrRevoked, ca.ErrCSR, ca.ErrNotFound, ca.ErrExists, errReplay, errPeriod, errBinding, acmestore.ErrKey} {
+	for _, s := range []error{ca.ErrHost, ErrStopped, ErrPeer, ca.ErrNotApproved, ca.ErrLint, ca.ErrState, ca.ErrRevoked, ca.ErrCSR, ca.ErrRenewed, ca.ErrBusy, ca.ErrNotFound, ca.ErrExists, errReplay, errPeriod, errBinding, errPassword, acmestore.ErrKey} {
 		if errors.Is(err, s) {
 			return s.Error()
 		}

@@ -4,7 +4,8 @@
 // smallstep.
 //
 // What it does: mints a one-time token (一次性令牌) for an approved request,
-// answers the step-ca API (sign, renew, rekey, revoke) and, where configured,
+// takes tokens that the holder of a good certificate signs for a further one of
+// the same system (X5C), answers the step-ca API (sign, renew, rekey, revoke) and, where configured,
 // ACME (RFC 8555), and makes the house's own HTTPS certificates. Every certificate takes one path: lint → record →
 // sign → record (law 4); what is recorded is what is signed, byte for byte.
 //

@@ -10,19 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/yinxin-gov/yinxin/internal/agent"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/text"
 )
 
-// tokenEnv is read when no token file is given. A token is never a flag, which
-// other users of the machine could read.
-const tokenEnv = "YINXIN_TOKEN"
-
-const (
-	maxToken = 1 << 10
-	maxSent  = 64 << 20 // of a document, see internal/exchange
-)
+const maxSent = 64 << 20 // of a document, see internal/exchange
 
 // newAgentCommand is the side of an agency's system (业务系统).
 func newAgentCommand(u *ui) *cobra.Command {
@@ -37,56 +29,9 @@ func newAgentCommand(u *ui) *cobra.Command {
 	} {
 		cmd.PersistentFlags().StringVar(flag.into, flag.name, flag.value, u.words.Get("agent.flag."+flag.name).Both())
 	}
-	cmd.AddCommand(newAgentEnrol(u, &f), newAgentInbox(u, &f), newAgentFetch(u, &f), newAgentSend(u, &f), newAgentDecide(u, &f))
+	f.given = cmd.PersistentFlags().Changed
+	cmd.AddCommand(newAgentJoin(u, &f), newAgentRun(u, &f), newAgentStatus(u, &f), newAgentInbox(u, &f), newAgentFetch(u, &f), newAgentSend(u, &f), newAgentDecide(u, &f))
 	return cmd
-}
-
-func newAgentEnrol(u *ui, f *agentFlags) *cobra.Command {
-	var tokenFile string
-	cmd := &cobra.Command{
-		Use: "enrol", Short: u.words.Get("agent.enrol.short").Both(), Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			token, err := readToken(tokenFile)
-			if err != nil {
-				return fail(err, "agent.hint.token_source")
-			}
-			cfg, err := f.config()
-			if err != nil {
-				return err
-			}
-			a, err := agent.Enrol(cmd.Context(), cfg, token)
-			if err != nil {
-				return hinted(err)
-			}
-			defer a.Close()
-			if u.json {
-				return u.printJSON(map[string]string{"system": a.System(), "dir": f.dir})
-			}
-			u.line("", "agent.enrol.done", data("system", a.System()), data("dir", f.dir))
-			return nil
-		},
-	}
-	cmd.Flags().StringVar(&tokenFile, "token-file", "", u.words.Get("agent.flag.token-file").Both())
-	return cmd
-}
-
-// readToken takes the one-time token from a private file or the environment.
-func readToken(file string) (string, error) {
-	token := os.Getenv(tokenEnv)
-	if file != "" {
-		if err := private(file); err != nil {
-			return "", err
-		}
-		raw, err := readFile(file, maxToken)
-		if err != nil {
-			return "", err
-		}
-		token = string(raw)
-	}
-	if token = strings.TrimSpace(token); token == "" || len(token) > maxToken {
-		return "", fmt.Errorf("no enrolment token: neither --token-file nor %s holds one", tokenEnv)
-	}
-	return token, nil
 }
 
 func newAgentInbox(u *ui, f *agentFlags) *cobra.Command {

@@ -14,11 +14,42 @@ import (
 )
 
 // agentFlags are common to all commands of a system.
-type agentFlags struct{ url, root, sm2Root, dir, system string }
+type agentFlags struct {
+	url, root, sm2Root, dir, system string
+	given                           func(name string) bool // on the command line
+}
 
-// config reads the two roots that everything else is checked against.
+// config reads the two roots that everything else is checked against: from the
+// flags, or else what a joined folder remembers.
 func (f agentFlags) config() (agent.Config, error) {
 	cfg := agent.Config{URL: f.url, Dir: f.dir, System: f.system}
+	if agent.Joined(f.dir) {
+		kept, err := agent.Load(f.dir)
+		if err != nil {
+			return cfg, hinted(err)
+		}
+		cfg.Owner = kept.Owner
+		if !f.given("url") {
+			cfg.URL = kept.URL
+		}
+		if !f.given("root") && !f.given("sm2-root") {
+			cfg.TLSRoot, cfg.SM2Root = kept.TLSRoot, kept.SM2Root
+			return cfg, nil
+		}
+	}
+	return f.roots(cfg)
+}
+
+// joined is config for what works on a joined folder only.
+func (f agentFlags) joined() (agent.Config, error) {
+	if !agent.Joined(f.dir) {
+		return agent.Config{}, hinted(fmt.Errorf("%w: %s has not joined a house", agent.ErrFiles, f.dir))
+	}
+	return f.config()
+}
+
+// roots reads both from files.
+func (f agentFlags) roots(cfg agent.Config) (agent.Config, error) {
 	der, err := readRoot(f.root)
 	if err == nil {
 		cfg.TLSRoot, err = x509.ParseCertificate(der)
@@ -66,7 +97,7 @@ func hinted(err error) error {
 	if errors.As(err, &p) {
 		hint := "agent.hint.refused"
 		switch {
-		case p.Code == "enrol.token":
+		case p.Code == "enrol.token", errors.Is(err, agent.ErrHalf):
 			hint = "agent.hint.token"
 		case strings.HasPrefix(p.Code, "peer."):
 			hint = "agent.hint.peer"
@@ -77,6 +108,7 @@ func hinted(err error) error {
 		err  error
 		hint string
 	}{
+		{agent.ErrClock, "agent.hint.clock"}, {agent.ErrFingerprint, "agent.hint.fingerprint"}, {agent.ErrExpired, "agent.hint.expired"}, {agent.ErrBusy, "agent.hint.busy"},
 		{agent.ErrEnrolled, "agent.hint.enrolled"}, {agent.ErrFiles, "agent.hint.files"}, {agent.ErrEnvelope, "agent.hint.envelope"},
 		{agent.ErrServer, "agent.hint.server"}, {agent.ErrConfig, "agent.hint.url"},
 	} {

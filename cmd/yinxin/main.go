@@ -14,7 +14,11 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	// The TLCP library prints each failed handshake to os.Stdout; what people and
+	// programs read there is ours alone.
+	out := os.Stdout
+	os.Stdout = os.Stderr
+	code := run(ctx, os.Args[1:], os.Stdin, out, os.Stderr)
 	stop()
 	os.Exit(code)
 }

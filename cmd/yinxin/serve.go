@@ -38,33 +38,40 @@ func newServeCommand(u *ui) *cobra.Command {
 				s.Listen = listen
 			}
 			// Listen first: a taken port is found before anything is opened.
-			ln, err := net.Listen("tcp", s.Listen)
+			ls, err := listeners(s)
 			if err != nil {
 				return fail(err, "cli.hint.listen")
-			}
-			var plain net.Listener
-			if s.Plain != "" {
-				if plain, err = net.Listen("tcp", s.Plain); err != nil {
-					return fail(errors.Join(err, ln.Close()), "cli.hint.listen")
-				}
 			}
 			log := slog.New(slog.NewTextHandler(u.err, nil))
 			h, err := app.Open(cmd.Context(), app.Config{Settings: s, Dir: dir, Log: log})
 			if err != nil {
-				err = errors.Join(err, ln.Close())
-				if plain != nil {
-					err = errors.Join(err, plain.Close())
-				}
-				return fail(err, startHint(err))
+				return fail(errors.Join(err, ls.Close()), startHint(err))
 			}
 			fmt.Fprintln(u.out, u.words.Get("cli.serving").Fill("url", "https://"+s.Public).Both())
-			return errors.Join(h.ServeAll(cmd.Context(), ln, plain), h.Close())
+			return errors.Join(h.ServeAll(cmd.Context(), ls), h.Close())
 		},
 	}
 	c.Flags().StringVar(&dir, "dir", "yinxin-data", u.words.Get("cli.serve.dir").Both())
 	c.Flags().StringVar(&db, "db", "", u.words.Get("cli.init.db").Both())
 	c.Flags().StringVar(&listen, "listen", "", u.words.Get("cli.init.listen").Both())
 	return c
+}
+
+// listeners takes every port that the settings name, or none.
+func listeners(s app.Settings) (l app.Listeners, err error) {
+	for _, p := range []struct {
+		at      *net.Listener
+		address string
+	}{{&l.HTTPS, s.Listen}, {&l.Plain, s.Plain}, {&l.TLCP, s.TLCP}} {
+		if p.address == "" {
+			continue
+		}
+		if *p.at, err = net.Listen("tcp", p.address); err != nil {
+			*p.at = nil
+			return app.Listeners{}, errors.Join(err, l.Close())
+		}
+	}
+	return l, nil
 }
 
 // startHint says what to do when a house does not open.

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the real programs that the tests run against, from Debian's own
-# packages: PostgreSQL, Chromium, ACME clients, PDF tools. Harmless to
+# packages: PostgreSQL, Chromium, ACME clients, PDF tools, nginx. Harmless to
 # repeat. Tests start their own servers on loopback from these binaries
 # (internal/store/pgtest); nothing is started here, and nothing listens.
 set -eu
@@ -20,16 +20,19 @@ need openssl openssl
 need pdfsig poppler-utils
 need qpdf qpdf
 need curl curl
+need gnutls-cli gnutls-bin
 need lego lego
 need certbot certbot
 need python3 python3-minimal
+need nginx nginx-light
+need systemd-analyze systemd
 
-# The step CLI is a Go program: CI builds it once, others bring their own.
-if [ "${CI:-}" = true ] && ! command -v step >/dev/null 2>&1; then
-    bin=/usr/local/bin
-    [ "$(id -u)" -eq 0 ] || bin=$(go env GOPATH)/bin
+# The step CLI is a Go program: CI builds it once, others bring their own. It
+# stays in the folder where tests look after PATH.
+bin=$(go env GOPATH)/bin
+if [ "${CI:-}" = true ] && ! command -v step >/dev/null 2>&1 && ! [ -x "$bin/step" ]; then
     say "go install step v0.30.2 into $bin (minutes, once)"
-    GOBIN=$bin go install github.com/smallstep/cli/cmd/step@v0.30.2
+    GOFLAGS=-mod=mod GOBIN=$bin go install github.com/smallstep/cli/cmd/step@v0.30.2
 fi
 
 if [ -z "$missing" ]; then
@@ -57,6 +60,13 @@ if ! have_initdb && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
     mkdir -p /etc/postgresql-common
     printf 'create_main_cluster = false\n' > /etc/postgresql-common/createcluster.conf
     say "wrote /etc/postgresql-common/createcluster.conf: no cluster at installation"
+fi
+# Packages of servers would start them; tests start their own.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' > "$policy"
+    chmod 0755 "$policy"
+    trap 'rm -f "$policy"' EXIT
 fi
 export DEBIAN_FRONTEND=noninteractive
 say "apt-get update"

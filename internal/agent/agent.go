@@ -1,13 +1,16 @@
 // Package agent is the side of an agency's system (业务系统): it makes its own
-// keys, turns one enrolment token into certificates of both tracks, asks for
-// decisions, sends, fetches, opens and confirms documents.
+// keys, turns one enrolment token into certificates of both tracks, renews them,
+// asks for decisions, sends, fetches, opens and confirms documents. What runs
+// beside the system all the time is in the sub-room sidecar.
 //
 // Keys are born here and never leave the folder of the system; only the
 // encryption key comes from the key management centre, in an envelope that the
-// signing key opens. It refuses a folder whose keys others can read or do not
-// fit their certificates, a server that its anchors do not vouch for, a
-// redirect, an envelope that the house did not sign or that is not addressed to
-// it, and a document whose SM3 differs from the signed header.
+// signing key opens. The six files of the system change together, in one rename
+// (see folder.go), and encryption keys of before are kept. It refuses a folder
+// whose keys others can read or do not fit their certificates, a server that its
+// anchors do not vouch for, a redirect, an envelope that the house did not sign
+// or that is not addressed to it, and a document whose SM3 differs from the
+// signed header.
 package agent
 
 import (
@@ -22,7 +25,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
@@ -36,6 +38,19 @@ var (
 	ErrRefused = errors.New("agent: refused by the server")
 	// ErrServer: the server cannot be reached, or is not the house's.
 	ErrServer = errors.New("agent: server")
+	// ErrClock: the house's certificate has ended, or not begun, by the clock of
+	// this machine.
+	ErrClock = errors.New("agent: this machine's clock and the house's certificate disagree")
+	// ErrFingerprint: the server's root is not the one that was named.
+	ErrFingerprint = errors.New("agent: another root than the named one")
+	// ErrExpired: a certificate has ended and cannot renew any more.
+	ErrExpired = errors.New("agent: certificate has ended")
+	// ErrEnrolled: the folder holds keys already; nothing was changed.
+	ErrEnrolled = errors.New("agent: the folder is already enrolled")
+	// ErrHalf: the token is spent, and the ECDSA track was refused.
+	ErrHalf = errors.New("agent: enrolment ended half-way, a new token is needed")
+	// ErrBusy: another process is changing the folder.
+	ErrBusy = errors.New("agent: another process works on the folder")
 	// ErrEnvelope: an envelope, certificate or key that must not be opened or trusted.
 	ErrEnvelope = errors.New("agent: envelope refused")
 )
@@ -47,14 +62,25 @@ type Config struct {
 	TLSRoot *x509.Certificate   // ECDSA root of the house; required
 	SM2Root *smx509.Certificate // SM2 root of the house; required
 	System  string              // system id; empty: the one that the TLS certificate names
+	Owner   *Owner              // whom the served files belong to; nil: the agent alone
+	Replace bool                // Enrol: the folder may be enrolled already, as the same system
 	Now     func() time.Time    // nil: time.Now
 }
 
-func (c Config) check() (*url.URL, error) {
+// address is the part of check that the first contact needs.
+func (c Config) address() (*url.URL, error) {
 	base, err := url.Parse(c.URL)
-	switch {
-	case err != nil || base.Scheme != "https" || base.Host == "" || base.User != nil:
+	if err != nil || base.Scheme != "https" || base.Host == "" || base.User != nil {
 		return nil, fmt.Errorf("%w: address %q is not https://host:port", ErrConfig, c.URL)
+	}
+	return base, nil
+}
+
+func (c Config) check() (*url.URL, error) {
+	base, err := c.address()
+	switch {
+	case err != nil:
+		return nil, err
 	case c.Dir == "":
 		return nil, fmt.Errorf("%w: no folder", ErrConfig)
 	case c.TLSRoot == nil || c.SM2Root == nil:
@@ -70,44 +96,59 @@ func (c Config) now() time.Time {
 	return c.Now()
 }
 
-// Agent acts for one enrolled system. Safe for concurrent use.
+// Agent acts for one enrolled system, with the set that was in force when it was
+// opened. Safe for concurrent use.
 type Agent struct {
-	cfg     Config
-	base    *url.URL
-	http    *http.Client
-	signKey *sm2.PrivateKey
-	encKey  *sm2.PrivateKey
-	encCert *smx509.Certificate
-	issuers []*smx509.Certificate // issuing certificates that came with enrolment
+	cfg   Config
+	base  *url.URL
+	http  *http.Client
+	set   string
+	m     material
+	encs  []encPair             // the pair in force, then those of before
+	signs []*smx509.Certificate // signing certificate, then the authorities that came with it
+	leaf  *x509.Certificate     // of the ECDSA track
 }
 
-// Open loads an enrolled system's folder.
+// Open loads an enrolled system's folder. Keys and certificates are of one set,
+// also while another process puts the next one in force.
 func Open(cfg Config) (*Agent, error) {
 	base, err := cfg.check()
 	if err != nil {
 		return nil, err
 	}
 	a := &Agent{cfg: cfg, base: base}
-	var signs []*smx509.Certificate
-	if a.signKey, signs, err = readPair(cfg.Dir, FileSignKey, FileSignCert); err != nil {
+	if a.set, err = liveSet(cfg.Dir); err != nil {
 		return nil, err
 	}
-	var encs []*smx509.Certificate
-	if a.encKey, encs, err = readPair(cfg.Dir, FileEncKey, FileEncCert); err != nil {
+	if a.m, err = load(setPath(cfg.Dir, a.set), cfg.Owner); err != nil {
 		return nil, err
 	}
-	a.encCert, a.issuers = encs[0], signs[1:]
-	pair, err := readTLS(cfg.Dir)
+	for _, der := range a.m.signs {
+		cert, err := smx509.ParseCertificate(der)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", ErrFiles, FileSignCert, err)
+		}
+		a.signs = append(a.signs, cert)
+	}
+	enc, err := smx509.ParseCertificate(a.m.encs[0])
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrFiles, FileEncCert, err)
+	}
+	old, err := readOld(cfg.Dir)
 	if err != nil {
 		return nil, err
 	}
-	switch name := pair.Leaf.Subject.CommonName; {
+	a.encs = append([]encPair{{a.m.enc, enc}}, old...)
+	if a.leaf, err = x509.ParseCertificate(a.m.issued[0]); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrFiles, FileTLSCert, err)
+	}
+	switch name := a.leaf.Subject.CommonName; {
 	case cfg.System == "":
 		a.cfg.System = name
 	case cfg.System != name:
 		return nil, fmt.Errorf("%w: %s is enrolled as %q, not %q", ErrFiles, filepath.Clean(cfg.Dir), name, cfg.System)
 	}
-	a.http = client(cfg, &pair)
+	a.http = client(cfg, &tls.Certificate{Certificate: a.m.issued, PrivateKey: a.m.tls, Leaf: a.leaf})
 	return a, nil
 }
 
@@ -117,13 +158,10 @@ func (a *Agent) Close() { a.http.CloseIdleConnections() }
 // System is the id under which the folder is enrolled.
 func (a *Agent) System() string { return a.cfg.System }
 
-// pathEvaluation is the endpoint of the AuthZEN standard.
-const pathEvaluation = "/access/v1/evaluation"
-
 // Evaluate asks an AuthZEN question; the answer is the standard's, as JSON.
 func (a *Agent) Evaluate(ctx context.Context, question any) (json.RawMessage, error) {
 	var out json.RawMessage
-	return out, call(ctx, a.http, http.MethodPost, a.base.JoinPath(pathEvaluation).String(), question, &out)
+	return out, call(ctx, a.http, http.MethodPost, a.base.JoinPath(wire.PathEvaluation).String(), question, &out)
 }
 
 // Send hands in a sealed document.

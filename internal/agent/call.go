@@ -3,7 +3,9 @@ package agent
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -58,11 +60,21 @@ func call(ctx context.Context, c *http.Client, method, target string, in, out an
 	return nil
 }
 
+// unreachable tells a server that is away from one whose certificate has ended
+// by this machine's clock, which is more often the clock's fault.
+func unreachable(err error) error {
+	var invalid x509.CertificateInvalidError
+	if errors.As(err, &invalid) && invalid.Reason == x509.Expired {
+		return fmt.Errorf("%w: %w: %w", ErrServer, ErrClock, err)
+	}
+	return fmt.Errorf("%w: %w", ErrServer, err)
+}
+
 // do reads at most limit bytes and turns a non-2xx answer into a ProblemError.
 func do(c *http.Client, req *http.Request, limit int64) ([]byte, error) {
 	resp, err := c.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrServer, err)
+		return nil, unreachable(err)
 	}
 	defer resp.Body.Close()
 	good := resp.StatusCode/100 == 2

@@ -21,173 +21,259 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
 
-// ErrEnrolled: the folder holds keys already; nothing was changed.
-var ErrEnrolled = errors.New("agent: the folder is already enrolled")
-
-// identity is what enrolment makes, before any of it is written.
-type identity struct {
-	sign, enc *sm2.PrivateKey
-	tls       *ecdsa.PrivateKey
-	tlsChain  [][]byte // leaf first
-	answer    wire.EnrolAnswer
-}
-
 // Enrol makes the keys, spends the token, checks every certificate against the
-// anchors, and writes the folder: all six files or none. cfg.System may be
-// empty: the token tells; else it must be the token's.
+// anchors, and puts a set in force: all six files or none. What was under way
+// when a run ended is taken up again by the same token, within the five minutes
+// of the ECDSA track. cfg.System may be empty: the token tells; else it must be
+// the token's. cfg.Replace lets an enrolled system join anew, when its
+// certificates have ended.
 func Enrol(ctx context.Context, cfg Config, token string) (_ *Agent, err error) {
 	base, err := cfg.check()
 	if err != nil {
 		return nil, err
 	}
-	made, err := prepare(cfg.Dir) // before the token is spent
+	made, err := prepare(&cfg) // before the token is spent
+	defer func() {
+		if err != nil && made {
+			removeEmpty(cfg.Dir)
+		}
+	}()
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil && made {
-			_ = os.Remove(cfg.Dir) // takes an empty folder only
-		}
-	}()
+	unlock, err := lock(ctx, cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	defer func() { _ = os.Remove(reservePath(cfg.Dir)) }()
+	if err := reserve(cfg.Dir, cfg.Owner); err != nil {
+		return nil, err
+	}
 	c := client(cfg, nil)
 	defer c.CloseIdleConnections()
-	var id identity
-	if err := id.enrolSM2(ctx, cfg, c, base, token); err != nil {
+	p, err := readPending(cfg.Dir, fileEnrolment)
+	if err != nil {
 		return nil, err
 	}
-	if err := id.enrolTLS(ctx, cfg, c); err != nil {
+	if !p.of(token) {
+		p, err = begin(ctx, cfg, c, base, token)
+	}
+	var m material
+	if err == nil {
+		m, err = p.complete(ctx, cfg, c)
+	}
+	if err == nil {
+		err = cfg.remember()
+	}
+	if err == nil {
+		err = m.install(cfg.Dir, cfg.Owner)
+	}
+	if err != nil {
+		if p.Answer == nil || !resumable(err) {
+			err = errors.Join(err, dropPending(cfg.Dir, fileEnrolment))
+		}
 		return nil, err
 	}
-	if err := id.write(cfg.Dir); err != nil {
+	if err := dropPending(cfg.Dir, fileEnrolment); err != nil {
 		return nil, err
 	}
-	cfg.System = id.answer.System
+	cfg.System = p.Answer.System
 	return Open(cfg)
 }
 
-// enrolSM2 turns the token into the SM2 pair: own signing key, encryption key
-// from the key management centre.
-func (id *identity) enrolSM2(ctx context.Context, cfg Config, c *http.Client, base *url.URL, token string) (err error) {
-	if id.sign, err = sm2.GenerateKey(rand.Reader); err != nil {
-		return fmt.Errorf("agent: make signing key: %w", err)
+// resumable: the same token can still end in a complete set. A refusal or a
+// wrong answer is final; a server that is away, a full disk or a wrong clock is
+// not.
+func resumable(err error) bool {
+	var p *ProblemError
+	if errors.As(err, &p) {
+		return p.Status >= http.StatusInternalServerError || p.Status == http.StatusTooManyRequests
 	}
-	// The subject is what was approved, not what the request says: it stays empty.
-	csr, err := smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{SignatureAlgorithm: smx509.SM2WithSM3}, id.sign)
+	return errors.Is(err, ErrServer) || errors.Is(err, ErrFiles) || errors.Is(err, ErrClock)
+}
+
+// begin spends the token: own signing key, encryption key from the key
+// management centre. Room on the disk is taken before it is spent.
+func begin(ctx context.Context, cfg Config, c *http.Client, base *url.URL, token string) (p pending, err error) {
+	sign, err := sm2.GenerateKey(rand.Reader)
 	if err != nil {
-		return fmt.Errorf("agent: make request: %w", err)
+		return p, fmt.Errorf("agent: make signing key: %w", err)
 	}
-	ans := &id.answer
-	if err := call(ctx, c, http.MethodPost, base.JoinPath(wire.PathEnrol).String(), wire.EnrolRequest{Token: token, SM2CSR: csr}, ans); err != nil {
-		return err
+	tlsKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return p, fmt.Errorf("agent: make TLS key: %w", err)
 	}
+	csr, err := requestSM2(sign)
+	if err != nil {
+		return p, err
+	}
+	p.Token = tokenDigest(token)
+	if p.Sign, err = packKey(sign); err != nil {
+		return p, err
+	}
+	if p.TLS, err = packKey(tlsKey); err != nil {
+		return p, err
+	}
+	var ans wire.EnrolAnswer
+	if err := call(ctx, c, http.MethodPost, base.JoinPath(wire.PathEnrol).String(), wire.EnrolRequest{Token: token, SM2CSR: csr}, &ans); err != nil {
+		return p, err
+	}
+	p.Answer = &ans
+	_ = os.Remove(reservePath(cfg.Dir)) // the room that was kept for what follows
+	return p, p.save(cfg.Dir, fileEnrolment)
+}
+
+// requestSM2 leaves the subject empty: it is what was approved, not what the
+// request says.
+func requestSM2(key *sm2.PrivateKey) ([]byte, error) {
+	csr, err := smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{SignatureAlgorithm: smx509.SM2WithSM3}, key)
+	if err != nil {
+		return nil, fmt.Errorf("agent: make request: %w", err)
+	}
+	return csr, nil
+}
+
+// complete checks the pair and gets the ECDSA track.
+func (p *pending) complete(ctx context.Context, cfg Config, c *http.Client) (m material, err error) {
+	ans := p.Answer
 	if ans.System == "" || cfg.System != "" && cfg.System != ans.System {
-		return fmt.Errorf("%w: the token is for system %.80q", ErrEnvelope, ans.System)
+		return m, fmt.Errorf("%w: the token is for system %.80q", ErrEnvelope, ans.System)
 	}
-	if id.enc, err = sm2.ParseEnvelopedPrivateKey(id.sign, ans.EnvelopedKey); err != nil {
+	if m.sign, err = unpackSM2(p.Sign); err != nil {
+		return m, err
+	}
+	if err := m.takePair(cfg, wire.Pair{SignCert: ans.SignCert, EncCert: ans.EncCert, EnvelopedKey: ans.EnvelopedKey, Chain: ans.Chain}); err != nil {
+		return m, err
+	}
+	if m.tls, err = unpackECDSA(p.TLS); err != nil {
+		return m, err
+	}
+	if p.Issued == nil {
+		if p.Issued, err = p.signTLS(ctx, c, m.tls); err != nil {
+			return m, err
+		}
+		if err := p.save(cfg.Dir, fileEnrolment); err != nil { // the one-time token is gone now
+			return m, err
+		}
+	}
+	m.issued = p.Issued
+	return m, cfg.checkTLS(m.issued, &m.tls.PublicKey, ans.System)
+}
+
+// takePair opens the envelope of an encryption key and checks both halves.
+func (m *material) takePair(cfg Config, pair wire.Pair) (err error) {
+	if m.enc, err = sm2.ParseEnvelopedPrivateKey(m.sign, pair.EnvelopedKey); err != nil {
 		return fmt.Errorf("%w: encryption key: %w", ErrEnvelope, err)
 	}
-	if len(ans.Chain) > maxChain {
-		return fmt.Errorf("%w: chain of %d certificates", ErrEnvelope, len(ans.Chain))
+	if len(pair.Chain) > maxChain {
+		return fmt.Errorf("%w: chain of %d certificates", ErrEnvelope, len(pair.Chain))
 	}
 	var issuers []*smx509.Certificate
-	for _, der := range ans.Chain {
+	for _, der := range pair.Chain {
 		cert, err := smx509.ParseCertificate(der)
 		if err != nil {
 			return fmt.Errorf("%w: chain: %w", ErrEnvelope, err)
 		}
 		issuers = append(issuers, cert)
 	}
-	if err := cfg.checkSM2(ans.SignCert, &id.sign.PublicKey, issuers); err != nil {
+	if err := cfg.checkSM2(pair.SignCert, &m.sign.PublicKey, issuers); err != nil {
 		return err
 	}
-	return cfg.checkSM2(ans.EncCert, &id.enc.PublicKey, issuers)
+	m.signs, m.encs = append([][]byte{pair.SignCert}, pair.Chain...), append([][]byte{pair.EncCert}, pair.Chain...)
+	return cfg.checkSM2(pair.EncCert, &m.enc.PublicKey, issuers)
 }
 
-// enrolTLS is the ECDSA track: own key, own CSR, the one-time token.
-func (id *identity) enrolTLS(ctx context.Context, cfg Config, c *http.Client) (err error) {
-	to, err := url.Parse(id.answer.SignURL)
+// signTLS is the ECDSA track: own key, own CSR, the one-time token.
+func (p *pending) signTLS(ctx context.Context, c *http.Client, key *ecdsa.PrivateKey) ([][]byte, error) {
+	to, err := url.Parse(p.Answer.SignURL)
 	if err != nil || to.Scheme != "https" {
-		return fmt.Errorf("%w: the address to sign at is not https", ErrEnvelope)
+		return nil, fmt.Errorf("%w: the address to sign at is not https", ErrEnvelope)
 	}
-	if id.tls, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-		return fmt.Errorf("agent: make TLS key: %w", err)
-	}
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
-		Subject: pkix.Name{CommonName: id.answer.System}, DNSNames: id.answer.Hosts,
-	}, id.tls)
+	csr, err := requestTLS(key, p.Answer.System, p.Answer.Hosts)
 	if err != nil {
-		return fmt.Errorf("agent: make TLS request: %w", err)
+		return nil, err
 	}
+	chain, err := askTLS(ctx, c, to.String(), map[string]string{"csr": csr, "ott": p.Answer.OneTimeToken})
+	if err != nil && !resumable(err) {
+		return nil, fmt.Errorf("%w: %w", ErrHalf, err)
+	}
+	return chain, err
+}
+
+func requestTLS(key *ecdsa.PrivateKey, system string, hosts []string) (string, error) {
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: system}, DNSNames: hosts}, key)
+	if err != nil {
+		return "", fmt.Errorf("agent: make TLS request: %w", err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr})), nil
+}
+
+// askTLS posts to the step-ca API: sign, renew and rekey answer alike.
+func askTLS(ctx context.Context, c *http.Client, to string, question any) ([][]byte, error) {
 	var signed struct {
 		Crt string `json:"crt"`
 		CA  string `json:"ca"`
 	}
-	question := map[string]string{"csr": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr})), "ott": id.answer.OneTimeToken}
-	if err := call(ctx, c, http.MethodPost, to.String(), question, &signed); err != nil {
-		return err
+	if err := call(ctx, c, http.MethodPost, to, question, &signed); err != nil {
+		return nil, err
 	}
-	for _, p := range []string{signed.Crt, signed.CA} {
-		block, _ := pem.Decode([]byte(p))
-		if block == nil || block.Type != "CERTIFICATE" {
-			return fmt.Errorf("%w: TLS certificate is not PEM", ErrEnvelope)
-		}
-		id.tlsChain = append(id.tlsChain, block.Bytes)
-	}
-	return cfg.checkTLS(id.tlsChain, &id.tls.PublicKey, id.answer.System)
+	return chainPEM(signed.Crt, signed.CA)
 }
 
-// prepare makes the folder, refuses one in use, and proves that a private file
-// can be written. made tells whether the folder is new.
-func prepare(dir string) (made bool, err error) {
-	for _, name := range allFiles() {
-		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
-			return false, fmt.Errorf("%w: %s holds %s", ErrEnrolled, dir, name)
-		}
-	}
-	_, err = os.Lstat(dir)
+// prepare makes the folder and refuses one in use. made tells whether the
+// folder is new.
+func prepare(cfg *Config) (made bool, err error) {
+	_, err = os.Lstat(cfg.Dir)
 	made = errors.Is(err, os.ErrNotExist)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(filepath.Clean(cfg.Dir)), 0o755); err != nil {
 		return false, fmt.Errorf("%w: %w", ErrFiles, err)
 	}
-	probe := filepath.Join(dir, ".probe")
-	if err := writeFile(probe, nil, 0o600); err != nil {
+	if err := mkdir(cfg.Dir, cfg.Owner.folders()); err != nil {
 		return made, err
 	}
-	if err := os.Remove(probe); err != nil {
-		return made, fmt.Errorf("%w: %w", ErrFiles, err)
-	}
-	return made, nil
-}
-
-// write puts everything in place or removes what it wrote. The signing key
-// comes last: it marks a complete folder.
-func (id *identity) write(dir string) (err error) {
-	var done []string
-	defer func() {
+	set, err := liveSet(cfg.Dir)
+	if err == nil {
+		if !cfg.Replace {
+			return made, fmt.Errorf("%w: %s holds %s", ErrEnrolled, cfg.Dir, filepath.Join(dirSets, set))
+		}
+		pair, err := readTLS(setPath(cfg.Dir, set), cfg.Owner)
 		if err != nil {
-			for _, f := range done {
-				err = errors.Join(err, os.Remove(f))
+			return made, err
+		}
+		if name := pair.Leaf.Subject.CommonName; cfg.System == "" {
+			cfg.System = name // a folder stays one system's
+		} else if name != cfg.System {
+			return made, fmt.Errorf("%w: %s is enrolled as %q", ErrEnrolled, cfg.Dir, name)
+		}
+	} else {
+		// Links of a run that was killed may be there; anything else is not ours.
+		for _, name := range append(allFiles(), nameLive) {
+			at := filepath.Join(cfg.Dir, name)
+			if to, err := os.Readlink(at); err == nil && to == filepath.Join(nameLive, name) {
+				continue
+			}
+			if _, err := os.Lstat(at); err == nil {
+				return made, fmt.Errorf("%w: %s holds %s", ErrEnrolled, cfg.Dir, name)
 			}
 		}
-	}()
-	for _, w := range []struct {
-		name  string
-		write func(string) error
-	}{
-		{FileSignCert, func(p string) error {
-			return writeCerts(p, append([][]byte{id.answer.SignCert}, id.answer.Chain...)...)
-		}},
-		{FileEncCert, func(p string) error { return writeCerts(p, append([][]byte{id.answer.EncCert}, id.answer.Chain...)...) }},
-		{FileTLSCert, func(p string) error { return writeCerts(p, id.tlsChain...) }},
-		{FileTLSKey, func(p string) error { return writeKey(p, id.tls) }},
-		{FileEncKey, func(p string) error { return writeKey(p, id.enc) }},
-		{FileSignKey, func(p string) error { return writeKey(p, id.sign) }},
-	} {
-		p := filepath.Join(dir, w.name)
-		if err := w.write(p); err != nil {
-			return err
-		}
-		done = append(done, p)
 	}
-	return nil
+	return made, mkdir(filepath.Join(cfg.Dir, dirSets), cfg.Owner.folders())
+}
+
+// removeEmpty takes back a folder in which nothing was put into force; it takes
+// nothing that holds a file of somebody else, or an enrolment under way.
+func removeEmpty(dir string) {
+	for _, f := range []string{fileEnrolment, nameLive} {
+		if _, err := os.Lstat(filepath.Join(dir, f)); err == nil {
+			return
+		}
+	}
+	for _, f := range []string{".lock", dirSets, filepath.Join(dirHouse, fileHouse), filepath.Join(dirHouse, fileTLSRoot), filepath.Join(dirHouse, fileSM2Root), dirHouse} {
+		_ = os.Remove(filepath.Join(dir, f))
+	}
+	for _, name := range allFiles() {
+		_ = os.Remove(filepath.Join(dir, name)) // dangling links
+	}
+	_ = os.Remove(dir)
 }

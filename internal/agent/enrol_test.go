@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,28 +26,46 @@ func enrolled(t *testing.T, h *house) (*Agent, string) {
 	return a, dir
 }
 
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.Name())
+	}
+	return out
+}
+
 func TestEnrol_SixFiles(t *testing.T) {
 	h := newHouse(t)
 	a, dir := enrolled(t, h)
 	if a.System() != "civil-a" {
 		t.Errorf("system %q", a.System())
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 6 {
-		t.Fatalf("%d files, %v", len(entries), err)
-	}
-	for _, e := range entries {
-		info, err := e.Info()
+	for _, name := range allFiles() {
+		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := os.FileMode(0o644)
-		if strings.HasSuffix(e.Name(), ".key") {
+		if strings.HasSuffix(name, ".key") {
 			want = 0o600
 		}
 		if info.Mode().Perm() != want {
-			t.Errorf("%s has mode %v, want %v", e.Name(), info.Mode().Perm(), want)
+			t.Errorf("%s has mode %v, want %v", name, info.Mode().Perm(), want)
 		}
+		if to, err := os.Readlink(filepath.Join(dir, name)); err != nil || to != filepath.Join("live", name) {
+			t.Errorf("%s leads to %q, %v", name, to, err)
+		}
+	}
+	if got := names(t, dir); !slices.Equal(got, slices.Sorted(slices.Values(append(allFiles(), ".lock", "house", "live", "sets")))) {
+		t.Errorf("the folder holds %v", got)
+	}
+	if got := names(t, filepath.Join(dir, "live")); !slices.Equal(got, slices.Sorted(slices.Values(allFiles()))) {
+		t.Errorf("the set holds %v", got)
 	}
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("folder %v, %v", info.Mode(), err)
@@ -150,16 +169,18 @@ func TestOpen_Refuses(t *testing.T) {
 		spoil func(dir string) error
 		want  error
 	}{
-		"TLS key others can read":   {func(d string) error { return os.Chmod(filepath.Join(d, FileTLSKey), 0o644) }, ErrFiles},
-		"sign key others can read":  {func(d string) error { return os.Chmod(filepath.Join(d, FileSignKey), 0o644) }, ErrFiles},
-		"enc key a group can read":  {func(d string) error { return os.Chmod(filepath.Join(d, FileEncKey), 0o640) }, ErrFiles},
-		"a key is missing":          {func(d string) error { return os.Remove(filepath.Join(d, FileEncKey)) }, ErrFiles},
-		"keys swapped":              {func(d string) error { return os.Rename(filepath.Join(d, FileEncKey), filepath.Join(d, FileSignKey)) }, ErrFiles},
-		"certificate is no PEM":     {func(d string) error { return os.WriteFile(filepath.Join(d, FileSignCert), []byte("x"), 0o644) }, ErrFiles},
-		"TLS certificate is no PEM": {func(d string) error { return os.WriteFile(filepath.Join(d, FileTLSCert), []byte("x"), 0o644) }, ErrFiles},
-		"key of many megabytes":     {func(d string) error { return os.Truncate(filepath.Join(d, FileSignKey), 64<<20) }, ErrFiles},
+		"TLS key others can read":  {func(d string) error { return os.Chmod(filepath.Join(d, "live", FileTLSKey), 0o644) }, ErrFiles},
+		"sign key others can read": {func(d string) error { return os.Chmod(filepath.Join(d, "live", FileSignKey), 0o644) }, ErrFiles},
+		"enc key a group can read": {func(d string) error { return os.Chmod(filepath.Join(d, "live", FileEncKey), 0o640) }, ErrFiles},
+		"a key is missing":         {func(d string) error { return os.Remove(filepath.Join(d, "live", FileEncKey)) }, ErrFiles},
+		"keys swapped": {func(d string) error {
+			return os.Rename(filepath.Join(d, "live", FileEncKey), filepath.Join(d, "live", FileSignKey))
+		}, ErrFiles},
+		"certificate is no PEM":     {func(d string) error { return os.WriteFile(filepath.Join(d, "live", FileSignCert), []byte("x"), 0o644) }, ErrFiles},
+		"TLS certificate is no PEM": {func(d string) error { return os.WriteFile(filepath.Join(d, "live", FileTLSCert), []byte("x"), 0o644) }, ErrFiles},
+		"key of many megabytes":     {func(d string) error { return os.Truncate(filepath.Join(d, "live", FileSignKey), 64<<20) }, ErrFiles},
 		"a folder for a key": {func(d string) error {
-			return errors.Join(os.Remove(filepath.Join(d, FileEncKey)), os.Mkdir(filepath.Join(d, FileEncKey), 0o700))
+			return errors.Join(os.Remove(filepath.Join(d, "live", FileEncKey)), os.Mkdir(filepath.Join(d, "live", FileEncKey), 0o700))
 		}, ErrFiles},
 	} {
 		t.Run(name, func(t *testing.T) {

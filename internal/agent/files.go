@@ -15,8 +15,9 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 )
 
-// Names of the files that a system keeps in its folder. Keys are PKCS#8 with
-// mode 0600, certificates PEM with the leaf first.
+// Names of the files that a system keeps in its folder; each is a link into the
+// set in force. Keys are PKCS#8 with mode 0600, certificates PEM with the leaf
+// first.
 const (
 	FileTLSKey   = "tls.key"
 	FileTLSCert  = "tls.crt"
@@ -64,12 +65,12 @@ func writeFile(path string, data []byte, mode os.FileMode) (err error) {
 	return nil
 }
 
-func writeKey(path string, key crypto.PrivateKey) error {
+func writeKey(path string, key crypto.PrivateKey, mode os.FileMode) error {
 	der, err := smx509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return fmt.Errorf("agent: encode key: %w", err)
 	}
-	return writeFile(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
+	return writeFile(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), mode)
 }
 
 func writeCerts(path string, ders ...[]byte) error {
@@ -80,9 +81,17 @@ func writeCerts(path string, ders ...[]byte) error {
 	return writeFile(path, out, 0o644)
 }
 
-// read returns a file of bounded size; a private one is refused when anybody
-// else may read or write it. The file that was looked at is the one read.
-func read(dir, name string, private bool) ([]byte, error) {
+// Permissions that a file must not give: a private key none to anybody else, a
+// served one at most reading to its group.
+const (
+	public  os.FileMode = 0
+	served  os.FileMode = 0o037
+	private os.FileMode = 0o077
+)
+
+// read returns a file of bounded size, refused when it gives a permission that
+// it must not. The file that was looked at is the one read.
+func read(dir, name string, never os.FileMode) ([]byte, error) {
 	f, err := os.Open(filepath.Join(dir, name))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFiles, err)
@@ -94,8 +103,8 @@ func read(dir, name string, private bool) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", ErrFiles, err)
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%w: %s is no file", ErrFiles, f.Name())
-	case private && info.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("%w: %s has mode %04o, want 0600", ErrFiles, f.Name(), info.Mode().Perm())
+	case info.Mode().Perm()&never != 0:
+		return nil, fmt.Errorf("%w: %s has mode %04o, want %04o", ErrFiles, f.Name(), info.Mode().Perm(), info.Mode().Perm()&^never)
 	case info.Size() > maxFile:
 		return nil, fmt.Errorf("%w: %s is too large", ErrFiles, f.Name())
 	}
@@ -108,7 +117,7 @@ func read(dir, name string, private bool) ([]byte, error) {
 
 // readPair returns an SM2 key with its certificate and what follows it.
 func readPair(dir, keyName, certName string) (*sm2.PrivateKey, []*smx509.Certificate, error) {
-	raw, err := read(dir, keyName, true)
+	raw, err := read(dir, keyName, private)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,7 +145,7 @@ func readPair(dir, keyName, certName string) (*sm2.PrivateKey, []*smx509.Certifi
 
 // readCerts returns all certificates of a PEM file, leaf first.
 func readCerts(dir, name string) ([]*smx509.Certificate, error) {
-	raw, err := read(dir, name, false)
+	raw, err := read(dir, name, public)
 	if err != nil {
 		return nil, err
 	}
@@ -154,12 +163,16 @@ func readCerts(dir, name string) ([]*smx509.Certificate, error) {
 	return out, nil
 }
 
-func readTLS(dir string) (tls.Certificate, error) {
-	key, err := read(dir, FileTLSKey, true)
+func readTLS(dir string, o *Owner) (tls.Certificate, error) {
+	never := private
+	if o.group() {
+		never = served
+	}
+	key, err := read(dir, FileTLSKey, never)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	cert, err := read(dir, FileTLSCert, false)
+	cert, err := read(dir, FileTLSCert, public)
 	if err != nil {
 		return tls.Certificate{}, err
 	}

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/tls"
@@ -41,11 +43,20 @@ type house struct {
 	receipt         []byte
 	peers           int
 	question        json.RawMessage
+	followers       map[string]follower // by serial of the signing certificate
+	renewals        int
+	lost            func(w http.ResponseWriter) bool // true: the pair is made, the answer lost
+}
+
+// follower is the one pair that follows a signing certificate.
+type follower struct {
+	csr  []byte
+	pair wire.Pair
 }
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{t: t}
+	h := &house{t: t, followers: map[string]follower{}}
 	h.sm2Root = h.sm2(nil, pkix.Name{CommonName: "SM2 root"}, smx509.KeyUsageCertSign, nil, nil)
 	h.sm2Mid = h.sm2(&h.sm2Root, pkix.Name{CommonName: "SM2 issuing"}, smx509.KeyUsageCertSign, nil, nil)
 	h.exchange = h.sm2(&h.sm2Mid, pkix.Name{CommonName: "交换服务签名", Organization: []string{"样例区政务信息办公室"}}, smx509.KeyUsageDigitalSignature, nil, nil)
@@ -55,6 +66,14 @@ func newHouse(t *testing.T) *house {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+wire.PathEnrol, h.enrol)
 	mux.HandleFunc("POST /1.0/sign", h.signTLS)
+	mux.HandleFunc("POST /1.0/rekey", h.signTLS)
+	mux.HandleFunc("POST /1.0/renew", func(w http.ResponseWriter, r *http.Request) {
+		h.issueTLS(w, "civil-a", r.TLS.PeerCertificates[0].PublicKey)
+	})
+	mux.HandleFunc("POST "+wire.PathRenewals, h.renewSM2)
+	mux.HandleFunc("GET "+wire.PathAnchors, func(w http.ResponseWriter, _ *http.Request) {
+		h.answer(w, wire.Anchors{SM2Root: certPEM(h.sm2Root.der), ECDSARoot: certPEM(h.ecRoot.der)})
+	})
 	mux.HandleFunc("GET "+wire.PathTransfers+"/{id}/envelope", func(w http.ResponseWriter, r *http.Request) {
 		h.peers += len(r.TLS.PeerCertificates)
 		_, _ = w.Write(h.envelope)
@@ -105,20 +124,56 @@ func (h *house) enrol(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.enrolled = csr.PublicKey.(*ecdsa.PublicKey)
-	h.encKey, err = sm2.GenerateKey(rand.Reader)
-	h.must(err)
-	enveloped, err := sm2.MarshalEnvelopedPrivateKey(rand.Reader, h.enrolled, h.encKey)
-	h.must(err)
+	pair := h.pair(h.enrolled)
 	ans := wire.EnrolAnswer{
-		System: "civil-a", EnvelopedKey: enveloped, Chain: [][]byte{h.sm2Mid.der, h.sm2Root.der},
-		SignCert:     h.sm2(&h.sm2Mid, unitName("civil-a"), smx509.KeyUsageDigitalSignature, []string{"civil.internal"}, h.enrolled).der,
-		EncCert:      h.sm2(&h.sm2Mid, unitName("civil-a"), smx509.KeyUsageKeyEncipherment, []string{"civil.internal"}, &h.encKey.PublicKey).der,
+		System: "civil-a", EnvelopedKey: pair.EnvelopedKey, Chain: pair.Chain, SignCert: pair.SignCert, EncCert: pair.EncCert,
 		OneTimeToken: "ott", SignURL: h.server.URL + "/1.0/sign", Hosts: []string{"civil.internal"},
 	}
 	if h.bend != nil {
 		h.bend(&ans)
 	}
 	h.answer(w, ans)
+}
+
+// pair makes both halves for a signing key.
+func (h *house) pair(sign *ecdsa.PublicKey) wire.Pair {
+	var err error
+	h.encKey, err = sm2.GenerateKey(rand.Reader)
+	h.must(err)
+	enveloped, err := sm2.MarshalEnvelopedPrivateKey(rand.Reader, sign, h.encKey)
+	h.must(err)
+	return wire.Pair{
+		System: "civil-a", EnvelopedKey: enveloped, Chain: [][]byte{h.sm2Mid.der, h.sm2Root.der},
+		SignCert: h.sm2(&h.sm2Mid, unitName("civil-a"), smx509.KeyUsageDigitalSignature, []string{"civil.internal"}, sign).der,
+		EncCert:  h.sm2(&h.sm2Mid, unitName("civil-a"), smx509.KeyUsageKeyEncipherment, []string{"civil.internal"}, &h.encKey.PublicKey).der,
+	}
+}
+
+// renewSM2 keeps the promise of wire.RenewRequest: one follower, the same
+// request again the same answer, any other refused.
+func (h *house) renewSM2(w http.ResponseWriter, r *http.Request) {
+	var in wire.RenewRequest
+	h.decode(r, &in)
+	csr, err := smx509.ParseCertificateRequest(in.SM2CSR)
+	h.must(err)
+	h.must(csr.CheckSignature())
+	if len(r.TLS.PeerCertificates) == 0 || !sm2.VerifyASN1WithSM2(h.enrolled, nil, wire.RenewalMessage(in.Serial, in.SM2CSR), in.Signature) {
+		h.refuse(w, http.StatusForbidden, "renew.signature")
+		return
+	}
+	f, ok := h.followers[in.Serial]
+	if ok && !bytes.Equal(f.csr, in.SM2CSR) {
+		h.refuse(w, http.StatusConflict, "renew.followed")
+		return
+	}
+	if !ok {
+		f = follower{in.SM2CSR, h.pair(csr.PublicKey.(*ecdsa.PublicKey))}
+		h.followers[in.Serial] = f
+	}
+	if h.renewals++; h.lost != nil && h.lost(w) {
+		return
+	}
+	h.answer(w, f.pair)
 }
 
 func (h *house) signTLS(w http.ResponseWriter, r *http.Request) {
@@ -131,7 +186,11 @@ func (h *house) signTLS(w http.ResponseWriter, r *http.Request) {
 	csr, err := x509.ParseCertificateRequest(block.Bytes)
 	h.must(err)
 	h.must(csr.CheckSignature())
-	leaf := h.ecdsa(&h.ecMid, csr.Subject.CommonName, false, csr.PublicKey)
+	h.issueTLS(w, csr.Subject.CommonName, csr.PublicKey)
+}
+
+func (h *house) issueTLS(w http.ResponseWriter, name string, key crypto.PublicKey) {
+	leaf := h.ecdsa(&h.ecMid, name, false, key)
 	h.answer(w, map[string]string{"crt": certPEM(leaf.der), "ca": certPEM(h.ecMid.der)})
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -50,7 +51,12 @@ func (a *Agent) open(raw []byte, transfer string) (Delivery, error) {
 	if h.Transfer != transfer || h.System != a.cfg.System {
 		return Delivery{}, fmt.Errorf("%w: it is for transfer %.80q of %.80q", ErrEnvelope, h.Transfer, h.System)
 	}
-	doc, err := cms.Decrypt(inner, a.encCert.Raw, a.encKey)
+	var doc []byte
+	for _, e := range a.encs { // the pair in force first
+		if doc, err = cms.Decrypt(inner, e.cert.Raw, e.key); !errors.Is(err, cms.ErrRecipient) {
+			break
+		}
+	}
 	if err != nil {
 		return Delivery{}, fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
@@ -62,7 +68,7 @@ func (a *Agent) open(raw []byte, transfer string) (Delivery, error) {
 
 // Confirm signs the receipt of a delivery and hands it in (收讫确认, 电子签名法 art. 10).
 func (a *Agent) Confirm(ctx context.Context, d Delivery) (wire.Transfer, error) {
-	sig, err := a.signKey.SignWithSM2(rand.Reader, nil, wire.ReceiptPayload(d.Header.Transfer, d.Header.Document))
+	sig, err := a.m.sign.SignWithSM2(rand.Reader, nil, wire.ReceiptPayload(d.Header.Transfer, d.Header.Document))
 	if err != nil {
 		return wire.Transfer{}, fmt.Errorf("agent: sign receipt: %w", err)
 	}

@@ -19,7 +19,7 @@ var document = []byte("样例：加盖电子印章的通知")
 func TestFetchAndConfirm(t *testing.T) {
 	h := newHouse(t)
 	a, _ := enrolled(t, h)
-	h.envelope = h.sealed(h.exchange, header(document), document, a.encCert.Raw)
+	h.envelope = h.sealed(h.exchange, header(document), document, a.encs[0].cert.Raw)
 	d, err := a.Fetch(t.Context(), "t-1")
 	if err != nil || !bytes.Equal(d.Document, document) || d.Header.Name != "通知.ofd" || h.peers == 0 {
 		t.Fatalf("%+v, %v, %d peer certificates", d.Header, err, h.peers)
@@ -43,7 +43,7 @@ func TestFetchAndConfirm(t *testing.T) {
 func TestFetch_Refuses(t *testing.T) {
 	h, other := newHouse(t), newHouse(t)
 	a, _ := enrolled(t, h)
-	enc := a.encCert.Raw
+	enc := a.encs[0].cert.Raw
 	change := func(f func(*wire.Header)) wire.Header {
 		hd := header(document)
 		f(&hd)

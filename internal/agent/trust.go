@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/emmansun/gmsm/smx509"
 
@@ -37,7 +38,7 @@ func (a *Agent) vouched(der []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := a.cfg.chained(cert, a.issuers); err != nil {
+	if err := a.cfg.chained(cert, a.signs[1:]); err != nil {
 		return err
 	}
 	if cert.IsCA || cert.KeyUsage&smx509.KeyUsageDigitalSignature == 0 {
@@ -78,9 +79,18 @@ func (c Config) checkSM2(der []byte, pub *ecdsa.PublicKey, issuers []*smx509.Cer
 		return fmt.Errorf("%w: a certificate is for another key", ErrEnvelope)
 	}
 	if err := c.chained(cert, issuers); err != nil {
-		return fmt.Errorf("%w: certificate: %w", ErrEnvelope, err)
+		return fmt.Errorf("%w: certificate: %w", c.blame(cert.NotBefore, cert.NotAfter), err)
 	}
 	return nil
+}
+
+// blame: a certificate made just now that is out of its period shows a wrong
+// clock, on this side as a rule: the house starts each five minutes early.
+func (c Config) blame(from, until time.Time) error {
+	if now := c.now(); now.Before(from) || now.After(until) {
+		return ErrClock
+	}
+	return ErrEnvelope
 }
 
 // checkTLS does the same for the ECDSA track; chain is leaf first.
@@ -103,7 +113,7 @@ func (c Config) checkTLS(chain [][]byte, pub *ecdsa.PublicKey, system string) er
 	}
 	_, err = leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: mid, CurrentTime: c.now(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 	if err != nil {
-		return fmt.Errorf("%w: TLS certificate: %w", ErrEnvelope, err)
+		return fmt.Errorf("%w: TLS certificate: %w", c.blame(leaf.NotBefore, leaf.NotAfter), err)
 	}
 	return nil
 }

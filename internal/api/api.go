@@ -1,7 +1,8 @@
 // Package api is the house's HTTP API: OpenAPI 3.1 from Go types (huma), RFC
 // 9457 problems with a stable code and Chinese and English text. Systems are
-// known by their mTLS certificate (ECDSA track), looked up in the registry at
-// each request, so that a revocation acts at once.
+// known by their mTLS certificate (ECDSA track), or by what another transport
+// says of the connection (WithPeer), looked up in the registry at each request,
+// so that a revocation acts at once.
 //
 // It refuses a peer whose certificate is not in state good before it reads the
 // body, bodies over their limit, unknown JSON fields, and more large bodies at
@@ -58,9 +59,11 @@ type Exchange interface {
 	Inbox(ctx context.Context, system string) ([]exchange.Transfer, error)
 }
 
-// Enroller turns a token and a CSR into certificates of both tracks.
+// Enroller turns a token and a CSR into certificates of both tracks, or a token
+// into the key of an ACME client.
 type Enroller interface {
-	Enrol(ctx context.Context, token string, sm2CSR []byte) (wire.EnrolAnswer, error)
+	Enrol(ctx context.Context, r wire.EnrolRequest) (wire.EnrolAnswer, error)
+	ACMEKey(ctx context.Context, token string) (wire.ACMEKeyAnswer, error)
 }
 
 // Ledger is the read side that the API shows.
@@ -77,12 +80,14 @@ type Peers interface {
 
 // Config holds what the API shows. Every field is required.
 type Config struct {
-	Exchange Exchange
-	Archive  Archiver
-	Enroller Enroller
-	Ledger   Ledger
-	Peers    Peers
-	Verify   func(ctx context.Context, document []byte) (verify.Report, error)
+	Exchange  Exchange
+	Archive   Archiver
+	Enroller  Enroller
+	Certifier Certifier
+	Recoverer Recoverer
+	Ledger    Ledger
+	Peers     Peers
+	Verify    func(ctx context.Context, document []byte) (verify.Report, error)
 	// Report reports on a document; known: the caller is an enrolled system.
 	Report  func(ctx context.Context, document []byte, level report.Level, known bool) (report.Report, error)
 	Status  func(ctx context.Context) wire.Status
@@ -93,7 +98,7 @@ type Config struct {
 }
 
 func (c Config) check() error {
-	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Ledger == nil || c.Peers == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
+	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Ledger == nil || c.Peers == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
 		return fmt.Errorf("api: every field of the configuration is required")
 	}
 	return nil
@@ -162,6 +167,10 @@ func (h *handlers) routes(a huma.API) {
 	huma.Register(a, open("anchors", http.MethodGet, wire.PathAnchors, "Trust anchors", 0), h.anchors)
 	huma.Register(a, open("ledger-head", http.MethodGet, wire.PathHead, "Head of the ledger with its signed checkpoint", 0), h.head)
 	huma.Register(a, open("enrol", http.MethodPost, wire.PathEnrol, "Spend an enrolment token", maxJSON), h.enrol)
+	huma.Register(a, mtls(open("renew", http.MethodPost, wire.PathRenewals, "Renew the SM2 pair of the calling system", maxJSON)), h.renew)
+	huma.Register(a, mtls(open("pair", http.MethodGet, wire.PathPairs+"/{serial}", "A renewed or ordered SM2 pair of the calling system", 0)), h.pair)
+	huma.Register(a, mtls(open("revoke", http.MethodPost, wire.PathRevocations, "Revoke a certificate of the calling system", maxJSON)), h.revoke)
+	huma.Register(a, open("acme-key", http.MethodPost, wire.PathACMEKeys, "External account key for an ACME client, once for an approved request", maxJSON), h.acmeKey)
 	judge := large(open("verify", http.MethodPost, wire.PathVerify, "Verify a sealed document", maxDocument))
 	judge.Responses["200"] = &huma.Response{Description: "The judgement, or with ?report= a report (schema " + report.Schema + ")", Content: map[string]*huma.MediaType{
 		"application/json": {Schema: &huma.Schema{OneOf: []*huma.Schema{
@@ -180,5 +189,7 @@ func (h *handlers) routes(a huma.API) {
 	huma.Register(a, pack, h.archive)
 	huma.Register(a, mtls(open("inbox", http.MethodGet, wire.PathTransfers, "What was sent to the calling system", 0)), h.inbox)
 	huma.Register(a, mtls(open("envelope", http.MethodGet, wire.PathTransfers+"/{id}/envelope", "Fetch an envelope (decided again)", 0)), h.envelope)
+	huma.Register(a, mtls(open("recoveries", http.MethodGet, wire.PathRecoveries, "Encryption keys that were asked for by the owner of the calling system", 0)), h.recoveries)
+	huma.Register(a, mtls(open("recover", http.MethodPost, wire.PathRecoveries+"/{id}/delivery", "Fetch a recovered key, once, enveloped", 0)), h.recover)
 	huma.Register(a, mtls(open("receipt", http.MethodPost, wire.PathTransfers+"/{id}/receipt", "Confirm receipt by a signature", maxJSON)), h.receipt)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -23,7 +24,12 @@ func TestRoutes(t *testing.T) {
 		{"GET", wire.PathStatus, false, "", 200, `"healthy":true`},
 		{"GET", wire.PathAnchors, false, "", 200, `"sm2_root_sm3":"ab"`},
 		{"GET", wire.PathHead, false, "", 200, `"size":5`},
+		{"POST", wire.PathACMEKeys, false, `{"token":"aaaaaaaaaaaaaaaaaaaaaaaa"}`, 200, `"kid":"kid-1"`},
 		{"POST", wire.PathEnrol, false, `{"token":"aaaaaaaaaaaaaaaaaaaaaaaa","sm2_csr":"AQID"}`, 200, `"enveloped_key":"AQID"`},
+		{"POST", wire.PathRenewals, true, goodRenewal, 200, `"renews":"4a"`},
+		{"GET", wire.PathPairs + "/4a", true, "", 200, `"renews":"4a"`},
+		{"POST", wire.PathRevocations, true, `{"serial":"4a","reason":"superseded"}`, 204, ""},
+		{"POST", wire.PathRevocations, true, `{"serial":"4a","reason":"certificateHold"}`, 422, "request.invalid"},
 		{"POST", wire.PathVerify, false, "bytes", 200, `"verdict":"valid"`},
 		{"POST", wire.PathTransfers, true, goodSend, 201, `"seq":9`},
 		{"POST", wire.PathArchives, true, goodArchive, 200, "package of 通知.ofd 文件 样例局 by civil-a"},
@@ -49,7 +55,7 @@ func TestRoutes(t *testing.T) {
 func TestMTLS(t *testing.T) {
 	h := newHouse(t)
 	routes := []struct{ method, path string }{
-		{"POST", wire.PathTransfers}, {"GET", wire.PathTransfers}, {"GET", wire.PathTransfers + "/t-1/envelope"}, {"POST", wire.PathTransfers + "/t-1/receipt"},
+		{"POST", wire.PathRenewals}, {"GET", wire.PathPairs + "/4a"}, {"POST", wire.PathRevocations}, {"POST", wire.PathTransfers}, {"GET", wire.PathTransfers}, {"GET", wire.PathTransfers + "/t-1/envelope"}, {"POST", wire.PathTransfers + "/t-1/receipt"},
 	}
 	for _, r := range routes {
 		if a := h.do(r.method, r.path, false, strings.NewReader("{not even JSON")); a.status != 401 || a.p.Code != "peer.missing" {
@@ -120,9 +126,10 @@ func TestOpenAPI(t *testing.T) {
 	if !strings.HasPrefix(doc.OpenAPI, "3.1") || doc.Components.SecuritySchemes[schemeMTLS].Type != "mutualTLS" || len(doc.Paths) < 7 {
 		t.Errorf("%s %v, %d paths", doc.OpenAPI, doc.Components.SecuritySchemes, len(doc.Paths))
 	}
+	open := []string{wire.PathStatus, wire.PathAnchors, wire.PathHead, wire.PathEnrol, wire.PathACMEKeys, wire.PathVerify}
 	for path, ops := range doc.Paths {
 		for method, op := range ops {
-			if want := strings.HasPrefix(path, wire.PathTransfers) || path == wire.PathArchives; want != (len(op.Security) == 1) {
+			if slices.Contains(open, path) == (len(op.Security) == 1) {
 				t.Errorf("%s %s: security %v", method, path, op.Security)
 			}
 			if op.Responses["default"].Content[problemType].Schema["$ref"] != "#/components/schemas/Problem" {

@@ -35,11 +35,19 @@ func (h *handlers) head(ctx context.Context, _ *struct{}) (*body[wire.Head], err
 }
 
 func (h *handlers) enrol(ctx context.Context, in *body[wire.EnrolRequest]) (*body[wire.EnrolAnswer], error) {
-	ans, err := h.cfg.Enroller.Enrol(ctx, in.Body.Token, in.Body.SM2CSR)
+	ans, err := h.cfg.Enroller.Enrol(ctx, in.Body)
 	if err != nil {
 		return nil, h.problem(ctx, err)
 	}
 	return &body[wire.EnrolAnswer]{ans}, nil
+}
+
+func (h *handlers) acmeKey(ctx context.Context, in *body[wire.ACMEKeyRequest]) (*body[wire.ACMEKeyAnswer], error) {
+	ans, err := h.cfg.Enroller.ACMEKey(ctx, in.Body.Token)
+	if err != nil {
+		return nil, h.problem(ctx, err)
+	}
+	return &body[wire.ACMEKeyAnswer]{ans}, nil
 }
 
 type verifyInput struct {
@@ -57,7 +65,7 @@ func (h *handlers) verify(ctx context.Context, in *verifyInput) (*body[any], err
 		}
 		return &body[any]{rep}, nil
 	}
-	_, err := h.peer(ctx)
+	_, err := Peer(ctx, h.cfg.Peers)
 	known := err == nil
 	if !known && !errors.Is(err, ErrNoPeer) && !errors.Is(err, ErrPeer) {
 		return nil, h.problem(ctx, err)

@@ -57,7 +57,7 @@ func newHouse(t *testing.T) *house {
 	r := chi.NewRouter()
 	r.Use(Identify(func() string { return "made-id" }))
 	err = Mount(r, Config{
-		Exchange: h, Archive: h, Enroller: h, Ledger: h, Peers: h, Words: words, Version: "test",
+		Exchange: h, Archive: h, Enroller: h, Certifier: h, Recoverer: h, Ledger: h, Peers: h, Words: words, Version: "test",
 		Verify: func(_ context.Context, d []byte) (verify.Report, error) {
 			if h.verify != nil {
 				h.verify(d)
@@ -155,9 +155,39 @@ func (h *house) Inbox(_ context.Context, system string) ([]exchange.Transfer, er
 	return []exchange.Transfer{{ID: "t-1", ToSystem: system, Blob: "secret-place"}}, h.err
 }
 
-func (h *house) Enrol(_ context.Context, _ string, csr []byte) (wire.EnrolAnswer, error) {
+func (h *house) Enrol(_ context.Context, r wire.EnrolRequest) (wire.EnrolAnswer, error) {
 	h.calls++
-	return wire.EnrolAnswer{System: "civil-a", EnvelopedKey: csr}, h.err
+	return wire.EnrolAnswer{System: "civil-a", EnvelopedKey: r.SM2CSR}, h.err
+}
+
+func (h *house) Renew(_ context.Context, a ledger.Actor, r wire.RenewRequest) (wire.Pair, error) {
+	h.calls++
+	return wire.Pair{System: a.ID, EnvelopedKey: r.SM2CSR, Renews: r.Serial}, h.err
+}
+
+func (h *house) Pair(_ context.Context, a ledger.Actor, serial string, _ bool) (wire.Pair, error) {
+	h.calls++
+	return wire.Pair{System: a.ID, Renews: serial}, h.err
+}
+
+func (h *house) Revoke(context.Context, ledger.Actor, wire.RevokeRequest) error {
+	h.calls++
+	return h.err
+}
+
+func (h *house) RecoveriesOf(_ context.Context, a ledger.Actor) ([]wire.Recovery, error) {
+	h.calls++
+	return []wire.Recovery{{ID: "r-1", State: "approved", Pair: "of " + a.ID}}, h.err
+}
+
+func (h *house) RecoverKey(_ context.Context, a ledger.Actor, id string) (wire.RecoveredKey, error) {
+	h.calls++
+	return wire.RecoveredKey{ID: id, Pair: "of " + a.ID, EnvelopedKey: []byte{1}}, h.err
+}
+
+func (h *house) ACMEKey(context.Context, string) (wire.ACMEKeyAnswer, error) {
+	h.calls++
+	return wire.ACMEKeyAnswer{System: "civil-a", KID: "kid-1"}, h.err
 }
 
 func (h *house) LedgerHead(context.Context) (wire.Head, error) { return wire.Head{Size: 5}, h.err }
@@ -219,3 +249,5 @@ const goodArchive = `{"name":"通知.ofd","document":"5paH5Lu2","metadata":{"doc
 	`"recipient":{"name":"样例局","uscc":"11110102MB1234567M"},"sent_at":"2026-03-01T09:00:00+08:00","received_at":"2026-03-01T09:05:00+08:00"}}`
 
 const goodSend = `{"to_system":"b","resource":"population","purpose":"relief","name":"通知.ofd","document":"5paH5Lu2"}`
+
+const goodRenewal = `{"serial":"4a","sm2_csr":"AQID","signature":"AQIDBAUGBwg="}`

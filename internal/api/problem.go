@@ -14,6 +14,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -75,10 +76,18 @@ func outcomes() []outcome {
 		{sharing.ErrLowered, http.StatusConflict, "holding.label"},
 		{grading.ErrBelowHoldings, http.StatusConflict, "holding.grade"},
 		{ca.ErrToken, http.StatusForbidden, "enrol.token"},
+		{ca.ErrExists, http.StatusConflict, "enrol.exists"},
 		{ca.ErrCSR, http.StatusUnprocessableEntity, "enrol.csr"},
 		{ca.ErrLint, http.StatusUnprocessableEntity, "enrol.lint"},
 		{ca.ErrHost, http.StatusUnprocessableEntity, "enrol.host"},
 		{ca.ErrNotApproved, http.StatusForbidden, "enrol.unapproved"},
+		{ErrCertificate, http.StatusNotFound, "certificate.unknown"},
+		{ca.ErrProof, http.StatusForbidden, "certificate.proof"},
+		{ca.ErrRevoked, http.StatusConflict, "certificate.revoked"},
+		{ca.ErrExpired, http.StatusConflict, "certificate.expired"},
+		{ca.ErrState, http.StatusConflict, "certificate.state"},
+		{ca.ErrRenewed, http.StatusConflict, "certificate.renewed"},
+		{ca.ErrBusy, http.StatusServiceUnavailable, "certificate.busy"},
 		{signer.ErrCitation, http.StatusUnprocessableEntity, "seal.citation"},
 		{signer.ErrManifest, http.StatusUnprocessableEntity, "seal.manifest"},
 		{signer.ErrBatch, http.StatusNotFound, "seal.batch"},
@@ -93,6 +102,7 @@ func outcomes() []outcome {
 		{signer.ErrQuota, http.StatusConflict, "seal.quota"},
 		{signer.ErrSealState, http.StatusConflict, "seal.state"},
 		{signer.ErrChanged, http.StatusConflict, "seal.changed"},
+		{signer.ErrPlace, http.StatusConflict, "seal.place"},
 		{signer.ErrDocument, http.StatusUnprocessableEntity, "seal.document"},
 		{signer.ErrStamp, http.StatusServiceUnavailable, "seal.stamp"},
 		{signer.ErrNotSealed, http.StatusUnprocessableEntity, "archive.not_sealed"},
@@ -115,6 +125,12 @@ func outcomes() []outcome {
 		{life.ErrImport, http.StatusUnprocessableEntity, "seal.import"},
 		{life.ErrConflict, http.StatusConflict, "seal.conflict"},
 		{signer.ErrInvalid, http.StatusUnprocessableEntity, "seal.invalid"},
+		{kmc.ErrNotFound, http.StatusNotFound, "recovery.unknown"},
+		{kmc.ErrPending, http.StatusConflict, "recovery.pending"},
+		{kmc.ErrRefused, http.StatusConflict, "recovery.refused"},
+		{kmc.ErrLapsed, http.StatusConflict, "recovery.lapsed"},
+		{kmc.ErrDelivered, http.StatusConflict, "recovery.delivered"},
+		{kmc.ErrReceiver, http.StatusConflict, "recovery.receiver"},
 		{level.ErrStateSecret, http.StatusUnprocessableEntity, "state_secret"},
 		{ledger.ErrClosed, http.StatusServiceUnavailable, "ledger.closed"},
 		{ledger.ErrFenced, http.StatusServiceUnavailable, "ledger.fenced"},

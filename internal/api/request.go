@@ -19,6 +19,7 @@ type ctxKey int
 const (
 	keyRequestID ctxKey = iota
 	keyPeer
+	keyAsk
 	keyCaller
 )
 
@@ -69,30 +70,42 @@ func PeerChain(ctx context.Context) []*x509.Certificate {
 	return chain
 }
 
+// WithPeer puts into the context of a connection how its peer is found, where
+// that is not by TLS (internal/tlcp). ask is called at each request and returns
+// what Peers returns.
+func WithPeer(ctx context.Context, ask func(context.Context) (ledger.Actor, error)) context.Context {
+	return context.WithValue(ctx, keyAsk, ask)
+}
+
+// Peer is the system behind a request that Identify saw: ErrNoPeer without a
+// verified certificate, ErrPeer for one that is not good.
+func Peer(ctx context.Context, peers Peers) (ledger.Actor, error) {
+	ask, other := ctx.Value(keyAsk).(func(context.Context) (ledger.Actor, error))
+	chain := PeerChain(ctx)
+	if !other {
+		if len(chain) < 2 {
+			return ledger.Actor{}, ErrNoPeer
+		}
+		ask = func(ctx context.Context) (ledger.Actor, error) { return peers.Peer(ctx, chain[0], chain[1]) }
+	}
+	a, err := ask(ctx)
+	for _, not := range []error{ca.ErrNotFound, ca.ErrState, ca.ErrRevoked, identity.ErrNotFound} {
+		if errors.Is(err, not) {
+			return ledger.Actor{}, errors.Join(ErrPeer, err)
+		}
+	}
+	return a, err
+}
+
 // authenticate finds the system behind the connection before the body is read.
 func (h *handlers) authenticate(hctx huma.Context, next func(huma.Context)) {
-	actor, err := h.peer(hctx.Context())
+	actor, err := Peer(hctx.Context(), h.cfg.Peers)
 	if err != nil {
 		_, w := humachi.Unwrap(hctx)
 		h.write(hctx.Context(), w, err)
 		return
 	}
 	next(huma.WithValue(hctx, keyCaller, actor))
-}
-
-func (h *handlers) peer(ctx context.Context) (ledger.Actor, error) {
-	chain := PeerChain(ctx)
-	if len(chain) < 2 {
-		return ledger.Actor{}, ErrNoPeer
-	}
-	a, err := h.cfg.Peers.Peer(ctx, chain[0], chain[1])
-	for _, not := range []error{ca.ErrNotFound, ca.ErrState, ca.ErrRevoked, identity.ErrNotFound} {
-		if errors.Is(err, not) {
-			err = errors.Join(ErrPeer, err)
-			break
-		}
-	}
-	return a, err
 }
 
 // caller is whom authenticate found; a route without it has none.

@@ -86,8 +86,6 @@ func (h hosts) HostsOf(ctx context.Context, system string) ([]string, error) {
 // register finds a host where the register of systems says it is: no DNS.
 type register struct{ people identity.Reader }
 
-var errNoTXT = errors.New("app: the register holds no text records")
-
 func (r register) Address(ctx context.Context, host string) (string, error) {
 	all, err := r.people.Systems(ctx)
 	if err != nil {
@@ -100,8 +98,6 @@ func (r register) Address(ctx context.Context, host string) (string, error) {
 	}
 	return "", fmt.Errorf("%w: address of %s", identity.ErrNotFound, host)
 }
-
-func (register) TXT(context.Context, string) ([]string, error) { return nil, errNoTXT }
 
 // gate lets a system have certificates when its grading lets it operate and its
 // assessment has not lapsed (X11-23, XA18-17).
@@ -170,6 +166,11 @@ func (p peers) Peer(ctx context.Context, leaf, issuer *x509.Certificate) (ledger
 	if crt.Kind != ca.KindECDSA || crt.System == "" {
 		return ledger.Actor{}, fmt.Errorf("%w: not a system's certificate", ca.ErrNotFound)
 	}
+	return p.system(ctx, crt)
+}
+
+// system is the actor of a certificate's holder.
+func (p peers) system(ctx context.Context, crt ca.Certificate) (ledger.Actor, error) {
 	sys, err := p.people.System(ctx, crt.System)
 	if err != nil {
 		return ledger.Actor{}, err

@@ -24,8 +24,8 @@ func (w *town) batchInTheHouse() {
 	ok(t, err)
 	s, err := w.UseSubject(bg, b)
 	ok(t, err)
-	if s.Digest != m.Digest() {
-		t.Errorf("the leader signs %s, the manifest is %s", s.Digest, m.Digest())
+	if sum, err := b.Approves(); err != nil || s.Digest != sum || b.Document != m.Digest() {
+		t.Errorf("the leader signs %s of %s, the manifest is %s", s.Digest, b.Document, m.Digest())
 	}
 	usurped, _, err := w.Signer.RequestBatch(bg, clerk, signer.BatchRequest{Seal: o.seal, Title: "一批", Manifest: m})
 	ok(t, err)
@@ -41,6 +41,8 @@ func (w *town) batchInTheHouse() {
 
 	w.approved(o, b)
 	before := w.Ledger.Head().Size
+	_, err = w.Signer.SealBatch(bg, clerk, b.ID, signer.Placement{Page: 1, X: 10, Y: 10}, f)
+	wantErr(t, err, signer.ErrPlace)
 	out, err := w.Signer.SealBatch(bg, clerk, b.ID, signer.Placement{}, f)
 	ok(t, err)
 	if out.Sealed != 3 || len(out.Refused)+len(out.Open) > 0 || len(f.kept) != 3 {

@@ -131,8 +131,8 @@ func (c *counter) answers(page, path string, want int, yes bool) {
 type bureau struct {
 	h                                          *House
 	log                                        *logged
-	service                                    *certifier // accredited, as the operator says
-	unit                                       string     // another one
+	service                                    *outsider // accredited, as the operator says
+	unit                                       string    // another one
 	sysadmin, ra, leader, clerk, keeper, other *counter
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/profile"
 	"github.com/yinxin-gov/yinxin/internal/store"
 )
@@ -83,7 +84,7 @@ func foundCA(ctx context.Context, cfg Config, cu *custody, rooms *store.Rooms) e
 	if err != nil {
 		return err
 	}
-	centre, err := cu.centre(cfg)
+	centre, err := cu.centre(cfg, kmc.Config{})
 	if err != nil {
 		return err
 	}

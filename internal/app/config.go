@@ -82,9 +82,12 @@ type Settings struct {
 	Listen       string   `yaml:"listen" koanf:"listen"`             // host:port of HTTPS
 	Public       string   `yaml:"public" koanf:"public"`             // host:port under which clients reach it
 	Plain        string   `yaml:"plain" koanf:"plain"`               // host:port of plain HTTP for lists, OCSP and issuing certificates; "": on HTTPS only
+	TLCP         string   `yaml:"tlcp,omitempty" koanf:"tlcp"`       // host:port of TLCP (遗留互通, legacy interop); "": none
 	Names        []string `yaml:"names" koanf:"names"`               // DNS names and addresses in the server certificate
 	Clock        string   `yaml:"clock" koanf:"clock"`               // who says that the clock is right: ClockKernel (also "") or ClockTrusted
 	Sample       bool     `yaml:"sample" koanf:"sample"`             // demo data and keys
+
+	Keys KeySettings `yaml:",inline" koanf:",squash"`
 
 	ApprovalLife  int            `yaml:"approval_life,omitempty" koanf:"approval_life"` // days in which an approved use of a seal may follow; 0: the signer's seven
 	ExcludedTypes []ExcludedType `yaml:"excluded_types,omitempty" koanf:"excluded_types"`
@@ -115,7 +118,7 @@ func LoadSettings(dir string) (Settings, error) {
 	if err := CheckDB(k.String("db")); err != nil {
 		return Settings{}, err
 	}
-	known := map[string]bool{"name": true, "organization": true, "uscc": true, "division": true, "duties": true, "db": true, "listen": true, "public": true, "plain": true, "names": true, "clock": true, "sample": true, "approval_life": true}
+	known := map[string]bool{"name": true, "organization": true, "uscc": true, "division": true, "duties": true, "db": true, "listen": true, "public": true, "plain": true, "tlcp": true, "names": true, "clock": true, "sample": true, "approval_life": true, "key_pool": true, "recovery_officers": true, "recovery_judicial": true, "recovery_days": true}
 	for key, value := range k.Raw() {
 		if !known[key] && key != "excluded_types" { // a table has no place in a variable
 			return Settings{}, fmt.Errorf("%w: %s: unknown setting %q", ErrConfig, path, key)
@@ -164,11 +167,16 @@ func (s Settings) validate() error {
 			return fmt.Errorf("%w: %s %q must be host:port", ErrConfig, name, addr)
 		}
 	}
-	if _, port, err := net.SplitHostPort(s.Plain); s.Plain != "" && (err != nil || port == "") {
-		return fmt.Errorf("%w: plain %q must be host:port", ErrConfig, s.Plain)
+	for name, addr := range map[string]string{"plain": s.Plain, "tlcp": s.TLCP} {
+		if _, port, err := net.SplitHostPort(addr); addr != "" && (err != nil || port == "") {
+			return fmt.Errorf("%w: %s %q must be host:port", ErrConfig, name, addr)
+		}
 	}
 	if err := identity.USCC(s.USCC).Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	if err := s.Keys.validate(); err != nil {
+		return err
 	}
 	return s.checkExclusions()
 }

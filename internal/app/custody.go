@@ -6,15 +6,11 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 
-	"github.com/emmansun/gmsm/sm2"
-
-	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/internal/keys"
 )
 
@@ -45,16 +41,13 @@ var serviceKeys = []keys.Spec{
 	{ID: keyKMC, Algorithm: keys.SM2, Purpose: keys.PurposeEncrypt, Owner: "ca/kmc"},
 }
 
-// fileKEK holds the KMC's key-encryption key, encrypted to keyKMC.
-const fileKEK = "kmc-kek.der"
-
 // custody is the service's keys, opened, and those of seals once they were used.
 type custody struct {
 	dir     *keys.Dir
 	secret  keys.Passphrase
 	people  keys.People
 	signers map[string]keys.Signer // written by open and openLater, read only after
-	kek     []byte                 // of the KMC; set by open
+	keks    [][]byte               // of the KMC, the one in force first; set by open
 
 	mu     sync.Mutex
 	seals  map[string]keys.Signer // guarded by mu
@@ -90,19 +83,11 @@ func (c *custody) create(ctx context.Context, cfg Config) error {
 			return fmt.Errorf("app: make key %s: %w", s.ID, err)
 		}
 	}
-	kek := make([]byte, kekSize)
-	if _, err := io.ReadFull(cfg.Rand, kek); err != nil {
-		return fmt.Errorf("app: draw key-encryption key: %w", err)
-	}
-	pub, err := c.public(ctx, keyKMC)
+	kek, err := c.makeKEK(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	sealed, err := sm2.EncryptASN1(cfg.Rand, pub, kek)
-	if err != nil {
-		return fmt.Errorf("app: wrap key-encryption key: %w", err)
-	}
-	return writeAtomic(filepath.Join(cfg.Dir, fileKEK), sealed, 0o600)
+	return writeAtomic(filepath.Join(cfg.Dir, fileKEK), kek, 0o600)
 }
 
 // open unlocks the service's keys, or says which one cannot be used.
@@ -117,7 +102,7 @@ func (c *custody) open(ctx context.Context, cfg Config) error {
 		}
 		c.signers[s.ID] = k
 	}
-	return c.openKEK(ctx, cfg)
+	return c.openKEKs(ctx, cfg)
 }
 
 // openLater unlocks a key that houses of an earlier version do not have
@@ -129,35 +114,6 @@ func (c *custody) openLater(ctx context.Context, s keys.Spec) (keys.Signer, erro
 	}
 	c.signers[s.ID] = k
 	return k, nil
-}
-
-// openKEK decrypts the KMC's key-encryption key with the custody key of the KMC.
-func (c *custody) openKEK(ctx context.Context, cfg Config) (err error) {
-	dec, err := c.dir.OpenDecrypter(ctx, keyKMC, nil)
-	if err != nil {
-		return fmt.Errorf("app: open key %s: %w", keyKMC, err)
-	}
-	defer func() { err = errors.Join(err, dec.Close()) }()
-	sealed, err := os.ReadFile(filepath.Join(cfg.Dir, fileKEK))
-	if err != nil {
-		return fmt.Errorf("app: key-encryption key: %w", err)
-	}
-	if c.kek, err = dec.Decrypt(cfg.Rand, sealed, nil); err != nil {
-		return fmt.Errorf("app: key-encryption key: %w", err)
-	}
-	if len(c.kek) != kekSize {
-		return fmt.Errorf("app: key-encryption key has %d bytes", len(c.kek))
-	}
-	return nil
-}
-
-// centre is the key management centre over that key.
-func (c *custody) centre(cfg Config) (*kmc.Centre, error) {
-	wrapper, err := kmc.NewLocalKEK(c.kek, cfg.Rand)
-	if err != nil {
-		return nil, err
-	}
-	return kmc.New(kmc.Config{KEK: wrapper, Rand: cfg.Rand, Now: cfg.Now})
 }
 
 // signer returns an opened service key; a missing one is a fault of the wiring.
@@ -207,7 +163,9 @@ func (c *custody) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
-	clear(c.kek)
+	for _, kek := range c.keks {
+		clear(kek)
+	}
 	var errs []error
 	for _, opened := range []map[string]keys.Signer{c.signers, c.seals} {
 		for _, k := range opened {
@@ -216,8 +174,6 @@ func (c *custody) Close() error {
 	}
 	return errors.Join(errs...)
 }
-
-const kekSize = 16 // SM4
 
 // public is the public key of a key in custody, which need not be opened for it.
 func (c *custody) public(ctx context.Context, id string) (*ecdsa.PublicKey, error) {

@@ -50,7 +50,9 @@ func TestKeptDocuments(t *testing.T) {
 	yes := func(id string) {
 		u, err := h.Signer.Use(bg, id)
 		ok(t, err)
-		ok(t, d.Decide(bg, person(leader), id, console.Answer{Digest: u.Document, PIN: s.pins[leader], Yes: true}))
+		sum, err := u.Approves()
+		ok(t, err)
+		ok(t, d.Decide(bg, person(leader), id, console.Answer{Digest: sum, PIN: s.pins[leader], Yes: true}))
 	}
 	// One of each: never answered, approved and forgotten, sealed, fetched.
 	open, idle, sealed, fetched := ask("一"), ask("二"), ask("三"), ask("四")

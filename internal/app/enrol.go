@@ -22,24 +22,46 @@ func (h *House) CertificatesOf(ctx context.Context, system string) ([]ca.Certifi
 // the ECDSA track, minted only because the request was approved. It is minted
 // first: when that fails the enrolment token is still good, and when the pair
 // fails nobody ever sees it.
-func (h *House) Enrol(ctx context.Context, token string, sm2CSR []byte) (wire.EnrolAnswer, error) {
-	req, err := h.CA.Authorize(ctx, token)
+func (h *House) Enrol(ctx context.Context, r wire.EnrolRequest) (wire.EnrolAnswer, error) {
+	req, err := h.CA.Authorize(ctx, r.Token)
 	if err != nil {
 		return wire.EnrolAnswer{}, err
 	}
-	if _, err := ca.ParseCSR(sm2CSR); err != nil {
+	if _, err := ca.ParseCSR(r.SM2CSR); err != nil {
 		return wire.EnrolAnswer{}, err
 	}
 	ott, err := h.StepCA.MintToken(ctx, req)
 	if err != nil {
 		return wire.EnrolAnswer{}, fmt.Errorf("app: one-time token: %w", err)
 	}
-	pair, err := h.CA.EnrolSM2(ctx, token, sm2CSR)
+	pair, err := h.CA.EnrolSM2(ctx, r.Token, r.SM2CSR)
+	if err != nil {
+		return wire.EnrolAnswer{}, err
+	}
+	out, err := pair.Wire(r.Response)
 	if err != nil {
 		return wire.EnrolAnswer{}, err
 	}
 	return wire.EnrolAnswer{
-		System: pair.Request.System, SignCert: pair.SignCert, EncCert: pair.EncCert, EnvelopedKey: pair.Envelope, Chain: pair.Chain,
+		System: out.System, SignCert: out.SignCert, EncCert: out.EncCert, EnvelopedKey: out.EnvelopedKey, Chain: out.Chain, Response: out.Response,
 		OneTimeToken: ott, SignURL: "https://" + h.cfg.Public + "/1.0/sign", Hosts: pair.Request.Hosts, Receipt: pair.Receipt,
+	}, nil
+}
+
+// ACMEKey gives the holder of an enrolment token the key of its ACME client,
+// once. The token is looked at only: it still opens both tracks.
+func (h *House) ACMEKey(ctx context.Context, token string) (wire.ACMEKeyAnswer, error) {
+	req, err := h.CA.Authorize(ctx, token)
+	if err != nil {
+		return wire.ACMEKeyAnswer{}, err
+	}
+	eab, err := h.StepCA.CreateEAB(ctx, req)
+	if err != nil {
+		return wire.ACMEKeyAnswer{}, fmt.Errorf("app: external account key: %w", err)
+	}
+	base := "https://" + h.cfg.Public
+	return wire.ACMEKeyAnswer{
+		System: req.System, Hosts: req.Hosts, Directory: base + "/acme/acme/directory", KID: eab.KID, HMAC: eab.HMAC,
+		TextURL: base + "/acme/txt", TextPassword: eab.TextPassword, Expires: eab.Expires,
 	}, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/ca/stepca"
 	"github.com/yinxin-gov/yinxin/internal/desk"
@@ -58,6 +59,8 @@ type House struct {
 	CA         *ca.Service
 	StepCA     *stepca.Authority
 	CertStatus *status.Service
+	KMC        *kmc.Centre
+	Recoveries *kmc.Recoveries // of escrowed keys
 	Signer     *signer.Service
 	Life       *life.Service // of seals: making them and everything but their use
 	PDP        *authz.PDP
@@ -175,7 +178,7 @@ func (h *House) openPeople() (err error) {
 	}
 	good := trust{registry: h.rooms.CA, root: h.anchors.sm2Root, issuing: h.anchors.sm2Issuing}.good
 	h.Approvals, err = approval.New(approval.Config{
-		Store: h.rooms.Approvals, People: h.rooms.Identity, Trust: good, Former: issuedTo{h.rooms.CA, h.anchors.sm2Issuing}.person, Asked: h.asked, CAUnit: identity.USCC(h.cfg.USCC), Now: now, NewID: newID,
+		Store: h.rooms.Approvals, Votes: h.rooms.Approvals, People: h.rooms.Identity, Trust: good, Former: issuedTo{h.rooms.CA, h.anchors.sm2Issuing}.person, Asked: h.asked, CAUnit: identity.USCC(h.cfg.USCC), Now: now, NewID: newID,
 	})
 	if err != nil {
 		return err
@@ -202,13 +205,16 @@ func (h *House) openPeople() (err error) {
 
 // openCA builds both trust tracks on one registry.
 func (h *House) openCA(ctx context.Context) (err error) {
-	centre, err := h.custody.centre(h.cfg)
+	if err = h.openKMC(); err != nil {
+		return err
+	}
+	wrapper, err := h.custody.wrappers(h.cfg)
 	if err != nil {
 		return err
 	}
 	cfg := ca.Config{
 		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: gate{h.rooms.Grading, h.cfg.Now}, Hosts: hosts{h.rooms.Identity},
-		KMC: centre, SM2Issuing: h.anchors.sm2Issuing, SM2Root: h.anchors.sm2Root, SM2Signer: h.custody.signer(keySM2Issuing),
+		KMC: h.KMC, Suspensions: h.rooms.CA, Deliveries: h.rooms.CA, Recorder: h.Ledger, SM2Issuing: h.anchors.sm2Issuing, SM2Root: h.anchors.sm2Root, SM2Signer: h.custody.signer(keySM2Issuing),
 		Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID,
 	}
 	if h.CA, err = ca.New(cfg); err != nil {
@@ -221,7 +227,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	h.StepCA, err = stepca.New(ctx, stepca.Config{
 		Registry: h.rooms.CA, Root: h.anchors.ecdsaRoot, Issuing: h.anchors.ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing),
 		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Identity}, Gate: gate{h.rooms.Grading, h.cfg.Now},
-		Recorder: h.Ledger, Agency: h.cfg.USCC, ACME: h.rooms.ACME, Resolver: register{h.rooms.Identity}, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
+		Recorder: h.Ledger, Agency: h.cfg.USCC, ACME: h.rooms.ACME, Pairs: h.CA, Wrapper: wrapper, Resolver: register{h.rooms.Identity}, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
 	})
 	if err != nil {
 		return err

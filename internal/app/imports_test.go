@@ -28,9 +28,9 @@ import (
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
-// certifier stands for an accredited service with the seal-making system behind
+// outsider stands for an accredited service with the seal-making system behind
 // it: another house than ours, with a root of its own.
-type certifier struct {
+type outsider struct {
 	t         *testing.T
 	key       *sm2.PrivateKey
 	root      *smx509.Certificate
@@ -38,9 +38,9 @@ type certifier struct {
 	makerCert []byte
 }
 
-func newCertifier(t *testing.T) *certifier {
+func newCertifier(t *testing.T) *outsider {
 	t.Helper()
-	c := &certifier{t: t}
+	c := &outsider{t: t}
 	var err error
 	c.key, err = sm2.GenerateKey(rand.Reader)
 	ok(t, err)
@@ -52,7 +52,7 @@ func newCertifier(t *testing.T) *certifier {
 	return c
 }
 
-func (c *certifier) certify(subject pkix.Name, public any, authority bool) []byte {
+func (c *outsider) certify(subject pkix.Name, public any, authority bool) []byte {
 	c.t.Helper()
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<60))
 	ok(c.t, err)
@@ -71,11 +71,11 @@ func (c *certifier) certify(subject pkix.Name, public any, authority bool) []byt
 }
 
 // unit certifies a unit's key, with its code where agencies have it.
-func (c *certifier) unit(name, uscc string, public any) []byte {
+func (c *outsider) unit(name, uscc string, public any) []byte {
 	return c.certify(pkix.Name{CommonName: name, ExtraNames: []pkix.AttributeTypeAndValue{{Type: asn1.ObjectIdentifier{2, 5, 4, 97}, Value: uscc}}}, public, false)
 }
 
-func (c *certifier) seal(id string, cert []byte) []byte {
+func (c *outsider) seal(id string, cert []byte) []byte {
 	c.t.Helper()
 	img, err := picture.Draw(picture.Spec{Unit: "样例区政务信息办公室"})
 	ok(c.t, err)
@@ -89,7 +89,7 @@ func (c *certifier) seal(id string, cert []byte) []byte {
 }
 
 // install lists the service as an operator does: before the house is opened.
-func (c *certifier) install(dir string) {
+func (c *outsider) install(dir string) {
 	c.t.Helper()
 	to := filepath.Join(dir, dirAnchors, dirAccredited)
 	ok(c.t, os.MkdirAll(to, 0o700))

@@ -114,7 +114,9 @@ func TestSealLivesInTheHouse(t *testing.T) {
 	_, _, err = h.Signer.RequestUse(bg, s.actors[clerk], signer.UseRequest{Seal: order.ID, Document: doc, Title: "通知", Type: "land_transfer"})
 	wantErr(t, err, signer.ErrExcluded)
 	useOf := func(u signer.Use) approval.Subject {
-		return approval.Subject{Kind: approval.KindSealUse, ID: u.ID, Digest: u.Document, Unit: unit, Requester: u.Requester}
+		subject, err := h.UseSubject(bg, u)
+		ok(t, err)
+		return subject
 	}
 	refused := ask()
 	s.sign(t, leader, useOf(refused), false)

@@ -27,7 +27,7 @@ func (h *House) openStatus() (*status.Service, error) {
 			{Certificate: h.anchors.sm2Root, Signer: h.custody.signer(keySM2Root)}, {Certificate: h.anchors.sm2Issuing, Signer: h.custody.signer(keySM2Issuing)},
 			{Certificate: ecdsaRoot, Signer: h.custody.signer(keyECDSARoot)}, {Certificate: ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing)},
 		},
-		Registry: h.rooms.CA, Lists: h.rooms.CA, Published: h.rooms.CA, Site: h.cfg.site(), Actor: h.service(),
+		Registry: h.rooms.CA, Lists: h.rooms.CA, Published: h.rooms.CA, Changes: h.rooms.CA, Site: h.cfg.site(), Actor: h.service(),
 		Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID, Log: h.cfg.Log,
 	})
 }

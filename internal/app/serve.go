@@ -30,20 +30,47 @@ const (
 	maxHeader         = 64 << 10
 )
 
+// Listeners of a house; those that are nil are not served. The house owns them
+// from ServeAll on.
+type Listeners struct {
+	HTTPS net.Listener // required
+	Plain net.Listener // what relying parties fetch before they trust anything
+	TLCP  net.Listener // the same service as HTTPS, for partners that need TLCP
+}
+
+// Close ends listeners that no house got to serve.
+func (l Listeners) Close() error {
+	var errs []error
+	for _, ln := range []net.Listener{l.HTTPS, l.Plain, l.TLCP} {
+		if ln != nil {
+			errs = append(errs, ln.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // Serve answers HTTPS on ln until ctx ends, then finishes what is under way.
 // It owns ln.
 func (h *House) Serve(ctx context.Context, ln net.Listener) error {
+	return h.ServeAll(ctx, Listeners{HTTPS: ln})
+}
+
+// ServeAll serves every listener until ctx ends or one of them fails.
+func (h *House) ServeAll(ctx context.Context, l Listeners) error {
 	handler, err := h.handler()
 	if err != nil {
-		return errors.Join(err, ln.Close())
+		return errors.Join(err, l.Close())
 	}
 	if h.server, err = h.StepCA.ServerCertificate(ctx, h.cfg.Names); err != nil {
-		return errors.Join(fmt.Errorf("app: server certificate: %w", err), ln.Close())
+		return errors.Join(fmt.Errorf("app: server certificate: %w", err), l.Close())
 	}
-	srv := &http.Server{
-		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		TLSConfig: h.tlsConfig(), ErrorLog: slog.NewLogLogger(h.cfg.Log.Handler(), slog.LevelDebug),
+	if l.TLCP != nil {
+		if l.TLCP, err = h.listenTLCP(ctx, l.TLCP); err != nil {
+			return errors.Join(err, l.Close())
+		}
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	var timers sync.WaitGroup
 	defer timers.Wait()
 	timing, endTimers := context.WithCancel(ctx)
@@ -54,8 +81,30 @@ func (h *House) Serve(ctx context.Context, ln net.Listener) error {
 		}
 	})
 	timers.Go(func() { h.Desk.Run(timing) })
+	timers.Go(func() { h.runKMC(timing) })
 	timers.Go(func() { h.sweeper().Run(timing) })
-	return until(ctx, srv, func() error { return srv.ServeTLS(ln, "", "") })
+	var doors []func() error
+	if l.Plain != nil {
+		doors = append(doors, func() error { return h.servePlain(ctx, l.Plain) })
+	}
+	if l.TLCP != nil {
+		doors = append(doors, func() error { return h.serveTLCP(ctx, l.TLCP, handler) })
+	}
+	others := make(chan error, len(doors))
+	for _, serve := range doors {
+		go func() {
+			defer stop() // one that fails ends the house
+			others <- serve()
+		}()
+	}
+	srv := h.newServer(handler)
+	srv.TLSConfig = h.tlsConfig()
+	err = until(ctx, srv, func() error { return srv.ServeTLS(l.HTTPS, "", "") })
+	stop()
+	for range doors {
+		err = errors.Join(err, <-others)
+	}
+	return err
 }
 
 // tlsConfig serves the house's own certificate, which renews itself. A client
@@ -67,36 +116,24 @@ func (h *House) tlsConfig() *tls.Config {
 	}
 }
 
-// ServePlain answers plain HTTP on ln until ctx ends: what relying parties fetch
+// servePlain answers plain HTTP on ln until ctx ends: what relying parties fetch
 // before they trust anything, all of it signed. It owns ln.
-func (h *House) ServePlain(ctx context.Context, ln net.Listener) error {
+func (h *House) servePlain(ctx context.Context, ln net.Listener) error {
 	r := chi.NewRouter()
 	r.Use(recoverer(h.cfg.Log))
 	h.mountStatus(r)
 	h.mountStamps(r)
-	srv := &http.Server{
-		Handler: r, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readHeaderTimeout, WriteTimeout: time.Minute, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		ErrorLog: slog.NewLogLogger(h.cfg.Log.Handler(), slog.LevelDebug),
-	}
+	srv := h.newServer(r)
+	srv.ReadTimeout, srv.WriteTimeout = readHeaderTimeout, time.Minute
 	return until(ctx, srv, func() error { return srv.Serve(ln) })
 }
 
-// ServeAll serves both listeners until ctx ends or one of them fails; plain may
-// be nil.
-func (h *House) ServeAll(ctx context.Context, ln, plain net.Listener) error {
-	if plain == nil {
-		return h.Serve(ctx, ln)
+// newServer has the limits of every door.
+func (h *House) newServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(h.cfg.Log.Handler(), slog.LevelDebug),
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	lists := make(chan error, 1)
-	go func() {
-		defer stop()
-		lists <- h.ServePlain(ctx, plain)
-	}()
-	err := h.Serve(ctx, ln)
-	stop()
-	return errors.Join(err, <-lists)
 }
 
 // until runs serve until ctx ends, then finishes what is under way.
@@ -123,7 +160,7 @@ func (h *House) handler() (http.Handler, error) {
 	r := chi.NewRouter()
 	r.Use(api.Identify(newID), recoverer(h.cfg.Log))
 	err := api.Mount(r, api.Config{
-		Exchange: h.Exchange, Archive: h, Enroller: h, Ledger: h, Peers: h.peers(), Verify: h.Verify, Status: h.Status,
+		Exchange: h.Exchange, Archive: h, Enroller: h, Certifier: certifier{h.CA}, Recoverer: h, Ledger: h, Peers: h.peers(), Verify: h.Verify, Status: h.Status,
 		Report: h.reportData, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log, Version: Version,
 	})
 	if err != nil {
@@ -163,11 +200,7 @@ func actionNames() (names []string) {
 
 // caller is the system behind a request, for AuthZEN.
 func (h *House) caller(r *http.Request) (string, bool) {
-	chain := api.PeerChain(r.Context())
-	if chain == nil {
-		return "", false
-	}
-	a, err := h.peers().Peer(r.Context(), chain[0], chain[1])
+	a, err := api.Peer(r.Context(), h.peers())
 	return a.ID, err == nil
 }
 

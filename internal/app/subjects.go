@@ -8,6 +8,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
+	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/signer"
 )
 
@@ -35,6 +36,11 @@ func (h *House) asked(ctx context.Context, s approval.Subject) error {
 		if c, err = h.Consents.Consent(ctx, s.ID); err == nil {
 			want = h.ConsentSubject(c)
 		}
+	case approval.KindRecovery, approval.KindJudicial:
+		var r kmc.Recovery
+		if r, err = h.Recoveries.Recovery(ctx, s.ID); err == nil && r.State.Open() && h.now().Before(r.LapsesAt) {
+			want = h.RecoverySubject(r) // before the registration officer's check that is another kind
+		}
 	case approval.KindAgreement: // terms stay with the parties until they are sealed
 		if want = s; !strings.HasSuffix(s.ID, "/"+string(s.Unit)) {
 			want = approval.Subject{}
@@ -42,7 +48,7 @@ func (h *House) asked(ctx context.Context, s approval.Subject) error {
 	default:
 		return nil
 	}
-	if err != nil && !errors.Is(err, signer.ErrNotFound) && !errors.Is(err, sharing.ErrNotFound) {
+	if err != nil && !errors.Is(err, signer.ErrNotFound) && !errors.Is(err, sharing.ErrNotFound) && !errors.Is(err, kmc.ErrNotFound) {
 		return fmt.Errorf("app: what is to be approved: %w", err)
 	}
 	if err != nil || want != s {

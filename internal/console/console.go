@@ -127,6 +127,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountPeople(r)
 		c.mountConsents(r)
 		c.mountArchives(r)
+		c.mountRecovery(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))
 	})
 	return nil

@@ -11,6 +11,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/archive"
@@ -56,6 +57,7 @@ type Desk interface {
 	People
 	Consents
 	Archives
+	Recoveries
 }
 
 // Answer is a person's signed answer: the PIN opens the key for this one act.
@@ -97,6 +99,7 @@ var refusals = []struct {
 	{signer.ErrRefused, "problem.seal.refused", http.StatusConflict},
 	{signer.ErrNotApproved, "problem.seal.unapproved", http.StatusConflict},
 	{signer.ErrChanged, "problem.seal.changed", http.StatusConflict},
+	{signer.ErrPlace, "problem.seal.place", http.StatusConflict},
 	{signer.ErrExcluded, "problem.seal.excluded", http.StatusUnprocessableEntity},
 	{signer.ErrCitation, "problem.seal.citation", http.StatusUnprocessableEntity},
 	{signer.ErrDocument, "problem.seal.document", http.StatusUnprocessableEntity},
@@ -122,6 +125,15 @@ var refusals = []struct {
 	{sharing.ErrNotFound, "desk.consent.unknown", http.StatusNotFound},
 	{sharing.ErrInvalid, "desk.consent.invalid", http.StatusBadRequest},
 	{sharing.ErrConsent, "problem.citation.consent", http.StatusConflict},
+	{kmc.ErrReceiver, "problem.recovery.receiver", http.StatusConflict},
+	{kmc.ErrRepeated, "desk.error.repeated", http.StatusConflict},
+	{kmc.ErrPending, "problem.recovery.pending", http.StatusConflict},
+	{kmc.ErrRefused, "problem.recovery.refused", http.StatusConflict},
+	{kmc.ErrLapsed, "problem.recovery.lapsed", http.StatusConflict},
+	{kmc.ErrDelivered, "problem.recovery.delivered", http.StatusConflict},
+	{kmc.ErrRole, "console.forbidden", http.StatusForbidden},
+	{kmc.ErrInvalid, "desk.error.recovery", http.StatusBadRequest},
+	{kmc.ErrNotFound, "problem.recovery.unknown", http.StatusNotFound},
 	{ca.ErrNotApproved, "desk.error.uncertified", http.StatusConflict},
 	{identity.ErrIncompatible, "desk.error.incompatible", http.StatusConflict},
 	{identity.ErrInvalid, "desk.error.form", http.StatusBadRequest},

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/life"
@@ -22,7 +23,7 @@ import (
 )
 
 // pages of everybody, for tests that look at all of them.
-var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PagePeople, PageConsents, PageArchive}
+var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PagePeople, PageRecovery, PageConsents, PageArchive}
 
 // deskOf answers the pages of the desk with one of everything; err is what each
 // act answers, acted what was asked for.
@@ -168,6 +169,37 @@ func (d *deskOf) Hire(_ context.Context, _ Person, f PostForm) (Hired, error) {
 	return Hired{Name: f.Name, URL: "https://localhost/console/enter#once", Expires: at}, d.act("hire %s %s", f.Name, f.Role)
 }
 
+func (d *deskOf) Recovering(context.Context, Person) (RecoveryList, error) {
+	owner := kmc.Recovery{
+		ID: "r-1", Kind: kmc.ForOwner, System: "civil-a", Agency: "11110100MB00000015", EncryptionSerial: "4b1", PublicSM3: strings.Repeat("12", 32),
+		Reason: "服务器损坏", Need: 2, AskedAt: at, LapsesAt: at.AddDate(0, 0, 7), State: kmc.Checked,
+	}
+	law := owner
+	law.ID, law.Kind, law.State, law.Document, law.Authority, law.ScanSM3, law.Need = "r-2", kmc.ForLaw, kmc.Approved, "样检调〔2026〕1号", "样例区人民检察院", strings.Repeat("34", 32), 3
+	done := law
+	done.ID, done.State, done.DeliveredAt, done.EnvelopeSM3 = "r-3", kmc.Delivered, at, strings.Repeat("56", 32)
+	return RecoveryList{
+		Requests: []RecoveryLine{
+			{Recovery: owner, By: "样例机关管理员", To: "civil-a · 5c2", Sum: strings.Repeat("78", 32), Signed: 1, MayAnswer: true},
+			{Recovery: law, By: "样例注册审核员", To: "调查员 · 6d3", Sum: strings.Repeat("9a", 32), Signed: 3, MayTake: true}, {Recovery: done, Broken: true},
+		},
+		Keys:   []KeyLine{{System: "civil-a", Key: "aa:4b1", Encrypts: true, Serial: "4b1", NotBefore: "2026-01-01"}, {System: "civil-a", Serial: "5c2", NotBefore: "2026-06-01"}},
+		MayAsk: true, MayAskLegal: true,
+	}, nil
+}
+
+func (d *deskOf) AskRecovery(_ context.Context, _ Person, f RecoveryForm) error {
+	return d.act("recover %s %s %v %s %s %s %s", f.Key, f.Receiver, f.Judicial, f.Document, f.Authority, f.ScanSM3, f.Reason)
+}
+
+func (d *deskOf) AnswerRecovery(_ context.Context, _ Person, id string, a Answer) error {
+	return d.act("answer %s %v %s", id, a.Yes, a.Digest)
+}
+
+func (d *deskOf) TakeRecovered(_ context.Context, _ Person, id string) (Paper, error) {
+	return Paper{Name: "key.der", Bytes: []byte{0x30, 0}}, d.act("take %s", id)
+}
+
 // newDesk is a house whose person's posts open every page.
 func newDesk(t *testing.T) (*house, *deskOf) {
 	t.Helper()
@@ -197,7 +229,7 @@ const formType = "application/x-www-form-urlencoded"
 
 var deskPaths = []string{
 	"/console/uses", "/console/uses/u-1", "/console/uses/u-2", "/console/seals", "/console/seals/11010000000001", "/console/seals/import", "/console/compromise",
-	"/console/certificates", "/console/people", "/console/consents", "/console/consents/c-1", "/console/archive",
+	"/console/certificates", "/console/people", "/console/recovery", "/console/consents", "/console/consents/c-1", "/console/archive",
 }
 
 func TestDeskPages(t *testing.T) {

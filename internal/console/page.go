@@ -49,7 +49,7 @@ func (c *console) parse() error {
 	}
 	c.pages = map[string]*template.Template{}
 	for _, name := range []string{
-		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, pageImport, PageCompromise, PageCertificates, PagePeople, PageConsents, pageConsent, PageArchive,
+		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, pageImport, PageCompromise, PageCertificates, PagePeople, PageRecovery, PageConsents, pageConsent, PageArchive,
 	} {
 		t, err := template.New(name).Funcs(funcs).ParseFS(files, "pages/frame.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {
@@ -93,7 +93,7 @@ func mark(result any) string {
 		return "✓"
 	case "fail", "invalid", "altered", "failure", "deny", "refused", "lapsed", "suspended", "cancelled", "expired", "withdrawn":
 		return "✗"
-	case "requested", "listed", "sealing", "applied", "pending", "asked":
+	case "requested", "listed", "sealing", "applied", "pending", "asked", "checked":
 		return "…"
 	case "skipped", "":
 		return "–"

@@ -73,6 +73,7 @@ type UseList struct {
 type UseView struct {
 	UseLine
 	Place     signer.Placement
+	Digest    string // what an answer signs: signer.Use.Approves
 	Paper     *Paper // as asked for, while it is kept; its SM3 is Use.Document
 	Size      int
 	Changed   bool           // what is kept is not what was asked about: it can only be refused

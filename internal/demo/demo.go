@@ -148,7 +148,7 @@ func (w *walk) run(ctx context.Context) (_ *Demo, err error) {
 	// The server outlives the walk: Close ends it.
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	d := &Demo{house: w.house, stop: stop, served: make(chan error, 1)}
-	go func() { d.served <- w.house.ServeAll(serving, ln, plain) }()
+	go func() { d.served <- w.house.ServeAll(serving, app.Listeners{HTTPS: ln, Plain: plain}) }()
 	defer func() {
 		for _, a := range w.agents {
 			a.Close()

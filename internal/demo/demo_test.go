@@ -83,7 +83,7 @@ func TestFolders(t *testing.T) {
 		t.Errorf("the folder holds %s", got)
 	}
 	ok(t, filepath.WalkDir(d.dir, func(p string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
+		if err != nil || e.IsDir() || e.Type() == fs.ModeSymlink { // a system's links into its set
 			return err
 		}
 		fi, err := e.Info()

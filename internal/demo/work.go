@@ -93,11 +93,11 @@ func (w *walk) enrol(ctx context.Context) error {
 		// certificate, the last record of this enrolment.
 		last := ledger.Receipt{Seq: w.house.Ledger.Head().Size - 1, Promise: ledger.Integrated}
 		w.tell.done(last, "demo.enrol.system", "id", a.system.ID, "n", fmt.Sprint(len(all)))
-		kid, hmac, err := w.house.StepCA.CreateEAB(ctx, dec.Request)
+		eab, err := w.house.StepCA.CreateEAB(ctx, dec.Request)
 		if err != nil {
 			return fmt.Errorf("ACME key of %s: %w", a.system.ID, err)
 		}
-		w.acme[a.system.ID] = ACMEAccount{KeyID: kid, HMAC: hmac, Hosts: a.system.Hosts}
+		w.acme[a.system.ID] = ACMEAccount{KeyID: eab.KID, HMAC: eab.HMAC, Hosts: a.system.Hosts}
 	}
 	token, dec, err := w.token(ctx, w.agencies[unitA])
 	if err != nil {
@@ -166,7 +166,10 @@ func (w *walk) useSeal(ctx context.Context, a *agency, doc []byte, title string)
 		return nil, err
 	}
 	w.tell.done(rc, "demo.seal.requested", "title", title, "sm3", use.Document)
-	subject := approval.Subject{Kind: approval.KindSealUse, ID: use.ID, Digest: use.Document, Unit: a.unit.USCC, Requester: a.clerk.ID}
+	subject, err := w.house.UseSubject(ctx, use)
+	if err != nil {
+		return nil, err
+	}
 	if _, rc, err = w.house.Approve(ctx, subject, a.leader.ID, a.leader.pin, true, ""); err != nil {
 		return nil, err
 	}

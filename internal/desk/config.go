@@ -11,6 +11,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
+	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/internal/console"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/text"
@@ -67,6 +68,8 @@ type Answers interface {
 	SealSubject(e signer.Seal) approval.Subject
 	// ConsentSubject is what the leader of a provider signs.
 	ConsentSubject(c sharing.Consent) approval.Subject
+	// RecoverySubject is what the officers of the house sign next.
+	RecoverySubject(r kmc.Recovery) approval.Subject
 }
 
 // Documents are judged by the house's own anchors and registers.
@@ -131,6 +134,9 @@ type Config struct {
 	Sealed    Sealed
 	Links     Links
 
+	Recoveries   *kmc.Recoveries
+	Certificates Certificates
+
 	Blobs Blobs
 	Key   crypto.Decrypter // opens drafts, and does nothing else
 	Certs [][]byte         // of the key, newest first: an older draft is addressed to an older one
@@ -145,7 +151,8 @@ type Config struct {
 func New(cfg Config) (*Service, error) {
 	for _, missing := range []bool{
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
-		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Blobs == nil, cfg.Key == nil,
+		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil,
+		cfg.Recoveries == nil, cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {
 		if missing {

@@ -39,7 +39,7 @@ var _ console.Desk = (*Service)(nil)
 // the house for what only that one does.
 func (d *Service) Pages(p identity.Person, held []identity.Post) (pages []string) {
 	opens := func(page string, unit identity.USCC, roles ...identity.Role) {
-		if slices.ContainsFunc(held, func(post identity.Post) bool { return post.Agency == unit && slices.Contains(roles, post.Role) }) {
+		if !slices.Contains(pages, page) && slices.ContainsFunc(held, func(post identity.Post) bool { return post.Agency == unit && slices.Contains(roles, post.Role) }) {
 			pages = append(pages, page)
 		}
 	}
@@ -51,6 +51,8 @@ func (d *Service) Pages(p identity.Person, held []identity.Post) (pages []string
 	opens(console.PageCompromise, p.Agency, identity.RoleClerk, identity.RoleUnitLeader, identity.RoleSealAdministrator)
 	opens(console.PageCertificates, house, identity.RoleRAOfficer)
 	opens(console.PagePeople, house, identity.RoleSystemAdmin)
+	opens(console.PageRecovery, p.Agency, identity.RoleAgencySysadmin, identity.RoleUnitLeader)
+	opens(console.PageRecovery, house, identity.RoleRAOfficer, identity.RoleKMCOfficer, identity.RoleAuditor)
 	return pages
 }
 

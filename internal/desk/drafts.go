@@ -38,7 +38,7 @@ var errDraft = errors.New("desk: a kept document does not read")
 // draft is a document with what the desk knows of it and the register does not.
 type draft struct {
 	Name  string           `json:"name,omitempty"`  // of the file, as it was uploaded
-	Place signer.Placement `json:"place,omitzero"`  // where the stamp shall go
+	Place signer.Placement `json:"place,omitzero"`  // of a request made before the register kept it
 	Width int              `json:"width,omitempty"` // of a picture, millimetres
 	Bytes []byte           `json:"-"`
 }

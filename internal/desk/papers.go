@@ -94,13 +94,20 @@ func (d *Service) Use(ctx context.Context, p console.Person, id string) (console
 	}
 	switch doc, err := d.paper(ctx, p, got.use); {
 	case err == nil:
-		u.Paper, u.Place, u.Size = &console.Paper{Name: doc.Name, Bytes: doc.Bytes}, doc.Place, len(doc.Bytes)
+		u.Paper, u.Size = &console.Paper{Name: doc.Name, Bytes: doc.Bytes}, len(doc.Bytes)
+		u.Place = place(got.use, doc)
 	case errors.Is(err, signer.ErrChanged), errors.Is(err, errDraft):
 		u.Changed = true
 	case !errors.Is(err, console.ErrNotKept):
 		return u, err
 	}
-	u.MayDecide = got.leads && !got.asks && u.Answer == nil && u.State == signer.UseRequested
+	if u.MayDecide = got.leads && !got.asks && u.Answer == nil && u.State == signer.UseRequested; u.MayDecide {
+		subject, err := d.cfg.Answers.UseSubject(ctx, got.use)
+		if err != nil {
+			return u, err
+		}
+		u.Digest = subject.Digest
+	}
 	u.MaySeal = got.asks && u.Paper != nil && (u.State == signer.UseApproved || u.State == signer.UseRequested && u.Answer != nil && u.Answer.Yes)
 	if !got.asks || u.State != signer.UseSealed {
 		return u, nil
@@ -118,6 +125,15 @@ func (d *Service) Use(ctx context.Context, p console.Person, id string) (console
 		return u, d.opened(ctx, p, id, got.use.Sealed, kind)
 	}
 	return u, nil
+}
+
+// place is where the stamp goes: as it was approved, or, of a request made before
+// places were approved, as the desk kept it.
+func place(u signer.Use, doc draft) signer.Placement {
+	if u.Place != nil {
+		return *u.Place
+	}
+	return doc.Place
 }
 
 // sealed is the kept sealed document and as what it is kept.
@@ -161,7 +177,7 @@ func (d *Service) PutSeal(ctx context.Context, p console.Person, id string) erro
 			return err
 		}
 	}
-	out, err := d.cfg.Signer.Seal(ctx, d.actor(p), id, doc.Bytes, doc.Place)
+	out, err := d.cfg.Signer.Seal(ctx, d.actor(p), id, doc.Bytes, place(got.use, doc))
 	if errors.Is(err, signer.ErrLapsed) {
 		return errors.Join(err, d.forget(ctx, id, draftAsked, string(signer.UseLapsed), d.actor(p)))
 	}

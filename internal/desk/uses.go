@@ -87,7 +87,7 @@ func (d *Service) Submit(ctx context.Context, p console.Person, f console.UseFor
 		return "", err
 	}
 	loose := d.cfg.NewID()
-	if err := d.drafts.put(ctx, loose, draftNew, draft{Name: f.Paper.Name, Place: f.Place, Bytes: f.Paper.Bytes}); err != nil {
+	if err := d.drafts.put(ctx, loose, draftNew, draft{Name: f.Paper.Name, Bytes: f.Paper.Bytes}); err != nil {
 		return "", err
 	}
 	u, _, err := d.cfg.Signer.RequestUse(ctx, d.actor(p), signer.UseRequest{
@@ -146,7 +146,7 @@ func (d *Service) room(ctx context.Context, p console.Person, f console.UseForm)
 }
 
 // Decide implements console.Uses. Nobody approves what is not kept as it was
-// asked for: the signature is over the SM3 of what the page showed.
+// asked for: the signature is over the document and the place that the page showed.
 func (d *Service) Decide(ctx context.Context, p console.Person, id string, a console.Answer) error {
 	got, err := d.part(ctx, p, id)
 	switch {
@@ -156,17 +156,18 @@ func (d *Service) Decide(ctx context.Context, p console.Person, id string, a con
 		return console.ErrForbidden
 	case got.use.State != signer.UseRequested:
 		return console.ErrAnswered
-	case a.Digest != got.use.Document:
+	}
+	subject, err := d.cfg.Answers.UseSubject(ctx, got.use)
+	if err != nil {
+		return err
+	}
+	if a.Digest != subject.Digest {
 		return signer.ErrChanged
 	}
 	if a.Yes {
 		if _, err := d.paper(ctx, p, got.use); err != nil {
 			return err
 		}
-	}
-	subject, err := d.cfg.Answers.UseSubject(ctx, got.use)
-	if err != nil {
-		return err
 	}
 	return d.sign(ctx, p, subject, a, func() error {
 		ctx := context.WithoutCancel(ctx) // signed: it takes effect though the browser went away

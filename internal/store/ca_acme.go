@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -84,17 +85,31 @@ func (a *ACME) AddKey(ctx context.Context, k acmestore.Key, ev ledger.Event) (le
 		if err != nil {
 			return fmt.Errorf("replacing the open key of %q: %w", k.System, err)
 		}
-		return insert(ctx, tx, &acmeKeyRow{
+		err = insert(ctx, tx, &acmeKeyRow{
 			ID: k.ID, System: k.System, Agency: k.Agency, Request: k.Request, HMAC: k.HMAC, State: string(k.State),
 			OpenSystem: optional(k.System), CreatedAt: at(k.CreatedAt), ExpiresAt: at(k.ExpiresAt),
 		}, acmestore.ErrExists, acmestore.ErrNotFound, "external account key", k.ID)
+		if err != nil || k.TextHash == "" {
+			return err
+		}
+		return insert(ctx, tx, &acmeTextSecretRow{Key: k.ID, Hash: k.TextHash},
+			acmestore.ErrExists, acmestore.ErrNotFound, "text secret of key", k.ID)
 	})
 }
 
 // Key implements acmestore.Keys.
 func (a *ACME) Key(ctx context.Context, id string) (acmestore.Key, error) {
 	r, err := one[acmeKeyRow](ctx, a.s.r, "id = ?", id)
-	return r.key(), found(err, acmestore.ErrNotFound, "external account key", id)
+	if err != nil {
+		return acmestore.Key{}, found(err, acmestore.ErrNotFound, "external account key", id)
+	}
+	k := r.key()
+	secret, err := one[acmeTextSecretRow](ctx, a.s.r, "key_id = ?", id)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return acmestore.Key{}, fmt.Errorf("reading the text secret of key %q: %w", id, err)
+	}
+	k.TextHash = secret.Hash
+	return k, nil
 }
 
 // Bind implements acmestore.Accounts: the guarded update decides who bound it.

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -61,9 +63,11 @@ type usedTokenRow struct {
 }
 
 // Reserve implements ca.Registry. Whatever state a certificate claims, it is
-// recorded as pending and without its DER: only Activate makes it good.
+// recorded as pending and without its DER: only Activate makes it good. A
+// reservation binds nobody, so it is answered when it is durable (design law 3);
+// its event gets its number with that of Activate at the latest.
 func (c *CA) Reserve(ctx context.Context, certs []ca.Certificate, key *ca.EscrowedKey, ev ledger.Event) (ledger.Receipt, error) {
-	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+	return acts{s: c.s}.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		for _, k := range certs {
 			if err := insert(ctx, tx, &certificateRow{
 				Issuer: k.Issuer, Serial: k.Serial, Kind: string(k.Kind), Pair: k.Pair, Agency: k.Agency, System: k.System,
@@ -84,32 +88,43 @@ func (c *CA) Reserve(ctx context.Context, certs []ca.Certificate, key *ca.Escrow
 
 // Activate implements ca.Registry.
 func (c *CA) Activate(ctx context.Context, certs []ca.Certificate, ev ledger.Event) (ledger.Receipt, error) {
-	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		for _, k := range certs {
-			if len(k.DER) == 0 {
-				return fmt.Errorf("%w: certificate %q has not been signed", ca.ErrState, k.Serial)
-			}
-			n, err := changed(ctx, tx, "UPDATE ca_certificate SET state = ?, der = ? WHERE issuer = ? AND serial = ? AND state = ?",
-				string(ca.StateGood), k.DER, k.Issuer, k.Serial, string(ca.StatePending))
-			if err != nil {
-				return fmt.Errorf("activating certificate %q: %w", k.Serial, err)
-			}
-			if n == 1 {
-				continue
-			}
-			now, err := one[certificateRow](ctx, tx, "issuer = ? AND serial = ?", k.Issuer, k.Serial)
-			if err != nil {
-				return found(err, ca.ErrNotFound, "certificate", k.Serial)
-			}
-			return fmt.Errorf("%w: certificate %q is %s", ca.ErrState, k.Serial, now.State)
+	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error { return activate(ctx, tx, certs) })
+}
+
+func activate(ctx context.Context, tx bun.Tx, certs []ca.Certificate) error {
+	for _, k := range certs {
+		if len(k.DER) == 0 {
+			return fmt.Errorf("%w: certificate %q has not been signed", ca.ErrState, k.Serial)
 		}
-		return nil
-	})
+		n, err := changed(ctx, tx, "UPDATE ca_certificate SET state = ?, der = ? WHERE issuer = ? AND serial = ? AND state = ?",
+			string(ca.StateGood), k.DER, k.Issuer, k.Serial, string(ca.StatePending))
+		if err != nil {
+			return fmt.Errorf("activating certificate %q: %w", k.Serial, err)
+		}
+		if n == 1 {
+			continue
+		}
+		now, err := one[certificateRow](ctx, tx, "issuer = ? AND serial = ?", k.Issuer, k.Serial)
+		if err != nil {
+			return found(err, ca.ErrNotFound, "certificate", k.Serial)
+		}
+		return fmt.Errorf("%w: certificate %q is %s", ca.ErrState, k.Serial, now.State)
+	}
+	return nil
 }
 
 // SetState implements ca.Registry. RevokedAt is when it was held or revoked,
 // and is taken away with its reason when a hold ends.
 func (c *CA) SetState(ctx context.Context, issuer, serial string, to ca.State, reason int, when time.Time, ev ledger.Event) (ledger.Receipt, error) {
+	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		return move(ctx, tx, issuer, serial, to, reason, when)
+	})
+}
+
+// move changes the state of a certificate, and of the other half of its pair,
+// by one statement. Both have to stand where they should afterwards, so that no
+// hold or resumption overtakes a revocation of one half.
+func move(ctx context.Context, tx bun.Tx, issuer, serial string, to ca.State, reason int, when time.Time) error {
 	from := []ca.State{ca.StateGood, ca.StateHold}
 	switch to {
 	case ca.StateRevoked:
@@ -118,27 +133,58 @@ func (c *CA) SetState(ctx context.Context, issuer, serial string, to ca.State, r
 	case ca.StateGood:
 		from, reason, when = from[1:], 0, time.Time{}
 	default:
-		return ledger.Receipt{}, fmt.Errorf("%w: nothing becomes %q", ca.ErrState, to)
+		return fmt.Errorf("%w: nothing becomes %q", ca.ErrState, to)
 	}
 	if to != ca.StateGood && when.IsZero() {
-		return ledger.Receipt{}, fmt.Errorf("%w: %q at no time", ca.ErrState, to)
+		return fmt.Errorf("%w: %q at no time", ca.ErrState, to)
 	}
-	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		n, err := changed(ctx, tx, `UPDATE ca_certificate SET state = ?, reason = ?, revoked_at = ?
-			WHERE issuer = ? AND serial = ? AND state IN (?)`,
-			string(to), reason, at(when), issuer, serial, bun.List(from))
-		if err != nil || n == 1 {
+	if err := changing(ctx, tx, issuer, serial); err != nil {
+		return err
+	}
+	named, err := one[pairedRow](ctx, tx, "issuer = ? AND serial = ?", issuer, serial)
+	if err != nil {
+		return found(err, ca.ErrNotFound, "certificate", serial)
+	}
+	where, args := "issuer = ? AND serial = ?", []any{issuer, serial}
+	if named.Pair != "" {
+		where, args = "system = ? AND pair = ?", []any{named.System, named.Pair}
+	}
+	n, err := changed(ctx, tx, "UPDATE ca_certificate SET state = ?, reason = ?, revoked_at = ? WHERE "+where+" AND state IN (?)",
+		append(append([]any{string(to), reason, at(when)}, args...), bun.List(from))...)
+	if err != nil {
+		return err
+	}
+	moved, err := list(ctx, tx, func(r pairedRow) pairedRow { return r }, "serial", where, args...)
+	if err != nil {
+		return fmt.Errorf("reading the states of %q: %w", serial, err)
+	}
+	now := make([]string, len(moved))
+	for i, m := range moved {
+		if now[i] = m.State; m.Serial == serial && m.Issuer == issuer {
+			continue
+		}
+		if err := changing(ctx, tx, m.Issuer, m.Serial); err != nil {
 			return err
 		}
-		now, err := one[certificateRow](ctx, tx, "issuer = ? AND serial = ?", issuer, serial)
-		switch {
-		case err != nil:
-			return found(err, ca.ErrNotFound, "certificate", serial)
-		case now.State == string(ca.StateRevoked):
-			return fmt.Errorf("%w: %q", ca.ErrRevoked, serial)
-		}
-		return fmt.Errorf("%w: %q is %s and cannot become %s", ca.ErrState, serial, now.State, to)
-	})
+	}
+	switch {
+	case n > 0 && !slices.ContainsFunc(now, func(s string) bool { return s != string(to) }):
+		return nil
+	case slices.Contains(now, string(ca.StateRevoked)):
+		return fmt.Errorf("%w: %q", ca.ErrRevoked, serial)
+	}
+	return fmt.Errorf("%w: %q is %s and cannot become %s", ca.ErrState, serial, strings.Join(now, ", "), to)
+}
+
+// pairedRow is what decides about a change of state.
+type pairedRow struct {
+	bun.BaseModel `bun:"table:ca_certificate"`
+
+	Issuer string `bun:"issuer"`
+	Serial string `bun:"serial"`
+	System string `bun:"system"`
+	Pair   string `bun:"pair"`
+	State  string `bun:"state"`
 }
 
 // Certificate implements ca.Registry.

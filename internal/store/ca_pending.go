@@ -40,6 +40,9 @@ func (c *CA) Pending(ctx context.Context, before time.Time, limit int) ([]ca.Cer
 func (c *CA) Abandon(ctx context.Context, certs []ca.Certificate, when time.Time, ev ledger.Event) (ledger.Receipt, error) {
 	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		for _, k := range certs {
+			if err := changing(ctx, tx, k.Issuer, k.Serial); err != nil {
+				return err
+			}
 			n, err := changed(ctx, tx, `UPDATE ca_certificate SET state = ?, reason = ?, revoked_at = ?
 				WHERE issuer = ? AND serial = ? AND state = ? AND kind <> ?`,
 				string(ca.StateRevoked), ca.ReasonUnspecified, at(when), k.Issuer, k.Serial, string(ca.StatePending), string(ca.KindCA))

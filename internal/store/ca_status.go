@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -60,7 +62,20 @@ func (r crlRow) crl() status.CRL {
 // Standing implements status.Registry.
 func (c *CA) Standing(ctx context.Context, issuer, serial string) (status.Standing, error) {
 	r, err := one[standingRow](ctx, c.s.r, "issuer = ? AND serial = ?", issuer, serial)
-	return r.standing(), found(err, ca.ErrNotFound, "certificate", serial)
+	if err != nil {
+		return status.Standing{}, found(err, ca.ErrNotFound, "certificate", serial)
+	}
+	st := r.standing()
+	if st.State != ca.StateRevoked {
+		return st, nil
+	}
+	switch dated, err := one[invalidityRow](ctx, c.s.r, "issuer = ? AND serial = ?", issuer, serial); {
+	case err == nil:
+		st.InvalidAt = utc(dated.InvalidAt)
+	case !errors.Is(err, sql.ErrNoRows):
+		return status.Standing{}, fmt.Errorf("reading the invalidity date of %q: %w", serial, err)
+	}
+	return st, nil
 }
 
 // Revoked implements status.Registry. A partial index holds the few rows that
@@ -101,6 +116,9 @@ type invalidityRow struct {
 // stays true; of two first dates at once the key of the table refuses one.
 func (c *CA) Invalidate(ctx context.Context, issuer, serial string, from time.Time, ev ledger.Event) (ledger.Receipt, error) {
 	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		if err := changing(ctx, tx, issuer, serial); err != nil {
+			return err
+		}
 		now, err := one[standingRow](ctx, tx, "issuer = ? AND serial = ?", issuer, serial)
 		switch {
 		case err != nil:

@@ -132,7 +132,11 @@ func TestBatches(t *testing.T) {
 			},
 			"of another batch": func(_ *signer.Use, i *[]signer.Item) error { (*i)[1].Batch = "x"; return signer.ErrNotApproved },
 			"of another seal":  func(_ *signer.Use, i *[]signer.Item) error { (*i)[1].Seal = "x"; return signer.ErrNotApproved },
-			"item twice":       func(_ *signer.Use, i *[]signer.Item) error { (*i)[1].ID = (*i)[0].ID; return signer.ErrExists },
+			"item with a place": func(_ *signer.Use, i *[]signer.Item) error {
+				(*i)[1].Place = &signer.Placement{}
+				return signer.ErrNotApproved
+			},
+			"item twice": func(_ *signer.Use, i *[]signer.Item) error { (*i)[1].ID = (*i)[0].ID; return signer.ErrExists },
 		} {
 			b, items := batch("b1", 3)
 			want := spoil(&b, &items)
@@ -174,6 +178,30 @@ func TestBatches(t *testing.T) {
 		ok(t, err)
 		if got, err = r.Seals.Items(bg, "b1"); err != nil || got[0].State != signer.UseApproved {
 			t.Errorf("%+v, %v", got, err)
+		}
+		// A batch that lapses takes with it what is not sealed, and only that.
+		b3, _ := batch("b2", 3)
+		for _, step := range []struct{ from, to signer.UseState }{{signer.UseRequested, signer.UseApproved}, {signer.UseApproved, signer.UseLapsed}} {
+			if step.to == signer.UseLapsed {
+				done := other[1].Use
+				done.State, done.Sealed, done.SealedAt = signer.UseSealed, "ef", day(5)
+				_, err = r.Seals.MoveUse(bg, done, signer.UseApproved, event("batch", "b2"))
+				ok(t, err)
+			}
+			b3.State = step.to
+			_, err = r.Seals.MoveUse(bg, b3, step.from, event("batch", "b2"))
+			ok(t, err)
+		}
+		other, err = r.Seals.Items(bg, "b2")
+		if err != nil || other[0].State != signer.UseLapsed || other[1].State != signer.UseSealed || other[2].State != signer.UseLapsed {
+			t.Errorf("%+v, %v", other, err)
+		}
+		listed, err := r.Seals.Uses(bg, signer.UseQuery{})
+		ok(t, err)
+		for _, u := range listed {
+			if (u.Batch != "") != strings.Contains(u.ID, "-") {
+				t.Errorf("listed: %+v", u)
+			}
 		}
 		if none, err := r.Seals.Items(bg, "u9"); err != nil || len(none) != 0 {
 			t.Errorf("%+v, %v", none, err)

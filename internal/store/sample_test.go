@@ -98,7 +98,7 @@ func request(id string) ca.Request {
 
 func certificate(serial string) ca.Certificate {
 	return ca.Certificate{
-		Issuer: "aa", Serial: serial, Kind: ca.KindSM2Sign, Pair: "pair-1", Agency: string(provider), System: "civil-a",
+		Issuer: "aa", Serial: serial, Kind: ca.KindSM2Sign, Pair: "pair-" + serial, Agency: string(provider), System: "civil-a",
 		Person: "p-1", Request: "q-1", Subject: "CN=civil-a", TBSSM3: "bb", TBS: []byte{0x30, 1}, State: ca.StatePending,
 		NotBefore: day(1), NotAfter: day(28), CreatedAt: day(1),
 	}

@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/uptrace/bun"
@@ -49,7 +47,7 @@ type useItemRow struct {
 	Size  int64  `bun:"size"`
 }
 
-// whole adds to a use what stands in other tables: its citations and its batch.
+// whole adds to a use its citations.
 func (s *Seals) whole(ctx context.Context, u signer.Use) (signer.Use, error) {
 	cites, err := list(ctx, s.s.r, useCitationRow.citation, "n", "use_id = ?", u.ID)
 	if err != nil {
@@ -58,11 +56,6 @@ func (s *Seals) whole(ctx context.Context, u signer.Use) (signer.Use, error) {
 	if len(cites) > 0 {
 		u.Citations = cites
 	}
-	item, err := one[useItemRow](ctx, s.s.r, "use_id = ?", u.ID)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return signer.Use{}, fmt.Errorf("reading the batch of use %q: %w", u.ID, err)
-	}
-	u.Batch = item.Batch
 	return u, nil
 }
 
@@ -74,21 +67,19 @@ func (s *Seals) AddBatch(ctx context.Context, batch signer.Use, items []signer.I
 	}
 	uses, asks, rows := make([]useRow, len(items)), make([]useAskRow, len(items)), make([]useItemRow, len(items))
 	for i, it := range items {
-		if it.State != signer.UseListed || it.Batch != batch.ID || it.Seal != batch.Seal {
+		if it.State != signer.UseListed || it.Batch != batch.ID || it.Seal != batch.Seal || it.Place != nil {
 			return ledger.Receipt{}, fmt.Errorf("%w: item %q of batch %q starts as %q", signer.ErrNotApproved, it.ID, batch.ID, it.State)
 		}
 		uses[i], asks[i] = toUseRows(it.Use)
 		rows[i] = useItemRow{Use: it.ID, Batch: batch.ID, N: int64(i), Size: it.Size}
 	}
 	return s.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		head, ask := toUseRows(batch)
-		if err := insert(ctx, tx, &head, signer.ErrExists, signer.ErrNotFound, "use of seal", batch.ID); err != nil {
+		if err := addUse(ctx, tx, batch); err != nil {
 			return err
 		}
 		if err := insert(ctx, tx, &uses, signer.ErrExists, signer.ErrNotFound, "items of batch", batch.ID); err != nil {
 			return err
 		}
-		asks = append(asks, ask)
 		if err := insert(ctx, tx, &asks, signer.ErrExists, signer.ErrNotFound, "items of batch", batch.ID); err != nil {
 			return err
 		}
@@ -99,15 +90,20 @@ func (s *Seals) AddBatch(ctx context.Context, batch signer.Use, items []signer.I
 // moveListed moves the items of a batch with the answer to it, in the same
 // transaction. For a use that is no batch there is nothing to move.
 func moveListed(ctx context.Context, tx bun.Tx, u signer.Use) error {
-	if u.State != signer.UseApproved && u.State != signer.UseRefused {
+	from := []string{string(signer.UseListed)}
+	switch u.State {
+	case signer.UseApproved, signer.UseRefused:
+	case signer.UseLapsed:
+		from = append(from, string(signer.UseApproved))
+	default:
 		return nil
 	}
 	if _, err := changed(ctx, tx, `UPDATE seal_use_ask SET approved_at = ? WHERE seal_use IN (SELECT i.use_id FROM seal_use_item i
-		JOIN seal_use u ON u.id = i.use_id WHERE i.batch = ? AND u.state = ?)`, at(u.ApprovedAt), u.ID, string(signer.UseListed)); err != nil {
+		JOIN seal_use u ON u.id = i.use_id WHERE i.batch = ? AND u.state IN (?))`, at(u.ApprovedAt), u.ID, bun.List(from)); err != nil {
 		return fmt.Errorf("moving the items of use %q: %w", u.ID, err)
 	}
 	if _, err := changed(ctx, tx, `UPDATE seal_use SET state = ?, approval = ?
-		WHERE state = ? AND id IN (SELECT use_id FROM seal_use_item WHERE batch = ?)`, string(u.State), u.Approval, string(signer.UseListed), u.ID); err != nil {
+		WHERE state IN (?) AND id IN (SELECT use_id FROM seal_use_item WHERE batch = ?)`, string(u.State), u.Approval, bun.List(from), u.ID); err != nil {
 		return fmt.Errorf("moving the items of use %q: %w", u.ID, err)
 	}
 	return nil
@@ -132,7 +128,6 @@ func (s *Seals) Items(ctx context.Context, batchID string) ([]signer.Item, error
 	out := make([]signer.Item, len(rows))
 	for i, r := range rows {
 		out[i] = signer.Item{Use: byID[r.Use], Size: r.Size}
-		out[i].Batch = batchID
 	}
 	return out, nil
 }

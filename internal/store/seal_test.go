@@ -13,7 +13,7 @@ func TestSealsConform(t *testing.T) {
 			s := open(t, migrated(t, address(t)))
 			signertest.Run(t, func(t *testing.T) signertest.Store {
 				for _, table := range []string{
-					"seal_use_ask", "seal_use", "seal_step", "seal_life", "seal_compromised_cert", "seal_compromise", "seal_notice", "seal",
+					"seal_use_place", "seal_use_ask", "seal_use", "seal_step", "seal_life", "seal_compromised_cert", "seal_compromise", "seal_notice", "seal",
 				} {
 					ok(t, s.Exec(bg, "DELETE FROM "+table))
 				}

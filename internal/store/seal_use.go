@@ -25,7 +25,9 @@ type useRow struct {
 	CreatedAt bun.NullTime `bun:"created_at"`
 	SealedAt  bun.NullTime `bun:"sealed_at"`
 
-	Ask *useAskRow `bun:"rel:has-one,join:id=seal_use"`
+	Ask   *useAskRow   `bun:"rel:has-one,join:id=seal_use"`
+	Place *usePlaceRow `bun:"rel:has-one,join:id=use_id"`
+	Item  *useItemRow  `bun:"rel:has-one,join:id=use_id"`
 }
 
 // useAskRow is the rest of a use; see lifeRow. TakenAt is what quotas count.
@@ -40,6 +42,14 @@ type useAskRow struct {
 	TakenAt    bun.NullTime `bun:"taken_at"`
 }
 
+// usePlaceRow is where the stamp goes; uses of an earlier version have none.
+type usePlaceRow struct {
+	bun.BaseModel `bun:"table:seal_use_place"`
+
+	Use  string                   `bun:"use_id,pk"`
+	Body nested[signer.Placement] `bun:"body"`
+}
+
 func (r useRow) use() signer.Use {
 	u := signer.Use{
 		ID: r.ID, Seal: r.Seal, Document: r.Document, Title: r.Title, Requester: r.Requester, State: signer.UseState(r.State),
@@ -47,6 +57,12 @@ func (r useRow) use() signer.Use {
 	}
 	if a := r.Ask; a != nil {
 		u.Type, u.Purpose, u.ApprovedAt, u.TakenAt = a.Type, a.Purpose, utc(a.ApprovedAt), utc(a.TakenAt)
+	}
+	if p := r.Place; p != nil {
+		u.Place = &p.Body.V
+	}
+	if i := r.Item; i != nil {
+		u.Batch = i.Batch
 	}
 	return u
 }
@@ -57,15 +73,26 @@ func (s *Seals) AddUse(ctx context.Context, u signer.Use, ev ledger.Event) (ledg
 		return ledger.Receipt{}, fmt.Errorf("%w: use %q starts as %q", signer.ErrNotApproved, u.ID, u.State)
 	}
 	return s.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		row, ask := toUseRows(u)
-		if err := insert(ctx, tx, &row, signer.ErrExists, signer.ErrNotFound, "use of seal", u.ID); err != nil {
-			return err
-		}
-		if err := insert(ctx, tx, &ask, signer.ErrExists, signer.ErrNotFound, "use of seal", u.ID); err != nil {
+		if err := addUse(ctx, tx, u); err != nil {
 			return err
 		}
 		return addCitations(ctx, tx, u)
 	})
+}
+
+// addUse writes a use without what it quotes.
+func addUse(ctx context.Context, tx bun.Tx, u signer.Use) error {
+	row, ask := toUseRows(u)
+	if err := insert(ctx, tx, &row, signer.ErrExists, signer.ErrNotFound, "use of seal", u.ID); err != nil {
+		return err
+	}
+	if err := insert(ctx, tx, &ask, signer.ErrExists, signer.ErrNotFound, "use of seal", u.ID); err != nil {
+		return err
+	}
+	if u.Place == nil {
+		return nil
+	}
+	return insert(ctx, tx, &usePlaceRow{Use: u.ID, Body: nested[signer.Placement]{*u.Place}}, signer.ErrExists, signer.ErrNotFound, "place of use", u.ID)
 }
 
 func toUseRows(u signer.Use) (useRow, useAskRow) {
@@ -158,7 +185,7 @@ func (s *Seals) Use(ctx context.Context, id string) (signer.Use, error) {
 
 func (s *Seals) uses(ctx context.Context, more func(*bun.SelectQuery) *bun.SelectQuery) ([]signer.Use, error) {
 	var rows []useRow
-	if err := more(s.s.r.NewSelect().Model(&rows).Relation("Ask")).OrderExpr("use_row.id DESC").Scan(ctx); err != nil {
+	if err := more(s.s.r.NewSelect().Model(&rows).Relation("Ask").Relation("Place").Relation("Item")).OrderExpr("use_row.id DESC").Scan(ctx); err != nil {
 		return nil, err
 	}
 	out := make([]signer.Use, len(rows))

@@ -24,9 +24,10 @@ func TestCertificateStates(t *testing.T) {
 		}
 		wantErr(t, set(ca.StateRevoked, 1), ca.ErrNotFound)
 		key := &ca.EscrowedKey{Pair: "pair-1", Wrapped: []byte{1}, KEK: "kek", PublicSM3: "aa", CreatedAt: day(1)}
-		enc := certificate("c2")
+		sign, enc := certificate("c1"), certificate("c2")
+		sign.Pair, enc.Pair = key.Pair, key.Pair
 		enc.Kind, enc.State, enc.DER = ca.KindSM2Enc, ca.StateGood, []byte{9} // a caller who claims too much
-		_, err := r.CA.Reserve(bg, []ca.Certificate{certificate("c1"), enc}, key, event("pair", "pair-1"))
+		_, err := r.CA.Reserve(bg, []ca.Certificate{sign, enc}, key, event("pair", "pair-1"))
 		ok(t, err)
 		for _, to := range []ca.State{ca.StateRevoked, ca.StateHold, ca.StateGood, ca.StatePending, "gone"} {
 			wantErr(t, set(to, 1), ca.ErrState)
@@ -52,6 +53,8 @@ func TestCertificateStates(t *testing.T) {
 		}
 
 		ok(t, activate(r, "c1"))
+		wantErr(t, set(ca.StateHold, 6), ca.ErrState) // the other half is not signed yet
+		ok(t, activate(r, "c2"))
 		ok(t, set(ca.StateHold, 6))
 		wantErr(t, set(ca.StateHold, 6), ca.ErrState)
 		ok(t, set(ca.StateGood, 6))

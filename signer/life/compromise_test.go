@@ -68,7 +68,7 @@ func compromised(t *testing.T, options ...signertest.Option) (*signertest.House,
 	for hour := range 3 {
 		h.Set(signertest.Start().Add(time.Duration(hour) * time.Hour))
 		doc := signertest.Notice(t)
-		got, err := h.Seal(ctx, signertest.Clerk, h.Approve(t, doc).ID, doc, signer.Placement{X: float64(10 + hour), Y: 10, Page: 1})
+		got, err := h.Seal(ctx, signertest.Clerk, h.Approve(t, doc).ID, doc, signer.Placement{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -159,7 +159,7 @@ func TestImport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.Approvals.Uses[u.ID+" "+u.Document] = "approval"
+		h.Approvals.Say(u, "approval")
 		if _, _, err = h.MarkApproved(ctx, signertest.Clerk, u.ID); err != nil {
 			t.Fatal(err)
 		}

@@ -19,7 +19,7 @@ func (r *Register) AddBatch(_ context.Context, batch signer.Use, items []signer.
 		r.t.Errorf("batch %+v of %d", batch, len(items))
 	}
 	for _, it := range items {
-		if it.State != signer.UseListed || it.Batch != batch.ID || it.Seal != batch.Seal || it.Requester != batch.Requester {
+		if it.State != signer.UseListed || it.Batch != batch.ID || it.Seal != batch.Seal || it.Requester != batch.Requester || it.Place != nil {
 			r.t.Errorf("item %+v of %+v", it, batch)
 		}
 	}
@@ -57,7 +57,9 @@ func (r *Register) moveListed(batch signer.Use) {
 		if batch.State == signer.UseSealed && u.State != signer.UseSealed {
 			r.t.Errorf("batch %s is closed, item %s is %s", batch.ID, id, u.State)
 		}
-		if u.State == signer.UseListed && (batch.State == signer.UseApproved || batch.State == signer.UseRefused) {
+		answered := u.State == signer.UseListed && (batch.State == signer.UseApproved || batch.State == signer.UseRefused)
+		lapsed := (u.State == signer.UseListed || u.State == signer.UseApproved) && batch.State == signer.UseLapsed
+		if answered || lapsed {
 			u.State, u.Approval, u.ApprovedAt = batch.State, batch.Approval, batch.ApprovedAt
 			r.uses[id] = u
 		}

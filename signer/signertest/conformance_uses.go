@@ -17,6 +17,7 @@ import (
 func newUse(seal string) signer.Use {
 	return signer.Use{
 		ID: newID(), Seal: seal, Document: "ab", Title: "通知", Type: "notice", Purpose: "发文", Requester: "clerk", State: signer.UseRequested, CreatedAt: Start(),
+		Place: &signer.Placement{Page: 2, X: 12.5, Y: 1e-6, Keyword: "样例“局”", Ride: signer.EdgeLeft},
 	}
 }
 
@@ -53,12 +54,12 @@ func useArrows(t *testing.T, s Store) {
 	at := Start().Add(time.Hour)
 	ok(t, take(s, u, at))
 	wants(t, take(s, u, at), signer.ErrNotApproved)
-	u.State, u.TakenAt, u.Sealed, u.SealedAt, u.Document, u.Type = signer.UseSealed, at, "ee", at, "another", "another"
+	u.State, u.TakenAt, u.Sealed, u.SealedAt, u.Document, u.Type, u.Place = signer.UseSealed, at, "ee", at, "another", "another", &signer.Placement{}
 	_, err = s.MoveUse(ctx, u, signer.UseSealing, event())
 	ok(t, err)
 	got, err := s.Use(ctx, u.ID)
 	ok(t, err)
-	u.Document, u.Type = "ab", "notice" // what was asked for never changes
+	u.Document, u.Type, u.Place = "ab", "notice", newUse("1").Place // what was asked for never changes
 	if !reflect.DeepEqual(got, u) {
 		t.Fatalf("got\n%+v\nwant\n%+v", got, u)
 	}

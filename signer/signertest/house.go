@@ -80,6 +80,13 @@ type Approvals struct {
 	Asks map[string]life.Answer // "ask digest" → answer
 }
 
+// Say is the leader's answer to a use: the id of an approval, "" for a refusal.
+func (a Approvals) Say(u signer.Use, approval string) {
+	if sum, err := u.Approves(); err == nil {
+		a.Uses[u.ID+" "+sum] = approval
+	}
+}
+
 // ApprovedUse implements signer.Approver: by use and Use.Approves, as signed
 // approvals do.
 func (a Approvals) ApprovedUse(_ context.Context, u signer.Use) (string, error) {
@@ -279,7 +286,7 @@ func (h *House) Approve(t testing.TB, doc []byte) signer.Use {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Approvals.Uses[u.ID+" "+u.Document] = "approval-" + u.ID
+	h.Approvals.Say(u, "approval-" + u.ID)
 	if u, _, err = h.MarkApproved(context.Background(), Clerk, u.ID); err != nil {
 		t.Fatal(err)
 	}

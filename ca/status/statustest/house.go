@@ -152,7 +152,7 @@ func (h *House) Event(kind string) ledger.Event {
 // Config serves all four authorities.
 func (h *House) Config() status.Config {
 	cfg := status.Config{
-		Registry: h.Store, Lists: h.Store, Published: h.Store, Site: h.Site, Actor: Actor(), Now: h.Clock.Now, Rand: rand.Reader, NewID: NewID,
+		Registry: h.Store, Lists: h.Store, Published: h.Store, Changes: h.Store, Site: h.Site, Actor: Actor(), Now: h.Clock.Now, Rand: rand.Reader, NewID: NewID,
 	}
 	for _, n := range []profile.Name{profile.SM2Root, profile.SM2Issuing, profile.ECDSARoot, profile.ECDSAIssuing} {
 		cfg.Authorities = append(cfg.Authorities, status.Authority{Certificate: h.Authorities[n].Cert, Signer: h.Authorities[n].Key})

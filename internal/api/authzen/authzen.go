@@ -20,14 +20,15 @@ import (
 	"net/url"
 
 	"github.com/yinxin-gov/yinxin/authz"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
 
 // Paths of the standard.
 const (
-	PathEvaluation  = "/access/v1/evaluation"
-	PathEvaluations = "/access/v1/evaluations"
-	PathSearch      = "/access/v1/search/" // and what is searched for
-	PathMetadata    = "/.well-known/authzen-configuration"
+	PathEvaluation  = wire.PathEvaluation
+	PathEvaluations = wire.PathEvaluations
+	PathSearch      = wire.PathSearch
+	PathMetadata    = wire.PathAuthZEN
 )
 
 // Bounds of a request.

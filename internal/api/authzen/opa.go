@@ -3,11 +3,13 @@ package authzen
 import (
 	"encoding/json"
 	"net/http"
+
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
 
 // PathOPA answers integrations that speak to an OPA server: {"input": …} with
 // the members of authz.Request. One question has one answer at either door.
-const PathOPA = "/v1/data/yinxin/decision"
+const PathOPA = wire.PathOPA
 
 // opaAnswer is the Data API's answer; result is never left out, which OPA's
 // clients would take for "undefined".

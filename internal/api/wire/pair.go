@@ -10,11 +10,12 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 )
 
-// Paths by which an enrolled system keeps its own certificates: both want its
+// Paths by which an enrolled system keeps its own certificates; they want its
 // mTLS certificate.
 const (
 	PathRenewals    = "/api/v1/renewals"
 	PathRevocations = "/api/v1/revocations"
+	PathPairs       = "/api/v1/pairs" // + "/{serial}": a pair that was renewed or ordered by ACME, once more
 )
 
 // RenewRequest asks for the follower of an SM2 pair that is good now. The key of

@@ -17,6 +17,7 @@ const (
 	PathStatus    = "/api/v1/status"
 	PathAnchors   = "/api/v1/anchors"
 	PathEnrol     = "/api/v1/enrolments"
+	PathACMEKeys  = "/api/v1/acme/keys"
 	PathVerify    = "/api/v1/verifications"
 	PathTransfers = "/api/v1/transfers"
 	PathArchives  = "/api/v1/archives"
@@ -66,6 +67,24 @@ type EnrolAnswer struct {
 	SignURL      string         `json:"sign_url"`
 	Hosts        []string       `json:"hosts" doc:"names that the ECDSA certificate may carry"`
 	Receipt      ledger.Receipt `json:"receipt"`
+}
+
+// ACMEKeyRequest asks for the external account key of an ACME client. The
+// enrolment token is looked at and not spent: it still opens both tracks.
+type ACMEKeyRequest struct {
+	Token string `json:"token" minLength:"20" maxLength:"128" doc:"enrolment token"`
+}
+
+// ACMEKeyAnswer is told once; the house keeps neither secret in the clear.
+type ACMEKeyAnswer struct {
+	System       string    `json:"system"`
+	Hosts        []string  `json:"hosts" doc:"names that may be ordered"`
+	Directory    string    `json:"directory" doc:"RFC 8555 directory"`
+	KID          string    `json:"kid" doc:"external account binding: key id"`
+	HMAC         string    `json:"hmac" doc:"external account binding: key, base64url; binds one account"`
+	TextURL      string    `json:"text_url" doc:"where TXT records for dns-01 are set (…/present, …/cleanup)"`
+	TextPassword string    `json:"text_password" doc:"password there, kid is the user"`
+	Expires      time.Time `json:"expires" doc:"until when an account must be bound"`
 }
 
 // SendRequest hands in a sealed document for another system.

@@ -1,0 +1,169 @@
+package catest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/ca"
+)
+
+// Pairs is a registry with what grows around pairs.
+type Pairs interface {
+	ca.Registry
+	ca.Deliveries
+	ca.Suspensions
+}
+
+var _ Pairs = (*Registry)(nil)
+
+// Record implements ca.Recorder.
+func (r *Registry) Record(_ context.Context, ev ledger.Event) (ledger.Receipt, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.enter("Record"); err != nil {
+		return ledger.Receipt{}, err
+	}
+	return r.record(ev)
+}
+
+// ClaimDelivery implements ca.Deliveries.
+func (r *Registry) ClaimDelivery(_ context.Context, basis string, now, until time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.enter("ClaimDelivery"); err != nil {
+		return err
+	}
+	if basis == "" || !until.After(now) {
+		return fmt.Errorf("%w: claim", ErrInvariant)
+	}
+	if _, done := r.deliveries[basis]; done {
+		return ca.ErrExists
+	}
+	if r.claims[basis].After(now) {
+		return ca.ErrBusy
+	}
+	r.claims[basis] = until
+	return nil
+}
+
+// ReleaseDelivery implements ca.Deliveries.
+func (r *Registry) ReleaseDelivery(_ context.Context, basis string, until time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.claims[basis].Equal(until) {
+		delete(r.claims, basis)
+	}
+	return nil
+}
+
+// Deliver implements ca.Deliveries. The pair has to be that of the certificates.
+func (r *Registry) Deliver(_ context.Context, d ca.Delivery, until time.Time, certs []ca.Certificate, ev ledger.Event) (ledger.Receipt, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.enter("Deliver"); err != nil {
+		return ledger.Receipt{}, err
+	}
+	switch {
+	case len(certs) != 2 || certs[0].Serial != d.Sign || certs[1].Serial != d.Enc || certs[0].Issuer != d.Issuer || len(d.Envelope) == 0 || len(d.CSRSM3) != 64:
+		return ledger.Receipt{}, fmt.Errorf("%w: delivery", ErrInvariant)
+	case !r.claims[d.Basis].Equal(until):
+		return ledger.Receipt{}, ca.ErrBusy
+	}
+	return r.activate(certs, ev, func() {
+		delete(r.claims, d.Basis)
+		r.deliveries[d.Basis] = d
+	})
+}
+
+// Delivery implements ca.Deliveries.
+func (r *Registry) Delivery(_ context.Context, basis string) (ca.Delivery, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d, ok := r.deliveries[basis]
+	if !ok {
+		return ca.Delivery{}, ca.ErrNotFound
+	}
+	return d, nil
+}
+
+// DeliveryOf implements ca.Deliveries.
+func (r *Registry) DeliveryOf(_ context.Context, issuer, serial string) (ca.Delivery, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, d := range r.deliveries {
+		if d.Issuer == issuer && d.Sign == serial {
+			return d, nil
+		}
+	}
+	return ca.Delivery{}, ca.ErrNotFound
+}
+
+// AddSuspension implements ca.Suspensions.
+func (r *Registry) AddSuspension(_ context.Context, x ca.Suspension, ev ledger.Event) (ledger.Receipt, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.enter("AddSuspension"); err != nil {
+		return ledger.Receipt{}, err
+	}
+	if x.ID == "" || x.State != ca.SuspensionHeld || x.HeldBy == "" || x.Reason == "" || x.HeldAt.IsZero() || x.Asks != 0 {
+		return ledger.Receipt{}, fmt.Errorf("%w: suspension", ErrInvariant)
+	}
+	return r.move(x.Issuer, x.Serial, ca.StateHold, 6, x.HeldAt, ev, func() { r.suspensions = append(r.suspensions, x) })
+}
+
+// MoveSuspension implements ca.Suspensions.
+func (r *Registry) MoveSuspension(_ context.Context, x ca.Suspension, from ca.SuspensionState, asks int, ev ledger.Event) (ledger.Receipt, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.enter("MoveSuspension"); err != nil {
+		return ledger.Receipt{}, err
+	}
+	i := slices.IndexFunc(r.suspensions, func(y ca.Suspension) bool { return y.ID == x.ID })
+	if i < 0 {
+		return ledger.Receipt{}, ca.ErrNotFound
+	}
+	old := r.suspensions[i]
+	if old.State != from || old.Asks != asks {
+		return ledger.Receipt{}, ca.ErrDecided
+	}
+	switch {
+	case from == ca.SuspensionHeld && x.State == ca.SuspensionAsked && x.Asks == asks+1 && x.AskedBy != "" && x.Why != "":
+	case from == ca.SuspensionAsked && x.State == ca.SuspensionHeld && x.Asks == asks && x.AnsweredBy != "" && x.Refusal != "":
+	case from == ca.SuspensionAsked && x.State == ca.SuspensionLifted && x.Asks == asks && x.AnsweredBy != "" && x.Approval != "":
+		return r.move(old.Issuer, old.Serial, ca.StateGood, 0, time.Time{}, ev, func() { r.suspensions[i] = x })
+	default:
+		return ledger.Receipt{}, fmt.Errorf("%w: move of a suspension", ErrInvariant)
+	}
+	rc, err := r.record(ev)
+	if err == nil {
+		r.suspensions[i] = x
+	}
+	return rc, err
+}
+
+// Suspension implements ca.Suspensions.
+func (r *Registry) Suspension(_ context.Context, id string) (ca.Suspension, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, x := range r.suspensions {
+		if x.ID == id {
+			return x, nil
+		}
+	}
+	return ca.Suspension{}, ca.ErrNotFound
+}
+
+// SuspensionsOf implements ca.Suspensions.
+func (r *Registry) SuspensionsOf(_ context.Context, system string) (out []ca.Suspension, _ error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, x := range r.suspensions {
+		if x.System == system && system != "" || system == "" && x.State == ca.SuspensionAsked {
+			out = append(out, x)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,197 @@
+package ca
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/emmansun/gmsm/sm3"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+)
+
+// Delivery is a pair that was made without a token: on the proof of an older key
+// (renewal), or on an ACME order. What it was made on makes one pair, ever, and
+// whoever asks again with the same CSR gets that pair again: a lost answer costs
+// nothing. The envelope opens to the key of the CSR only.
+type Delivery struct {
+	Basis     string    `json:"basis"` // "renewal:" issuer ":" serial, or "acme:" order
+	CSRSM3    string    `json:"csr_sm3"`
+	Issuer    string    `json:"issuer"`
+	Sign      string    `json:"sign"` // serials
+	Enc       string    `json:"enc"`
+	Renews    string    `json:"renews,omitempty"` // serial of the signing certificate before it
+	Envelope  []byte    `json:"-"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// Deliveries is the store of them. A basis is claimed, then delivered; a claim
+// that runs out is free again, so that a dead process blocks nobody for long.
+type Deliveries interface {
+	// ClaimDelivery lets one caller make the pair of a basis until a time:
+	// ErrBusy while another has it, ErrExists when it was delivered.
+	ClaimDelivery(ctx context.Context, basis string, now, until time.Time) error
+	// ReleaseDelivery gives up the claim that ends at until.
+	ReleaseDelivery(ctx context.Context, basis string, until time.Time) error
+	// Deliver is Activate for the pair of d, and stores d; ErrBusy when the claim
+	// that ends at until is not held any more.
+	Deliver(ctx context.Context, d Delivery, until time.Time, certs []Certificate, ev ledger.Event) (ledger.Receipt, error)
+	Delivery(ctx context.Context, basis string) (Delivery, error) // ErrNotFound
+	// DeliveryOf finds it by its signing certificate; ErrNotFound.
+	DeliveryOf(ctx context.Context, issuer, serial string) (Delivery, error)
+}
+
+// Outcomes of deliveries.
+var (
+	// ErrBusy: another caller is making this pair at this moment.
+	ErrBusy = errors.New("ca: the pair is being made")
+	// ErrExpired: too late to renew; a new enrolment is the way.
+	ErrExpired = errors.New("ca: certificate is out of its period")
+	// ErrProof: the request is not signed by the key that it names.
+	ErrProof = errors.New("ca: renewal is not signed by the certificate's key")
+	// ErrRenewed: a certificate has one follower.
+	ErrRenewed = errors.New("ca: certificate was renewed already, with another request")
+)
+
+// claimLife is how long one caller may take to make a pair.
+const claimLife = time.Minute
+
+// commission is a pair to be made without a token.
+type commission struct {
+	basis    string
+	csr      []byte
+	request  Request // hosts: those of this pair
+	validity time.Duration
+	renews   string
+	actor    ledger.Actor
+}
+
+func csrDigest(csr []byte) string {
+	sum := sm3.Sum(csr)
+	return hex.EncodeToString(sum[:])
+}
+
+// fulfil refuses what can be refused, claims the basis, which decides races, and
+// issues; the pair becomes good in the transaction that records its delivery.
+func (s *Service) fulfil(ctx context.Context, c commission) (DualResult, error) {
+	csr, err := ParseCSR(c.csr)
+	if err != nil {
+		return DualResult{}, err
+	}
+	if err := fits(csr, c.request); err != nil {
+		return DualResult{}, err
+	}
+	if err := s.admit(ctx, c.request); err != nil {
+		return DualResult{}, err
+	}
+	now := s.cfg.Now().UTC().Truncate(time.Microsecond)
+	until := now.Add(claimLife)
+	switch err := s.cfg.Deliveries.ClaimDelivery(ctx, c.basis, now, until); {
+	case errors.Is(err, ErrExists):
+		got, again, err := s.delivered(ctx, c.basis, c.csr)
+		if err == nil && !again {
+			err = fmt.Errorf("ca: claimed pair is gone: %w", ErrNotFound)
+		}
+		return got, err
+	case err != nil:
+		return DualResult{}, fmt.Errorf("ca: claim pair: %w", err)
+	}
+	out, err := s.deliver(ctx, c, csr.PublicKey.(*ecdsa.PublicKey), until)
+	if err != nil {
+		// The cause counts; a claim that stays runs out.
+		_ = s.cfg.Deliveries.ReleaseDelivery(context.WithoutCancel(ctx), c.basis, until)
+	}
+	return out, err
+}
+
+func (s *Service) deliver(ctx context.Context, c commission, public *ecdsa.PublicKey, until time.Time) (DualResult, error) {
+	pair := s.cfg.NewID()
+	halves, key, err := s.draftPair(ctx, pair, c.request, public, c.validity)
+	if err != nil {
+		return DualResult{}, err
+	}
+	d := Delivery{
+		Basis: c.basis, CSRSM3: csrDigest(c.csr), Issuer: halves[0].row.Issuer, Sign: halves[0].row.Serial, Enc: halves[1].row.Serial,
+		Renews: c.renews, Envelope: key.Envelope, CreatedAt: s.cfg.Now().UTC().Truncate(time.Microsecond),
+	}
+	reserved := s.pairEvent("ca.pair.reserved", c.actor, c.request, pair, halves)
+	issued := s.pairEvent("ca.certificate.issued", c.actor, c.request, pair, halves)
+	for _, ev := range []ledger.Event{reserved, issued} {
+		ev.Details["basis"] = c.basis
+		if c.renews != "" {
+			ev.Details["renews"] = c.renews
+		}
+	}
+	receipt, err := s.issue(ctx, halves, &key.Escrow, reserved, func(rows []Certificate) (ledger.Receipt, error) {
+		return s.cfg.Deliveries.Deliver(ctx, d, until, rows, issued)
+	})
+	if err != nil {
+		return DualResult{}, err
+	}
+	return s.dual(c.request, pair, halves, key.Envelope, receipt, c.renews), nil
+}
+
+// delivered looks whether a basis made its pair already; the CSR has to be the
+// same, and both certificates good.
+func (s *Service) delivered(ctx context.Context, basis string, csr []byte) (DualResult, bool, error) {
+	d, err := s.cfg.Deliveries.Delivery(ctx, basis)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return DualResult{}, false, nil
+	case err != nil:
+		return DualResult{}, false, fmt.Errorf("ca: read delivered pair: %w", err)
+	case d.CSRSM3 != csrDigest(csr):
+		return DualResult{}, false, ErrRenewed
+	}
+	got, err := s.again(ctx, d)
+	return got, err == nil, err
+}
+
+// again makes the answer of a delivered pair once more.
+func (s *Service) again(ctx context.Context, d Delivery) (DualResult, error) {
+	sign, err := s.Status(ctx, d.Issuer, d.Sign)
+	if err != nil {
+		return DualResult{}, err
+	}
+	enc, err := s.Status(ctx, d.Issuer, d.Enc)
+	if err != nil {
+		return DualResult{}, err
+	}
+	for _, c := range []Certificate{sign, enc} {
+		if c.State == StateRevoked {
+			return DualResult{}, ErrRevoked
+		}
+	}
+	r, err := s.cfg.Registry.Request(ctx, sign.Request)
+	if err != nil {
+		return DualResult{}, fmt.Errorf("ca: read request: %w", err)
+	}
+	return s.dual(r, sign.Pair, []half{{row: sign}, {row: enc}}, d.Envelope, ledger.Receipt{}, d.Renews), nil
+}
+
+// PairOf gives a pair that was made without a token again, found by the serial
+// of either half; ErrNotFound for any other certificate.
+func (s *Service) PairOf(ctx context.Context, serial string) (DualResult, error) {
+	if s.cfg.Deliveries == nil {
+		return DualResult{}, ErrNotFound
+	}
+	row, err := s.Status(ctx, IssuerID(s.cfg.SM2Issuing), serial)
+	if err != nil {
+		return DualResult{}, err
+	}
+	if row.Kind == KindSM2Enc {
+		both, err := s.halves(ctx, row)
+		if err != nil {
+			return DualResult{}, err
+		}
+		row = both[0]
+	}
+	d, err := s.cfg.Deliveries.DeliveryOf(ctx, row.Issuer, row.Serial)
+	if err != nil {
+		return DualResult{}, fmt.Errorf("ca: read delivered pair: %w", err)
+	}
+	return s.again(ctx, d)
+}

@@ -1,0 +1,12 @@
+package wire
+
+// Paths of the decision point: the OpenID AuthZEN Authorization API 1.0, and one
+// path of OPA's Data API. Clients of a house, and the socket of its sidecar,
+// know them too.
+const (
+	PathEvaluation  = "/access/v1/evaluation"
+	PathEvaluations = "/access/v1/evaluations"
+	PathSearch      = "/access/v1/search/" // and what is searched for: subject, resource, action
+	PathAuthZEN     = "/.well-known/authzen-configuration"
+	PathOPA         = "/v1/data/yinxin/decision"
+)
