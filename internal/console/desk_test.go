@@ -123,8 +123,17 @@ func (d *deskOf) Seal(_ context.Context, _ Person, id string) (SealView, error) 
 	return v, nil
 }
 
-func (d *deskOf) ImportKeys(context.Context, Person) ([]SealKey, error) {
-	return []SealKey{{ID: "seal-x", Unit: "11110100MB00000015", UnitName: "样例区民政局", Class: "software-file", SPKISM3: strings.Repeat("ab", 32)}}, nil
+func (d *deskOf) ImportKeys(context.Context, Person) (ImportList, error) {
+	return ImportList{
+		Keys:  []SealKey{{ID: "seal-x", Unit: "11110100MB00000015", UnitName: "样例区民政局", Class: "software-file", SPKISM3: strings.Repeat("ab", 32)}},
+		Units: []Named{{"11110100MB00000015", "样例区民政局"}},
+	}, nil
+}
+func (d *deskOf) MakeImportKey(_ context.Context, _ Person, unit string) error {
+	return d.act("key %s", unit)
+}
+func (d *deskOf) RequestOf(_ context.Context, _ Person, key string) (Paper, error) {
+	return Paper{Name: key + ".csr", Bytes: []byte("request")}, d.act("request %s", key)
 }
 func (d *deskOf) ImportSeal(_ context.Context, _ Person, f ImportForm) (string, error) {
 	return "11010000000001", d.act("import %s %s %s %s %d %d", f.KeyID, f.Kind, f.Purpose, f.Filing, len(f.Seal), len(f.Certificates))
@@ -299,6 +308,7 @@ func TestDeskForms(t *testing.T) {
 		{"/console/consents/c-1/withdraw", "reason=+", ""},
 		{"/console/consents/c-1/withdraw", "reason=" + url.QueryEscape("a\u202eb"), ""},
 		{"/console/consents/c-1/answer", "pin=p&answer=perhaps", ""},
+		{"/console/seals/import/keys", "unit=11110100MB00000015", "key 11110100MB00000015"},
 		{"/console/uses/u-1/answer?pin=p&answer=yes", "", ""}, // nothing from the address: it is in logs
 		{"/console/uses/u-1/answer", "answer=yes", ""},
 		{"/console/uses/u-1/answer", "pin=p", ""},
