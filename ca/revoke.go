@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
@@ -31,6 +32,16 @@ func ReasonCode(name string) (int, error) {
 		}
 	}
 	return 0, fmt.Errorf("%w: reason of revocation", ErrInvalid)
+}
+
+// ReasonName is the name of a reason, or its number when this room never gives it.
+func ReasonName(code int) string {
+	for _, r := range Reasons() {
+		if r.Code == code {
+			return r.Name
+		}
+	}
+	return strconv.Itoa(code)
 }
 
 // RevokeOwn ends a certificate of the calling system, of either track; a date

@@ -21,6 +21,10 @@ func TestMemoryACMEStoreConforms(t *testing.T) {
 	catest.RunACME(t, func(*testing.T) acmestore.Store { return catest.NewACME(catest.New()) })
 }
 
+func TestMemoryPairsConform(t *testing.T) {
+	catest.RunPairs(t, func(*testing.T) catest.Pairs { return catest.New() })
+}
+
 func TestKMCConforms(t *testing.T) {
 	catest.RunKMC(t, func(*testing.T) catest.KMCStore {
 		k := catest.NewKMC(catest.New())
@@ -30,8 +34,4 @@ func TestKMCConforms(t *testing.T) {
 
 func TestMemoryUnfinishedConforms(t *testing.T) {
 	catest.RunPending(t, func(*testing.T) catest.PendingStore { return catest.New() })
-}
-
-func TestMemoryPairsConform(t *testing.T) {
-	catest.RunPairs(t, func(*testing.T) catest.Pairs { return catest.New() })
 }

@@ -145,6 +145,9 @@ func namesExactly(der []byte, hosts []string) error {
 	if err != nil {
 		return err
 	}
+	if namesTwice(csr.DNSNames) {
+		return fmt.Errorf("%w: %s", ca.ErrCSR, saysTwice)
+	}
 	var names []string
 	for _, n := range append(csr.DNSNames, csr.Subject.CommonName) {
 		if n != "" {

@@ -133,7 +133,7 @@ func fileRequests(t testing.TB, reg ra.Requests) ca.Request {
 	}
 	ev := ledger.Event{
 		ID: uuid.NewString(), Type: "ca.request.submitted", Class: ledger.ClassCertificate, Time: time.Now().UTC().Truncate(time.Millisecond),
-		Actor: ledger.Actor{Kind: "person", ID: "p-admin"}, Object: ledger.Object{Kind: "certificate_request", ID: r.ID}, Outcome: ledger.Success,
+		Actor: ledger.Actor{Kind: "person", ID: r.SubmittedBy}, Object: ledger.Object{Kind: "certificate_request", ID: r.ID}, Outcome: ledger.Success,
 	}
 	if _, err := reg.AddRequests(context.Background(), []ca.Request{r}, ev); err != nil {
 		t.Fatal(err)

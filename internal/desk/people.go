@@ -14,7 +14,8 @@ import (
 // administrators are not among them (三员分立).
 func appointed() []identity.Role {
 	return []identity.Role{
-		identity.RoleClerk, identity.RoleUnitLeader, identity.RoleSealAdministrator, identity.RoleRAOfficer, identity.RoleAgencySysadmin, identity.RoleKMCOfficer, identity.RoleInformationOffice,
+		identity.RoleClerk, identity.RoleUnitLeader, identity.RoleSealAdministrator, identity.RoleRAOfficer, identity.RoleAgencySysadmin, identity.RoleKMCOfficer,
+		identity.RoleInformationOffice, identity.RoleRecordsOfficer,
 	}
 }
 
