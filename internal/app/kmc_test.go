@@ -27,13 +27,16 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/profile"
+	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/agent"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
+	"github.com/yinxin-gov/yinxin/internal/workday"
 )
 
 // keyTown is a served town with the system civil-a, its administrator, and four
 // key management officers.
 type keyTown struct {
+	checker identity.Person // of identity, before a certificate
 	*town
 	unit     identity.USCC
 	admin    identity.Person
@@ -64,17 +67,29 @@ func newKeyTown(t *testing.T) *keyTown {
 		Filing: "11010026002-00001", DecidedOn: w.at.AddDate(0, -2, 0), AssessedOn: w.at.AddDate(0, -1, 0), ValidUntil: w.at.AddDate(1, 0, 0), Sample: true,
 	}, w.actor(w.person(w.unit, identity.RoleUnitLeader)))
 	ok(t, err)
+	w.checker = w.person(own, identity.RoleUnitLeader)
+	for kind, who := range map[grading.ClearanceKind]identity.Person{grading.ClearanceAcceptance: w.officer, grading.ClearanceReview: w.person(own, identity.RoleInformationOffice)} {
+		_, _, err = w.Clearances.Record(bg, w.actor(who), grading.Clearance{
+			System: "civil-a", Kind: kind, Number: "样例 1 号", Passed: true, On: workday.Of(w.at), By: "样例单位", Report: strings.Repeat("ab", 32),
+		})
+		ok(t, err)
+	}
 	return w
 }
 
 // enrolled is the system's folder after an enrolment.
 func (w *keyTown) enrolled(name string) (dir string, sign, enc ca.Certificate) {
 	w.t.Helper()
-	req, _, err := w.CA.Submit(bg, w.actor(w.admin), ca.Request{Agency: string(w.unit), System: "civil-a", CommonName: "样例业务系统", Organization: "样例民政局", Hosts: []string{"civil-a.gov.internal"}})
+	req, _, err := w.RA.Submit(bg, w.actor(w.admin), ca.Request{Agency: string(w.unit), System: "civil-a", CommonName: "样例业务系统", Organization: "样例民政局", Hosts: []string{"civil-a.gov.internal"}})
 	ok(w.t, err)
-	own := identity.USCC(w.cfg.USCC)
-	w.sign(approval.Subject{Kind: approval.KindCertificate, ID: req.ID, Digest: ca.RequestDigest(req), Unit: own, Requester: w.admin.ID}, w.officer, true)
-	dec, err := w.CA.Decide(bg, w.actor(w.officer), req.ID, true, "")
+	req, _, err = w.RA.Review(bg, w.actor(w.checker), req.ID, []ra.Shown{
+		{Kind: ca.EvidenceUSCC, Number: string(w.unit), Method: ca.MethodRegister}, {Kind: ca.EvidenceAuthorisation, Number: "样例 1 号", Method: ca.MethodOriginal},
+	})
+	ok(w.t, err)
+	w.sign(w.RequestSubject(req), w.officer, true)
+	_, _, err = w.RA.Approve(bg, w.actor(w.officer), req.ID)
+	ok(w.t, err)
+	dec, err := w.RA.Draw(bg, w.actor(w.admin), req.ID)
 	ok(w.t, err)
 	tlsRoot, sm2Root := w.Roots()
 	dir = filepath.Join(w.t.TempDir(), name)

@@ -22,8 +22,8 @@ const (
 )
 
 var (
-	requestForm = regexp.MustCompile(`action="/console/(?:requests|enrolments)/([0-9a-f-]{36})/`)
-	tokenForm   = regexp.MustCompile(`<pre tabindex="0">([A-Za-z0-9_-]{43})</pre>`)
+	enrolmentForm = regexp.MustCompile(`action="/console/(?:requests|enrolments)/([0-9a-f-]{36})/`)
+	tokenForm     = regexp.MustCompile(`<pre tabindex="0">([A-Za-z0-9_-]{43})</pre>`)
 )
 
 // TestRegistration walks a request through its browsers: the agency's
@@ -53,7 +53,7 @@ func TestRegistration(t *testing.T) {
 	o.other.get("/console/enrolments", http.StatusForbidden)
 	admin.post("/console/requests", http.StatusSeeOther, ask...)
 	admin.post("/console/requests", http.StatusConflict, ask...) // open already
-	id := requestForm.FindStringSubmatch(admin.get("/console/requests", http.StatusOK))[1]
+	id := enrolmentForm.FindStringSubmatch(admin.get("/console/requests", http.StatusOK))[1]
 
 	e := "/console/enrolments/" + id
 	evidence := func(who *counter, want int, pairs ...string) {
@@ -157,7 +157,7 @@ func importRequests(t *testing.T, o *bureau, admin *counter, unit string) {
 	if after := o.h.Ledger.Head().Size; after != before+1 {
 		t.Errorf("%d entries for one import and its repetition", after-before)
 	}
-	id := filepath.Base(requestForm.FindStringSubmatch(admin.get("/console/requests", http.StatusOK))[1])
+	id := filepath.Base(enrolmentForm.FindStringSubmatch(admin.get("/console/requests", http.StatusOK))[1])
 	admin.post("/console/requests/"+id+"/withdraw", http.StatusSeeOther)
 	if r, err := o.h.RA.Request(bg, id); err != nil || r.State != ca.RequestWithdrawn || !r.Test() {
 		t.Errorf("%+v, %v", r, err)
