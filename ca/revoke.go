@@ -56,7 +56,7 @@ func (s *Service) RevokeOwn(ctx context.Context, actor ledger.Actor, serial stri
 		return fmt.Errorf("ca: read certificates of system: %w", err)
 	}
 	i := slices.IndexFunc(all, func(c Certificate) bool {
-		return c.Serial == serial && (c.Kind == KindECDSA || c.Kind == KindSM2Sign || c.Kind == KindSM2Enc)
+		return c.Serial == serial && (c.Kind == KindECDSA || c.Kind == KindECDSATest || c.Kind.Paired())
 	})
 	switch {
 	case i < 0:

@@ -132,7 +132,7 @@ func (s *acmeServer) pairFor(ctx context.Context, v *visit, o *acme.Order, csr [
 	if err != nil {
 		return ca.DualResult{}, err
 	}
-	if _, err := s.a.admit(ctx, r, hosts); err != nil {
+	if _, _, err := s.a.admit(ctx, r, hosts); err != nil {
 		return ca.DualResult{}, err
 	}
 	return s.pairs.IssuePair(ctx, v.actor(), ca.PairOrder{Order: o.ID, Request: r.ID, Hosts: hosts, CSR: csr, NotAfter: o.NotAfter})

@@ -124,6 +124,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountImports(r)
 		c.mountReports(r)
 		c.mountCertificates(r)
+		c.mountEnrolments(r)
 		c.mountSystems(r)
 		c.mountPeople(r)
 		c.mountRecovery(r)

@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
+	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/life"
@@ -24,6 +26,8 @@ const (
 	PageCertificates = "certificates" // 证书审核
 	PageSystems      = "systems"      // 系统证书
 	PagePeople       = "people"       // 人员
+	PageRequests     = "requests"     // 证书申请
+	PageEnrolments   = "enrolments"   // 注册审核
 
 	pageUse    = "use"
 	pageSeal   = "seal"
@@ -49,6 +53,7 @@ type Desk interface {
 	Imports
 	Reports
 	Certificates
+	Enrolments
 	Systems
 	People
 	Recoveries
@@ -125,6 +130,19 @@ var refusals = []struct {
 	{kmc.ErrRole, "console.forbidden", http.StatusForbidden},
 	{kmc.ErrInvalid, "desk.error.recovery", http.StatusBadRequest},
 	{kmc.ErrNotFound, "problem.recovery.unknown", http.StatusNotFound},
+	{ra.ErrApplicant, "console.forbidden", http.StatusForbidden},
+	{ra.ErrOfficer, "console.forbidden", http.StatusForbidden},
+	{ra.ErrEvidence, "ra.error.evidence", http.StatusBadRequest},
+	{ra.ErrOpen, "desk.error.repeated", http.StatusConflict},
+	{ra.ErrEnded, "ra.error.ended", http.StatusConflict},
+	{ra.ErrImport, "ra.error.import", http.StatusUnprocessableEntity},
+	{ca.ErrSelf, "desk.error.self", http.StatusForbidden},
+	{ca.ErrDecided, "desk.error.answered", http.StatusConflict},
+	{ca.ErrHost, "ra.error.host", http.StatusUnprocessableEntity},
+	{ca.ErrInvalid, "desk.error.form", http.StatusBadRequest},
+	{ca.ErrNotFound, "ra.error.unknown", http.StatusNotFound},
+	{grading.ErrNotCleared, "ra.error.not_cleared", http.StatusConflict},
+	{grading.ErrNotOperating, "ra.error.not_operating", http.StatusConflict},
 	{ca.ErrNotApproved, "desk.error.uncertified", http.StatusConflict},
 	{identity.ErrIncompatible, "desk.error.incompatible", http.StatusConflict},
 	{identity.ErrInvalid, "desk.error.form", http.StatusBadRequest},

@@ -23,7 +23,7 @@ import (
 )
 
 // pages of everybody, for tests that look at all of them.
-var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PageSystems, PagePeople, PageRecovery}
+var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PagePeople, PageRecovery}
 
 // deskOf answers the pages of the desk with one of everything; err is what each
 // act answers, acted what was asked for.
@@ -251,7 +251,7 @@ const formType = "application/x-www-form-urlencoded"
 
 var deskPaths = []string{
 	"/console/uses", "/console/uses/u-1", "/console/uses/u-2", "/console/seals", "/console/seals/11010000000001", "/console/seals/import", "/console/compromise",
-	"/console/certificates", "/console/systems", "/console/systems?system=civil-a", "/console/people", "/console/recovery",
+	"/console/certificates", "/console/requests", "/console/enrolments", "/console/systems", "/console/systems?system=civil-a", "/console/people", "/console/recovery",
 }
 
 func TestDeskPages(t *testing.T) {
