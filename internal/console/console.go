@@ -128,6 +128,8 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountSystems(r)
 		c.mountPeople(r)
 		c.mountRecovery(r)
+		c.mountConsents(r)
+		c.mountArchives(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))
 	})
 	return nil

@@ -23,7 +23,7 @@ import (
 )
 
 // pages of everybody, for tests that look at all of them.
-var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PagePeople, PageRecovery}
+var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PagePeople, PageRecovery, PageConsents, PageArchive}
 
 // deskOf answers the pages of the desk with one of everything; err is what each
 // act answers, acted what was asked for.
@@ -32,6 +32,7 @@ type deskOf struct {
 	err   error
 	doc   []byte
 	acted []string
+	cited []string
 }
 
 func (d *deskOf) act(format string, a ...any) error {
@@ -49,10 +50,11 @@ func (d *deskOf) Uses(context.Context, Person) (UseList, error) {
 	l := d.line()
 	done := l
 	done.State, done.ID = signer.UseSealed, "u-2"
-	return UseList{Mine: []UseLine{done}, Waiting: []UseLine{l}, Seals: []signer.Seal{d.sealOf()}, MayAsk: true}, nil
+	return UseList{Mine: []UseLine{done}, Waiting: []UseLine{l}, Seals: []signer.Seal{d.sealOf()}, MayAsk: true, Consents: []ConsentLine{d.consentOf()}}, nil
 }
 
 func (d *deskOf) Submit(_ context.Context, _ Person, f UseForm) (string, error) {
+	d.cited = f.Consents
 	return "u-1", d.act("submit %s %s %+v %s %d", f.Seal, f.Title, f.Place, f.Paper.Name, len(f.Paper.Bytes))
 }
 
@@ -252,6 +254,7 @@ const formType = "application/x-www-form-urlencoded"
 var deskPaths = []string{
 	"/console/uses", "/console/uses/u-1", "/console/uses/u-2", "/console/seals", "/console/seals/11010000000001", "/console/seals/import", "/console/compromise",
 	"/console/certificates", "/console/requests", "/console/enrolments", "/console/systems", "/console/systems?system=civil-a", "/console/people", "/console/recovery",
+	"/console/consents", "/console/consents/c-1", "/console/archive",
 }
 
 func TestDeskPages(t *testing.T) {
@@ -290,6 +293,7 @@ func TestDeskPagesAreOfPosts(t *testing.T) {
 	for _, path := range []string{
 		"/console/uses", "/console/uses/u-1/answer", "/console/uses/u-1/seal", "/console/seals", "/console/seals/1/answer", "/console/seals/1/acts/cancel",
 		"/console/compromise/notices/1", "/console/certificates/1", "/console/systems/stop", "/console/systems/holds/1/ask", "/console/systems/holds/1/answer", "/console/people",
+		"/console/consents/1/answer", "/console/consents/1/withdraw", "/console/archive",
 	} {
 		if w := h.ask(http.MethodPost, path, formType, "pin=x&answer=yes"); w.Code != http.StatusForbidden {
 			t.Errorf("POST %s: %d", path, w.Code)
@@ -325,6 +329,11 @@ func TestDeskForms(t *testing.T) {
 		{"/console/systems/stop", "act=revoke&system=civil-a&serial=4a&since=then", ""},
 		{"/console/systems/holds/h-1/ask", "system=civil-a", ""},
 		{"/console/systems/holds/h-1/answer", "answer=yes", ""},
+		{"/console/consents/c-1/answer", "pin=p&answer=yes&digest=x", "consent c-1 true"},
+		{"/console/consents/c-1/withdraw", "reason=+a%0d%0ab", "withdraw c-1 a b"},
+		{"/console/consents/c-1/withdraw", "reason=+", ""},
+		{"/console/consents/c-1/withdraw", "reason=" + url.QueryEscape("a\u202eb"), ""},
+		{"/console/consents/c-1/answer", "pin=p&answer=perhaps", ""},
 		{"/console/uses/u-1/answer?pin=p&answer=yes", "", ""}, // nothing from the address: it is in logs
 		{"/console/uses/u-1/answer", "answer=yes", ""},
 		{"/console/uses/u-1/answer", "pin=p", ""},
