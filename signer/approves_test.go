@@ -3,10 +3,12 @@ package signer_test
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/cite"
+	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/signertest"
 )
 
@@ -108,5 +110,44 @@ func TestApprovesVersions(t *testing.T) {
 	const text = "yinxin/seal-use/v2\ndocument 1ab21d8355cfa17f8e61194831e81a8f22bec8c728fefb747ed035eb5082aa2b\nplace page 3 x 0.5 y 1e-06 keyword \"\\u5c40\" ride \"\"\n"
 	if sum, _ := (signer.Use{Document: document, Place: &signer.Placement{Page: 3, X: 0.5, Y: 1e-6, Keyword: "局"}}).Approves(); sum != signer.Digest([]byte(text)) {
 		t.Error("the second version changed")
+	}
+}
+
+// What the leader is told of the place is where the stamp then stands.
+func TestSpotsAreWhereTheStampStands(t *testing.T) {
+	h := newHouse(t)
+	h.makeSeal(t)
+	ctx, doc := context.Background(), notice(t)
+	for _, place := range []signer.Placement{{}, {Page: 1, X: 30, Y: 40}, {Keyword: "样例区大数据管理局"}} {
+		at, err := h.Spots(ctx, sealID, doc, place)
+		if err != nil || len(at) != 1 {
+			t.Fatalf("%+v: %+v %v", place, at, err)
+		}
+		u, _, err := h.RequestUse(ctx, clerk, signer.UseRequest{Seal: sealID, Document: doc, Title: "通知", Place: place})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Approvals.Say(u, "approval")
+		if u, _, err = h.MarkApproved(ctx, clerk, u.ID); err != nil {
+			t.Fatal(err)
+		}
+		got, err := h.Seal(ctx, clerk, u.ID, doc, place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pkg, err := ofd.Open(got.Document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := pkg.Signatures()[0].Stamps[0].Boundary
+		if math.Abs(b.X-at[0].X) > 0.01 || math.Abs(b.Y-at[0].Y) > 0.01 || b.W != at[0].W {
+			t.Errorf("%+v: at %+v, told %+v", place, b, at[0])
+		}
+	}
+	if _, err := h.Spots(ctx, sealID, doc, signer.Placement{Page: 9}); !errors.Is(err, signer.ErrDocument) {
+		t.Errorf("a page that is not there: %v", err)
+	}
+	if _, err := h.Spots(ctx, "none", doc, signer.Placement{}); !errors.Is(err, signer.ErrNotFound) {
+		t.Errorf("no such seal: %v", err)
 	}
 }

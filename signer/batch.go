@@ -36,8 +36,8 @@ type Batches interface {
 type BatchRequest struct {
 	Seal     string // esID
 	Title    string
-	Type     string // kind of document (文种), one for all; may be empty
-	Purpose  string // may be empty
+	Type     string    // kind of document (文种), one for all; may be empty
+	Purpose  string    // may be empty
 	Place    Placement // of the stamp, the same in each document
 	Manifest Manifest
 }

@@ -65,7 +65,7 @@ func (h *house) batch(t testing.TB, m signer.Manifest) signer.Use {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Approvals.Say(u, "approval-" + u.ID)
+	h.Approvals.Say(u, "approval-"+u.ID)
 	if u, _, err = h.MarkApproved(context.Background(), clerk, u.ID); err != nil {
 		t.Fatal(err)
 	}

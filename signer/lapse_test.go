@@ -62,3 +62,51 @@ func TestRequestUse_Place(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A batch lapses with what is not sealed of it, asked about by any of its items.
+func TestBatchLapses(t *testing.T) {
+	ctx := context.Background()
+	h := newHouse(t)
+	h.makeSeal(t)
+	f, m := papers(t, 3)
+	asked, _, err := h.RequestBatch(ctx, clerk, signer.BatchRequest{Seal: sealID, Title: "一批", Manifest: m})
+	if err != nil {
+		t.Fatal(err)
+	}
+	approved := h.batch(t, m)
+	items, err := h.Items(ctx, approved.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Seal(ctx, clerk, items[1].ID, f.docs[items[1].Title], signer.Placement{}); err != nil {
+		t.Fatal(err)
+	}
+	listed, err := h.Items(ctx, asked.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		after time.Duration
+		item  string
+		want  bool
+	}{
+		{7 * 24 * time.Hour, items[0].ID, false},
+		{7*24*time.Hour + time.Second, items[0].ID, true},
+		{7*24*time.Hour + time.Second, items[2].ID, false}, // with the first
+		{7*24*time.Hour + time.Second, listed[0].ID, false},
+		{30*24*time.Hour + time.Second, listed[0].ID, true},
+	} {
+		h.Set(now.Add(c.after))
+		if got, err := h.Lapse(ctx, clerk, c.item); got != c.want || err != nil {
+			t.Errorf("after %s: %v %v, want %v", c.after, got, err, c.want)
+		}
+	}
+	for id, want := range map[string]signer.UseState{
+		asked.ID: signer.UseLapsed, listed[2].ID: signer.UseLapsed, approved.ID: signer.UseLapsed,
+		items[0].ID: signer.UseLapsed, items[1].ID: signer.UseSealed, items[2].ID: signer.UseLapsed,
+	} {
+		if u, err := h.Use(ctx, id); err != nil || u.State != want {
+			t.Errorf("%s is %s, want %s (%v)", u.Title, u.State, want, err)
+		}
+	}
+}

@@ -26,7 +26,7 @@ func TestSignTerms(t *testing.T) {
 	}
 	approve := func(u signer.Use) {
 		t.Helper()
-		h.Approvals.Say(u, "approval-" + u.ID)
+		h.Approvals.Say(u, "approval-"+u.ID)
 		if _, _, err := h.MarkApproved(ctx, clerk, u.ID); err != nil {
 			t.Fatal(err)
 		}

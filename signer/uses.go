@@ -12,6 +12,7 @@ type UseQuery struct {
 	Seals     []string
 	States    []UseState
 	Requester string
+	Heads     bool      // no items of batches
 	Since     time.Time // sealed, or at least counted, at or after this moment
 	Before    string    // id: older ones than this use, for paging
 	Limit     int       // 0: DefaultUses

@@ -8,6 +8,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/signer/cite"
+	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/seal"
 )
 
@@ -72,6 +73,36 @@ func (s *Service) RequestUse(ctx context.Context, actor ledger.Actor, req UseReq
 		return fail(fmt.Errorf("signer: record the request: %w", err))
 	}
 	return u, receipt, nil
+}
+
+// Spots are where the stamp of a seal will stand on the pages of a document: for
+// who approves a place that names a text or an edge.
+func (s *Service) Spots(ctx context.Context, sealID string, doc []byte, place Placement) ([]ofd.Place, error) {
+	e, err := s.cfg.Register.Seal(ctx, sealID)
+	if err != nil {
+		return nil, fmt.Errorf("signer: seal %s: %w", sealID, err)
+	}
+	job, err := Locate(ctx, doc, s.job(e, s.now(), place, false), s.cfg.Finder)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := job.seal()
+	if err != nil {
+		return nil, err
+	}
+	w, h := float64(parsed.Picture.Width), float64(parsed.Picture.Height)
+	if isPDF(doc) {
+		p, err := openPaper(doc)
+		if err != nil {
+			return nil, err
+		}
+		return job.places(p, w, h)
+	}
+	pkg, err := ofd.Open(doc)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDocument, err)
+	}
+	return job.places(ofdPaper{pkg}, w, h)
 }
 
 // filled are the details that have a value, from pairs of name and value.

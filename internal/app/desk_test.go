@@ -24,9 +24,14 @@ func TestDesk(t *testing.T) {
 	t.Run("refused", func(t *testing.T) { refusedUse(t, o) })
 	t.Run("strangers", func(t *testing.T) { strangers(t, o) })
 	t.Run("changed", func(t *testing.T) { changedDocument(t, o) })
+	t.Run("batch", func(t *testing.T) { approvedBatch(t, o) })
+	t.Run("batch refused", func(t *testing.T) { refusedBatch(t, o) })
+	t.Run("interrupted", func(t *testing.T) { interruptedSealing(t, o) })
 	t.Run("bounds", func(t *testing.T) { bounds(t, o) })
+	t.Run("archived", func(t *testing.T) { archivedUse(t, o) })
 	t.Run("imported", func(t *testing.T) { importedSeal(t, o) })
 	t.Run("people", func(t *testing.T) { peoplePage(t, o) })
+	t.Run("own", func(t *testing.T) { ownPage(t, o) })
 	t.Run("life", func(t *testing.T) { endOfSeal(t, o) })
 	for _, pin := range []string{o.leader.pin, o.clerk.pin, o.ra.pin, o.keeper.pin} {
 		if strings.Contains(o.log.String(), pin) {
@@ -53,6 +58,9 @@ func approvedUse(t *testing.T, o *bureau) {
 		t.Error("the requester is asked for an answer")
 	}
 	page := o.leader.get(use, http.StatusOK)
+	if !regexp.MustCompile(`→ 页 1 \([0-9.]+, [0-9.]+\) mm`).MatchString(page) {
+		t.Error("the leader does not see where the text is on which the stamp will stand")
+	}
 	if !strings.Contains(page, signer.Digest(doc)) || !strings.Contains(page, "data:image/svg") || !strings.Contains(o.leader.get("/console/uses", http.StatusOK), use) {
 		t.Error("the leader does not see what is to be approved")
 	}
@@ -276,4 +284,33 @@ func endOfSeal(t *testing.T, o *bureau) {
 	o.keeper.post(at+"/acts/cancel", http.StatusSeeOther, "reason", "密钥失控")
 	state(signer.SealCancelled)
 	o.keeper.get(at, http.StatusOK)
+}
+
+// ownPage: a person sees posts and certificate, and changes the PIN.
+func ownPage(t *testing.T, o *bureau) {
+	page := o.leader.get("/console/me", http.StatusOK)
+	number := regexp.MustCompile(`<dd class="mono">([0-9a-f-]{36})</dd>`).FindStringSubmatch(page)[1]
+	person, err := o.h.rooms.Identity.Person(bg, number)
+	ok(t, err)
+	if !strings.Contains(page, signer.Digest(person.CertDER)) || !strings.Contains(page, "主管领导") || !strings.Contains(page, o.h.cfg.Organization) {
+		t.Error("posts or certificate are not shown")
+	}
+	elsewhere := &counter{t: t, web: o.leader.web, base: o.leader.base, pin: o.leader.pin}
+	cookie, _, err := o.h.Signin.Login(bg, number, o.leader.pin)
+	ok(t, err)
+	elsewhere.cookie = &http.Cookie{Name: o.leader.cookie.Name, Value: cookie}
+	elsewhere.get("/console/me", http.StatusOK)
+	const pin = "the-new-pin-of-the-leader"
+	o.leader.post("/console/me/pin", http.StatusForbidden, "old", "not-the-pin", "pin", pin, "pin2", pin)
+	o.leader.post("/console/me/pin", http.StatusBadRequest, "old", o.leader.pin, "pin", pin, "pin2", pin+"x")
+	o.leader.post("/console/me/pin", http.StatusBadRequest, "old", o.leader.pin, "pin", "1234", "pin2", "1234")
+	elsewhere.get("/console/me", http.StatusOK)
+	if page := o.leader.post("/console/me/pin", http.StatusOK, "old", o.leader.pin, "pin", pin, "pin2", pin); !strings.Contains(page, "PIN 已更换") || strings.Contains(page, pin) {
+		t.Error("the change is not told, or the PIN shown")
+	}
+	elsewhere.get("/console/me", http.StatusSeeOther)
+	use := o.ask(t, "换 PIN 之后")
+	o.leader.answers(use, use+"/answer", http.StatusForbidden, true) // by the old PIN
+	o.leader.pin = pin
+	o.leader.answers(use, use+"/answer", http.StatusSeeOther, true)
 }

@@ -29,6 +29,17 @@ func (k keyring) CreateKey(ctx context.Context, person, pin string) error {
 	return k.h.MakePersonKey(ctx, person, pin)
 }
 
+func (k keyring) ChangeKey(ctx context.Context, person, old, pin string) error {
+	err := k.h.custody.people.ChangePIN(ctx, personKey(person), old, pin)
+	switch {
+	case errors.Is(err, keys.ErrPassphrase), errors.Is(err, keys.ErrNotFound):
+		return signin.ErrPIN
+	case errors.Is(err, keys.ErrWeak):
+		return fmt.Errorf("%w: %w", signin.ErrWeakPIN, err)
+	}
+	return err
+}
+
 func (k keyring) OpenKey(ctx context.Context, person, pin string) (signin.PersonKey, error) {
 	key, err := k.h.custody.people.Open(ctx, personKey(person), pin)
 	if errors.Is(err, keys.ErrPassphrase) || errors.Is(err, keys.ErrNotFound) {

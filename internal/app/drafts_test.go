@@ -43,7 +43,7 @@ func TestKeptDocuments(t *testing.T) {
 	ok(t, d.Act(bg, person(keeper), order.ID, "file", console.ActForm{}))
 	ok(t, d.Act(bg, person(keeper), order.ID, "activate", console.ActForm{}))
 	ask := func(title string) (id string) {
-		id, err := d.Submit(bg, person(clerk), console.UseForm{Seal: order.ID, Title: title, Paper: console.Paper{Name: title + ".ofd", Bytes: notice(t, title)}})
+		id, err := d.Submit(bg, person(clerk), console.UseForm{Seal: order.ID, Title: title, Papers: []console.Paper{{Name: title + ".ofd", Bytes: notice(t, title)}}})
 		ok(t, err)
 		return id
 	}

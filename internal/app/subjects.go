@@ -35,7 +35,7 @@ func (h *House) asked(ctx context.Context, s approval.Subject) error {
 	case approval.KindCitation:
 		var c sharing.Consent
 		if c, err = h.Consents.Consent(ctx, s.ID); err == nil {
-			want = ConsentSubject(c)
+			want = h.ConsentSubject(c)
 		}
 	case approval.KindRecovery, approval.KindJudicial:
 		var r kmc.Recovery

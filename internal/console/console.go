@@ -127,7 +127,10 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountEnrolments(r)
 		c.mountSystems(r)
 		c.mountPeople(r)
+		c.mountOwn(r)
 		c.mountRecovery(r)
+		c.mountConsents(r)
+		c.mountArchives(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))
 	})
 	return nil

@@ -10,11 +10,13 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/archive"
 	"github.com/yinxin-gov/yinxin/signer/life"
 )
 
@@ -28,19 +30,26 @@ const (
 	PagePeople       = "people"       // 人员
 	PageRequests     = "requests"     // 证书申请
 	PageEnrolments   = "enrolments"   // 注册审核
+	PageConsents     = "consents"     // 引用同意
+	PageArchive      = "archive"      // 归档
 
 	pageUse    = "use"
 	pageSeal   = "seal"
 	pageImport = "import"
+
+	pageConsent = "consent"
 )
 
 // Outcomes of the desk besides those of the rooms behind it.
 var (
-	ErrNotKept  = errors.New("console: the document is not kept (any more)")
-	ErrAnswered = errors.New("console: it was answered already")
-	ErrTooMany  = errors.New("console: too many documents of one person are kept")
-	ErrRepeated = errors.New("console: the same request is open already")
-	ErrForm     = errors.New("console: a field of the form is missing or does not read")
+	ErrNotKept    = errors.New("console: the document is not kept (any more)")
+	ErrAnswered   = errors.New("console: it was answered already")
+	ErrTooMany    = errors.New("console: too many documents of one person are kept")
+	ErrRepeated   = errors.New("console: the same request is open already")
+	ErrForm       = errors.New("console: a field of the form is missing or does not read")
+	ErrPartly     = errors.New("console: some documents of the batch were not sealed")
+	errPINsDiffer = errors.New("console: the two PINs differ")
+	ErrSealing    = errors.New("console: the document is being sealed")
 )
 
 // Desk is what the pages of the desk ask the house for. Every method decides
@@ -56,7 +65,10 @@ type Desk interface {
 	Enrolments
 	Systems
 	People
+	Own
 	Recoveries
+	Consents
+	Archives
 }
 
 // Answer is a person's signed answer: the PIN opens the key for this one act.
@@ -73,21 +85,35 @@ var refusals = []struct {
 	key  string
 	code int
 }{
+	{ErrPartly, "desk.error.partly", http.StatusConflict}, // first: what stopped the others is in it
 	{ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{ErrSealing, "desk.error.sealing", http.StatusConflict},
 	{ErrNotKept, "desk.error.not_kept", http.StatusGone},
 	{ErrAnswered, "desk.error.answered", http.StatusConflict},
 	{ErrTooMany, "desk.error.too_many", http.StatusTooManyRequests},
 	{ErrRepeated, "desk.error.repeated", http.StatusConflict},
 	{ErrForm, "desk.error.form", http.StatusBadRequest},
+	{signer.ErrBatch, "desk.error.batch", http.StatusUnprocessableEntity},
+	{signer.ErrManifest, "desk.error.names", http.StatusUnprocessableEntity},
 	{errBusy, "problem.busy", http.StatusServiceUnavailable},
 	{errNoFile, "console.verify.no_file", http.StatusBadRequest},
 	{signin.ErrLocked, "desk.error.locked", http.StatusTooManyRequests},
 	{signin.ErrPIN, "desk.error.pin", http.StatusForbidden},
+	{signin.ErrWeakPIN, "console.enter.pin_weak", http.StatusBadRequest},
+	{signin.ErrSamePIN, "desk.error.same_pin", http.StatusBadRequest},
+	{signin.ErrSession, "console.enter.refused", http.StatusForbidden},
+	{errPINsDiffer, "console.enter.pin_differs", http.StatusBadRequest},
 	{approval.ErrSelf, "desk.error.self", http.StatusForbidden},
 	{approval.ErrReason, "problem.seal.reason", http.StatusBadRequest},
 	{approval.ErrDecided, "desk.error.answered", http.StatusConflict},
 	{approval.ErrNotAllowed, "console.forbidden", http.StatusForbidden},
 	{approval.ErrInvalid, "desk.error.form", http.StatusBadRequest},
+	{signer.ErrNotSealed, "problem.archive.not_sealed", http.StatusUnprocessableEntity},
+	{archive.ErrSecret, "problem.state_secret", http.StatusUnprocessableEntity},
+	{archive.ErrMetadata, "problem.archive.metadata", http.StatusUnprocessableEntity},
+	{archive.ErrDocument, "problem.archive.document", http.StatusUnprocessableEntity},
+	{archive.ErrLimit, "problem.document.limit", http.StatusUnprocessableEntity},
+	{archive.ErrStamp, "problem.seal.stamp", http.StatusServiceUnavailable},
 	{signer.ErrLapsed, "problem.seal.lapsed", http.StatusConflict},
 	{signer.ErrRefused, "problem.seal.refused", http.StatusConflict},
 	{signer.ErrNotApproved, "problem.seal.unapproved", http.StatusConflict},
@@ -136,13 +162,12 @@ var refusals = []struct {
 	{ra.ErrOpen, "desk.error.repeated", http.StatusConflict},
 	{ra.ErrEnded, "ra.error.ended", http.StatusConflict},
 	{ra.ErrImport, "ra.error.import", http.StatusUnprocessableEntity},
-	{ca.ErrSelf, "desk.error.self", http.StatusForbidden},
-	{ca.ErrDecided, "desk.error.answered", http.StatusConflict},
 	{ca.ErrHost, "ra.error.host", http.StatusUnprocessableEntity},
-	{ca.ErrInvalid, "desk.error.form", http.StatusBadRequest},
-	{ca.ErrNotFound, "ra.error.unknown", http.StatusNotFound},
 	{grading.ErrNotCleared, "ra.error.not_cleared", http.StatusConflict},
 	{grading.ErrNotOperating, "ra.error.not_operating", http.StatusConflict},
+	{sharing.ErrNotFound, "desk.consent.unknown", http.StatusNotFound},
+	{sharing.ErrInvalid, "desk.consent.invalid", http.StatusBadRequest},
+	{sharing.ErrConsent, "problem.citation.consent", http.StatusConflict},
 	{ca.ErrNotApproved, "desk.error.uncertified", http.StatusConflict},
 	{identity.ErrIncompatible, "desk.error.incompatible", http.StatusConflict},
 	{identity.ErrInvalid, "desk.error.form", http.StatusBadRequest},
@@ -157,6 +182,10 @@ func refusal(err error) (key string, code int) {
 	var no *life.ImportError
 	if errors.As(err, &no) {
 		return "desk.import.error." + no.Code, http.StatusUnprocessableEntity
+	}
+	var field *archive.FieldError
+	if errors.As(err, &field) {
+		return "desk.archive.error." + field.Field, http.StatusUnprocessableEntity
 	}
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {
@@ -186,6 +215,10 @@ func (c *console) told(w http.ResponseWriter, r *http.Request, page string, p Pe
 		return
 	}
 	key, code := refusal(cause)
+	var which *PaperError
+	if errors.As(cause, &which) {
+		v.Which = which.Name
+	}
 	c.fail(w, r, page, key, v, code, cause)
 }
 

@@ -23,7 +23,7 @@ import (
 )
 
 // pages of everybody, for tests that look at all of them.
-var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PagePeople, PageRecovery}
+var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PagePeople, PageRecovery, PageConsents, PageArchive}
 
 // deskOf answers the pages of the desk with one of everything; err is what each
 // act answers, acted what was asked for.
@@ -32,6 +32,7 @@ type deskOf struct {
 	err   error
 	doc   []byte
 	acted []string
+	cited []string
 }
 
 func (d *deskOf) act(format string, a ...any) error {
@@ -49,27 +50,42 @@ func (d *deskOf) Uses(context.Context, Person) (UseList, error) {
 	l := d.line()
 	done := l
 	done.State, done.ID = signer.UseSealed, "u-2"
-	return UseList{Mine: []UseLine{done}, Waiting: []UseLine{l}, Seals: []signer.Seal{d.sealOf()}, MayAsk: true}, nil
+	return UseList{Mine: []UseLine{done}, Waiting: []UseLine{l}, Seals: []signer.Seal{d.sealOf()}, MayAsk: true, Consents: []ConsentLine{d.consentOf()}}, nil
 }
 
 func (d *deskOf) Submit(_ context.Context, _ Person, f UseForm) (string, error) {
-	return "u-1", d.act("submit %s %s %+v %s %d", f.Seal, f.Title, f.Place, f.Paper.Name, len(f.Paper.Bytes))
+	d.cited = f.Consents
+	files := ""
+	for _, p := range f.Papers {
+		files += fmt.Sprintf(" %s %d", p.Name, len(p.Bytes))
+	}
+	return "u-1", d.act("submit %s %s %+v%s", f.Seal, f.Title, f.Place, files)
 }
 
 func (d *deskOf) Decide(_ context.Context, _ Person, id string, a Answer) error {
 	return d.act("decide %s %v %s %s", id, a.Yes, a.Reason, a.PIN)
 }
 
-func (d *deskOf) Use(_ context.Context, _ Person, id string) (UseView, error) {
+func (d *deskOf) Use(_ context.Context, _ Person, id string, from int) (UseView, error) {
 	switch id {
 	case "u-1":
-		return UseView{UseLine: d.line(), Paper: &Paper{Name: "通知.ofd", Bytes: d.doc}, Size: len(d.doc), MayDecide: true}, nil
+		return UseView{UseLine: d.line(), Paper: &Paper{Name: "通知.ofd", Bytes: d.doc}, Size: len(d.doc), MayDecide: true, Spots: []ofd.Place{{Page: 2, X: 1.25, Y: 3}, {Page: 1}, {Page: 1}, {Page: 1}, {Page: 1}}}, nil
 	case "u-2":
 		l := d.line()
 		l.ID, l.State, l.Sealed = id, signer.UseSealed, strings.Repeat("cd", 32)
 		return UseView{UseLine: l, Sealed: &verify.Report{Verdict: verify.Valid}, MayFetch: true, Answer: &Answered{By: "样例领导", At: at, Yes: true}}, nil
 	}
-	return UseView{}, signer.ErrNotFound
+	if id != "u-3" {
+		return UseView{}, signer.ErrNotFound
+	}
+	v := UseView{UseLine: d.line(), Total: 3, From: from, Done: 1, Digest: strings.Repeat("ef", 32), Place: signer.Placement{X: 12.5, Y: 30, Page: 2}, MayDecide: true, MaySeal: true, MayFetch: true}
+	v.ID = id
+	for i := from; i < min(from+2, 3); i++ {
+		it := signer.Item{Use: d.line().Use, Size: 7}
+		it.ID, it.Title, it.State = fmt.Sprintf("u-3-%d", i), fmt.Sprintf("通知%d\u202e.ofd", i), signer.UseListed
+		v.Items = append(v.Items, UseItem{Item: it, Paper: &Paper{Name: it.Title, Bytes: d.doc}})
+	}
+	return v, nil
 }
 
 func (d *deskOf) Paper(context.Context, Person, string) (Paper, error) {
@@ -191,6 +207,16 @@ func (d *deskOf) Hire(_ context.Context, _ Person, f PostForm) (Hired, error) {
 	return Hired{Name: f.Name, URL: "https://localhost/console/enter#once", Expires: at}, d.act("hire %s %s", f.Name, f.Role)
 }
 
+func (d *deskOf) Me(context.Context, Person) (Me, error) {
+	return Me{
+		Posts:       []OwnPost{{Role: "经办人", Title: "科员", Unit: "样例区民政局", From: at, Held: true}, {Role: "经办人", Title: "科员", Unit: "样例区民政局", From: at, Until: at}},
+		Certificate: &OwnCertificate{Subject: "CN=样例", Issuer: "CN=样例 CA", Serial: "01", NotBefore: at, NotAfter: at, SM3: strings.Repeat("ab", 32)}, HasPIN: true,
+	}, nil
+}
+func (d *deskOf) ChangePIN(_ context.Context, cookie, old, pin string) error {
+	return d.act("pin %v %s %s", cookie == goodCookie, old, pin)
+}
+
 func (d *deskOf) Recovering(context.Context, Person) (RecoveryList, error) {
 	owner := kmc.Recovery{
 		ID: "r-1", Kind: kmc.ForOwner, System: "civil-a", Agency: "11110100MB00000015", EncryptionSerial: "4b1", PublicSM3: strings.Repeat("12", 32),
@@ -250,8 +276,9 @@ func (h *house) ask(method, path, mediaType, in string) *httptest.ResponseRecord
 const formType = "application/x-www-form-urlencoded"
 
 var deskPaths = []string{
-	"/console/uses", "/console/uses/u-1", "/console/uses/u-2", "/console/seals", "/console/seals/11010000000001", "/console/seals/import", "/console/compromise",
+	"/console/uses", "/console/uses/u-1", "/console/uses/u-2", "/console/uses/u-3", "/console/uses/u-3?from=2", "/console/seals", "/console/seals/11010000000001", "/console/seals/import", "/console/compromise",
 	"/console/certificates", "/console/requests", "/console/enrolments", "/console/systems", "/console/systems?system=civil-a", "/console/people", "/console/recovery",
+	"/console/consents", "/console/consents/c-1", "/console/archive", "/console/me",
 }
 
 func TestDeskPages(t *testing.T) {
@@ -266,7 +293,14 @@ func TestDeskPages(t *testing.T) {
 			t.Errorf("%s: not one heading and one place in the menu", path)
 		}
 	}
-	if page := h.ask(http.MethodGet, "/console/uses/u-1", "", "").Body.String(); !strings.Contains(page, signer.Digest(h.desk.doc)) || !strings.Contains(page, "data:image/svg") {
+	first, second := h.ask(http.MethodGet, "/console/uses/u-3", "", "").Body.String(), h.ask(http.MethodGet, "/console/uses/u-3?from=2", "", "").Body.String()
+	if strings.Count(first, "data:image/svg") != 2 || !strings.Contains(first, "?from=2") || !strings.Contains(first, "(12.5, 30) mm") || strings.Contains(first, "\u202e") {
+		t.Error("the page of a batch does not show covers, the rest of the list, the place, or shows what a name hides")
+	}
+	if strings.Count(second, "data:image/svg") != 1 || strings.Contains(second, "?from=2") {
+		t.Error("the end of the list")
+	}
+	if page := h.ask(http.MethodGet, "/console/uses/u-1", "", "").Body.String(); !strings.Contains(page, signer.Digest(h.desk.doc)) || !strings.Contains(page, "data:image/svg") || !strings.Contains(page, "2 (1.2, 3.0) mm") || !strings.Contains(page, "… 5") {
 		t.Error("the answer page does not show what is answered")
 	}
 }
@@ -290,6 +324,7 @@ func TestDeskPagesAreOfPosts(t *testing.T) {
 	for _, path := range []string{
 		"/console/uses", "/console/uses/u-1/answer", "/console/uses/u-1/seal", "/console/seals", "/console/seals/1/answer", "/console/seals/1/acts/cancel",
 		"/console/compromise/notices/1", "/console/certificates/1", "/console/systems/stop", "/console/systems/holds/1/ask", "/console/systems/holds/1/answer", "/console/people",
+		"/console/consents/1/answer", "/console/consents/1/withdraw", "/console/archive",
 	} {
 		if w := h.ask(http.MethodPost, path, formType, "pin=x&answer=yes"); w.Code != http.StatusForbidden {
 			t.Errorf("POST %s: %d", path, w.Code)
@@ -325,6 +360,11 @@ func TestDeskForms(t *testing.T) {
 		{"/console/systems/stop", "act=revoke&system=civil-a&serial=4a&since=then", ""},
 		{"/console/systems/holds/h-1/ask", "system=civil-a", ""},
 		{"/console/systems/holds/h-1/answer", "answer=yes", ""},
+		{"/console/consents/c-1/answer", "pin=p&answer=yes&digest=x", "consent c-1 true"},
+		{"/console/consents/c-1/withdraw", "reason=+a%0d%0ab", "withdraw c-1 a b"},
+		{"/console/consents/c-1/withdraw", "reason=+", ""},
+		{"/console/consents/c-1/withdraw", "reason=" + url.QueryEscape("a\u202eb"), ""},
+		{"/console/consents/c-1/answer", "pin=p&answer=perhaps", ""},
 		{"/console/uses/u-1/answer?pin=p&answer=yes", "", ""}, // nothing from the address: it is in logs
 		{"/console/uses/u-1/answer", "answer=yes", ""},
 		{"/console/uses/u-1/answer", "pin=p", ""},
@@ -406,9 +446,55 @@ func TestDeskUpload(t *testing.T) {
 			t.Errorf("%s: %d, want %d; %v", name, w.Code, c.want, d.acted)
 		}
 	}
+	// Several files are a batch; too many, or too much of them together, are refused whole.
+	file := func(name string, n int) string {
+		return "\r\nContent-Disposition: form-data; name=\"document\"; filename=\"" + name + "\"\r\n\r\n" + strings.Repeat("x", n) + "\r\n--" + boundary
+	}
+	rest := field("seal", "1") + field("title", "x") + "--\r\n"
+	for name, c := range map[string]struct {
+		in   string
+		want int
+		acts string
+	}{
+		"two":              {whole + file("b.ofd", 3) + rest, http.StatusSeeOther, "submit 1 x {Page:0 X:0 Y:0 Keyword: Ride:} 通知.ofd 19 b.ofd 3"},
+		"one is empty":     {whole + file("b.ofd", 0) + rest, http.StatusBadRequest, ""},
+		"too many":         {whole + strings.Repeat(file("b.ofd", 1), signer.MaxBatch) + rest, http.StatusBadRequest, ""},
+		"too much":         {whole + file("b.ofd", maxUpload/2) + file("c.ofd", maxUpload/2) + rest, http.StatusRequestEntityTooLarge, ""},
+		"a point":          {whole + field("place", "point") + field("x", "10.5") + field("y", "0") + rest, http.StatusSeeOther, "submit 1 x {Page:0 X:10.5 Y:0 Keyword: Ride:} 通知.ofd 19"},
+		"the corner":       {whole + field("place", "point") + field("x", "0") + field("y", "0") + rest, http.StatusBadRequest, ""},
+		"no number":        {whole + field("place", "point") + field("x", "NaN") + field("y", "1") + rest, http.StatusBadRequest, ""},
+		"beyond all pages": {whole + field("place", "point") + field("x", "1e9") + field("y", "1") + rest, http.StatusBadRequest, ""},
+	} {
+		d.acted = nil
+		if w := h.ask(http.MethodPost, "/console/uses", mediaType, c.in); w.Code != c.want || strings.Join(d.acted, "; ") != c.acts {
+			t.Errorf("%s: %d, want %d; %v", name, w.Code, c.want, d.acted)
+		}
+	}
+	d.err = &PaperError{"b\u202e.ofd", signer.ErrDocument}
+	if w := h.ask(http.MethodPost, "/console/uses", mediaType, whole+rest); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "：b\uFFFD.ofd") {
+		t.Errorf("the refused document is not named: %d", w.Code)
+	}
+	d.err = nil
 	large, mediaType := form("picture", "a.png", make([]byte, maxSealPicture+1))
 	if w := h.ask(http.MethodPost, "/console/seals", mediaType, large.String()); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("a large picture: %d", w.Code)
+	}
+}
+
+// The PIN is changed with the cookie of the session, and stands nowhere after.
+func TestDeskPIN(t *testing.T) {
+	h, d := newDesk(t)
+	w := h.ask(http.MethodPost, "/console/me/pin", formType, "old=one-old-pin&pin=one-new-pin&pin2=one-new-pin")
+	if got := strings.Join(d.acted, "; "); w.Code != http.StatusOK || got != "pin true one-old-pin one-new-pin" || strings.Contains(w.Body.String()+h.log.String(), "-pin\"") || strings.Contains(h.log.String(), "one-new") {
+		t.Errorf("%d %q", w.Code, got)
+	}
+	d.acted = nil
+	if w := h.ask(http.MethodPost, "/console/me/pin?old=a&pin=b&pin2=b", formType, "old=a&pin=b&pin2=c"); w.Code != http.StatusBadRequest || len(d.acted) > 0 {
+		t.Errorf("two PINs: %d %v", w.Code, d.acted)
+	}
+	d.err = signin.ErrPIN
+	if w := h.ask(http.MethodPost, "/console/me/pin", formType, "old=a&pin=b&pin2=b"); w.Code != http.StatusForbidden || strings.Contains(w.Body.String(), "PIN 已更换") {
+		t.Errorf("a wrong PIN: %d", w.Code)
 	}
 }
 

@@ -139,19 +139,20 @@ func (c *console) importEnrolments(w http.ResponseWriter, r *http.Request, p Per
 			return enrolmentBody{}, err
 		}
 		defer release()
-		form, err := upload(w, r, "file", ra.MaxImport)
+		form, err := upload(w, r, ra.MaxImport, 1, "file")
 		if err != nil {
 			return enrolmentBody{}, err
 		}
-		if len(form.data) == 0 {
+		data := form.file("file").Bytes
+		if len(data) == 0 {
 			return enrolmentBody{}, errNoFile
 		}
 		if form.Get("confirm") == "yes" {
-			done, err := c.cfg.Desk.ImportEnrolments(r.Context(), p, form.data)
+			done, err := c.cfg.Desk.ImportEnrolments(r.Context(), p, data)
 			return enrolmentBody{Done: &done}, err
 		}
-		plan, err := c.cfg.Desk.PlanEnrolments(r.Context(), p, form.data)
-		return enrolmentBody{Plan: &plan, File: ra.Text(form.data)}, err
+		plan, err := c.cfg.Desk.PlanEnrolments(r.Context(), p, data)
+		return enrolmentBody{Plan: &plan, File: ra.Text(data)}, err
 	}()
 	if err != nil {
 		body = enrolmentBody{}
@@ -176,7 +177,7 @@ func (c *console) checkEnrolment(w http.ResponseWriter, r *http.Request, p Perso
 			return err
 		}
 		defer release()
-		form, err := upload(w, r, "scan", maxScan)
+		form, err := upload(w, r, maxScan, 1, "scan")
 		if err != nil {
 			return err
 		}
@@ -190,8 +191,8 @@ func (c *console) checkEnrolment(w http.ResponseWriter, r *http.Request, p Perso
 func evidence(f filled) []ra.Shown {
 	method := func(name string) ca.EvidenceMethod { return ca.EvidenceMethod(f.Get(name)) }
 	letter := ra.Shown{Kind: ca.EvidenceAuthorisation, Number: oneLine(f.Get("letter")), Method: method("letter_method"), Note: oneLine(f.Get("note"))}
-	if len(f.data) > 0 {
-		letter.Digest = signer.Digest(f.data)
+	if scan := f.file("scan"); len(scan.Bytes) > 0 {
+		letter.Digest = signer.Digest(scan.Bytes)
 	}
 	out := []ra.Shown{{Kind: ca.EvidenceUSCC, Number: strings.TrimSpace(f.Get("uscc")), Method: method("uscc_method")}, letter}
 	if number := strings.TrimSpace(f.Get("handler")); number != "" {

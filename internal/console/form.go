@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 )
@@ -29,25 +28,35 @@ var (
 // filled is a form with its files, all of it in memory.
 type filled struct {
 	url.Values
-	name string            // of the first file that was asked for
-	data []byte            // of it; empty: there was none
-	more map[string][]byte // the others, by field
+	files map[string][]Paper // by field; one left empty has none
 }
 
-// upload reads a form part by part: the file of a field, and those of others,
-// each of at most so many bytes. The form parser of net/http would write a large
+// file is the first file of a field, the zero Paper when there was none.
+func (f filled) file(field string) Paper {
+	if all := f.files[field]; len(all) > 0 {
+		return all[0]
+	}
+	return Paper{}
+}
+
+// upload reads a form part by part: of each of these fields up to count files,
+// most bytes of them together. The form parser of net/http would write a large
 // file to a temporary one, in clear.
-func upload(w http.ResponseWriter, r *http.Request, field string, most int64, others ...string) (f filled, err error) {
+func upload(w http.ResponseWriter, r *http.Request, most int64, count int, fields ...string) (f filled, err error) {
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(uploadTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return filled{}, err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, most*int64(1+len(others))+maxFrame)
+	r.Body = http.MaxBytesReader(w, r.Body, most*int64(len(fields))+maxFrame)
 	form, err := r.MultipartReader()
 	if err != nil {
 		return filled{}, errors.Join(errNoFile, err)
 	}
-	f.Values, f.more = url.Values{}, map[string][]byte{}
-	for range maxParts {
+	f = filled{url.Values{}, map[string][]Paper{}}
+	left := map[string]int64{}
+	for _, field := range fields {
+		left[field] = most
+	}
+	for others := 0; others <= maxParts; {
 		part, err := form.NextPart()
 		if errors.Is(err, io.EOF) {
 			return f, nil
@@ -55,27 +64,30 @@ func upload(w http.ResponseWriter, r *http.Request, field string, most int64, ot
 		if err != nil {
 			return filled{}, errors.Join(errNoFile, err)
 		}
-		if part.FormName() == field && f.data == nil {
-			if f.data, err = io.ReadAll(http.MaxBytesReader(nil, part, most)); err != nil {
+		field := part.FormName()
+		if size, wanted := left[field]; wanted && len(f.files[field]) < count {
+			data, err := io.ReadAll(http.MaxBytesReader(nil, part, size))
+			if err != nil {
 				return filled{}, errors.Join(errNoFile, err)
 			}
-			f.name = part.FileName()
-			continue
-		}
-		if slices.Contains(others, part.FormName()) && f.more[part.FormName()] == nil {
-			if f.more[part.FormName()], err = io.ReadAll(http.MaxBytesReader(nil, part, most)); err != nil {
-				return filled{}, errors.Join(errNoFile, err)
+			left[field] -= int64(len(data))
+			if part.FileName() != "" || len(data) > 0 {
+				f.files[field] = append(f.files[field], Paper{part.FileName(), data})
+				continue
 			}
-			continue
 		}
+		others++
 		if part.FileName() != "" {
+			if _, wanted := left[field]; wanted && count > 1 { // none of them is left out in silence
+				return filled{}, errors.Join(ErrForm, errors.New("too many files"))
+			}
 			continue
 		}
 		value, err := io.ReadAll(http.MaxBytesReader(nil, part, maxField))
 		if err != nil {
 			return filled{}, errors.Join(ErrForm, err)
 		}
-		f.Add(part.FormName(), string(value))
+		f.Add(field, string(value))
 	}
 	return filled{}, errors.Join(ErrForm, errors.New("too many fields"))
 }

@@ -18,18 +18,22 @@ func FuzzUpload(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body, mediaType string) {
 		r := httptest.NewRequest(http.MethodPost, "/console/uses", strings.NewReader(body))
 		r.Header.Set("Content-Type", mediaType)
-		in, err := upload(httptest.NewRecorder(), r, "document", 1<<10)
+		in, err := upload(httptest.NewRecorder(), r, 1<<10, 3, "document")
 		if err != nil {
 			return
 		}
-		if len(in.data) > 1<<10 {
-			t.Errorf("%d bytes", len(in.data))
+		n := 0
+		for _, p := range in.files["document"] {
+			n += len(p.Bytes)
+		}
+		if n > 1<<10 || len(in.files["document"]) > 3 {
+			t.Errorf("%d files, %d bytes", len(in.files["document"]), n)
 		}
 		u, err := useForm(in)
 		if err == nil && (u.Title == "" || text.Plain(u.Title+u.Type+u.Purpose+u.Place.Keyword) != u.Title+u.Type+u.Purpose+u.Place.Keyword) {
 			t.Errorf("let through: %+v", u)
 		}
-		if name := fileName(in.name); name == "" || strings.ContainsAny(name, `/\`) || strings.Trim(name, ". ") != name {
+		if name := fileName(in.file("document").Name); name == "" || strings.ContainsAny(name, `/\`) || strings.Trim(name, ". ") != name {
 			t.Errorf("a file is called %q", name)
 		}
 	})

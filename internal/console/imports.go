@@ -67,14 +67,14 @@ func (c *console) imports(w http.ResponseWriter, r *http.Request, p Person, f Im
 }
 
 func (c *console) importSeal(w http.ResponseWriter, r *http.Request, p Person) {
-	form, err := upload(w, r, "seal", maxImport, "certificates")
+	form, err := upload(w, r, maxImport, 1, "seal", "certificates")
 	if err != nil {
 		c.imports(w, r, p, ImportForm{}, err)
 		return
 	}
 	f := ImportForm{
 		KeyID: form.Get("key"), Kind: form.Get("kind"), Purpose: oneLine(form.Get("purpose")), Filing: oneLine(form.Get("picture_filing")),
-		Seal: form.data, Certificates: verify.Certificates(form.more["certificates"]),
+		Seal: form.file("seal").Bytes, Certificates: verify.Certificates(form.file("certificates").Bytes),
 	}
 	id := ""
 	if f.Authorisation, err = authorisation(form.Values); err == nil && len(f.Seal) == 0 {

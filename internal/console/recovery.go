@@ -105,16 +105,16 @@ func (c *console) askJudicial(w http.ResponseWriter, r *http.Request, p Person) 
 			return err
 		}
 		defer release()
-		form, err := upload(w, r, "scan", maxUpload)
+		form, err := upload(w, r, maxUpload, 1, "scan")
 		if err != nil {
 			return err
 		}
-		if len(form.data) == 0 {
+		if len(form.file("scan").Bytes) == 0 {
 			return errNoFile
 		}
 		f := RecoveryForm{
 			Key: strings.TrimSpace(form.Get("key")), Receiver: form.Get("receiver"), Judicial: true, Document: oneLine(form.Get("document")),
-			Authority: oneLine(form.Get("authority")), Reason: oneLine(form.Get("reason")), ScanSM3: signer.Digest(form.data),
+			Authority: oneLine(form.Get("authority")), Reason: oneLine(form.Get("reason")), ScanSM3: signer.Digest(form.file("scan").Bytes),
 		}
 		if err := f.check(); err != nil {
 			return err

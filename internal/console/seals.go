@@ -117,7 +117,7 @@ func (c *console) seals(w http.ResponseWriter, r *http.Request, p Person, f Seal
 }
 
 func (c *console) applySeal(w http.ResponseWriter, r *http.Request, p Person) {
-	form, err := upload(w, r, "picture", maxSealPicture)
+	form, err := upload(w, r, maxSealPicture, 1, "picture")
 	if err != nil {
 		c.seals(w, r, p, SealForm{}, err)
 		return
@@ -137,7 +137,7 @@ func (c *console) applySeal(w http.ResponseWriter, r *http.Request, p Person) {
 func sealForm(form filled) (f SealForm, err error) {
 	f = SealForm{
 		ID: form.Get("id"), Name: oneLine(form.Get("name")), Kind: form.Get("kind"), Purpose: oneLine(form.Get("purpose")),
-		Inscription: oneLine(form.Get("inscription")), Picture: form.data, Filing: oneLine(form.Get("picture_filing")),
+		Inscription: oneLine(form.Get("inscription")), Picture: form.file("picture").Bytes, Filing: oneLine(form.Get("picture_filing")),
 	}
 	if f.Until, err = day(form.Get("until")); err != nil {
 		return f, err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer"
+	"github.com/yinxin-gov/yinxin/signer/ofd"
 	"github.com/yinxin-gov/yinxin/signer/report"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -20,7 +21,8 @@ import (
 // Uses are requests for a seal and their answers (用印申请、用印审批).
 type Uses interface {
 	Uses(ctx context.Context, p Person) (UseList, error)
-	// Submit keeps the document, encrypted, and records the request.
+	// Submit keeps the documents, encrypted, and records the request: several are a
+	// batch under one answer.
 	Submit(ctx context.Context, p Person, f UseForm) (id string, err error)
 	// Decide signs the answer with the person's own key.
 	Decide(ctx context.Context, p Person, id string, a Answer) error
@@ -29,13 +31,14 @@ type Uses interface {
 // Papers are the documents of requests. Each opening is on the ledger.
 type Papers interface {
 	// Use opens a request with its document, for its requester and for those who
-	// answer it.
-	Use(ctx context.Context, p Person, id string) (UseView, error)
+	// answer it; of a batch a part of the list, from this document on.
+	Use(ctx context.Context, p Person, id string, from int) (UseView, error)
 	// Paper is the document as it was asked for; Fetch, for the requester, the
-	// sealed one.
+	// sealed one. Of a batch the one is its list, the other a ZIP file.
 	Paper(ctx context.Context, p Person, id string) (Paper, error)
 	Fetch(ctx context.Context, p Person, id string) (Paper, error)
-	// PutSeal puts the approved seal on the document, by its requester.
+	// PutSeal puts the approved seal on the document or on those of a batch that are
+	// not sealed yet, by its requester. It takes up what was interrupted.
 	PutSeal(ctx context.Context, p Person, id string) error
 }
 
@@ -43,14 +46,6 @@ type Papers interface {
 type Paper struct {
 	Name  string
 	Bytes []byte
-}
-
-// UseForm is a request as it was filled in.
-type UseForm struct {
-	Seal, Title, Type, Purpose string
-	Consents                   []string // ids of the providers' consents to what the document quotes
-	Place                      signer.Placement
-	Paper                      Paper
 }
 
 // UseLine is one request in a list.
@@ -65,6 +60,7 @@ type UseLine struct {
 type UseList struct {
 	Mine, Waiting []UseLine
 	Seals         []signer.Seal
+	Consents      []ConsentLine // given to the unit and in force now
 	MayAsk        bool
 }
 
@@ -72,8 +68,9 @@ type UseList struct {
 type UseView struct {
 	UseLine
 	Place     signer.Placement
-	Digest    string // what an answer signs: signer.Use.Approves
-	Paper     *Paper // as asked for, while it is kept; its SM3 is Use.Document
+	Spots     []ofd.Place // where that is on the pages of the document that is shown
+	Digest    string      // what an answer signs: signer.Use.Approves
+	Paper     *Paper      // as asked for, while it is kept; its SM3 is Use.Document
 	Size      int
 	Changed   bool           // what is kept is not what was asked about: it can only be refused
 	Sealed    *verify.Report // of the sealed document, while it is kept and the requester looks
@@ -81,6 +78,17 @@ type UseView struct {
 	MayDecide bool
 	MaySeal   bool
 	MayFetch  bool
+	Items     []UseItem // of a batch, those that are shown
+	From      int       // number of the first of them, from 0
+	Total     int       // documents of the batch; 0: it is none
+	Done      int       // of them sealed
+}
+
+// UseItem is a document of a batch.
+type UseItem struct {
+	signer.Item
+	Paper *Paper // while it is kept as it was asked for
+	Spots []ofd.Place
 }
 
 // Answered is a signed answer, as it stands in the register.
@@ -124,7 +132,7 @@ func (c *console) askUse(w http.ResponseWriter, r *http.Request, p Person) {
 		return
 	}
 	defer release()
-	form, err := upload(w, r, "document", maxUpload)
+	form, err := upload(w, r, maxUpload, signer.MaxBatch, "document")
 	if err != nil {
 		c.uses(w, r, p, UseForm{}, err)
 		return
@@ -135,59 +143,21 @@ func (c *console) askUse(w http.ResponseWriter, r *http.Request, p Person) {
 		id, err = c.cfg.Desk.Submit(r.Context(), p, f)
 	}
 	if err != nil {
-		f.Paper = Paper{}
+		f.Papers = nil
 		c.uses(w, r, p, f, err)
 		return
 	}
 	http.Redirect(w, r, "/console/uses/"+id, http.StatusSeeOther)
 }
 
-// maxLine bounds a title or purpose, in bytes.
-const maxLine = 300
-
-func useForm(form filled) (UseForm, error) {
-	f := UseForm{
-		Seal: form.Get("seal"), Title: oneLine(form.Get("title")), Type: oneLine(form.Get("type")), Purpose: oneLine(form.Get("purpose")),
-		Consents: strings.Fields(form.Get("consents")), Paper: Paper{form.name, form.data},
-	}
-	place := form.Get("place")
-	f.Place.Keyword = oneLine(form.Get("keyword"))
-	switch place {
-	case "keyword":
-		if f.Place.Keyword == "" {
-			return f, ErrForm
-		}
-	case "", "page":
-		f.Place.Keyword = ""
-	default:
-		f.Place.Keyword, f.Place.Ride = "", signer.Edge(place)
-	}
-	if n := form.Get("page"); n != "" && f.Place.Ride == "" {
-		page, err := strconv.Atoi(n)
-		if err != nil || page < 0 {
-			return f, ErrForm
-		}
-		f.Place.Page = page
-	}
-	if len(form.data) == 0 {
-		return f, errNoFile
-	}
-	for _, s := range append([]string{f.Title, f.Type, f.Purpose, f.Place.Keyword}, f.Consents...) {
-		if len(s) > maxLine || text.Plain(s) != s {
-			return f, ErrForm
-		}
-	}
-	if f.Seal == "" || f.Title == "" {
-		return f, ErrForm
-	}
-	return f, nil
-}
-
 // useBody is a request with pictures of exactly the bytes that are answered.
 type useBody struct {
 	UseView
-	Pages []report.Picture
-	Count int // of all pages
+	Pages  []report.Picture
+	Count  int                       // of all pages
+	Covers map[string]report.Picture // of the items that are shown, by id
+	Next   int                       // where the list goes on; 0: it ends here
+	Back   int                       // where the part before starts
 }
 
 func (c *console) use(w http.ResponseWriter, r *http.Request, p Person, cause error) {
@@ -197,23 +167,45 @@ func (c *console) use(w http.ResponseWriter, r *http.Request, p Person, cause er
 		return
 	}
 	defer release()
-	u, err := c.cfg.Desk.Use(r.Context(), p, chi.URLParam(r, "id"))
+	from, err := strconv.Atoi(r.URL.Query().Get("from"))
+	if err != nil || from < 0 {
+		from = 0
+	}
+	u, err := c.cfg.Desk.Use(r.Context(), p, chi.URLParam(r, "id"), from)
 	if err != nil {
 		c.lost(w, r, p, errors.Join(cause, err))
 		return
 	}
-	body := useBody{UseView: u}
+	body := useBody{UseView: u, Covers: map[string]report.Picture{}, Back: max(0, u.From-len(u.Items))}
 	if u.Paper != nil {
-		judged, err := c.cfg.Verify(r.Context(), u.Paper.Bytes)
-		if err == nil {
-			body.Pages = report.Pictures(r.Context(), u.Paper.Bytes, judged, c.cfg.Words, text.Zh, c.cfg.Painter)
-			body.Count, err = signer.PageCount(u.Paper.Bytes)
+		body.Pages, body.Count = c.drawn(r.Context(), u.ID, u.Paper, report.Pictures)
+	}
+	for _, it := range u.Items {
+		if it.Paper == nil {
+			continue
 		}
-		if err != nil { // the file can still be opened by itself
-			c.cfg.Log.InfoContext(r.Context(), "a document without pictures", "use", u.ID, "error", err)
+		if cover, _ := c.drawn(r.Context(), it.ID, it.Paper, report.Cover); len(cover) > 0 {
+			body.Covers[it.ID] = cover[0]
 		}
 	}
+	if end := u.From + len(u.Items); end < u.Total {
+		body.Next = end
+	}
 	c.told(w, r, pageUse, p, body, cause)
+}
+
+// drawn are pictures of a document and the number of its pages; none for one that
+// cannot be drawn, which can still be opened by itself.
+func (c *console) drawn(ctx context.Context, use string, doc *Paper, draw func(context.Context, []byte, verify.Report, *text.Catalogue, text.Lang, signer.Painter) []report.Picture) ([]report.Picture, int) {
+	judged, err := c.cfg.Verify(ctx, doc.Bytes)
+	if err == nil {
+		var n int
+		if n, err = signer.PageCount(doc.Bytes); err == nil {
+			return draw(ctx, doc.Bytes, judged, c.cfg.Words, text.Zh, c.cfg.Painter), n
+		}
+	}
+	c.cfg.Log.InfoContext(ctx, "a document without pictures", "use", use, "error", err)
+	return nil, 0
 }
 
 func (c *console) answerUse(w http.ResponseWriter, r *http.Request, p Person) {
@@ -252,12 +244,17 @@ func (c *console) download(open func(context.Context, Person, string) (Paper, er
 			c.lost(w, r, p, err)
 			return
 		}
-		w.Header().Set("Content-Type", "application/octet-stream")
-		w.Header().Set("Content-Length", strconv.Itoa(len(doc.Bytes)))
-		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": fileName(doc.Name)}))
-		if _, err := w.Write(doc.Bytes); err != nil {
-			c.cfg.Log.DebugContext(r.Context(), "document not delivered", "error", err)
-		}
+		c.attach(w, r, doc)
+	}
+}
+
+// attach sends a file that a browser keeps and never shows.
+func (c *console) attach(w http.ResponseWriter, r *http.Request, doc Paper) {
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Length", strconv.Itoa(len(doc.Bytes)))
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": fileName(doc.Name)}))
+	if _, err := w.Write(doc.Bytes); err != nil {
+		c.cfg.Log.DebugContext(r.Context(), "document not delivered", "error", err)
 	}
 }
 

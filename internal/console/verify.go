@@ -61,8 +61,8 @@ func (c *console) uploaded(w http.ResponseWriter, r *http.Request, v view, use f
 		return
 	}
 	defer release()
-	form, err := upload(w, r, "document", maxUpload)
-	if err == nil && len(form.data) == 0 {
+	form, err := upload(w, r, maxUpload, 1, "document")
+	if err == nil && len(form.file("document").Bytes) == 0 {
 		err = errNoFile
 	}
 	if err != nil {
@@ -74,7 +74,7 @@ func (c *console) uploaded(w http.ResponseWriter, r *http.Request, v view, use f
 		c.fail(w, r, pageVerify, "console.verify.no_file", v, code, err)
 		return
 	}
-	switch err := use(form.name, form.data); {
+	switch err := use(form.file("document").Name, form.file("document").Bytes); {
 	case errors.Is(err, verify.ErrNotDocument):
 		c.fail(w, r, pageVerify, "problem.document.unreadable", v, http.StatusUnprocessableEntity, err)
 	case errors.Is(err, verify.ErrLimit):

@@ -10,6 +10,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
@@ -71,6 +72,8 @@ type Answers interface {
 	RecoverySubject(r kmc.Recovery) approval.Subject
 	// RequestSubject is what a registration officer signs for a system.
 	RequestSubject(r ca.Request) approval.Subject
+	// ConsentSubject is what the leader of a provider signs.
+	ConsentSubject(c sharing.Consent) approval.Subject
 }
 
 // Documents are judged by the house's own anchors and registers.
@@ -95,6 +98,11 @@ type Workshop interface {
 	// Order is what the officer signs; it makes the seal's key.
 	Order(ctx context.Context, e signer.Seal) (approval.Subject, error)
 	Make(ctx context.Context, actor ledger.Actor, e signer.Seal, img seal.Picture) error
+}
+
+// PINs open persons' keys: package signin.
+type PINs interface {
+	ChangePIN(ctx context.Context, cookie, old, pin string) error
 }
 
 // Links are for the first visit of a person, and shown once.
@@ -129,7 +137,12 @@ type Config struct {
 	Persons   Persons
 	Workshop  Workshop
 	Imports   Imports
+	Catalogue Catalogue
+	Consents  *sharing.Consents
+	Archiver  Archiver
+	Sealed    Sealed
 	Links     Links
+	PINs      PINs
 
 	Authority    Authority
 	Suspensions  Suspensions
@@ -151,7 +164,7 @@ type Config struct {
 func New(cfg Config) (*Service, error) {
 	for _, missing := range []bool{
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
-		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Links == nil, cfg.Recoveries == nil, cfg.Requests == nil, cfg.Authority == nil, cfg.Suspensions == nil, cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
+		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.PINs == nil, cfg.Recoveries == nil, cfg.Requests == nil, cfg.Authority == nil, cfg.Suspensions == nil, cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {
 		if missing {

@@ -1,8 +1,11 @@
 package desk
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"strings"
@@ -17,9 +20,11 @@ import (
 // part is what a person has to do with a request.
 type part struct {
 	use    signer.Use
+	head   signer.Use // what the leader answers: the use itself, or of an item its batch
 	seal   signer.Seal
-	asks   bool // the requester
-	leads  bool // leader of the seal's unit
+	items  []signer.Item // of a batch
+	asks   bool          // the requester
+	leads  bool          // leader of the seal's unit
 	answer approval.Approval
 }
 
@@ -34,7 +39,7 @@ func (d *Service) part(ctx context.Context, p console.Person, id string) (part, 
 	if err != nil {
 		return part{}, err
 	}
-	out := part{use: u, seal: e, asks: u.Requester == p.ID}
+	out := part{use: u, head: u, seal: e, asks: u.Requester == p.ID}
 	if e.Unit == p.Unit {
 		if out.leads, err = d.holds(ctx, p, identity.RoleUnitLeader); err != nil {
 			return part{}, err
@@ -43,16 +48,32 @@ func (d *Service) part(ctx context.Context, p console.Person, id string) (part, 
 	if !out.asks && !out.leads {
 		return part{}, signer.ErrNotFound
 	}
-	out.answer, err = d.cfg.Approvals.ApprovalOf(ctx, approval.KindSealUse, id)
+	if u.Batch != "" {
+		out.head, err = d.cfg.Signer.Use(ctx, u.Batch)
+	} else if out.items, err = d.cfg.Signer.Items(ctx, id); errors.Is(err, signer.ErrBatch) {
+		err = nil
+	}
+	if err != nil {
+		return part{}, err
+	}
+	out.answer, err = d.cfg.Approvals.ApprovalOf(ctx, approval.KindSealUse, out.head.ID)
 	if errors.Is(err, approval.ErrNotFound) {
 		err = nil
 	}
 	return out, err
 }
 
-// paper is the kept document of a request, exactly the bytes that were asked
-// about, and records who opened it.
+// paper is the kept document of a request, and records who opened it.
 func (d *Service) paper(ctx context.Context, p console.Person, u signer.Use) (draft, error) {
+	doc, err := d.kept(ctx, u)
+	if err != nil {
+		return draft{}, err
+	}
+	return doc, d.opened(ctx, p, u.ID, u.Document, draftAsked)
+}
+
+// kept is the document of a request, exactly the bytes that were asked about.
+func (d *Service) kept(ctx context.Context, u signer.Use) (draft, error) {
 	doc, err := d.drafts.get(ctx, u.ID, draftAsked)
 	if errors.Is(err, fs.ErrNotExist) {
 		return draft{}, console.ErrNotKept
@@ -63,7 +84,7 @@ func (d *Service) paper(ctx context.Context, p console.Person, u signer.Use) (dr
 	if signer.Digest(doc.Bytes) != u.Document {
 		return draft{}, signer.ErrChanged
 	}
-	return doc, d.opened(ctx, p, u.ID, u.Document, draftAsked)
+	return doc, nil
 }
 
 func (d *Service) opened(ctx context.Context, p console.Person, use, sum, kind string) error {
@@ -74,66 +95,17 @@ func (d *Service) opened(ctx context.Context, p console.Person, use, sum, kind s
 	return err
 }
 
-// Use implements console.Papers. A document that does not read, or is another
-// one, is shown as trouble and can only be refused.
-func (d *Service) Use(ctx context.Context, p console.Person, id string) (console.UseView, error) {
-	got, err := d.part(ctx, p, id)
-	if err != nil {
-		return console.UseView{}, err
-	}
-	lines, err := d.useLines(ctx, []signer.Use{got.use})
-	if err != nil {
-		return console.UseView{}, err
-	}
-	u := console.UseView{UseLine: lines[0]}
-	if a := got.answer; a.ID != "" {
-		u.Answer = &console.Answered{At: a.At, Yes: a.Approved, Reason: a.Reason}
-		if u.Answer.By, err = d.name(ctx, a.Approver); err != nil {
-			return u, err
-		}
-	}
-	switch doc, err := d.paper(ctx, p, got.use); {
-	case err == nil:
-		u.Paper, u.Size = &console.Paper{Name: doc.Name, Bytes: doc.Bytes}, len(doc.Bytes)
-		u.Place = place(got.use, doc)
-	case errors.Is(err, signer.ErrChanged), errors.Is(err, errDraft):
-		u.Changed = true
-	case !errors.Is(err, console.ErrNotKept):
-		return u, err
-	}
-	if u.MayDecide = got.leads && !got.asks && u.Answer == nil && u.State == signer.UseRequested; u.MayDecide {
-		subject, err := d.cfg.Answers.UseSubject(ctx, got.use)
-		if err != nil {
-			return u, err
-		}
-		u.Digest = subject.Digest
-	}
-	u.MaySeal = got.asks && u.Paper != nil && (u.State == signer.UseApproved || u.State == signer.UseRequested && u.Answer != nil && u.Answer.Yes)
-	if !got.asks || u.State != signer.UseSealed {
-		return u, nil
-	}
-	switch doc, kind, err := d.sealed(ctx, id); {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return u, err
-	default:
-		rep, err := d.cfg.Documents.Verify(ctx, doc.Bytes)
-		if err != nil {
-			return u, err
-		}
-		u.Sealed, u.MayFetch = &rep, true
-		return u, d.opened(ctx, p, id, got.use.Sealed, kind)
-	}
-	return u, nil
-}
-
-// place is where the stamp goes: as it was approved, or, of a request made before
+// placeOf is where the stamp goes: as it was approved, or, of a request made before
 // places were approved, as the desk kept it.
-func place(u signer.Use, doc draft) signer.Placement {
-	if u.Place != nil {
-		return *u.Place
+func (d *Service) placeOf(ctx context.Context, got part) (signer.Placement, error) {
+	if got.head.Place != nil {
+		return *got.head.Place, nil
 	}
-	return doc.Place
+	doc, err := d.drafts.get(ctx, got.use.ID, draftAsked)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errDraft) {
+		err = nil
+	}
+	return doc.Place, err
 }
 
 // sealed is the kept sealed document and as what it is kept.
@@ -146,49 +118,18 @@ func (d *Service) sealed(ctx context.Context, id string) (doc draft, kind string
 	return doc, kind, err
 }
 
-// Paper implements console.Papers.
+// Paper implements console.Papers. Of a batch it is the manifest: the list whose
+// SM3 is signed.
 func (d *Service) Paper(ctx context.Context, p console.Person, id string) (console.Paper, error) {
 	got, err := d.part(ctx, p, id)
 	if err != nil {
 		return console.Paper{}, err
 	}
+	if len(got.items) > 0 {
+		return console.Paper{Name: got.use.Title + ".txt", Bytes: manifestOf(got.items).Text()}, nil
+	}
 	doc, err := d.paper(ctx, p, got.use)
 	return console.Paper{Name: doc.Name, Bytes: doc.Bytes}, err
-}
-
-// PutSeal implements console.Papers: the requester seals what was approved.
-func (d *Service) PutSeal(ctx context.Context, p console.Person, id string) error {
-	got, err := d.part(ctx, p, id)
-	if err != nil {
-		return err
-	}
-	if !got.asks {
-		return console.ErrForbidden
-	}
-	if err := allowed(d.holds(ctx, p, identity.RoleClerk)); err != nil {
-		return err
-	}
-	doc, err := d.paper(ctx, p, got.use)
-	if err != nil {
-		return err
-	}
-	if got.use.State == signer.UseRequested { // signed, and not recorded yet
-		if _, _, err := d.cfg.Signer.MarkApproved(ctx, d.actor(p), id); err != nil {
-			return err
-		}
-	}
-	out, err := d.cfg.Signer.Seal(ctx, d.actor(p), id, doc.Bytes, place(got.use, doc))
-	if errors.Is(err, signer.ErrLapsed) {
-		return errors.Join(err, d.forget(ctx, id, draftAsked, string(signer.UseLapsed), d.actor(p)))
-	}
-	if err != nil {
-		return err
-	}
-	ctx = context.WithoutCancel(ctx) // sealed and counted: it must not be lost now
-	if err := d.drafts.put(ctx, id, draftSealed, draft{Name: sealedName(doc.Name), Bytes: out.Document}); err != nil {
-		return err
-	}
-	return d.forget(ctx, id, draftAsked, string(signer.UseSealed), d.actor(p))
 }
 
 // sealedName tells the sealed file from the one that was uploaded.
@@ -197,7 +138,7 @@ func sealedName(name string) string {
 	return strings.TrimSuffix(name, ext) + "（盖章）" + ext
 }
 
-// Fetch implements console.Papers. From now on the document is kept one more day.
+// Fetch implements console.Papers. From now on a document is kept one more day.
 func (d *Service) Fetch(ctx context.Context, p console.Person, id string) (console.Paper, error) {
 	got, err := d.part(ctx, p, id)
 	if err != nil {
@@ -206,21 +147,61 @@ func (d *Service) Fetch(ctx context.Context, p console.Person, id string) (conso
 	if !got.asks {
 		return console.Paper{}, console.ErrForbidden
 	}
-	doc, kind, err := d.sealed(ctx, id)
+	if len(got.items) > 0 {
+		return d.fetchAll(ctx, p, got)
+	}
+	return d.fetch(ctx, p, got.use)
+}
+
+// fetchAll packs what is sealed of a batch, and still kept, into one ZIP file.
+func (d *Service) fetchAll(ctx context.Context, p console.Person, got part) (console.Paper, error) {
+	var b bytes.Buffer
+	z, n := zip.NewWriter(&b), 0
+	for _, it := range got.items {
+		if it.State != signer.UseSealed {
+			continue
+		}
+		doc, err := d.fetch(ctx, p, it.Use)
+		if errors.Is(err, console.ErrNotKept) {
+			continue
+		}
+		if err != nil {
+			return console.Paper{}, err
+		}
+		w, err := z.CreateHeader(&zip.FileHeader{Name: doc.Name, Method: zip.Store, Modified: it.SealedAt})
+		if err == nil {
+			_, err = w.Write(doc.Bytes)
+		}
+		if err != nil {
+			return console.Paper{}, fmt.Errorf("desk: pack the documents: %w", err)
+		}
+		n++
+	}
+	if n == 0 {
+		return console.Paper{}, console.ErrNotKept
+	}
+	if err := z.Close(); err != nil {
+		return console.Paper{}, fmt.Errorf("desk: pack the documents: %w", err)
+	}
+	return console.Paper{Name: got.use.Title + ".zip", Bytes: b.Bytes()}, nil
+}
+
+func (d *Service) fetch(ctx context.Context, p console.Person, u signer.Use) (console.Paper, error) {
+	doc, kind, err := d.sealed(ctx, u.ID)
 	if errors.Is(err, fs.ErrNotExist) {
 		return console.Paper{}, console.ErrNotKept
 	}
 	if err != nil {
 		return console.Paper{}, err
 	}
-	if signer.Digest(doc.Bytes) != got.use.Sealed {
+	if signer.Digest(doc.Bytes) != u.Sealed {
 		return console.Paper{}, signer.ErrChanged
 	}
-	if err := d.opened(ctx, p, id, got.use.Sealed, kind); err != nil {
+	if err := d.opened(ctx, p, u.ID, u.Sealed, kind); err != nil {
 		return console.Paper{}, err
 	}
 	if kind == draftSealed {
-		if err := d.drafts.rename(ctx, id, draftSealed, id, draftFetched); err != nil {
+		if err := d.drafts.rename(ctx, u.ID, draftSealed, u.ID, draftFetched); err != nil {
 			return console.Paper{}, err
 		}
 	}

@@ -64,7 +64,10 @@ func (d *Service) overdue(ctx context.Context, f draftFile) (string, error) {
 			return "no request", nil
 		case err != nil:
 			return "", err
-		case u.State == signer.UseRequested || u.State == signer.UseApproved || u.State == signer.UseSealing:
+		case u.State == signer.UseSealing && d.cfg.Now().Sub(u.TakenAt) > sweepEvery: // nobody came back: it lapses as approvals do
+			_, err = d.cfg.Signer.Reopen(ctx, d.service(), f.id, "interrupted")
+			return "", err
+		case u.State == signer.UseRequested || u.State == signer.UseListed || u.State == signer.UseApproved || u.State == signer.UseSealing:
 			return "", nil
 		}
 		return string(u.State), nil

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -71,6 +72,38 @@ func (d *Dir) publish(id string, key, record []byte) error {
 		return fmt.Errorf("keys: writing: %w", err)
 	}
 	return syncDir(d.cfg.Dir)
+}
+
+// rewrap writes a key again under another passphrase: its file is replaced whole
+// or not at all, once what was written has been opened.
+func (d *Dir) rewrap(ctx context.Context, id string, was, passphrase []byte) error {
+	k, rec, err := d.load(ctx, id, was)
+	if err != nil {
+		return err
+	}
+	sealed, err := seal(k, passphrase, d.cfg.Rand)
+	if err != nil {
+		return err
+	}
+	again, err := unseal(sealed, passphrase, rec.Algorithm)
+	if err != nil {
+		return err
+	}
+	if !again.public().Equal(k.public()) {
+		return fmt.Errorf("%w: %s was not written as it is", ErrRecord, id)
+	}
+	tmp, err := os.MkdirTemp(d.cfg.Dir, ".new-")
+	if err != nil {
+		return fmt.Errorf("keys: writing: %w", err)
+	}
+	defer os.RemoveAll(tmp)
+	if err := writePrivate(filepath.Join(tmp, keyFile), sealed); err != nil {
+		return err
+	}
+	if err := os.Rename(filepath.Join(tmp, keyFile), d.File(id)); err != nil {
+		return fmt.Errorf("keys: writing: %w", err)
+	}
+	return syncDir(filepath.Join(d.cfg.Dir, id))
 }
 
 func writePrivate(path string, data []byte) error {

@@ -48,6 +48,32 @@ func (p People) Open(ctx context.Context, id, pin string) (Signer, error) {
 	return p.Dir.Open(ctx, id, pass)
 }
 
+// ChangePIN wraps a person's key anew; ErrPassphrase for a wrong old PIN, ErrWeak
+// for a new one that may not be set. The key, its record and its salt stay.
+func (p People) ChangePIN(ctx context.Context, id, old, pin string) error {
+	rec, err := p.Dir.Record(ctx, id)
+	if err != nil {
+		return err
+	}
+	if len(rec.Salt) == 0 {
+		return fmt.Errorf("%w: %s is not a person's key", ErrPurpose, id)
+	}
+	if CheckPIN(old) != nil {
+		return ErrPassphrase
+	}
+	was, err := p.passphrase(old, rec.Salt)
+	if err != nil {
+		return err
+	}
+	defer clear(was)
+	pass, err := p.passphrase(pin, rec.Salt)
+	if err != nil {
+		return err
+	}
+	defer clear(pass)
+	return p.Dir.rewrap(ctx, id, was, pass)
+}
+
 func (p People) passphrase(pin string, salt []byte) ([]byte, error) {
 	service, err := p.Service()
 	if err != nil {

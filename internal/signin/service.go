@@ -34,6 +34,9 @@ type Keyring interface {
 	CreateKey(ctx context.Context, person, pin string) error
 	// OpenKey returns ErrPIN for a wrong PIN and for a person without a key.
 	OpenKey(ctx context.Context, person, pin string) (PersonKey, error)
+	// ChangeKey puts the person's key under another PIN, whole or not at all; ErrPIN
+	// for a wrong old one, ErrWeakPIN for a new one that may not be set.
+	ChangeKey(ctx context.Context, person, old, pin string) error
 }
 
 // People tells who a person is.

@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
@@ -45,6 +46,40 @@ func (s *Service) Session(ctx context.Context, cookie string) (Session, identity
 		return Session{}, identity.Person{}, err
 	}
 	return session, p, nil
+}
+
+// ChangePIN puts the key of the person of a live session under another PIN. A
+// wrong old one counts as a try. Every other session of the person ends first, as
+// the ledger says; what it says of the change comes after it.
+func (s *Service) ChangePIN(ctx context.Context, cookie, old, pin string) error {
+	session, p, err := s.Session(ctx, cookie)
+	if err != nil {
+		return err
+	}
+	if err := s.cfg.Keyring.CheckPIN(pin); err != nil {
+		return err
+	}
+	key, _, err := s.Open(ctx, p.ID, old)
+	if err != nil {
+		return err
+	}
+	if err := key.Close(); err != nil {
+		return fmt.Errorf("closing the key: %w", err)
+	}
+	if old == pin {
+		return ErrSamePIN
+	}
+	ev := s.event("signin.pin.changing", "person", p.ID, personActor(p))
+	if _, err := s.cfg.Store.EndOthers(ctx, p.ID, session.Hash, ev.Time, ev); err != nil {
+		return err
+	}
+	changed := s.cfg.Keyring.ChangeKey(ctx, p.ID, old, pin)
+	ev = s.event("signin.pin.changed", "person", p.ID, personActor(p))
+	if changed != nil {
+		ev.Outcome = ledger.Failure
+	}
+	_, err = s.cfg.Recorder.Record(context.WithoutCancel(ctx), ev)
+	return errors.Join(changed, err)
 }
 
 // Logout ends the session of a cookie.

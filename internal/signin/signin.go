@@ -45,6 +45,7 @@ var (
 	ErrSession = errors.New("signin: no such session")
 	ErrPIN     = errors.New("signin: wrong person or PIN")
 	ErrWeakPIN = errors.New("signin: PIN does not meet the rules")
+	ErrSamePIN = errors.New("signin: the new PIN is the old one")
 	ErrLocked  = errors.New("signin: too many wrong tries")
 	ErrInvalid = errors.New("signin: invalid request")
 	// ErrActivation: the link was used up, but the key could not be made; the
@@ -63,4 +64,6 @@ type Store interface {
 	// SessionByHash returns ErrSession when unknown, ended or expired at now.
 	SessionByHash(ctx context.Context, hash string, now time.Time) (Session, error)
 	EndSession(ctx context.Context, hash string, at time.Time, ev ledger.Event) (ledger.Receipt, error)
+	// EndOthers ends every session of a person but this one; none is no error.
+	EndOthers(ctx context.Context, person, but string, at time.Time, ev ledger.Event) (ledger.Receipt, error)
 }

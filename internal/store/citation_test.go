@@ -203,6 +203,13 @@ func TestBatches(t *testing.T) {
 				t.Errorf("listed: %+v", u)
 			}
 		}
+		heads, err := r.Seals.Uses(bg, signer.UseQuery{Heads: true, Seals: []string{b3.Seal}})
+		ok(t, err)
+		for _, u := range heads {
+			if u.Batch != "" {
+				t.Errorf("an item among the heads: %+v", u)
+			}
+		}
 		if none, err := r.Seals.Items(bg, "u9"); err != nil || len(none) != 0 {
 			t.Errorf("%+v, %v", none, err)
 		}

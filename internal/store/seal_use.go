@@ -210,6 +210,9 @@ func (s *Seals) Uses(ctx context.Context, q signer.UseQuery) ([]signer.Use, erro
 		if q.Requester != "" {
 			sel = sel.Where("use_row.requester = ?", q.Requester)
 		}
+		if q.Heads {
+			sel = sel.Where("item.use_id IS NULL")
+		}
 		if !q.Since.IsZero() {
 			sel = sel.Where("ask.taken_at >= ?", at(q.Since).Time)
 		}

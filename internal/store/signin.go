@@ -125,6 +125,17 @@ func (s *Signin) SessionByHash(ctx context.Context, hash string, now time.Time) 
 	return signin.Session{Hash: r.Hash, Person: r.Person, Expires: utc(r.Expires)}, nil
 }
 
+// EndOthers implements signin.Store.
+func (s *Signin) EndOthers(ctx context.Context, person, but string, when time.Time, ev ledger.Event) (ledger.Receipt, error) {
+	if when.IsZero() || person == "" {
+		return ledger.Receipt{}, fmt.Errorf("%w: of nobody, or ended at no time", signin.ErrSession)
+	}
+	return s.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		_, err := changed(ctx, tx, "UPDATE signin_session SET ended_at = ? WHERE person = ? AND hash <> ? AND ended_at IS NULL", at(when), person, but)
+		return err
+	})
+}
+
 // EndSession implements signin.Store; one that is unknown or has ended is
 // ErrSession.
 func (s *Signin) EndSession(ctx context.Context, hash string, when time.Time, ev ledger.Event) (ledger.Receipt, error) {

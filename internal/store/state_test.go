@@ -192,6 +192,20 @@ func TestLinksAndSessionsEnd(t *testing.T) {
 		ok(t, err)
 		_, err = r.Signin.SessionByHash(bg, "e1", day(2))
 		wantErr(t, err, signin.ErrSession)
+		// Every session of a person but one.
+		other := session("e4")
+		other.Person = "li" // else the person of the others
+		for _, n := range []signin.Session{session("e2"), session("e3"), other} {
+			_, err = r.Signin.AddSession(bg, n, event("session", n.Hash))
+			ok(t, err)
+		}
+		_, err = r.Signin.EndOthers(bg, session("e2").Person, "e2", day(3), event("person", "p"))
+		ok(t, err)
+		for hash, want := range map[string]error{"e2": nil, "e3": signin.ErrSession, "e4": nil} {
+			if _, err = r.Signin.SessionByHash(bg, hash, day(4)); !errors.Is(err, want) {
+				t.Errorf("%s: %v", hash, err)
+			}
+		}
 		_, err = r.Signin.AddLink(bg, signin.Link{}, event("link", "x"))
 		wantErr(t, err, signin.ErrLink)
 		_, err = r.Signin.AddSession(bg, signin.Session{}, event("session", "x"))

@@ -76,7 +76,7 @@ func (r *random) approve() {
 	}
 	u := r.open[r.rnd.IntN(len(r.open))]
 	if r.rnd.IntN(4) > 0 {
-		r.Approvals.Say(u, "approval-" + u.ID)
+		r.Approvals.Say(u, "approval-"+u.ID)
 	}
 	if _, _, err := r.MarkApproved(ctx, signertest.Clerk, u.ID); err == nil {
 		r.granted[u.ID] = r.Now()

@@ -31,6 +31,15 @@ type Picture struct {
 // URIs for <img>: an SVG there runs no script and fetches nothing. painter draws
 // PDF pages; without one a PDF has no pictures, as a document without pages.
 func Pictures(ctx context.Context, doc []byte, rep verify.Report, words *text.Catalogue, lang text.Lang, painter signer.Painter) []Picture {
+	return draw(ctx, doc, rep, words, lang, painter, maxPictures)
+}
+
+// Cover is Pictures of the first page alone, for lists of documents.
+func Cover(ctx context.Context, doc []byte, rep verify.Report, words *text.Catalogue, lang text.Lang, painter signer.Painter) []Picture {
+	return draw(ctx, doc, rep, words, lang, painter, 1)
+}
+
+func draw(ctx context.Context, doc []byte, rep verify.Report, words *text.Catalogue, lang text.Lang, painter signer.Painter, most int) []Picture {
 	pages, err := signer.PageCount(doc)
 	if err != nil || rep.Format == "pdf" && painter == nil {
 		return nil
@@ -49,7 +58,7 @@ func Pictures(ctx context.Context, doc []byte, rep verify.Report, words *text.Ca
 	}
 	var out []Picture
 	left := maxPictureBytes
-	for i := range min(pages, maxPictures) {
+	for i := range min(pages, most) {
 		p := Picture{Number: i + 1}
 		r, err := signer.Preview(ctx, doc, rep, i, opt)
 		switch {

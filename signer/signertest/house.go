@@ -286,7 +286,7 @@ func (h *House) Approve(t testing.TB, doc []byte) signer.Use {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Approvals.Say(u, "approval-" + u.ID)
+	h.Approvals.Say(u, "approval-"+u.ID)
 	if u, _, err = h.MarkApproved(context.Background(), Clerk, u.ID); err != nil {
 		t.Fatal(err)
 	}

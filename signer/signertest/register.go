@@ -286,7 +286,7 @@ func (r *Register) Uses(_ context.Context, q signer.UseQuery) (out []signer.Use,
 	defer r.mu.Unlock()
 	for _, u := range r.uses {
 		if (q.Unit == "" || r.seals[u.Seal].Unit == q.Unit) && (len(q.Seals) == 0 || slices.Contains(q.Seals, u.Seal)) && (len(q.States) == 0 || slices.Contains(q.States, u.State)) &&
-			(q.Requester == "" || u.Requester == q.Requester) && (q.Since.IsZero() || !u.TakenAt.IsZero() && !u.TakenAt.Before(q.Since)) && (q.Before == "" || u.ID < q.Before) {
+			(q.Requester == "" || u.Requester == q.Requester) && (!q.Heads || u.Batch == "") && (q.Since.IsZero() || !u.TakenAt.IsZero() && !u.TakenAt.Before(q.Since)) && (q.Before == "" || u.ID < q.Before) {
 			out = append(out, u)
 		}
 	}

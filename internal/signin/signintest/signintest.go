@@ -125,6 +125,20 @@ func (s *Store) EndSession(_ context.Context, hash string, at time.Time, ev ledg
 	return rc, err
 }
 
+// EndOthers ends the sessions of a person but one.
+func (s *Store) EndOthers(_ context.Context, person, but string, at time.Time, ev ledger.Event) (ledger.Receipt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rc, err := s.Record(ev)
+	for hash, n := range s.sessions {
+		if err == nil && n.Person == person && hash != but && n.Ended.IsZero() {
+			n.Ended = at
+			s.sessions[hash] = n
+		}
+	}
+	return rc, err
+}
+
 // Recorder puts what changes no row into the same journal.
 type Recorder struct{ Journal *identitytest.Journal }
 
@@ -136,7 +150,8 @@ func (r Recorder) Record(_ context.Context, ev ledger.Event) (ledger.Receipt, er
 // Keyring is signin.Keyring in memory: eight characters, one key a person. It
 // counts how many PINs were tried. The zero Keyring is ready.
 type Keyring struct {
-	Fail error // returned by CreateKey and OpenKey when set
+	Fail   error // returned by CreateKey and OpenKey when set
+	Broken error // returned by ChangeKey when set
 
 	mu    sync.Mutex
 	pins  map[string]string
@@ -186,6 +201,20 @@ func (k *Keyring) OpenKey(_ context.Context, person, pin string) (signin.PersonK
 		return nil, signin.ErrPIN
 	}
 	return key{}, nil
+}
+
+// ChangeKey sets another PIN.
+func (k *Keyring) ChangeKey(_ context.Context, person, old, pin string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.Broken != nil {
+		return k.Broken
+	}
+	if k.pins[person] != old {
+		return signin.ErrPIN
+	}
+	k.pins[person] = pin
+	return nil
 }
 
 // key signs nothing: signin only hands it on.
