@@ -176,7 +176,13 @@ func TestEnrol_ForeignFiles(t *testing.T) {
 func TestOpen_LiveLeadsOut(t *testing.T) {
 	h := newHouse(t)
 	_, dir := enrolled(t, h)
-	for _, to := range []string{"/etc", "sets", "sets/../sets/000001", "sets/1", "../civil-a/sets/000001"} {
+	if err := os.CopyFS(filepath.Join(dir, "sets", "other"), os.DirFS(setPath(dir, "000001"))); err != nil {
+		t.Fatal(err)
+	}
+	h.must(os.Chmod(filepath.Join(dir, "sets", "other", FileTLSKey), 0o600))
+	h.must(os.Chmod(filepath.Join(dir, "sets", "other", FileSignKey), 0o600))
+	h.must(os.Chmod(filepath.Join(dir, "sets", "other", FileEncKey), 0o600))
+	for _, to := range []string{"sets/other", "/etc", "sets", "sets/../sets/000001", "sets/1", "../civil-a/sets/000001"} {
 		if err := link(dir, nameLive, to); err != nil {
 			t.Fatal(err)
 		}
