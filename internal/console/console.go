@@ -124,6 +124,8 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountImports(r)
 		c.mountReports(r)
 		c.mountCertificates(r)
+		c.mountEnrolments(r)
+		c.mountSystems(r)
 		c.mountPeople(r)
 		c.mountRecovery(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))

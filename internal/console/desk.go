@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
+	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/life"
@@ -22,7 +24,10 @@ const (
 	PageSeals        = "seals"        // 印章
 	PageCompromise   = "compromise"   // 密钥失控
 	PageCertificates = "certificates" // 证书审核
+	PageSystems      = "systems"      // 系统证书
 	PagePeople       = "people"       // 人员
+	PageRequests     = "requests"     // 证书申请
+	PageEnrolments   = "enrolments"   // 注册审核
 
 	pageUse    = "use"
 	pageSeal   = "seal"
@@ -48,6 +53,8 @@ type Desk interface {
 	Imports
 	Reports
 	Certificates
+	Enrolments
+	Systems
 	People
 	Recoveries
 }
@@ -108,6 +115,12 @@ var refusals = []struct {
 	{life.ErrConflict, "problem.seal.conflict", http.StatusConflict},
 	{signer.ErrSealState, "problem.seal.state", http.StatusConflict},
 	{signer.ErrInvalid, "problem.seal.invalid", http.StatusBadRequest},
+	{ca.ErrRevoked, "problem.certificate.revoked", http.StatusConflict},
+	{ca.ErrState, "problem.certificate.state", http.StatusConflict},
+	{ca.ErrDecided, "desk.error.answered", http.StatusConflict},
+	{ca.ErrSelf, "desk.error.self", http.StatusForbidden},
+	{ca.ErrInvalid, "desk.error.form", http.StatusBadRequest},
+	{ca.ErrNotFound, "desk.systems.unknown", http.StatusNotFound},
 	{kmc.ErrReceiver, "problem.recovery.receiver", http.StatusConflict},
 	{kmc.ErrRepeated, "desk.error.repeated", http.StatusConflict},
 	{kmc.ErrPending, "problem.recovery.pending", http.StatusConflict},
@@ -117,6 +130,19 @@ var refusals = []struct {
 	{kmc.ErrRole, "console.forbidden", http.StatusForbidden},
 	{kmc.ErrInvalid, "desk.error.recovery", http.StatusBadRequest},
 	{kmc.ErrNotFound, "problem.recovery.unknown", http.StatusNotFound},
+	{ra.ErrApplicant, "console.forbidden", http.StatusForbidden},
+	{ra.ErrOfficer, "console.forbidden", http.StatusForbidden},
+	{ra.ErrEvidence, "ra.error.evidence", http.StatusBadRequest},
+	{ra.ErrOpen, "desk.error.repeated", http.StatusConflict},
+	{ra.ErrEnded, "ra.error.ended", http.StatusConflict},
+	{ra.ErrImport, "ra.error.import", http.StatusUnprocessableEntity},
+	{ca.ErrSelf, "desk.error.self", http.StatusForbidden},
+	{ca.ErrDecided, "desk.error.answered", http.StatusConflict},
+	{ca.ErrHost, "ra.error.host", http.StatusUnprocessableEntity},
+	{ca.ErrInvalid, "desk.error.form", http.StatusBadRequest},
+	{ca.ErrNotFound, "ra.error.unknown", http.StatusNotFound},
+	{grading.ErrNotCleared, "ra.error.not_cleared", http.StatusConflict},
+	{grading.ErrNotOperating, "ra.error.not_operating", http.StatusConflict},
 	{ca.ErrNotApproved, "desk.error.uncertified", http.StatusConflict},
 	{identity.ErrIncompatible, "desk.error.incompatible", http.StatusConflict},
 	{identity.ErrInvalid, "desk.error.form", http.StatusBadRequest},

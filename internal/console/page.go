@@ -48,7 +48,7 @@ func (c *console) parse() error {
 	}
 	c.pages = map[string]*template.Template{}
 	for _, name := range []string{
-		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, pageImport, PageCompromise, PageCertificates, PagePeople, PageRecovery,
+		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, pageImport, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PagePeople, PageRecovery,
 	} {
 		t, err := template.New(name).Funcs(funcs).ParseFS(files, "pages/frame.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {
@@ -80,11 +80,11 @@ func moment(s string) string {
 // mark is the sign beside a result: colour never stands alone.
 func mark(result any) string {
 	switch fmt.Sprint(result) {
-	case "pass", "valid", "intact", "success", "allow", "approved", "sealed", "made", "filed", "active", "acknowledged", "delivered":
+	case "pass", "valid", "intact", "success", "allow", "approved", "sealed", "made", "filed", "active", "acknowledged", "delivered", "issued":
 		return "✓"
-	case "fail", "invalid", "altered", "failure", "deny", "refused", "lapsed", "suspended", "cancelled", "expired":
+	case "withdrawn", "fail", "invalid", "altered", "failure", "deny", "refused", "lapsed", "suspended", "cancelled", "expired":
 		return "✗"
-	case "requested", "listed", "sealing", "applied", "pending", "asked", "checked":
+	case "submitted", "reviewed", "requested", "listed", "sealing", "applied", "pending", "asked", "checked":
 		return "…"
 	case "skipped", "":
 		return "–"
