@@ -247,9 +247,9 @@ func TestEnrol_KilledBetweenTheTracks(t *testing.T) {
 	h.must(told.remember())
 	child := exec.Command(os.Args[0], "-test.run=^TestEnrol_KilledBetweenTheTracks$")
 	child.Env = append(os.Environ(), killedEnv+"="+at)
-	gone := make(chan struct{})
+	asked, gone := make(chan struct{}), make(chan struct{})
 	h.sign = func(http.ResponseWriter, *http.Request) bool {
-		h.must(child.Process.Kill())
+		close(asked)
 		<-gone
 		return true
 	}
@@ -258,6 +258,8 @@ func TestEnrol_KilledBetweenTheTracks(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
+	<-asked
+	h.must(child.Process.Kill())
 	if err := child.Wait(); err == nil || child.ProcessState.Exited() {
 		t.Errorf("%v: %s", err, out)
 	}
