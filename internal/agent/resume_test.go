@@ -176,7 +176,13 @@ func TestEnrol_ForeignFiles(t *testing.T) {
 func TestOpen_LiveLeadsOut(t *testing.T) {
 	h := newHouse(t)
 	_, dir := enrolled(t, h)
-	for _, to := range []string{"/etc", "sets", "sets/../sets/000001", "sets/1", "../civil-a/sets/000001"} {
+	if err := os.CopyFS(filepath.Join(dir, "sets", "other"), os.DirFS(setPath(dir, "000001"))); err != nil {
+		t.Fatal(err)
+	}
+	h.must(os.Chmod(filepath.Join(dir, "sets", "other", FileTLSKey), 0o600))
+	h.must(os.Chmod(filepath.Join(dir, "sets", "other", FileSignKey), 0o600))
+	h.must(os.Chmod(filepath.Join(dir, "sets", "other", FileEncKey), 0o600))
+	for _, to := range []string{"sets/other", "/etc", "sets", "sets/../sets/000001", "sets/1", "../civil-a/sets/000001"} {
 		if err := link(dir, nameLive, to); err != nil {
 			t.Fatal(err)
 		}
@@ -241,9 +247,9 @@ func TestEnrol_KilledBetweenTheTracks(t *testing.T) {
 	h.must(told.remember())
 	child := exec.Command(os.Args[0], "-test.run=^TestEnrol_KilledBetweenTheTracks$")
 	child.Env = append(os.Environ(), killedEnv+"="+at)
-	gone := make(chan struct{})
+	asked, gone := make(chan struct{}), make(chan struct{})
 	h.sign = func(http.ResponseWriter, *http.Request) bool {
-		h.must(child.Process.Kill())
+		close(asked)
 		<-gone
 		return true
 	}
@@ -252,6 +258,8 @@ func TestEnrol_KilledBetweenTheTracks(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
+	<-asked
+	h.must(child.Process.Kill())
 	if err := child.Wait(); err == nil || child.ProcessState.Exited() {
 		t.Errorf("%v: %s", err, out)
 	}
