@@ -132,6 +132,7 @@ type bureau struct {
 	h                                          *House
 	log                                        *logged
 	service                                    *outsider // accredited, as the operator says
+	unit                                       string    // another one
 	sysadmin, ra, leader, clerk, keeper, other *counter
 }
 
@@ -157,10 +158,9 @@ func openBureau(t *testing.T) *bureau {
 	ok(t, err)
 	_, _, err = h.Identity.RegisterAgency(bg, identity.Agency{USCC: code, Name: "样例区民政局", Kind: identity.KindOrgan, District: "110100", Sample: true}, h.service())
 	ok(t, err)
+	o.unit = string(code)
 	hire := func(unit, name string, role identity.Role) *counter {
-		t.Helper()
-		page := o.sysadmin.post("/console/people", http.StatusOK, "unit", unit, "name", name, "role", string(role), "title", "样例")
-		return sits(t, h, linkForm.FindString(page), "pin-of-"+string(role))
+		return o.hire(unit, name, string(role), "pin-of-"+string(role))
 	}
 	o.ra = hire(cfg.USCC, "样例注册审核员", identity.RoleRAOfficer)
 	o.leader = hire(cfg.USCC, "样例领导", identity.RoleUnitLeader)
@@ -176,6 +176,13 @@ func openBureau(t *testing.T) *bureau {
 		o.ra.answers("/console/certificates", "/console/certificates/"+order[1], http.StatusSeeOther, true)
 	}
 	return o
+}
+
+// hire registers a person on the page and lets the person in.
+func (o *bureau) hire(unit, name, role, pin string) *counter {
+	o.sysadmin.t.Helper()
+	page := o.sysadmin.post("/console/people", http.StatusOK, "unit", unit, "name", name, "role", role, "title", "样例")
+	return sits(o.sysadmin.t, o.h, linkForm.FindString(page), pin)
 }
 
 const testSeal = "11010000000001"

@@ -16,7 +16,9 @@ import (
 )
 
 // ConsentSubject is what the leader of a provider signs: the terms of a consent.
-func ConsentSubject(c sharing.Consent) approval.Subject {
+func (*House) ConsentSubject(c sharing.Consent) approval.Subject { return consentSubject(c) }
+
+func consentSubject(c sharing.Consent) approval.Subject {
 	return approval.Subject{Kind: approval.KindCitation, ID: c.ID, Digest: c.Digest, Unit: c.Provider, Requester: c.Requester}
 }
 
@@ -45,7 +47,7 @@ type answers struct {
 }
 
 func (a answers) Answer(ctx context.Context, c sharing.Consent) (string, bool, error) {
-	want := ConsentSubject(c)
+	want := consentSubject(c)
 	unsigned := &sharing.ConsentError{Consent: c.ID, Code: sharing.ConsentUnsigned}
 	got, err := a.approvals.Verified(ctx, want.Kind, want.ID, want.Digest)
 	refused := errors.Is(err, approval.ErrRefused)

@@ -30,6 +30,7 @@ func citationResult(rep verify.Report) (verify.Result, string) {
 // to make.
 func TestBJ17_19b_InTheHouse(t *testing.T) {
 	w := newTown(t, 3)
+	w.consentsOnPages()
 	w.citationsInTheHouse()
 	w.batchInTheHouse()
 	w.agreementInTheHouse()
@@ -114,12 +115,12 @@ func (w *town) citationsInTheHouse() {
 func (w *town) refusals(provider, consumer, third office, series, bound sharing.Consent) {
 	t := w.t
 	refused := w.asked("res-1", "", consumer)
-	w.sign(ConsentSubject(refused), provider.leader, false)
+	w.sign(w.ConsentSubject(refused), provider.leader, false)
 	_, _, err := w.Consents.Decide(bg, refused.ID, w.actor(consumer.clerk))
 	ok(t, err)
 	// The leader of another unit signs, whatever he says in whose name he does.
 	usurped := w.asked("res-1", "", consumer)
-	s := ConsentSubject(usurped)
+	s := w.ConsentSubject(usurped)
 	s.Unit = third.unit
 	w.refusedAnswer(s, third.leader)
 	_, _, err = w.Consents.Decide(bg, usurped.ID, w.actor(consumer.clerk))

@@ -25,6 +25,7 @@ func TestDesk(t *testing.T) {
 	t.Run("strangers", func(t *testing.T) { strangers(t, o) })
 	t.Run("changed", func(t *testing.T) { changedDocument(t, o) })
 	t.Run("bounds", func(t *testing.T) { bounds(t, o) })
+	t.Run("archived", func(t *testing.T) { archivedUse(t, o) })
 	t.Run("imported", func(t *testing.T) { importedSeal(t, o) })
 	t.Run("people", func(t *testing.T) { peoplePage(t, o) })
 	t.Run("life", func(t *testing.T) { endOfSeal(t, o) })

@@ -147,7 +147,7 @@ func (w *town) asked(resource, document string, by office) sharing.Consent {
 func (w *town) consent(resource, document string, by, provider office) sharing.Consent {
 	w.t.Helper()
 	c := w.asked(resource, document, by)
-	w.sign(ConsentSubject(c), provider.leader, true)
+	w.sign(w.ConsentSubject(c), provider.leader, true)
 	c, _, err := w.Consents.Decide(bg, c.ID, w.actor(by.clerk))
 	ok(w.t, err)
 	return c

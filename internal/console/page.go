@@ -43,12 +43,14 @@ func (c *console) parse() error {
 		"t":      func(parts ...any) text.Text { return c.cfg.Words.Get(fmt.Sprint(parts...)) },
 		"clock":  clock,
 		"moment": moment,
+		"minute": minute,
 		"mark":   mark,
 		"plain":  text.Plain,
 	}
 	c.pages = map[string]*template.Template{}
 	for _, name := range []string{
-		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, pageImport, PageCompromise, PageCertificates, PagePeople, PageRecovery,
+		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, pageImport, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PagePeople, PageRecovery,
+		PageConsents, pageConsent, PageArchive,
 	} {
 		t, err := template.New(name).Funcs(funcs).ParseFS(files, "pages/frame.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {
@@ -68,6 +70,14 @@ func clock(t time.Time) string {
 	return t.In(time.FixedZone("UTC+8", 8*3600)).Format("2006-01-02 15:04:05")
 }
 
+// minute is how a form writes a moment on those walls; empty for none.
+func minute(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(time.FixedZone("UTC+8", 8*3600)).Format("2006-01-02T15:04")
+}
+
 // moment is clock for a time that a document states as text.
 func moment(s string) string {
 	t, err := time.Parse(time.RFC3339, s)
@@ -80,11 +90,11 @@ func moment(s string) string {
 // mark is the sign beside a result: colour never stands alone.
 func mark(result any) string {
 	switch fmt.Sprint(result) {
-	case "pass", "valid", "intact", "success", "allow", "approved", "sealed", "made", "filed", "active", "acknowledged", "delivered":
+	case "pass", "valid", "intact", "success", "allow", "approved", "sealed", "made", "filed", "active", "acknowledged", "delivered", "issued", "consented":
 		return "✓"
-	case "fail", "invalid", "altered", "failure", "deny", "refused", "lapsed", "suspended", "cancelled", "expired":
+	case "withdrawn", "fail", "invalid", "altered", "failure", "deny", "refused", "lapsed", "suspended", "cancelled", "expired":
 		return "✗"
-	case "requested", "listed", "sealing", "applied", "pending", "asked", "checked":
+	case "submitted", "reviewed", "requested", "listed", "sealing", "applied", "pending", "asked", "checked":
 		return "…"
 	case "skipped", "":
 		return "–"
@@ -94,7 +104,7 @@ func mark(result any) string {
 
 // render sends a page once all of it could be made.
 func (c *console) render(w http.ResponseWriter, r *http.Request, code int, name string, v view) {
-	v.Parent = map[string]string{pageUse: PageUses, pageSeal: PageSeals, pageImport: PageSeals}[name]
+	v.Parent = map[string]string{pageUse: PageUses, pageSeal: PageSeals, pageImport: PageSeals, pageConsent: PageConsents}[name]
 	v.Page, v.Status, v.Anchors = name, c.cfg.Status(r.Context()), c.cfg.Anchors
 	var out bytes.Buffer
 	if err := c.pages[name].ExecuteTemplate(&out, "frame.html", v); err != nil {

@@ -65,6 +65,7 @@ type UseLine struct {
 type UseList struct {
 	Mine, Waiting []UseLine
 	Seals         []signer.Seal
+	Consents      []ConsentLine // given to the unit and in force now
 	MayAsk        bool
 }
 
@@ -148,7 +149,7 @@ const maxLine = 300
 func useForm(form filled) (UseForm, error) {
 	f := UseForm{
 		Seal: form.Get("seal"), Title: oneLine(form.Get("title")), Type: oneLine(form.Get("type")), Purpose: oneLine(form.Get("purpose")),
-		Consents: strings.Fields(form.Get("consents")), Paper: Paper{form.name, form.data},
+		Consents: form.Values["consents"], Paper: Paper{form.name, form.data},
 	}
 	place := form.Get("place")
 	f.Place.Keyword = oneLine(form.Get("keyword"))
@@ -252,12 +253,17 @@ func (c *console) download(open func(context.Context, Person, string) (Paper, er
 			c.lost(w, r, p, err)
 			return
 		}
-		w.Header().Set("Content-Type", "application/octet-stream")
-		w.Header().Set("Content-Length", strconv.Itoa(len(doc.Bytes)))
-		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": fileName(doc.Name)}))
-		if _, err := w.Write(doc.Bytes); err != nil {
-			c.cfg.Log.DebugContext(r.Context(), "document not delivered", "error", err)
-		}
+		c.attach(w, r, doc)
+	}
+}
+
+// attach sends a file that a browser keeps and never shows.
+func (c *console) attach(w http.ResponseWriter, r *http.Request, doc Paper) {
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Length", strconv.Itoa(len(doc.Bytes)))
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": fileName(doc.Name)}))
+	if _, err := w.Write(doc.Bytes); err != nil {
+		c.cfg.Log.DebugContext(r.Context(), "document not delivered", "error", err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/app"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/archive"
@@ -72,6 +73,7 @@ func TestX11_12_HouseArchives(t *testing.T) {
 	if seen["signer.document.archiving"] != 1 || seen["signer.document.archived"] != 1 {
 		t.Errorf("on the ledger: %v", seen)
 	}
+	overMTLS(t, d, order, filepath.Join(clean, "anchors"))
 	// Not for other units, not for other bytes, not for a secret.
 	if _, err := house.Archive(bg, ledger.Actor{Kind: "person", ID: "x", Unit: "11110102MB1234567M"}, order); !errors.Is(err, signer.ErrUnit) {
 		t.Errorf("another unit: %v", err)
@@ -84,6 +86,32 @@ func TestX11_12_HouseArchives(t *testing.T) {
 	order.Metadata.Secrecy = "秘密"
 	if got, err := house.Archive(bg, officer, order); !errors.Is(err, archive.ErrSecret) || got.Package != nil {
 		t.Errorf("secret: %v", err)
+	}
+}
+
+// overMTLS: the same for a system, by curl and by the command line. A system of
+// another unit gets none, and a client without a certificate neither.
+func overMTLS(t *testing.T, d *running, order app.ArchiveOrder, anchors string) {
+	t.Helper()
+	dir := t.TempDir()
+	body, err := json.Marshal(map[string]any{"name": order.Name, "document": order.Document, "metadata": order.Metadata})
+	ok(t, err)
+	ok(t, os.WriteFile(filepath.Join(dir, "order.json"), body, 0o600))
+	post := func(system, out string) (string, string) {
+		return curl(t, d, system, "-H", "Content-Type: application/json", "--data-binary", "@"+filepath.Join(dir, "order.json"), "-o", filepath.Join(dir, out), d.Manifest.URL+wire.PathArchives)
+	}
+	if status, _ := post(d.Manifest.Transfer.From, "package.zip"); status != "200" {
+		t.Fatalf("for the system of the unit: %s", status)
+	}
+	var got archive.Report
+	ok(t, json.Unmarshal([]byte(sh(t, d.bin+" archive verify --json --trust "+anchors+" "+filepath.Join(dir, "package.zip"))), &got))
+	if got.Verdict != verify.Valid || !got.Is(archive.CheckLedger, verify.Pass, "") {
+		t.Errorf("%s\n%+v", got.Verdict, got.Checks)
+	}
+	for system, want := range map[string]string{d.Manifest.Transfer.To: "403", "": "401"} {
+		if status, _ := post(system, "refused"); status != want {
+			t.Errorf("for %q: %s", system, status)
+		}
 	}
 }
 

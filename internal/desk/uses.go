@@ -45,6 +45,9 @@ func (d *Service) Uses(ctx context.Context, p console.Person) (out console.UseLi
 	if out.MayAsk, err = d.holds(ctx, p, identity.RoleClerk); err != nil || !out.MayAsk {
 		return out, err
 	}
+	if out.Consents, err = d.granted(ctx, p.Unit); err != nil {
+		return out, err
+	}
 	out.Seals, err = d.cfg.Life.Seals(ctx, lifeQuery(p.Unit, signer.SealActive))
 	out.Seals = slices.DeleteFunc(out.Seals, func(e signer.Seal) bool { return errors.Is(e.Admit(p.ID, d.now(), signer.Taken{}), signer.ErrUser) })
 	return out, err
