@@ -25,6 +25,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/catest"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
 
@@ -134,12 +135,12 @@ func benchToken(b *testing.B, h *House) string {
 	token := base64.RawURLEncoding.EncodeToString(raw)
 	r := ca.Request{
 		ID: newID(), Agency: h.cfg.USCC, System: "civil-a", CommonName: "低保系统", Organization: h.cfg.Organization, Hosts: []string{benchHost},
-		SubmittedBy: "p-1", State: ca.RequestSubmitted, CreatedAt: time.Now(),
+		SubmittedBy: "p-1", Purpose: ca.PurposeTest, State: ca.RequestSubmitted, CreatedAt: time.Now(),
 	}
-	_, err = h.rooms.CA.AddRequest(bg, r, benchEvent(r.ID))
+	_, err = h.rooms.CA.AddRequests(bg, []ca.Request{r}, benchEvent(r.ID))
 	ok(b, err)
-	r.State, r.DecidedBy, r.Approval, r.TokenHash, r.TokenExpires = ca.RequestApproved, "p-2", "a-1", SM3Hex([]byte(token)), time.Now().Add(time.Hour)
-	_, err = h.rooms.CA.DecideRequest(bg, r, benchEvent(r.ID))
+	catest.Approve(b, h.rooms.CA, r)
+	_, err = h.rooms.CA.SetToken(bg, r.ID, SM3Hex([]byte(token)), time.Now(), benchEvent(r.ID))
 	ok(b, err)
 	return token
 }
