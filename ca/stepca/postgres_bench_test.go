@@ -137,7 +137,7 @@ func ourSigner(b *testing.B) signer {
 	b.Cleanup(func() { a.Close() })
 	web := httptest.NewTLSServer(a.Routes())
 	b.Cleanup(web.Close)
-	r := fileRequests(b, rooms.CA)
+	r := approvedRequest(b, rooms.CA)
 	return signer{url: web.URL, token: func() (string, error) { return a.MintToken(context.Background(), r) }}
 }
 
