@@ -1,5 +1,5 @@
 // Package ca is the agency certificate authority (机关证书认证): enrol →
-// approve → lint → record → sign → record, for two trust tracks in one
+// approve (ca/ra) → lint → record → sign → record, for two trust tracks in one
 // registry: ECDSA for mTLS through the embedded smallstep authority
 // (ca/stepca), SM2 dual certificates (双证书, GM/T 0015, GM/T 0034) here.
 //
@@ -25,12 +25,28 @@ const (
 	KindECDSA   Kind = "ecdsa"    // mTLS leaf
 	KindSM2Sign Kind = "sm2-sign" // signing certificate of a pair
 	KindSM2Enc  Kind = "sm2-enc"  // encryption certificate of a pair
+
+	// The same of a test certificate: kinds of their own, so that nothing that
+	// asks for a production certificate ever takes one.
+	KindECDSATest   Kind = "ecdsa-test"
+	KindSM2SignTest Kind = "sm2-sign-test"
+	KindSM2EncTest  Kind = "sm2-enc-test"
+
 	KindSeal    Kind = "sm2-seal" // signing certificate of an electronic seal
 	KindMaker   Kind = "sm2-maker"
 	KindPerson  Kind = "sm2-person"
 	KindService Kind = "service" // the house itself: ledger, exchange, TLS
 	KindCA      Kind = "ca"
 )
+
+// Paired reports whether a certificate of the kind is half of a pair (双证书).
+func (k Kind) Paired() bool {
+	switch k {
+	case KindSM2Sign, KindSM2Enc, KindSM2SignTest, KindSM2EncTest:
+		return true
+	}
+	return false
+}
 
 // State of a certificate. Changes are guarded updates: pending → good ⇄ hold →
 // revoked, and pending → revoked for what a dead process left behind (Sweeper).
@@ -43,37 +59,6 @@ const (
 	StateHold    State = "hold"
 	StateRevoked State = "revoked"
 )
-
-// RequestState of an enrolment.
-type RequestState string
-
-// Request states: submitted → approved → issued, or refused.
-const (
-	RequestSubmitted RequestState = "submitted"
-	RequestApproved  RequestState = "approved"
-	RequestRefused   RequestState = "refused"
-	RequestIssued    RequestState = "issued"
-)
-
-// Request asks for the certificates of one system: both tracks by one
-// enrolment token.
-type Request struct {
-	ID           string       `json:"id"`
-	Agency       string       `json:"agency"` // unified social credit code
-	System       string       `json:"system"`
-	CommonName   string       `json:"common_name"`
-	Organization string       `json:"organization"`
-	Hosts        []string     `json:"hosts"`
-	SubmittedBy  string       `json:"submitted_by"` // person id
-	State        RequestState `json:"state"`
-	DecidedBy    string       `json:"decided_by,omitempty"`
-	Approval     string       `json:"approval,omitempty"` // approval id
-	Reason       string       `json:"reason,omitempty"`
-	TokenHash    string       `json:"-"` // SM3 of the enrolment token, hex; the token itself is never kept
-	TokenExpires time.Time    `json:"token_expires,omitzero"`
-	TokenUsed    time.Time    `json:"token_used,omitzero"`
-	CreatedAt    time.Time    `json:"created_at"`
-}
 
 // Certificate is a row of the registry; (Issuer, Serial) is unique.
 type Certificate struct {
@@ -130,11 +115,6 @@ var (
 // event in one transaction; row counts decide races, so that exactly one of
 // many concurrent callers wins.
 type Registry interface {
-	AddRequest(ctx context.Context, r Request, ev ledger.Event) (ledger.Receipt, error)
-	// DecideRequest moves submitted → approved or refused (r.State) and stores
-	// DecidedBy, Approval, Reason, TokenHash, TokenExpires; ErrDecided when it
-	// is not submitted any more.
-	DecideRequest(ctx context.Context, r Request, ev ledger.Event) (ledger.Receipt, error)
 	Request(ctx context.Context, id string) (Request, error)
 	// ClaimToken marks the token used and the request issued, exactly once;
 	// ErrToken when the hash is unknown, used, or expired at now.

@@ -65,6 +65,7 @@ type commission struct {
 	csr      []byte
 	request  Request // hosts: those of this pair
 	validity time.Duration
+	until    time.Time // of the gate, set by fulfil
 	renews   string
 	actor    ledger.Actor
 }
@@ -84,7 +85,7 @@ func (s *Service) fulfil(ctx context.Context, c commission) (DualResult, error) 
 	if err := fits(csr, c.request); err != nil {
 		return DualResult{}, err
 	}
-	if err := s.admit(ctx, c.request); err != nil {
+	if c.until, err = s.admit(ctx, c.request); err != nil {
 		return DualResult{}, err
 	}
 	now := s.cfg.Now().UTC().Truncate(time.Microsecond)
@@ -109,7 +110,7 @@ func (s *Service) fulfil(ctx context.Context, c commission) (DualResult, error) 
 
 func (s *Service) deliver(ctx context.Context, c commission, public *ecdsa.PublicKey, until time.Time) (DualResult, error) {
 	pair := s.cfg.NewID()
-	halves, key, err := s.draftPair(ctx, pair, c.request, public, c.validity)
+	halves, key, err := s.draftPair(ctx, pair, c.request, public, c.validity, c.until)
 	if err != nil {
 		return DualResult{}, err
 	}
@@ -182,7 +183,7 @@ func (s *Service) PairOf(ctx context.Context, serial string) (DualResult, error)
 	if err != nil {
 		return DualResult{}, err
 	}
-	if row.Kind == KindSM2Enc {
+	if row.Kind == KindSM2Enc || row.Kind == KindSM2EncTest {
 		both, err := s.halves(ctx, row)
 		if err != nil {
 			return DualResult{}, err

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"time"
 
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/sm3"
@@ -27,6 +28,8 @@ type Draft struct {
 	Profile profile.Profile
 	View    *lint.View // View.Cert has no valid signature
 	Issuer  *smx509.Certificate
+
+	until time.Time // Fields.NotAfter, for the lint
 }
 
 // errCaptured stops the library after it built the to-be-signed bytes.
@@ -79,7 +82,7 @@ func NewDraft(p profile.Profile, site profile.Site, f profile.Fields) (*Draft, e
 	if issuer == nil {
 		issuer = view.Cert
 	}
-	return &Draft{TBS: key.tbs, Profile: p, View: view, Issuer: issuer}, nil
+	return &Draft{TBS: key.tbs, Profile: p, View: view, Issuer: issuer, until: f.NotAfter}, nil
 }
 
 // Lint refuses a draft that breaks a rule; hosts are the registered ones of the
@@ -88,7 +91,7 @@ func (d *Draft) Lint(l *lint.Linter, hosts []string) error {
 	if hosts == nil {
 		hosts = []string{} // nothing registered is known, not unknown
 	}
-	in := lint.Input{View: d.View, Profile: &d.Profile, Issuer: d.Issuer, Hosts: hosts}
+	in := lint.Input{View: d.View, Profile: &d.Profile, Issuer: d.Issuer, Hosts: hosts, Until: d.until}
 	if err := l.Check(in); err != nil {
 		return fmt.Errorf("%w: %w", ErrLint, err)
 	}

@@ -52,17 +52,18 @@ func (s *Service) EnrolSM2(ctx context.Context, token string, csrDER []byte) (Du
 	if err := fits(csr, r); err != nil {
 		return DualResult{}, err
 	}
-	if err := s.admit(ctx, r); err != nil {
+	until, err := s.admit(ctx, r)
+	if err != nil {
 		return DualResult{}, err
 	}
 	pair := s.cfg.NewID()
-	halves, key, err := s.draftPair(ctx, pair, r, csr.PublicKey.(*ecdsa.PublicKey), 0)
+	halves, key, err := s.draftPair(ctx, pair, r, csr.PublicKey.(*ecdsa.PublicKey), 0, until)
 	if err != nil {
 		return DualResult{}, err
 	}
 	actor := ledger.Actor{Kind: "system", ID: r.System, Unit: r.Agency}
 	claim := s.event("ca.token.claimed", actor, ledger.Object{Kind: "certificate_request", ID: r.ID}, nil)
-	if r, _, err = s.cfg.Registry.ClaimToken(ctx, tokenHash(token), s.cfg.Now().UTC(), claim); err != nil {
+	if r, _, err = s.cfg.Registry.ClaimToken(ctx, TokenHash(token), s.cfg.Now().UTC(), claim); err != nil {
 		return DualResult{}, fmt.Errorf("ca: claim token: %w", err)
 	}
 	issued := s.pairEvent("ca.certificate.issued", actor, r, pair, halves)
@@ -74,20 +75,24 @@ func (s *Service) EnrolSM2(ctx context.Context, token string, csrDER []byte) (Du
 }
 
 // admit asks the gate, and whether a host was taken off the register since the
-// approval.
-func (s *Service) admit(ctx context.Context, r Request) error {
+// approval. It returns the latest end of a certificate; zero: its profile's.
+func (s *Service) admit(ctx context.Context, r Request) (until time.Time, err error) {
 	if s.cfg.Gate != nil {
-		if err := s.cfg.Gate.MayIssue(ctx, r.System); err != nil {
-			return fmt.Errorf("ca: system may not have certificates: %w", err)
+		if until, err = s.cfg.Gate.MayIssue(ctx, r.System, r.Purpose); err != nil {
+			return time.Time{}, fmt.Errorf("ca: system may not have certificates: %w", err)
 		}
 	}
-	return s.admitHosts(ctx, r.System, r.Hosts)
+	return until, s.hosts.Admit(ctx, r.System, r.Hosts)
 }
 
 // untilThen is the length of a certificate that begins as the profile says and
 // ends at a time, or with the profile's own length.
-func (s *Service) untilThen(end time.Time) (time.Duration, error) {
-	p, err := profile.Get(profile.SM2Sign)
+func (s *Service) untilThen(end time.Time, r Request) (time.Duration, error) {
+	name := profile.SM2Sign
+	if r.Test() {
+		name = profile.SM2SignTest
+	}
+	p, err := profile.Get(name)
 	if err != nil {
 		return 0, err
 	}
@@ -99,23 +104,26 @@ func (s *Service) untilThen(end time.Time) (time.Duration, error) {
 }
 
 // draftPair drafts both certificates for one subject; the encryption key comes
-// from the key centre.
-func (s *Service) draftPair(ctx context.Context, pair string, r Request, signing *ecdsa.PublicKey, validity time.Duration) ([]half, EncryptionKey, error) {
+// from the key centre. Neither lives beyond until, where that is set.
+func (s *Service) draftPair(ctx context.Context, pair string, r Request, signing *ecdsa.PublicKey, validity time.Duration, until time.Time) ([]half, EncryptionKey, error) {
 	key, err := s.cfg.KMC.NewPair(ctx, pair, signing)
 	if err != nil {
 		return nil, EncryptionKey{}, fmt.Errorf("ca: encryption key: %w", err)
 	}
 	subject := profile.Subject{CommonName: r.CommonName, Organization: r.Organization, USCC: r.Agency}
 	halves := make([]half, 2)
-	for i, want := range []struct {
+	type want struct {
 		name   profile.Name
 		kind   Kind
 		public *ecdsa.PublicKey
-	}{
-		{profile.SM2Sign, KindSM2Sign, signing},
-		{profile.SM2Enc, KindSM2Enc, key.Public},
-	} {
-		h, err := s.draft(want.name, want.kind, profile.Fields{Subject: subject, Public: want.public, Hosts: r.Hosts, Validity: validity}, r.Hosts)
+	}
+	pairOf := [2]want{{profile.SM2Sign, KindSM2Sign, signing}, {profile.SM2Enc, KindSM2Enc, key.Public}}
+	if r.Test() {
+		pairOf = [2]want{{profile.SM2SignTest, KindSM2SignTest, signing}, {profile.SM2EncTest, KindSM2EncTest, key.Public}}
+	}
+	for i, want := range pairOf {
+		fields := profile.Fields{Subject: subject, Public: want.public, Hosts: r.Hosts, Validity: validity, NotAfter: until}
+		h, err := s.draft(want.name, want.kind, fields, r.Hosts)
 		if err != nil {
 			return nil, EncryptionKey{}, err
 		}

@@ -49,7 +49,7 @@ func TestEnrolmentIssuesAPairGMT0034(t *testing.T) {
 	if got.Request.State != ca.RequestIssued || got.Receipt.EntryID == "" {
 		t.Errorf("request %s, receipt %+v", got.Request.State, got.Receipt)
 	}
-	want := "ca.request.submitted ca.request.approved ca.token.claimed ca.pair.reserved ca.certificate.issued"
+	want := "ca.request.submitted ca.request.reviewed ca.request.approved ca.token.drawn ca.token.claimed ca.pair.reserved ca.certificate.issued"
 	if types := strings.Join(h.eventTypes(2), " "); types != want {
 		t.Errorf("events: %s", types)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/catest"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/ra"
 )
 
 const host = "civil-a.gov.internal"
@@ -27,14 +28,17 @@ type house struct {
 	reg    *catest.Registry
 	key    *counter // of the SM2 issuing authority
 	svc    *ca.Service
+	ra     *ra.Service
 	cfg    ca.Config
 	boot   ca.Authorities
 	desk   *desk
 	hosts  hosts
 	clock  *clock
 	gated  error
+	until  time.Time // of the gate
 	clerk  ledger.Actor
 	office ledger.Actor
+	check  ledger.Actor
 }
 
 // desk is an approver that remembers what was signed for what digest.
@@ -81,7 +85,14 @@ func (c *clock) advance(d time.Duration) {
 }
 
 // MayIssue makes the house its own gate.
-func (h *house) MayIssue(context.Context, string) error { return h.gated }
+func (h *house) MayIssue(context.Context, string, ca.Purpose) (time.Time, error) {
+	return h.until, h.gated
+}
+
+// AgencyOf, Administers and Checks: one agency, and everybody does what he does.
+func (hosts) AgencyOf(context.Context, string) (string, error)          { return agency, nil }
+func (hosts) Administers(context.Context, string, string) (bool, error) { return true, nil }
+func (hosts) Checks(context.Context, string) (bool, error)              { return true, nil }
 
 func newHouse(t testing.TB) *house {
 	t.Helper()
@@ -90,6 +101,7 @@ func newHouse(t testing.TB) *house {
 		clock:  &clock{now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)},
 		clerk:  ledger.Actor{Kind: "person", ID: "p-clerk", Unit: agency},
 		office: ledger.Actor{Kind: "person", ID: "p-ra", Unit: agency, Role: "ra_officer"},
+		check:  ledger.Actor{Kind: "person", ID: "p-check", Unit: agency, Role: "ra_officer"},
 	}
 	boot := bootstrapConfig(t, h.reg)
 	boot.Now = h.clock.Now
@@ -117,16 +129,22 @@ func newHouse(t testing.TB) *house {
 	if h.svc, err = ca.New(h.cfg); err != nil {
 		t.Fatal(err)
 	}
+	h.ra, err = ra.New(ra.Config{Requests: h.reg, Systems: h.hosts, Staff: h.hosts, Approver: h.desk, Now: h.clock.Now, Rand: rand.Reader, NewID: newID})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return h
 }
 
 // issuer is the id of the SM2 issuing authority.
 func (h *house) issuer() string { return ca.IssuerID(h.cfg.SM2Issuing) }
 
-func (h *house) submit() ca.Request {
+func (h *house) submit() ca.Request { return h.submitFor(ca.PurposeProduction) }
+
+func (h *house) submitFor(p ca.Purpose) ca.Request {
 	h.t.Helper()
-	r, _, err := h.svc.Submit(context.Background(), h.clerk, ca.Request{
-		Agency: agency, System: "civil-a", CommonName: host, Organization: "样例区民政局", Hosts: []string{host},
+	r, _, err := h.ra.Submit(context.Background(), h.clerk, ca.Request{
+		Agency: agency, System: "civil-a", CommonName: host, Organization: "样例区民政局", Hosts: []string{host}, Purpose: p,
 	})
 	if err != nil {
 		h.t.Fatal(err)
@@ -135,11 +153,22 @@ func (h *house) submit() ca.Request {
 }
 
 // token walks a request to its enrolment token.
-func (h *house) token() string {
+func (h *house) token() string { return h.tokenFor(ca.PurposeProduction) }
+
+func (h *house) tokenFor(p ca.Purpose) string {
 	h.t.Helper()
-	r := h.submit()
+	ctx, r := context.Background(), h.submitFor(p)
+	r, _, err := h.ra.Review(ctx, h.check, r.ID, []ra.Shown{
+		{Kind: ca.EvidenceUSCC, Number: agency, Method: ca.MethodRegister}, {Kind: ca.EvidenceAuthorisation, Number: "授权〔2026〕1号", Method: ca.MethodOriginal},
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
 	h.desk.sign(h.office.ID, r.ID, ca.RequestDigest(r))
-	d, err := h.svc.Decide(context.Background(), h.office, r.ID, true, "")
+	if _, _, err := h.ra.Approve(ctx, h.office, r.ID); err != nil {
+		h.t.Fatal(err)
+	}
+	d, err := h.ra.Draw(ctx, h.clerk, r.ID)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -132,3 +132,23 @@ func SpecDigest(spec IssueSpec) (string, error) {
 		Seconds                int64
 	}{spec.ID, spec.Kind, spec.Profile, spec.Subject, hex.EncodeToString(key[:]), spec.Agency, spec.Person, spec.System, int64(spec.Validity / time.Second)}), nil
 }
+
+// approved asks for the signed approval of digest. It must be the actor's own
+// when the actor decides, and never the requester's.
+func (s *Service) approved(ctx context.Context, actor ledger.Actor, id, digest, requester string) (string, error) {
+	if s.cfg.Approver == nil {
+		return "", fmt.Errorf("%w: no approver while the house is founded", ErrNotApproved)
+	}
+	approval, approver, err := s.cfg.Approver.Approved(ctx, ApprovalKind, id, digest)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%w: %w", ErrNotApproved, err)
+	case approval == "" || approver == "":
+		return "", fmt.Errorf("%w: approval names nobody", ErrNotApproved)
+	case approver == requester:
+		return "", ErrSelf
+	case actor.ID != requester && approver != actor.ID:
+		return "", fmt.Errorf("%w: the approval is another person's", ErrNotApproved)
+	}
+	return approval, nil
+}

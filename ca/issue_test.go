@@ -129,10 +129,6 @@ func TestFoundingIssuesWithoutOfficerAndSaysSo(t *testing.T) {
 	if _, err := founding.IssueSM2(context.Background(), h.clerk, sealSpec(t)); !errors.Is(err, ca.ErrNotApproved) {
 		t.Errorf("seal without approval while founding: %v", err)
 	}
-	r := h.submit()
-	if _, err := founding.Decide(context.Background(), h.office, r.ID, true, ""); !errors.Is(err, ca.ErrNotApproved) {
-		t.Errorf("enrolment is open while founding: %v", err)
-	}
 	service := ca.IssueSpec{
 		Kind: ca.KindService, Profile: profile.SM2Ledger, Agency: agency, System: "ledger", Public: &sm2Key(t).PublicKey,
 		Subject: profile.Subject{CommonName: "样例区台账 1", Organization: "样例区信息办"},

@@ -29,10 +29,8 @@ func (s *Service) IssueServerPair(ctx context.Context, actor ledger.Actor, spec 
 	if actor.ID == "" || spec.Service == "" || spec.Agency == "" || len(spec.Hosts) == 0 {
 		return Certificate{}, Certificate{}, fmt.Errorf("%w: actor, service, agency and hosts", ErrInvalid)
 	}
-	for _, host := range spec.Hosts {
-		if !s.dns.MatchString(host) {
-			return Certificate{}, Certificate{}, fmt.Errorf("%w: %q is no host name", ErrHost, host)
-		}
+	if !ValidHosts(spec.Hosts) {
+		return Certificate{}, Certificate{}, fmt.Errorf("%w: %q are no host names", ErrHost, spec.Hosts)
 	}
 	pair := s.cfg.NewID()
 	subject := profile.Subject{CommonName: spec.Hosts[0], Organization: spec.Organization}

@@ -3,6 +3,7 @@ package ca
 import (
 	"context"
 	"crypto/ecdsa"
+	"time"
 )
 
 // Approver answers whether a second person approved exactly this. It verifies
@@ -16,10 +17,12 @@ type Approver interface {
 // ApprovalKind is what Approver is asked for.
 const ApprovalKind = "certificate"
 
-// Gate says whether a system may have certificates today: the grading registry
-// refuses one that is ungraded, retired or stopped. nil: it may.
+// Gate says whether a system may have certificates of a purpose today: the
+// grading registry refuses one that is ungraded, retired or stopped. until is
+// the latest end of a certificate issued now; zero: that of its profile. An
+// error refuses.
 type Gate interface {
-	MayIssue(ctx context.Context, system string) error
+	MayIssue(ctx context.Context, system string, p Purpose) (until time.Time, err error)
 }
 
 // Hosts is the register of DNS names of each system.

@@ -116,7 +116,7 @@ func (s *Service) IssuePair(ctx context.Context, actor ledger.Actor, o PairOrder
 	request.Hosts = slices.Clone(o.Hosts)
 	c := commission{basis: "acme:" + o.Order, csr: o.CSR, request: request, actor: actor}
 	if !o.NotAfter.IsZero() {
-		if c.validity, err = s.untilThen(o.NotAfter); err != nil {
+		if c.validity, err = s.untilThen(o.NotAfter, request); err != nil {
 			return DualResult{}, err
 		}
 	}

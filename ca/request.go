@@ -2,134 +2,139 @@ package ca
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
+	"regexp"
 	"slices"
 	"time"
 
 	"github.com/emmansun/gmsm/sm3"
-
-	"github.com/yinxin-gov/yinxin/authz/ledger"
 )
 
-// Limits of a request.
+// RequestState of an enrolment.
+type RequestState string
+
+// Request states: submitted → reviewed → approved → issued; refused before the
+// approval, withdrawn by the applicant until the certificates are issued.
 const (
-	maxHosts = 32
-	maxText  = 64 // X.520 upper bound of CN and O, in characters
+	RequestSubmitted RequestState = "submitted"
+	RequestReviewed  RequestState = "reviewed" // identity checked, evidence recorded (身份核验)
+	RequestApproved  RequestState = "approved"
+	RequestRefused   RequestState = "refused"
+	RequestWithdrawn RequestState = "withdrawn"
+	RequestIssued    RequestState = "issued"
 )
 
-// Decision is what Decide did. Token is the enrolment token, here and never
-// again: only its SM3 is kept. It is empty for a refusal.
-type Decision struct {
-	Request Request
-	Token   string
-	Receipt ledger.Receipt
+// Purpose of the certificates of a request.
+type Purpose string
+
+// Purposes. A test certificate (测试证书) needs no acceptance and no security
+// review of the system, says what it is, and opens nothing in production.
+const (
+	PurposeProduction Purpose = "production"
+	PurposeTest       Purpose = "test"
+)
+
+// Request asks for the certificates of one system: both tracks by one
+// enrolment token. ca/ra takes and decides it.
+type Request struct {
+	ID           string       `json:"id"`
+	Agency       string       `json:"agency"` // unified social credit code
+	System       string       `json:"system"`
+	CommonName   string       `json:"common_name"`
+	Organization string       `json:"organization"`
+	Hosts        []string     `json:"hosts"`
+	Purpose      Purpose      `json:"purpose"`         // empty in a request from before there were purposes: production
+	SubmittedBy  string       `json:"submitted_by"`    // person id
+	Batch        string       `json:"batch,omitempty"` // import that brought it
+	State        RequestState `json:"state"`
+	ReviewedBy   string       `json:"reviewed_by,omitempty"` // who checked identity; empty: nobody yet, or from before that was recorded
+	ReviewedAt   time.Time    `json:"reviewed_at,omitzero"`  // whole seconds
+	Evidence     []Evidence   `json:"evidence,omitempty"`
+	DecidedBy    string       `json:"decided_by,omitempty"`
+	Approval     string       `json:"approval,omitempty"` // approval id
+	Reason       string       `json:"reason,omitempty"`
+	TokenHash    string       `json:"-"`                      // SM3 of the enrolment token, hex; the token itself is never kept
+	TokenExpires time.Time    `json:"token_expires,omitzero"` // the approval's end: no token lives longer
+	TokenUsed    time.Time    `json:"token_used,omitzero"`
+	CreatedAt    time.Time    `json:"created_at"`
 }
 
-// Submit takes an enrolment for the system of r. Id, state, submitter and time
-// are set here; names have to be registered hosts of the system.
-func (s *Service) Submit(ctx context.Context, actor ledger.Actor, r Request) (Request, ledger.Receipt, error) {
-	if actor.ID == "" || r.Agency == "" || r.System == "" || r.CommonName == "" || r.Organization == "" {
-		return Request{}, ledger.Receipt{}, fmt.Errorf("%w: submitter, agency, system, CN and O", ErrInvalid)
-	}
-	if len([]rune(r.CommonName)) > maxText || len([]rune(r.Organization)) > maxText {
-		return Request{}, ledger.Receipt{}, fmt.Errorf("%w: CN and O have %d characters at most", ErrInvalid, maxText)
-	}
-	hosts := slices.Compact(slices.Sorted(slices.Values(r.Hosts)))
-	if err := s.admitHosts(ctx, r.System, hosts); err != nil {
-		return Request{}, ledger.Receipt{}, err
-	}
-	r = Request{
-		ID: s.cfg.NewID(), Agency: r.Agency, System: r.System, CommonName: r.CommonName, Organization: r.Organization, Hosts: hosts,
-		SubmittedBy: actor.ID, State: RequestSubmitted, CreatedAt: s.cfg.Now().UTC().Truncate(time.Microsecond),
-	}
-	ev := s.event("ca.request.submitted", actor, ledger.Object{Kind: "certificate_request", ID: r.ID}, map[string]string{"system": r.System})
-	ev.Payload = RequestDigest(r)
-	receipt, err := s.cfg.Registry.AddRequest(ctx, r, ev)
-	if err != nil {
-		return Request{}, ledger.Receipt{}, fmt.Errorf("ca: submit request: %w", err)
-	}
-	return r, receipt, nil
+// Test reports whether its certificates are test certificates.
+func (r Request) Test() bool { return r.Purpose == PurposeTest }
+
+// Evidence is one document of the identity check (身份核验, 电子签名法 art. 20;
+// GM/T 0034 ch. 12): what was shown, and how the officer made sure of it.
+type Evidence struct {
+	Kind   EvidenceKind   `json:"kind"`
+	Number string         `json:"number,omitempty"` // of the document; never a personal number
+	Digest string         `json:"digest,omitempty"` // SM3 of the scan, or salted hash of a personal number (京政发〔2017〕37号 art. 13), hex
+	Salt   string         `json:"salt,omitempty"`   // of that hash, hex; empty: Digest is of a scan
+	Method EvidenceMethod `json:"method"`
+	Note   string         `json:"note,omitempty"`
 }
 
-// admitHosts refuses what is no lower-case DNS name or is not registered.
-func (s *Service) admitHosts(ctx context.Context, system string, hosts []string) error {
-	if len(hosts) == 0 || len(hosts) > maxHosts {
+// EvidenceKind says what was shown.
+type EvidenceKind string
+
+// Kinds of evidence.
+const (
+	EvidenceUSCC          EvidenceKind = "uscc_certificate" // 统一社会信用代码证书
+	EvidenceAuthorisation EvidenceKind = "authorisation"    // 授权书
+	EvidenceHandler       EvidenceKind = "handler_identity" // 经办人身份证件
+	EvidenceOther         EvidenceKind = "other"
+)
+
+// EvidenceMethod says how it was checked.
+type EvidenceMethod string
+
+// Methods of checking.
+const (
+	MethodOriginal EvidenceMethod = "original" // 核对原件
+	MethodCopy     EvidenceMethod = "copy"     // 核对加盖公章的复印件
+	MethodRegister EvidenceMethod = "register" // 查询登记信息
+	MethodCallBack EvidenceMethod = "callback" // 向单位回访
+)
+
+// maxHosts of one request.
+const maxHosts = 32
+
+// hostForm is a lower-case host name without wildcard.
+const hostForm = `^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`
+
+// HostRule refuses host names that a system may not have in certificates. The
+// room that takes requests and the one that issues hold it both: a host may be
+// taken off the register in between.
+type HostRule struct {
+	hosts Hosts
+	dns   *regexp.Regexp
+}
+
+// NewHostRule asks hosts for what is registered.
+func NewHostRule(hosts Hosts) HostRule { return HostRule{hosts, regexp.MustCompile(hostForm)} }
+
+// ValidHosts checks the form alone: 1 to 32 lower-case host names.
+func ValidHosts(names []string) bool {
+	dns := regexp.MustCompile(hostForm)
+	return len(names) > 0 && len(names) <= maxHosts && !slices.ContainsFunc(names, func(n string) bool { return len(n) > 253 || !dns.MatchString(n) })
+}
+
+// Admit refuses what is no lower-case DNS name or is not registered.
+func (h HostRule) Admit(ctx context.Context, system string, names []string) error {
+	if len(names) == 0 || len(names) > maxHosts {
 		return fmt.Errorf("%w: 1 to %d hosts", ErrInvalid, maxHosts)
 	}
-	registered, err := s.cfg.Hosts.HostsOf(ctx, system)
+	registered, err := h.hosts.HostsOf(ctx, system)
 	if err != nil {
 		return fmt.Errorf("ca: read hosts of system: %w", err)
 	}
-	for _, h := range hosts {
-		if len(h) > 253 || !s.dns.MatchString(h) || !slices.Contains(registered, h) {
-			return fmt.Errorf("%w: %q", ErrHost, h)
+	for _, n := range names {
+		if len(n) > 253 || !h.dns.MatchString(n) || !slices.Contains(registered, n) {
+			return fmt.Errorf("%w: %q", ErrHost, n)
 		}
 	}
 	return nil
-}
-
-// Decide approves or refuses a submitted request. Whoever asked may not decide.
-// An approval counts only when Approver has verified the same person's
-// signature over RequestDigest; a refusal needs a reason.
-func (s *Service) Decide(ctx context.Context, actor ledger.Actor, id string, approved bool, reason string) (Decision, error) {
-	r, err := s.cfg.Registry.Request(ctx, id)
-	if err != nil {
-		return Decision{}, fmt.Errorf("ca: read request: %w", err)
-	}
-	switch {
-	case r.State != RequestSubmitted:
-		return Decision{}, ErrDecided
-	case actor.ID == "":
-		return Decision{}, fmt.Errorf("%w: who decides", ErrInvalid)
-	case actor.ID == r.SubmittedBy:
-		return Decision{}, ErrSelf
-	case !approved && reason == "":
-		return Decision{}, fmt.Errorf("%w: a refusal needs a reason", ErrInvalid)
-	}
-	r.DecidedBy, r.Reason, r.State = actor.ID, reason, RequestRefused
-	token, kind := "", "ca.request.refused"
-	if approved {
-		if r.Approval, err = s.approved(ctx, actor, r.ID, RequestDigest(r), r.SubmittedBy); err != nil {
-			return Decision{}, err
-		}
-		if token, err = s.newToken(); err != nil {
-			return Decision{}, err
-		}
-		r.State, kind = RequestApproved, "ca.request.approved"
-		r.TokenHash = tokenHash(token)
-		r.TokenExpires = s.cfg.Now().UTC().Add(s.cfg.TokenValidity).Truncate(time.Microsecond)
-	}
-	ev := s.event(kind, actor, ledger.Object{Kind: "certificate_request", ID: r.ID}, map[string]string{"system": r.System, "approval": r.Approval})
-	ev.Payload = RequestDigest(r)
-	receipt, err := s.cfg.Registry.DecideRequest(ctx, r, ev)
-	if err != nil {
-		return Decision{}, fmt.Errorf("ca: decide request: %w", err)
-	}
-	return Decision{Request: r, Token: token, Receipt: receipt}, nil
-}
-
-// approved asks for the signed approval of digest. It must be the actor's own
-// when the actor decides, and never the requester's.
-func (s *Service) approved(ctx context.Context, actor ledger.Actor, id, digest, requester string) (string, error) {
-	if s.cfg.Approver == nil {
-		return "", fmt.Errorf("%w: no approver while the house is founded", ErrNotApproved)
-	}
-	approval, approver, err := s.cfg.Approver.Approved(ctx, ApprovalKind, id, digest)
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("%w: %w", ErrNotApproved, err)
-	case approval == "" || approver == "":
-		return "", fmt.Errorf("%w: approval names nobody", ErrNotApproved)
-	case approver == requester:
-		return "", ErrSelf
-	case actor.ID != requester && approver != actor.ID:
-		return "", fmt.Errorf("%w: the approval is another person's", ErrNotApproved)
-	}
-	return approval, nil
 }
 
 // Authorize looks at a token without using it up. The order of one enrolment
@@ -137,48 +142,62 @@ func (s *Service) approved(ctx context.Context, actor ledger.Actor, id, digest, 
 // claims the token, so that one caller passes; then mint the one-time token of
 // the ECDSA track from DualResult.Request.
 func (s *Service) Authorize(ctx context.Context, token string) (Request, error) {
-	if len(token) != tokenLength {
+	if len(token) != TokenLength {
 		return Request{}, ErrToken
 	}
-	r, err := s.cfg.Registry.RequestByToken(ctx, tokenHash(token), s.cfg.Now().UTC())
+	r, err := s.cfg.Registry.RequestByToken(ctx, TokenHash(token), s.cfg.Now().UTC())
 	if err != nil {
 		return Request{}, fmt.Errorf("ca: look up token: %w", err)
 	}
 	return r, nil
 }
 
-const tokenLength = 43 // 32 bytes, base64url without padding
+// TokenLength of an enrolment token: 32 bytes, base64url without padding.
+const TokenLength = 43
 
-func (s *Service) newToken() (string, error) {
-	raw := make([]byte, 32)
-	if _, err := io.ReadFull(s.cfg.Rand, raw); err != nil {
-		return "", fmt.Errorf("ca: draw enrolment token: %w", err)
-	}
-	return base64.RawURLEncoding.EncodeToString(raw), nil
-}
-
-// tokenHash is what the registry keeps; 256 random bits need no salt.
-func tokenHash(token string) string {
+// TokenHash is what the registry keeps of a token; 256 random bits need no salt.
+func TokenHash(token string) string {
 	sum := sm3.Sum([]byte(token))
 	return hex.EncodeToString(sum[:])
 }
 
 // RequestDigest is what the RA officer signs: SM3 over the parts that decide
-// what will be issued, and to whom. Times are left out, stores round them.
+// what will be issued, to whom, and on what evidence. A request from before
+// evidence was recorded keeps the digest that was signed then.
 func RequestDigest(r Request) string {
-	return digest("yinxin ca request v1", struct {
+	first := struct {
 		ID, Agency, System, CommonName, Organization string
 		Hosts                                        []string
 		SubmittedBy                                  string
-	}{r.ID, r.Agency, r.System, r.CommonName, r.Organization, slices.Sorted(slices.Values(r.Hosts)), r.SubmittedBy})
+	}{r.ID, r.Agency, r.System, r.CommonName, r.Organization, slices.Sorted(slices.Values(r.Hosts)), r.SubmittedBy}
+	if r.ReviewedBy == "" {
+		return digest("yinxin ca request v1", first)
+	}
+	return digest("yinxin ca request v2", struct {
+		Request    any
+		Purpose    Purpose
+		ReviewedBy string
+		ReviewedAt int64
+		Evidence   []Evidence
+	}{first, r.Purpose, r.ReviewedBy, r.ReviewedAt.Unix(), r.Evidence})
 }
 
-// digest is SM3 over a domain line and the JSON of a flat struct, which is one
-// text for one value.
+// OpenKey is equal for two requests that ask for the same: a system has one that
+// waits for its decision, no second one.
+func OpenKey(r Request) string {
+	return digest("yinxin ca request open v1", struct {
+		System string
+		Test   bool
+		Hosts  []string
+	}{r.System, r.Test(), slices.Sorted(slices.Values(r.Hosts))})
+}
+
+// digest is SM3 over a domain line and the JSON of a struct of plain values,
+// which is one text for one value.
 func digest(domain string, v any) string {
 	body, err := json.Marshal(v)
 	if err != nil {
-		panic("ca: a flat struct of strings always encodes: " + err.Error())
+		panic("ca: a struct of strings always encodes: " + err.Error())
 	}
 	sum := sm3.Sum(append([]byte(domain+"\n"), body...))
 	return hex.EncodeToString(sum[:])

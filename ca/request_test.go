@@ -2,123 +2,25 @@ package ca_test
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
-	"errors"
-	"strings"
 	"testing"
+	"time"
 
+	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/sm3"
+	"github.com/emmansun/gmsm/smx509"
 
-	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/profile"
 )
-
-func TestSubmitRefusesWhatIsNotRegistered(t *testing.T) {
-	good := ca.Request{Agency: agency, System: "civil-a", CommonName: host, Organization: "样例区民政局", Hosts: []string{host}}
-	for name, c := range map[string]struct {
-		change func(*ca.Request)
-		want   error
-	}{
-		"foreign host (电子签名法 art. 20)": {func(r *ca.Request) { r.Hosts = []string{host, "evil.example"} }, ca.ErrHost},
-		"host of another system":       {func(r *ca.Request) { r.System = "civil-z" }, ca.ErrHost},
-		"wildcard":                     {func(r *ca.Request) { r.Hosts = []string{"*.gov.internal"} }, ca.ErrHost},
-		"no host":                      {func(r *ca.Request) { r.Hosts = nil }, ca.ErrInvalid},
-		"33 hosts":                     {func(r *ca.Request) { r.Hosts = manyHosts(33) }, ca.ErrInvalid},
-		"no agency":                    {func(r *ca.Request) { r.Agency = "" }, ca.ErrInvalid},
-		"long CN (X.520)":              {func(r *ca.Request) { r.CommonName = strings.Repeat("名", 65) }, ca.ErrInvalid},
-	} {
-		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
-			before := len(h.reg.Events())
-			r := good
-			c.change(&r)
-			if _, _, err := h.svc.Submit(context.Background(), h.clerk, r); !errors.Is(err, c.want) {
-				t.Errorf("err = %v, want %v", err, c.want)
-			}
-			if len(h.reg.Events()) != before {
-				t.Error("a refused request stands on the ledger")
-			}
-		})
-	}
-	h := newHouse(t)
-	forged := good
-	forged.SubmittedBy, forged.State, forged.TokenHash = "somebody", ca.RequestApproved, strings.Repeat("0", 64)
-	r, _, err := h.svc.Submit(context.Background(), h.clerk, forged)
-	if err != nil || r.SubmittedBy != h.clerk.ID || r.State != ca.RequestSubmitted || r.TokenHash != "" {
-		t.Errorf("forged fields were kept: %+v, %v", r, err)
-	}
-}
-
-func manyHosts(n int) []string {
-	out := make([]string, n)
-	for i := range out {
-		out[i] = "h" + strings.Repeat("x", i) + ".gov.internal"
-	}
-	return out
-}
-
-func TestDecideNeedsASecondPersonsSignature(t *testing.T) {
-	other := ledger.Actor{Kind: "person", ID: "p-other"}
-	for name, c := range map[string]struct {
-		prepare func(*house, ca.Request)
-		actor   func(*house) ledger.Actor
-		want    error
-	}{
-		"no signature": {nil, func(h *house) ledger.Actor { return h.office }, ca.ErrNotApproved},
-		"signature over something else": {func(h *house, r ca.Request) {
-			r.Hosts = []string{"b.gov.internal"}
-			h.desk.sign(h.office.ID, r.ID, ca.RequestDigest(r))
-		}, func(h *house) ledger.Actor { return h.office }, ca.ErrNotApproved},
-		"another person's signature":      {func(h *house, r ca.Request) { h.desk.sign(h.office.ID, r.ID, ca.RequestDigest(r)) }, func(*house) ledger.Actor { return other }, ca.ErrNotApproved},
-		"the requester decides":           {func(h *house, r ca.Request) { h.desk.sign(h.clerk.ID, r.ID, ca.RequestDigest(r)) }, func(h *house) ledger.Actor { return h.clerk }, ca.ErrSelf},
-		"the requester signed for others": {func(h *house, r ca.Request) { h.desk.sign(h.clerk.ID, r.ID, ca.RequestDigest(r)) }, func(h *house) ledger.Actor { return h.office }, ca.ErrSelf},
-		"nobody":                          {nil, func(*house) ledger.Actor { return ledger.Actor{} }, ca.ErrInvalid},
-	} {
-		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
-			r := h.submit()
-			if c.prepare != nil {
-				c.prepare(h, r)
-			}
-			d, err := h.svc.Decide(context.Background(), c.actor(h), r.ID, true, "")
-			if !errors.Is(err, c.want) || d.Token != "" {
-				t.Fatalf("err = %v, want %v", err, c.want)
-			}
-			if now, err := h.reg.Request(context.Background(), r.ID); err != nil || now.State != ca.RequestSubmitted {
-				t.Errorf("request moved to %s", now.State)
-			}
-		})
-	}
-}
-
-func TestDecideOnce(t *testing.T) {
-	h, ctx := newHouse(t), context.Background()
-	r := h.submit()
-	if _, err := h.svc.Decide(ctx, h.office, r.ID, false, ""); !errors.Is(err, ca.ErrInvalid) {
-		t.Errorf("refusal without reason: %v", err)
-	}
-	if _, err := h.svc.Decide(ctx, h.clerk, r.ID, false, "改变主意"); !errors.Is(err, ca.ErrSelf) {
-		t.Errorf("the requester refused: %v", err)
-	}
-	d, err := h.svc.Decide(ctx, h.office, r.ID, false, "名称与登记不符")
-	if err != nil || d.Token != "" || d.Request.State != ca.RequestRefused {
-		t.Fatalf("%+v, %v", d, err)
-	}
-	h.desk.sign(h.office.ID, r.ID, ca.RequestDigest(r))
-	if _, err := h.svc.Decide(ctx, h.office, r.ID, true, ""); !errors.Is(err, ca.ErrDecided) {
-		t.Errorf("decided twice: %v", err)
-	}
-	if _, err := h.svc.Decide(ctx, h.office, "unknown", true, ""); !errors.Is(err, ca.ErrNotFound) {
-		t.Errorf("unknown request: %v", err)
-	}
-}
 
 func TestOnlyTheHashOfATokenIsKept(t *testing.T) {
 	h := newHouse(t)
 	token := h.token()
 	sum := sm3.Sum([]byte(token))
 	r, err := h.svc.Authorize(context.Background(), token)
-	if err != nil || r.TokenHash != hex.EncodeToString(sum[:]) || len(token) != 43 {
+	if err != nil || r.TokenHash != hex.EncodeToString(sum[:]) || len(token) != ca.TokenLength {
 		t.Errorf("%+v, %v", r, err)
 	}
 	// Looking does not use it up.
@@ -128,12 +30,22 @@ func TestOnlyTheHashOfATokenIsKept(t *testing.T) {
 }
 
 func TestRequestDigestCoversEveryPart(t *testing.T) {
-	base := ca.Request{ID: "1", Agency: "a", System: "s", CommonName: "c", Organization: "o", Hosts: []string{"x", "y"}, SubmittedBy: "p"}
+	base := ca.Request{
+		ID: "1", Agency: "a", System: "s", CommonName: "c", Organization: "o", Hosts: []string{"x", "y"}, SubmittedBy: "p", Purpose: ca.PurposeProduction,
+		ReviewedBy: "q", ReviewedAt: time.Unix(1, 0), Evidence: []ca.Evidence{{Kind: ca.EvidenceUSCC, Number: "n", Digest: "d", Salt: "s", Method: ca.MethodCopy, Note: "m"}},
+	}
+	evidence := func(f func(*ca.Evidence)) func(*ca.Request) {
+		return func(r *ca.Request) { e := r.Evidence[0]; f(&e); r.Evidence = []ca.Evidence{e} }
+	}
 	digest := ca.RequestDigest(base)
 	for name, change := range map[string]func(*ca.Request){
 		"id": func(r *ca.Request) { r.ID = "2" }, "agency": func(r *ca.Request) { r.Agency = "b" }, "system": func(r *ca.Request) { r.System = "t" },
 		"cn": func(r *ca.Request) { r.CommonName = "d" }, "o": func(r *ca.Request) { r.Organization = "q" },
 		"hosts": func(r *ca.Request) { r.Hosts = []string{"x"} }, "joined hosts": func(r *ca.Request) { r.Hosts = []string{"xy"} }, "submitter": func(r *ca.Request) { r.SubmittedBy = "z" },
+		"purpose": func(r *ca.Request) { r.Purpose = ca.PurposeTest }, "checker": func(r *ca.Request) { r.ReviewedBy = "z" }, "no checker": func(r *ca.Request) { r.ReviewedBy = "" },
+		"time of the check": func(r *ca.Request) { r.ReviewedAt = time.Unix(2, 0) }, "no evidence": func(r *ca.Request) { r.Evidence = nil },
+		"kind": evidence(func(e *ca.Evidence) { e.Kind = ca.EvidenceOther }), "number": evidence(func(e *ca.Evidence) { e.Number = "m" }), "scan": evidence(func(e *ca.Evidence) { e.Digest = "e" }),
+		"salt": evidence(func(e *ca.Evidence) { e.Salt = "t" }), "method": evidence(func(e *ca.Evidence) { e.Method = ca.MethodOriginal }), "note": evidence(func(e *ca.Evidence) { e.Note = "n" }),
 	} {
 		r := base
 		change(&r)
@@ -145,5 +57,58 @@ func TestRequestDigestCoversEveryPart(t *testing.T) {
 	swapped.Hosts = []string{"y", "x"}
 	if ca.RequestDigest(swapped) != digest {
 		t.Error("order of hosts changes the digest")
+	}
+}
+
+// What was signed before evidence was recorded keeps its digest.
+func TestRequestDigestOfOldRequestsStays(t *testing.T) {
+	old := ca.Request{ID: "1", Agency: "a", System: "s", CommonName: "c", Organization: "o", Hosts: []string{"y", "x"}, SubmittedBy: "p"}
+	if got, want := ca.RequestDigest(old), "616c0809bec2c9ff8badbaf0770acb904bcce55d0ebe31bd59cf21dafb0bde86"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// X11-23: a certificate ends with what lets the system operate.
+func TestX11_23PairEndsWithTheGatesBound(t *testing.T) {
+	h := newHouse(t)
+	h.until = h.clock.Now().AddDate(0, 0, 20)
+	token := h.token()
+	key := must(sm2.GenerateKey(rand.Reader))
+	got, err := h.svc.EnrolSM2(context.Background(), token, csr(t, key, host))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, der := range [][]byte{got.SignCert, got.EncCert} {
+		if c := must(smx509.ParseCertificate(der)); !c.NotAfter.Equal(h.until) {
+			t.Errorf("ends on %s, want %s", c.NotAfter, h.until)
+		}
+	}
+	h.until = h.clock.Now()
+	if _, err := h.svc.EnrolSM2(context.Background(), h.token(), csr(t, key, host)); err == nil {
+		t.Error("issued for no time at all")
+	}
+}
+
+// XA18-17: a test certificate says what it is and is of a kind of its own.
+func TestXA18_17TestPairSaysSo(t *testing.T) {
+	h := newHouse(t)
+	key := must(sm2.GenerateKey(rand.Reader))
+	got, err := h.svc.EnrolSM2(context.Background(), h.tokenFor(ca.PurposeTest), csr(t, key, host))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range h.reg.Certificates() {
+		if c.System == "civil-a" && c.Kind != ca.KindSM2SignTest && c.Kind != ca.KindSM2EncTest {
+			t.Errorf("recorded as %s", c.Kind)
+		}
+	}
+	for _, der := range [][]byte{got.SignCert, got.EncCert} {
+		c := must(smx509.ParseCertificate(der))
+		if len(c.Subject.OrganizationalUnit) != 1 || c.Subject.OrganizationalUnit[0] != profile.TestUnit || c.NotAfter.After(h.clock.Now().AddDate(0, 0, 30)) {
+			t.Errorf("%s until %s", c.Subject, c.NotAfter)
+		}
+		if len(c.Policies) != 1 || c.Policies[0].String() != profile.DefaultTestOID {
+			t.Errorf("policies %v", c.Policies)
+		}
 	}
 }

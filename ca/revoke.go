@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
@@ -33,6 +34,16 @@ func ReasonCode(name string) (int, error) {
 	return 0, fmt.Errorf("%w: reason of revocation", ErrInvalid)
 }
 
+// ReasonName is the name of a reason, or its number when this room never gives it.
+func ReasonName(code int) string {
+	for _, r := range Reasons() {
+		if r.Code == code {
+			return r.Name
+		}
+	}
+	return strconv.Itoa(code)
+}
+
 // RevokeOwn ends a certificate of the calling system, of either track; a date
 // since when its key is compromised goes with ReasonKeyCompromise only. What is
 // not the caller's does not exist for it; that it asked is on the ledger.
@@ -45,7 +56,7 @@ func (s *Service) RevokeOwn(ctx context.Context, actor ledger.Actor, serial stri
 		return fmt.Errorf("ca: read certificates of system: %w", err)
 	}
 	i := slices.IndexFunc(all, func(c Certificate) bool {
-		return c.Serial == serial && (c.Kind == KindECDSA || c.Kind == KindSM2Sign || c.Kind == KindSM2Enc)
+		return c.Serial == serial && (c.Kind == KindECDSA || c.Kind == KindECDSATest || c.Kind.Paired())
 	})
 	switch {
 	case i < 0:

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"regexp"
 	"time"
 
 	"github.com/emmansun/gmsm/sm2"
@@ -42,12 +41,10 @@ type Config struct {
 	Rand io.Reader
 	// NewID makes ids of requests, pairs and events: UUIDv7.
 	NewID func() string
-	// TokenValidity of an enrolment token; 0: 72 hours.
-	TokenValidity time.Duration
 	// Founding is true while a house is set up, and never afterwards: there is
 	// no RA officer yet who could approve the first persons. IssueSM2 then asks
 	// nobody for KindPerson, and says so in each event. Without an Approver
-	// nothing else that needs one is issued, and no enrolment is approved.
+	// nothing else that needs one is issued.
 	Founding bool
 }
 
@@ -56,10 +53,8 @@ type Service struct {
 	cfg    Config
 	linter *lint.Linter
 	chain  [][]byte
-	dns    *regexp.Regexp // a lower-case host name without wildcard
+	hosts  HostRule
 }
-
-const defaultTokenValidity = 72 * time.Hour
 
 // New refuses to start on an authority that does not fit: other key, other
 // root, out of its period, or not on the SM2 track.
@@ -73,8 +68,6 @@ func New(cfg Config) (*Service, error) {
 		return nil, errors.New("ca: needs the SM2 authority")
 	case cfg.Deliveries != nil && cfg.Recorder == nil:
 		return nil, errors.New("ca: needs a recorder of refusals")
-	case cfg.TokenValidity < 0:
-		return nil, errors.New("ca: validity of tokens is negative")
 	}
 	if err := cfg.Site.Validate(); err != nil {
 		return nil, err
@@ -89,13 +82,7 @@ func New(cfg Config) (*Service, error) {
 	if now := cfg.Now(); now.Before(cfg.SM2Issuing.NotBefore) || now.After(cfg.SM2Issuing.NotAfter) {
 		return nil, errors.New("ca: SM2 issuing certificate is out of its period")
 	}
-	if cfg.TokenValidity == 0 {
-		cfg.TokenValidity = defaultTokenValidity
-	}
-	return &Service{
-		cfg: cfg, linter: lint.New(), chain: [][]byte{cfg.SM2Issuing.Raw, cfg.SM2Root.Raw},
-		dns: regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`),
-	}, nil
+	return &Service{cfg: cfg, linter: lint.New(), chain: [][]byte{cfg.SM2Issuing.Raw, cfg.SM2Root.Raw}, hosts: NewHostRule(cfg.Hosts)}, nil
 }
 
 // Chain is what stands above every SM2 certificate: issuing, root (DER).

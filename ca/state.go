@@ -91,9 +91,9 @@ func (s *Service) halves(ctx context.Context, half Certificate) (both [2]Certifi
 	for _, c := range all {
 		switch {
 		case half.Pair == "" || c.Pair != half.Pair:
-		case c.Kind == KindSM2Sign:
+		case c.Kind == KindSM2Sign, c.Kind == KindSM2SignTest:
 			both[0] = c
-		case c.Kind == KindSM2Enc:
+		case c.Kind == KindSM2Enc, c.Kind == KindSM2EncTest:
 			both[1] = c
 		}
 	}

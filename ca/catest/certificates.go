@@ -71,7 +71,7 @@ func reservable(c ca.Certificate) error {
 		return fmt.Errorf("%w: to-be-signed bytes and their SM3 differ", ErrInvariant)
 	case len(c.Issuer) != 64 || !serial.MatchString(c.Serial):
 		return fmt.Errorf("%w: issuer or serial", ErrInvariant)
-	case c.Kind != ca.KindService && (c.Kind == ca.KindSM2Sign || c.Kind == ca.KindSM2Enc) != (c.Pair != ""): // the house has pairs as a service
+	case c.Kind != ca.KindService && c.Kind.Paired() != (c.Pair != ""): // the house has pairs as a service
 		return fmt.Errorf("%w: pair", ErrInvariant)
 	}
 	return nil

@@ -1,5 +1,5 @@
 // Package catest is for tests of the agency CA and of whatever stands on it: a
-// registry in memory that refuses every broken promise of ca.Registry, and the
+// registry in memory that refuses every broken promise of ca.Registry and ra.Requests, and the
 // conformance suite that any other registry has to pass too.
 package catest
 
@@ -13,6 +13,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/ca/status"
 )
 
@@ -41,7 +42,10 @@ type Registry struct {
 	changes     []status.Key    // of a Standing, in order
 }
 
-var _ ca.Registry = (*Registry)(nil)
+var (
+	_ ca.Registry = (*Registry)(nil)
+	_ ra.Requests = (*Registry)(nil)
+)
 
 // New returns an empty registry.
 func New() *Registry {
@@ -110,69 +114,6 @@ func (r *Registry) record(ev ledger.Event) (ledger.Receipt, error) {
 	r.events = append(r.events, ev)
 	r.seen[ev.ID] = rc
 	return rc, nil
-}
-
-// AddRequest implements ca.Registry.
-func (r *Registry) AddRequest(_ context.Context, q ca.Request, ev ledger.Event) (ledger.Receipt, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.enter("AddRequest"); err != nil {
-		return ledger.Receipt{}, err
-	}
-	if _, dup := r.requests[q.ID]; dup {
-		return ledger.Receipt{}, ca.ErrExists
-	}
-	if q.ID == "" || q.State != ca.RequestSubmitted || q.SubmittedBy == "" || q.TokenHash != "" {
-		return ledger.Receipt{}, fmt.Errorf("%w: new request", ErrInvariant)
-	}
-	rc, err := r.record(ev)
-	if err == nil {
-		r.requests[q.ID] = q
-	}
-	return rc, err
-}
-
-// DecideRequest implements ca.Registry.
-func (r *Registry) DecideRequest(_ context.Context, q ca.Request, ev ledger.Event) (ledger.Receipt, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.enter("DecideRequest"); err != nil {
-		return ledger.Receipt{}, err
-	}
-	old, ok := r.requests[q.ID]
-	switch {
-	case !ok:
-		return ledger.Receipt{}, ca.ErrNotFound
-	case old.State != ca.RequestSubmitted:
-		return ledger.Receipt{}, ca.ErrDecided
-	case q.State != ca.RequestApproved && q.State != ca.RequestRefused, q.DecidedBy == "", q.DecidedBy == old.SubmittedBy:
-		return ledger.Receipt{}, fmt.Errorf("%w: decision", ErrInvariant)
-	case q.State == ca.RequestApproved && (q.Approval == "" || len(q.TokenHash) != 64 || q.TokenExpires.IsZero()),
-		q.State == ca.RequestRefused && (q.Reason == "" || q.TokenHash != ""):
-		return ledger.Receipt{}, fmt.Errorf("%w: decision is not complete", ErrInvariant)
-	}
-	rc, err := r.record(ev)
-	if err != nil {
-		return rc, err
-	}
-	old.State, old.DecidedBy, old.Approval, old.Reason = q.State, q.DecidedBy, q.Approval, q.Reason
-	old.TokenHash, old.TokenExpires = q.TokenHash, q.TokenExpires
-	r.requests[q.ID] = old
-	if q.TokenHash != "" {
-		r.tokens[q.TokenHash] = q.ID
-	}
-	return rc, nil
-}
-
-// Request implements ca.Registry.
-func (r *Registry) Request(_ context.Context, id string) (ca.Request, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	q, ok := r.requests[id]
-	if !ok {
-		return ca.Request{}, ca.ErrNotFound
-	}
-	return q, nil
 }
 
 // ClaimToken implements ca.Registry.

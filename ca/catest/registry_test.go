@@ -10,6 +10,7 @@ import (
 
 func TestMemoryRegistryConforms(t *testing.T) {
 	catest.Run(t, func(*testing.T) ca.Registry { return catest.New() })
+	catest.RunRequests(t, func(*testing.T) catest.Registered { return catest.New() })
 }
 
 func TestMemoryListsConform(t *testing.T) {
@@ -18,6 +19,10 @@ func TestMemoryListsConform(t *testing.T) {
 
 func TestMemoryACMEStoreConforms(t *testing.T) {
 	catest.RunACME(t, func(*testing.T) acmestore.Store { return catest.NewACME(catest.New()) })
+}
+
+func TestMemoryPairsConform(t *testing.T) {
+	catest.RunPairs(t, func(*testing.T) catest.Pairs { return catest.New() })
 }
 
 func TestKMCConforms(t *testing.T) {
@@ -29,8 +34,4 @@ func TestKMCConforms(t *testing.T) {
 
 func TestMemoryUnfinishedConforms(t *testing.T) {
 	catest.RunPending(t, func(*testing.T) catest.PendingStore { return catest.New() })
-}
-
-func TestMemoryPairsConform(t *testing.T) {
-	catest.RunPairs(t, func(*testing.T) catest.Pairs { return catest.New() })
 }

@@ -85,7 +85,7 @@ func (s *Recoveries) Ask(ctx context.Context, actor ledger.Actor, r Recovery) (R
 		return Recovery{}, none, err
 	}
 	cert, err := s.cfg.Certificates.Certificate(ctx, r.EncryptionIssuer, r.EncryptionSerial)
-	if errors.Is(err, ca.ErrNotFound) || err == nil && (cert.Kind != ca.KindSM2Enc || cert.Pair == "" || cert.State == ca.StatePending) {
+	if errors.Is(err, ca.ErrNotFound) || err == nil && (cert.Kind != ca.KindSM2Enc || cert.Pair == "" || !cert.Signed()) {
 		return Recovery{}, none, fmt.Errorf("%w: no encryption certificate of ours", ErrNotFound)
 	}
 	if err != nil {

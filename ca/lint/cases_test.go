@@ -65,6 +65,14 @@ func failing() map[string][]func(*sample) {
 			func(s *sample) { s.template.NotAfter = s.template.NotAfter.AddDate(40, 0, 0) },
 		},
 		"validity.profile": {func(s *sample) { s.template.NotAfter = s.template.NotAfter.Add(time.Second) }},
+		"validity.until": {
+			func(s *sample) { s.until = s.template.NotAfter.Add(-time.Second) },
+			func(s *sample) { s.until = s.template.NotBefore },
+		},
+		"subject.test_mark": {
+			subject(func(n *pkix.Name) { n.OrganizationalUnit = []string{profile.TestUnit} }),
+			func(s *sample) { p := must(profile.Get(profile.SM2SignTest)); s.profile = &p },
+		},
 		"subject.fields": {
 			subject(func(n *pkix.Name) { n.Country = nil }),
 			subject(func(n *pkix.Name) { n.Country = []string{"US"} }),
@@ -164,7 +172,7 @@ func failing() map[string][]func(*sample) {
 
 func TestEachLintPassesAGoodAndRefusesABadCertificate(t *testing.T) {
 	b := newBench(t, profile.SM2)
-	good, cases := b.input(profile.SM2Sign, nil), failing()
+	good, cases := b.input(profile.SM2Sign, func(s *sample) { s.until = s.template.NotAfter }), failing()
 	for _, l := range lint.All() {
 		t.Run(l.ID, func(t *testing.T) {
 			if got := outcome(good, l.ID); got != lint.Pass {

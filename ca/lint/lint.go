@@ -34,6 +34,7 @@ type Input struct {
 	Profile *profile.Profile    // nil: unknown
 	Issuer  *smx509.Certificate // nil: unknown; not needed for a self-signed one
 	Hosts   []string            // registered for the system; nil: unknown
+	Until   time.Time           // the latest end that the system may have today; zero: unknown or none
 }
 
 // Finding is the answer of one check. Detail names the offender for people who
@@ -64,8 +65,8 @@ type Result struct {
 func All() []Lint {
 	return []Lint{
 		parses(), extensionsUnique(), version(), serialSize(), signatureAlgorithm(),
-		validityOrder(), validityIssuer(), validityProfile(),
-		subjectFields(), subjectUSCC(), subjectNoPersonalNumber(), nameEncoding(),
+		validityOrder(), validityIssuer(), validityProfile(), validityUntil(),
+		subjectFields(), subjectUSCC(), subjectNoPersonalNumber(), testMark(), nameEncoding(),
 		namedCurve(), keyUsage(), extendedKeyUsage(), authorityBit(),
 		subjectKeyID(), authorityKeyID(), revocationPoint(), authorityInfo(),
 		policyCPS(), registeredHosts(), ocspNoCheck(),

@@ -51,6 +51,7 @@ type sample struct {
 	template *smx509.Certificate
 	profile  *profile.Profile
 	hosts    []string
+	until    time.Time
 	tbs      func(*tbs)
 }
 
@@ -137,7 +138,7 @@ func (b *bench) input(name profile.Name, spoil func(*sample)) lint.Input {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return lint.Input{View: view, Profile: s.profile, Issuer: b.issuer, Hosts: s.hosts}
+	return lint.Input{View: view, Profile: s.profile, Issuer: b.issuer, Hosts: s.hosts, Until: s.until}
 }
 
 // rewrite changes the structure; the signature is wrong afterwards, which no

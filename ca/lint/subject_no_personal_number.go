@@ -9,11 +9,16 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/uscc"
 )
 
+// PersonalNumber finds what looks like a resident identity number. The check digit
+// is not asked for: a mistyped number still points at a person.
+func PersonalNumber() *regexp.Regexp {
+	return regexp.MustCompile(`(^|[^0-9])[1-9][0-9]{5}(18|19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]($|[^0-9])`)
+}
+
 // subjectNoPersonalNumber: no resident identity number (公民身份号码, GB 11643)
-// stands anywhere in the subject or the alternative names. The check digit is
-// not asked for: a mistyped number still points at a person.
+// stands anywhere in the subject or the alternative names.
 func subjectNoPersonalNumber() Lint {
-	resident := regexp.MustCompile(`(^|[^0-9])[1-9][0-9]{5}(18|19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]($|[^0-9])`)
+	resident := PersonalNumber()
 	return Lint{ID: "subject.no_personal_number", Clause: "个人信息保护法 art. 6; GB 11643", Effective: date(2021, 11, 1), Check: func(in Input) Finding {
 		for _, a := range in.View.Subject {
 			if resident.MatchString(withoutUSCC(in.Profile, a)) {

@@ -44,6 +44,11 @@ const (
 	ECDSATSA     Name = "ecdsa-tsa"
 	SM2Server    Name = "sm2-server"     // 签名证书 of the house as a TLCP server
 	SM2ServerEnc Name = "sm2-server-enc" // 加密证书 of the same
+
+	// Test certificates (测试证书) of a system.
+	SM2SignTest   Name = "sm2-sign-test"
+	SM2EncTest    Name = "sm2-enc-test"
+	ECDSALeafTest Name = "ecdsa-leaf-test"
 )
 
 // Algorithm is the track: of the subject's key and of the issuer's.
@@ -78,6 +83,7 @@ type Profile struct {
 	ExtKeyUsage []smx509.ExtKeyUsage // empty: no extension
 	USCC        USCCRule
 	Hosts       bool // SAN: DNS names, one at least; false: no SAN at all
+	Test        bool // says so in its subject, under a policy of its own
 	NoCheck     bool // id-pkix-ocsp-nocheck: nobody asks whether it is revoked, so it lives shortly
 	Clause      string
 }
@@ -112,6 +118,9 @@ func All() []Profile {
 
 		{Name: SM2Server, Algorithm: SM2, Validity: 30 * day, KeyUsage: signing, ExtKeyUsage: []smx509.ExtKeyUsage{server}, Hosts: true, Clause: "GB/T 38636 6.4.5.3; GM/T 0015"},
 		{Name: SM2ServerEnc, Algorithm: SM2, Validity: 30 * day, KeyUsage: encrypting, Hosts: true, Clause: "GB/T 38636 6.4.5.3; GM/T 0015"},
+		{Name: SM2SignTest, Test: true, Algorithm: SM2, Validity: 30 * day, KeyUsage: signing, USCC: USCCIdentifier, Hosts: true, Clause: "GM/T 0015; 市政办发〔2018〕69号 art. 17"},
+		{Name: SM2EncTest, Test: true, Algorithm: SM2, Validity: 30 * day, KeyUsage: encrypting, USCC: USCCIdentifier, Hosts: true, Clause: "GM/T 0015; 市政办发〔2018〕69号 art. 17"},
+		{Name: ECDSALeafTest, Test: true, Algorithm: ECDSA, Validity: 30 * day, KeyUsage: smx509.KeyUsageDigitalSignature, ExtKeyUsage: []smx509.ExtKeyUsage{client, server}, USCC: USCCIdentifier, Hosts: true, Clause: "RFC 5280 4.2.1.12; 市政办发〔2018〕69号 art. 17"},
 
 		{Name: SM2Seal, Algorithm: SM2, Validity: year, KeyUsage: signing, USCC: USCCInOrganization, Clause: "GB/T 38540; GM/T 0015"},
 		{Name: SM2Maker, Algorithm: SM2, Validity: 3 * year, KeyUsage: signing, USCC: USCCIdentifier, Clause: "GB/T 38540; GM/T 0015"},

@@ -20,10 +20,15 @@ import (
 // arcs in 31 bits, ACME clients among them, refuse the whole certificate.
 const DefaultPolicyOID = "2.5.29.32.0"
 
+// DefaultTestOID stands in the test certificates of a house without an arc of its
+// own: the example arc (2.999, ITU-T X.660), which no relying party accepts by rule.
+const DefaultTestOID = "2.999.1"
+
 // Site is what a house puts into every certificate. Each URL may hold the word
 // {issuer}, which becomes the id of the issuing certificate.
 type Site struct {
 	PolicyOID string // dotted; empty: DefaultPolicyOID
+	TestOID   string // of test certificates, dotted, never PolicyOID; empty: DefaultTestOID
 	CPS       string // where the certification practice rules stand (电子认证业务规则); required
 	CRL       string // distribution point, "….crl"; required
 	Shards    int    // partitions of the list of each issuer; 0 and 1: the complete list only
@@ -53,10 +58,26 @@ func (s Site) Validate() error {
 	if s.Shards < 0 || s.Shards > MaxShards {
 		return fmt.Errorf("%w: %d partitions of a list, at most %d", ErrSite, s.Shards, MaxShards)
 	}
-	if _, err := smx509.ParseOID(s.Policy()); err != nil {
-		return fmt.Errorf("%w: policy oid: %w", ErrSite, err)
+	for _, test := range []bool{false, true} {
+		if _, err := smx509.ParseOID(s.policy(test)); err != nil {
+			return fmt.Errorf("%w: policy oid: %w", ErrSite, err)
+		}
+	}
+	if s.policy(true) == s.Policy() {
+		return fmt.Errorf("%w: test certificates have the policy of the others", ErrSite)
 	}
 	return nil
+}
+
+// policy is Policy, or what test certificates have in its place.
+func (s Site) policy(test bool) string {
+	switch {
+	case !test:
+		return s.Policy()
+	case s.TestOID == "":
+		return DefaultTestOID
+	}
+	return s.TestOID
 }
 
 // Policy is the identifier of the rules of the house, dotted.
@@ -70,8 +91,8 @@ func (s Site) Policy() string {
 // policies is the certificatePolicies extension with its CPS pointer (RFC 5280
 // 4.2.1.4, 电子签名法 art. 19). The library writes no qualifiers, and its OID
 // type is the only one that holds arcs over 31 bits.
-func (s Site) policies() (pkix.Extension, error) {
-	oid, err := smx509.ParseOID(s.Policy())
+func (s Site) policies(test bool) (pkix.Extension, error) {
+	oid, err := smx509.ParseOID(s.policy(test))
 	if err != nil {
 		return pkix.Extension{}, fmt.Errorf("%w: policy oid: %w", ErrSite, err)
 	}

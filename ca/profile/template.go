@@ -37,6 +37,7 @@ type Fields struct {
 	Issuer   *smx509.Certificate // nil for a self-signed profile
 	Now      time.Time
 	Validity time.Duration // 0: the profile's; never longer than it
+	NotAfter time.Time     // zero: none; the certificate ends no later, whatever its validity
 }
 
 // Outcomes that callers branch on.
@@ -58,6 +59,10 @@ func OCSPNoCheck() asn1.ObjectIdentifier {
 	return asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}
 }
 
+// TestUnit is the organizational unit of every test certificate: whoever looks at
+// one reads what it is.
+const TestUnit = "测试证书 TEST ONLY"
+
 // Template makes the template of a certificate. Validity is cut to the
 // issuer's period, so that no leaf outlives what it hangs on. The site was
 // validated when the caller started.
@@ -69,7 +74,7 @@ func (p Profile) Template(site Site, f Fields) (*smx509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	policies, err := site.policies()
+	policies, err := site.policies(p.Test)
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +135,8 @@ func (p Profile) checkFields(f Fields) error {
 		return fmt.Errorf("%w: issuer", ErrFields)
 	case f.Validity < 0 || f.Validity > p.Validity:
 		return fmt.Errorf("%w: validity longer than the profile permits", ErrFields)
+	case !f.NotAfter.IsZero() && !f.NotAfter.After(f.Now):
+		return fmt.Errorf("%w: it would have ended by now", ErrFields)
 	case f.Public == nil || f.Public.Curve != p.Curve():
 		return fmt.Errorf("%w: profile %s", ErrKey, p.Name)
 	}
@@ -153,6 +160,9 @@ func (p Profile) signature() smx509.SignatureAlgorithm {
 
 func (p Profile) name(s Subject) pkix.Name {
 	n := pkix.Name{Country: []string{"CN"}, Organization: []string{s.Organization}, CommonName: s.CommonName}
+	if p.Test {
+		n.OrganizationalUnit = []string{TestUnit}
+	}
 	switch p.USCC {
 	case USCCInOrganization:
 		n.Organization = []string{s.USCC + s.Organization}
@@ -176,6 +186,9 @@ func (p Profile) period(f Fields) (from, until time.Time) {
 	until = from.Add(length - time.Second)
 	if f.Issuer != nil && until.After(f.Issuer.NotAfter) {
 		until = f.Issuer.NotAfter
+	}
+	if !f.NotAfter.IsZero() && until.After(f.NotAfter) {
+		until = f.NotAfter.UTC().Truncate(time.Second)
 	}
 	return from, until
 }

@@ -55,7 +55,7 @@ func (s *Service) answer(ctx context.Context, der []byte) answer {
 	}
 	this := since.Truncate(time.Second)
 	a := answer{thisUpdate: this, nextUpdate: this.Add(s.cfg.OCSPValidity.Truncate(time.Second))}
-	signer := *i.answer.Load()
+	signer := s.signer(ctx, i, now)
 	// An answer may not outlive the certificate that proves it.
 	if end := signer.cert.NotAfter; a.nextUpdate.After(end) {
 		a.nextUpdate = end

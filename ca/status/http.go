@@ -78,7 +78,7 @@ func (s *Service) get(w http.ResponseWriter, r *http.Request, escaped string) {
 	h.Set("Expires", a.nextUpdate.UTC().Format(http.TimeFormat))
 	h.Set("Cache-Control", cacheControl(min(s.cfg.MaxAge, a.nextUpdate.Sub(s.cfg.Now()))))
 	// By tag only: two answers of one second may differ.
-	if match := r.Header.Get("If-None-Match"); match != "" && strings.Contains(match, a.etag) {
+	if match := r.Header.Get("If-None-Match"); strings.Contains(match, a.etag) || strings.TrimSpace(match) == "*" {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}

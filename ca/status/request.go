@@ -23,7 +23,7 @@ const (
 	maxCertIDs   = 16
 	maxCertID    = 256
 	maxSerial    = 32
-	maxNonce     = 32 // RFC 8954 2.1
+	maxNonce     = 128 // RFC 9654 2.1
 	maxExtension = 16
 )
 
@@ -143,7 +143,7 @@ func optionalExtensions(in *cryptobyte.String, tag cbasn1.Tag) (nonce []byte, er
 	return nonce, nil
 }
 
-// validNonce: an OCTET STRING of 1 to 32 octets (RFC 8954 2.1).
+// validNonce: an OCTET STRING of 1 to 128 octets (RFC 9654 2.1).
 func validNonce(value cryptobyte.String) bool {
 	var octets cryptobyte.String
 	return value.ReadASN1(&octets, cbasn1.OCTET_STRING) && value.Empty() && len(octets) >= 1 && len(octets) <= maxNonce

@@ -1,14 +1,15 @@
 package status
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -53,6 +54,10 @@ type Config struct {
 	// nextUpdate. 0: caches ask again each time, so that a revocation is seen
 	// at once; an unchanged answer then costs a 304 and no signature.
 	MaxAge time.Duration
+	// Delegate makes a responder for an authority, with its key; it is called when
+	// somebody asks for an answer. nil: authorities sign themselves, but for those
+	// with a Responder.
+	Delegate func(ctx context.Context, issuerID string) (*smx509.Certificate, crypto.Signer, error)
 	// CacheSize bounds the signed answers kept, which serve again while the row
 	// is unchanged. 0: 4096; negative: none.
 	CacheSize int
@@ -63,7 +68,7 @@ type Authority struct {
 	Certificate *smx509.Certificate
 	Signer      crypto.Signer // its key, from custody; signs messages
 	// Responder signs OCSP answers in place of the authority (profiles sm2-ocsp
-	// and ecdsa-ocsp), with ResponderKey, until SetResponder brings the next.
+	// and ecdsa-ocsp), with ResponderKey, until Config.Delegate makes the next.
 	// Both nil: the authority signs itself.
 	Responder    *smx509.Certificate
 	ResponderKey crypto.Signer
@@ -87,6 +92,9 @@ type issuer struct {
 	hashes []issuerHash
 	lists  signing
 	answer atomic.Pointer[signing] // who signs OCSP
+
+	renewing sync.Mutex
+	renewed  time.Time // guarded by renewing: last try
 }
 
 // New refuses an authority that does not fit its key, and a timer under which
@@ -180,41 +188,6 @@ func newIssuer(a Authority, shards int, now time.Time) (*issuer, error) {
 		return i, nil
 	}
 	return i, i.delegate(a.Responder, a.ResponderKey, now)
-}
-
-// SetResponder puts a renewed responder in the place of the last: its profile
-// lives 30 days, and a service runs longer. What it refuses changes nothing.
-func (s *Service) SetResponder(issuerID string, responder *smx509.Certificate, key crypto.Signer) error {
-	i := s.issuer(issuerID)
-	if i == nil {
-		return fmt.Errorf("%w: %q", ErrUnknownIssuer, issuerID)
-	}
-	return i.delegate(responder, key, s.cfg.Now())
-}
-
-// delegate accepts a responder that the authority issued itself (RFC 6960
-// 4.2.2.2), for this and in its period.
-func (i *issuer) delegate(responder *smx509.Certificate, key crypto.Signer, now time.Time) error {
-	name := i.Certificate.Subject.String()
-	if responder == nil || key == nil {
-		return fmt.Errorf("status: responder of %q without certificate or key", name)
-	}
-	g, err := newSigning(responder, key)
-	if err != nil {
-		return fmt.Errorf("status: responder of %q: %w", name, err)
-	}
-	if err := responder.CheckSignatureFrom(i.Certificate); err != nil {
-		return fmt.Errorf("status: responder of %q was not issued by it: %w", name, err)
-	}
-	switch {
-	case !slices.Contains(responder.ExtKeyUsage, smx509.ExtKeyUsageOCSPSigning):
-		return fmt.Errorf("status: responder of %q may not sign answers", name)
-	case now.Before(responder.NotBefore) || now.After(responder.NotAfter):
-		return fmt.Errorf("status: responder of %q is out of its period", name)
-	}
-	g.embed = responder.Raw
-	i.answer.Store(&g)
-	return nil
 }
 
 func (s *Service) issuer(id string) *issuer {

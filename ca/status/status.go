@@ -12,7 +12,7 @@
 //
 // It refuses to sign a list that a lint rejects, to answer "good" for a serial
 // that the registry does not hold, and to serve a list that a newer one has
-// overtaken. RFC 5280 5, RFC 6960, RFC 5019, RFC 8954; 电子签名法 art. 22.
+// overtaken. RFC 5280 5, RFC 6960, RFC 5019, RFC 9654; 电子签名法 art. 22.
 package status
 
 import (

@@ -77,6 +77,7 @@ type visit struct {
 	order       string // claimed by this request
 	claim       time.Time
 	certificate string // made by this request
+	proved      bool   // the owner has signed it; smallstep's handlers say so in the context
 	track       string // of it, when it is not ECDSA
 }
 

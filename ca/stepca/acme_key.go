@@ -52,7 +52,7 @@ func (a *Authority) CreateEAB(ctx context.Context, r ca.Request) (EAB, error) {
 	if err != nil {
 		return EAB{}, err
 	}
-	if _, err := a.admit(ctx, r, r.Hosts); err != nil {
+	if _, _, err := a.admit(ctx, r, r.Hosts); err != nil {
 		return EAB{}, err
 	}
 	kid, err := s.newID()

@@ -82,7 +82,7 @@ func (d acmeDB) judge(ctx context.Context, owner acmestore.Account, o *acme.Orde
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.a.admit(ctx, r, hosts); err != nil {
+	if _, _, err := d.a.admit(ctx, r, hosts); err != nil {
 		return nil, err
 	}
 	now := d.a.now()
@@ -242,7 +242,7 @@ func (d acmeDB) CreateCertificate(ctx context.Context, cert *acme.Certificate) e
 // GetCertificate reads a certificate of the registry by its serial in hex.
 func (d acmeDB) GetCertificate(ctx context.Context, id string) (*acme.Certificate, error) {
 	row, err := d.a.registry.Certificate(ctx, d.a.issuer.id, id)
-	if err != nil || row.Kind != ca.KindECDSA || row.DER == nil {
+	if err != nil || !leafKind(row.Kind) || row.DER == nil {
 		return nil, missing(err, "certificate")
 	}
 	leaf, err := x509.ParseCertificate(row.DER)

@@ -36,6 +36,7 @@ func freePorts(t *testing.T) (web, secure int) {
 type outside struct {
 	*office
 	dir         string
+	env         []string
 	web, secure string // host:port where the client answers
 }
 
@@ -61,7 +62,7 @@ func (o *outside) run(t *testing.T, name string, args ...string) (string, error)
 	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Dir = o.dir
 	root := filepath.Join(o.dir, "root.pem")
-	cmd.Env = append(os.Environ(), "HOME="+o.dir, "STEPPATH="+filepath.Join(o.dir, ".step"),
+	cmd.Env = append(append(os.Environ(), o.env...), "HOME="+o.dir, "STEPPATH="+filepath.Join(o.dir, ".step"),
 		"LEGO_CA_CERTIFICATES="+root, "REQUESTS_CA_BUNDLE="+root, "NO_PROXY=*", "no_proxy=*")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -176,6 +177,49 @@ func TestCertbot(t *testing.T) {
 	o.must(t, certbot, with("a", "revoke", "--cert-name", host, "--no-delete-after-revoke", "--reason", "keycompromise")...)
 	if row := o.rows()[second.Serial]; row.State != ca.StateRevoked || row.Reason != ca.ReasonKeyCompromise {
 		t.Errorf("after revoke: %s, %d", row.State, row.Reason)
+	}
+}
+
+// dns-01 for names that no DNS knows: lego writes the record with its httpreq
+// provider, certbot with a hook that calls curl.
+func TestOutsideDNS01(t *testing.T) {
+	lego, certbot, curl := tool(t, "lego"), tool(t, "certbot"), tool(t, "curl")
+	o := newOutside(t)
+	// lego asks some resolver before it goes on: this one knows nothing.
+	resolver, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resolver.Close()
+	go func() {
+		for buf := make([]byte, 1500); ; {
+			n, from, err := resolver.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			buf[2] |= 0x80 // the question comes back as an answer without records
+			if _, err := resolver.WriteTo(buf[:n], from); err != nil {
+				return
+			}
+		}
+	}()
+	kid, hmac := o.key(t)
+	o.env = []string{"HTTPREQ_ENDPOINT=" + o.url + "/acme/txt", "HTTPREQ_USERNAME=" + o.text[0], "HTTPREQ_PASSWORD=" + o.text[1], "HTTPREQ_POLLING_INTERVAL=1", "SSL_CERT_FILE=" + filepath.Join(o.dir, "root.pem")}
+	o.must(t, lego, "--accept-tos", "--email", "a@b.cn", "--server", o.url+"/acme/acme/directory", "--path", "a", "--eab", "--kid", kid, "--hmac", hmac,
+		"--dns", "httpreq", "--dns.disable-cp", "--dns.resolvers", resolver.LocalAddr().String(), "--domains", host, "run")
+	o.certificate(t, "a/certificates/"+host+".crt")
+
+	kid, hmac = o.key(t)
+	hook := func(path string) string {
+		return curl + ` -sS --fail --cacert root.pem --noproxy '*' -u "$TXT_USER" --data "{\"fqdn\":\"_acme-challenge.$CERTBOT_DOMAIN\",\"value\":\"$CERTBOT_VALIDATION\"}" ` + o.url + path
+	}
+	o.env = []string{"TXT_USER=" + o.text[0] + ":" + o.text[1]}
+	o.must(t, certbot, "certonly", "--server", o.url+"/acme/acme/directory", "-n", "--config-dir", "b", "--work-dir", "bw", "--logs-dir", "bl", "--agree-tos", "-m", "a@b.cn",
+		"--manual", "--preferred-challenges", "dns", "--manual-auth-hook", hook("/acme/txt/present"), "--manual-cleanup-hook", hook("/acme/txt/cleanup"),
+		"-d", host, "--eab-kid", kid, "--eab-hmac-key", hmac)
+	o.certificate(t, "b/live/"+host+"/cert.pem")
+	if left, err := o.store.Texts(t.Context(), "_acme-challenge."+host, time.Now()); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 

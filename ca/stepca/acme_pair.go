@@ -132,7 +132,7 @@ func (s *acmeServer) pairFor(ctx context.Context, v *visit, o *acme.Order, csr [
 	if err != nil {
 		return ca.DualResult{}, err
 	}
-	if _, err := s.a.admit(ctx, r, hosts); err != nil {
+	if _, _, err := s.a.admit(ctx, r, hosts); err != nil {
 		return ca.DualResult{}, err
 	}
 	return s.pairs.IssuePair(ctx, v.actor(), ca.PairOrder{Order: o.ID, Request: r.ID, Hosts: hosts, CSR: csr, NotAfter: o.NotAfter})
@@ -144,6 +144,9 @@ func namesExactly(der []byte, hosts []string) error {
 	csr, err := ca.ParseCSR(der)
 	if err != nil {
 		return err
+	}
+	if namesTwice(csr.DNSNames) {
+		return fmt.Errorf("%w: %s", ca.ErrCSR, saysTwice)
 	}
 	var names []string
 	for _, n := range append(csr.DNSNames, csr.Subject.CommonName) {

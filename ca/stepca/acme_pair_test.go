@@ -126,8 +126,8 @@ func (o *office) ready(t testing.TB, c *acme.Client, hosts ...string) *acme.Orde
 	return order
 }
 
-// finalize is the body of a finalize request.
-func (o *office) finalize(t *testing.T, c *acme.Client, order *acme.Order, csr []byte) (path, body string) {
+// finalizing is the body of a finalize request.
+func (o *office) finalizing(t *testing.T, c *acme.Client, order *acme.Order, csr []byte) (path, body string) {
 	t.Helper()
 	path = strings.TrimPrefix(order.FinalizeURL, o.url)
 	header := map[string]any{"kid": string(c.KID), "url": order.FinalizeURL, "nonce": o.nonce(t, o.client(nil))}
@@ -246,7 +246,7 @@ func TestACMEFinalizeMakesOnePair(t *testing.T) {
 		var bodies []string
 		var to string
 		for range 8 {
-			p, body := o.finalize(t, c, order, csr)
+			p, body := o.finalizing(t, c, order, csr)
 			to, bodies = p, append(bodies, body)
 		}
 		var mu sync.Mutex
@@ -276,16 +276,16 @@ func TestACMEFinalizeAfterALostStep(t *testing.T) {
 	c := o.registered(t)
 	order, csr := o.ready(t, c, host), gmCSR(t, sm2Key(t), "", host)
 	o.registry.FailNext("FinishOrder", errors.New("disk full"))
-	to, body := o.finalize(t, c, order, csr)
+	to, body := o.finalizing(t, c, order, csr)
 	if kind := o.send(t, o.client(nil), to, body); kind != "serverInternal" {
 		t.Fatalf("%q", kind)
 	}
 	before := len(o.halves())
-	to, body = o.finalize(t, c, order, gmCSR(t, sm2Key(t), "", host))
+	to, body = o.finalizing(t, c, order, gmCSR(t, sm2Key(t), "", host))
 	if kind := o.send(t, o.client(nil), to, body); kind != "badCSR" {
 		t.Errorf("another request: %q", kind)
 	}
-	to, body = o.finalize(t, c, order, csr)
+	to, body = o.finalizing(t, c, order, csr)
 	if kind := o.send(t, o.client(nil), to, body); kind != "" || len(o.halves()) != before {
 		t.Errorf("%q, %d certificates more", kind, len(o.halves())-before)
 	}
@@ -306,9 +306,10 @@ func TestACMERefusesSM2Requests(t *testing.T) {
 	}{
 		"foreign signature":             {csr: flipped, want: "badCSR"},
 		"P-256 key, signed as SM2":      {csr: relabelled(t, csrDER(t, newKey(t), host)), want: "badCSR"},
-		"explicit curve parameters":     {csr: explicit(t, right), want: "badCSR"},
+		"explicit curve parameters":     {csr: unnamed(t, right), want: "badCSR"},
 		"another name":                  {csr: gmCSR(t, key, "", "svc2.xicheng.gov.internal"), want: "badCSR"},
 		"a name more":                   {csr: gmCSR(t, key, "", host, "svc2.xicheng.gov.internal"), want: "badCSR"},
+		"a name twice":                  {csr: gmCSR(t, key, "", host, strings.ToUpper(host)), want: "badCSR"},
 		"no name":                       {csr: gmCSR(t, key, ""), want: "badCSR"},
 		"another common name":           {csr: gmCSR(t, key, "evil.example", host), want: "badCSR"},
 		"host off the register by then": {csr: right, want: "rejectedIdentifier", spoil: func() { o.people.set(func(p *people) { p.hosts = nil }) }, mend: func() { o.people.set(func(p *people) { p.hosts = map[string][]string{system: {host}} }) }},
@@ -319,7 +320,7 @@ func TestACMERefusesSM2Requests(t *testing.T) {
 			tc.spoil()
 		}
 		before, refusals := len(o.halves()), len(o.people.recorded("ca.certificate.refused"))
-		to, body := o.finalize(t, c, order, tc.csr)
+		to, body := o.finalizing(t, c, order, tc.csr)
 		if got := o.send(t, o.client(nil), to, body); got != tc.want {
 			t.Errorf("%s: %q, want %q", name, got, tc.want)
 		}
@@ -331,7 +332,7 @@ func TestACMERefusesSM2Requests(t *testing.T) {
 			tc.mend()
 		}
 		// The order is not lost by a request that was refused.
-		to, body = o.finalize(t, c, order, right)
+		to, body = o.finalizing(t, c, order, right)
 		if got := o.send(t, o.client(nil), to, body); got != "" {
 			t.Errorf("%s, then right: %q", name, got)
 		}
@@ -341,25 +342,25 @@ func TestACMERefusesSM2Requests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to, body := o.finalize(t, c, order, right)
+	to, body := o.finalizing(t, c, order, right)
 	if got := o.send(t, o.client(nil), to, body); got != "orderNotReady" {
 		t.Errorf("not proved: %q", got)
 	}
-	to, body = o.finalize(t, o.registered(t), order, right)
+	to, body = o.finalizing(t, o.registered(t), order, right)
 	if got := o.send(t, o.client(nil), to, body); got != "unauthorized" {
 		t.Errorf("another account: %q", got)
 	}
-	to, body = o.finalize(t, c, &acme.Order{FinalizeURL: o.url + "/acme/acme/order/none/finalize"}, right)
+	to, body = o.finalizing(t, c, &acme.Order{FinalizeURL: o.url + "/acme/acme/order/none/finalize"}, right)
 	if got := o.send(t, o.client(nil), to, body); got != "malformed" {
 		t.Errorf("no such order: %q", got)
 	}
 }
 
-// Without an issuer of pairs an SM2 request is one that cannot be read.
+// Without an issuer of pairs an SM2 request is refused as one that does not parse.
 func TestACMEWithoutPairs(t *testing.T) {
 	o := newOffice(t)
 	c := o.registered(t)
-	to, body := o.finalize(t, c, o.ready(t, c, host), gmCSR(t, sm2Key(t), "", host))
+	to, body := o.finalizing(t, c, o.ready(t, c, host), gmCSR(t, sm2Key(t), "", host))
 	if got := o.send(t, o.client(nil), to, body); got != "badCSR" {
 		t.Errorf("%q", got)
 	}
@@ -387,9 +388,9 @@ func relabelled(t testing.TB, der []byte) []byte {
 	return out
 }
 
-// explicit replaces the name of the curve by numbers; ca's own tests sign such a
+// unnamed replaces the name of the curve by numbers; ca's own tests sign such a
 // request rightly.
-func explicit(t testing.TB, der []byte) []byte {
+func unnamed(t testing.TB, der []byte) []byte {
 	t.Helper()
 	name := []byte{0x06, 0x08, 0x2a, 0x81, 0x1c, 0xcf, 0x55, 0x01, 0x82, 0x2d}
 	numbers := []byte{0x30, 0x08, 0x02, 0x01, 0x01, 0x02, 0x03, 0x01, 0x00, 0x01}

@@ -100,7 +100,7 @@ func (f finalizer) AuthorizeSign(ctx context.Context, token string) ([]provision
 	if err != nil {
 		return nil, err
 	}
-	if req, err := x509.ParseCertificateRequest(sentCSR(ctx)); err != nil || namesTwice(req) {
+	if req, err := x509.ParseCertificateRequest(sentCSR(ctx)); err != nil || namesTwice(req.DNSNames) {
 		return nil, acme.NewDetailedError(acme.ErrorBadCSRType, saysTwice)
 	}
 	if err := f.s.claimOrder(ctx, chi.URLParamFromCtx(ctx, "ordID")); err != nil {

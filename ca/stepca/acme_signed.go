@@ -60,6 +60,7 @@ func (s *acmeServer) signed(ctx context.Context, r *http.Request, types ...strin
 	if k.payload, err = outer.Verify(k.account.Key); err != nil {
 		return keyed{}, malformed("the outer signature is wrong")
 	}
+	visitOf(ctx).proved = true
 	return k, nil
 }
 

@@ -74,7 +74,7 @@ func (s *acmeServer) tryText(r *http.Request, set bool) error {
 	if !ok || len(c.Value) != textSize || strings.Trim(c.Value, base64url) != "" {
 		return errs.NewError(http.StatusBadRequest, ca.ErrInvalid, "only the records of dns-01: %s<host> and the digest of a key authorization", textPrefix)
 	}
-	if _, err := s.a.admit(ctx, owner, []string{host}); err != nil {
+	if _, _, err := s.a.admit(ctx, owner, []string{host}); err != nil {
 		return s.a.refused(ctx, "ca.acme_text.refused", systemActor(owner), ledger.Object{Kind: "certificate_request", ID: owner.ID}, err)
 	}
 	now, kind := s.a.now(), "ca.acme_text.removed"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/yinxin-gov/yinxin/ca"
 )
@@ -28,22 +29,23 @@ func (a *Authority) approved(ctx context.Context, id string) (ca.Request, error)
 
 // admit asks the Gate, then checks that each host was approved with the
 // request and is still registered for the system, spelled the same. It returns
-// the registered hosts.
-func (a *Authority) admit(ctx context.Context, r ca.Request, hosts []string) ([]string, error) {
-	if err := a.gate.MayIssue(ctx, r.System); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrStopped, err)
+// the registered hosts, and the latest end of a certificate; zero: the profile's.
+func (a *Authority) admit(ctx context.Context, r ca.Request, hosts []string) ([]string, time.Time, error) {
+	until, err := a.gate.MayIssue(ctx, r.System, r.Purpose)
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("%w: %w", ErrStopped, err)
 	}
 	registered, err := a.hosts.HostsOf(ctx, r.System)
 	if err != nil {
-		return nil, fmt.Errorf("stepca: read hosts of system: %w", err)
+		return nil, time.Time{}, fmt.Errorf("stepca: read hosts of system: %w", err)
 	}
 	if len(hosts) == 0 {
-		return nil, fmt.Errorf("%w: no host named", ca.ErrHost)
+		return nil, time.Time{}, fmt.Errorf("%w: no host named", ca.ErrHost)
 	}
 	for _, h := range hosts {
 		if !slices.Contains(r.Hosts, h) || !slices.Contains(registered, h) {
-			return nil, fmt.Errorf("%w: %q", ca.ErrHost, h)
+			return nil, time.Time{}, fmt.Errorf("%w: %q", ca.ErrHost, h)
 		}
 	}
-	return registered, nil
+	return registered, until, nil
 }

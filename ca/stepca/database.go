@@ -77,7 +77,7 @@ func (d *database) Revoke(rci *db.RevokedCertificateInfo) error {
 	if err != nil {
 		return err
 	}
-	if row.Kind != ca.KindECDSA {
+	if !leafKind(row.Kind) {
 		return answer(ErrPeer)
 	}
 	if !slices.Contains(holderReasons(), rci.ReasonCode) {
@@ -151,7 +151,7 @@ func (d *database) StoreRenewedCertificate(_ *x509.Certificate, chain ...*x509.C
 func (d *database) StoreCertificate(crt *x509.Certificate) error {
 	ctx, cancel := d.a.call()
 	defer cancel()
-	_, err := d.a.Peer(ctx, crt)
+	_, err := d.a.recorded(ctx, crt)
 	return err
 }
 

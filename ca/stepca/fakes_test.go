@@ -7,8 +7,10 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/ca"
 )
 
 // custody is a signer that counts, and that can be told to fail.
@@ -41,6 +43,7 @@ type people struct {
 	mu     sync.Mutex
 	hosts  map[string][]string
 	stop   error
+	until  time.Time // of the gate
 	events []ledger.Event
 	fail   error
 }
@@ -51,10 +54,10 @@ func (p *people) HostsOf(_ context.Context, system string) ([]string, error) {
 	return slices.Clone(p.hosts[system]), nil
 }
 
-func (p *people) MayIssue(context.Context, string) error {
+func (p *people) MayIssue(context.Context, string, ca.Purpose) (time.Time, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.stop
+	return p.until, p.stop
 }
 
 func (p *people) Record(_ context.Context, ev ledger.Event) (ledger.Receipt, error) {

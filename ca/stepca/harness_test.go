@@ -30,6 +30,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/catest"
 	"github.com/yinxin-gov/yinxin/ca/profile"
+	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/ca/stepca"
 )
 
@@ -174,20 +175,31 @@ func (h *house) request(t testing.TB, state ca.RequestState, change ...func(*ca.
 			Actor: ledger.Actor{Kind: "person", ID: "p-ra"}, Object: ledger.Object{Kind: "certificate_request", ID: r.ID}, Outcome: ledger.Success,
 		}
 	}
-	if _, err := h.registry.AddRequest(t.Context(), r, event("ca.request.submitted")); err != nil {
+	// A system has one open request: those of earlier cases are closed.
+	waiting, err := h.registry.Requests(t.Context(), ra.Query{States: []ca.RequestState{ca.RequestSubmitted}})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if state == ca.RequestSubmitted {
+	for _, open := range waiting {
+		open.State, open.DecidedBy, open.Reason = ca.RequestRefused, "p-ra", "重复"
+		if _, err := h.registry.DecideRequest(t.Context(), open, event("ca.request.decided")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := h.registry.AddRequests(t.Context(), []ca.Request{r}, event("ca.request.submitted")); err != nil {
+		t.Fatal(err)
+	}
+	switch state {
+	case ca.RequestSubmitted:
+		return r
+	case ca.RequestRefused:
+		r.State, r.DecidedBy, r.Reason = ca.RequestRefused, "p-ra", "材料不全"
+		if _, err := h.registry.DecideRequest(t.Context(), r, event("ca.request.decided")); err != nil {
+			t.Fatal(err)
+		}
 		return r
 	}
-	r.State, r.DecidedBy, r.Approval = ca.RequestApproved, "p-ra", "appr-1"
-	r.TokenHash, r.TokenExpires = fmt.Sprintf("%064x", time.Now().UnixNano()), time.Now().Add(time.Hour)
-	if state == ca.RequestRefused {
-		r.State, r.Approval, r.TokenHash, r.Reason = ca.RequestRefused, "", "", "材料不全"
-	}
-	if _, err := h.registry.DecideRequest(t.Context(), r, event("ca.request.decided")); err != nil {
-		t.Fatal(err)
-	}
+	r = catest.Approve(t, h.registry, r)
 	if state == ca.RequestIssued {
 		var err error
 		if r, _, err = h.registry.ClaimToken(t.Context(), r.TokenHash, time.Now(), event("ca.token.claimed")); err != nil {
@@ -298,7 +310,7 @@ func (h *house) enrol(t testing.TB) (*tls.Certificate, *x509.Certificate) {
 func (h *house) rows() map[string]ca.Certificate {
 	out := map[string]ca.Certificate{}
 	for _, c := range h.registry.Certificates() {
-		if c.Kind == ca.KindECDSA {
+		if c.Kind == ca.KindECDSA || c.Kind == ca.KindECDSATest {
 			out[c.Serial] = c
 		}
 	}

@@ -49,6 +49,7 @@ type order struct {
 	registered []string // what the lint holds hosts against
 	public     crypto.PublicKey
 	validity   time.Duration
+	until      time.Time  // the latest end; zero: none
 	request    ca.Request // for the house's own certificates: agency and service only
 	renews     string     // serial of the certificate that this one follows, or ""
 	actor      ledger.Actor
@@ -113,7 +114,7 @@ func (i *issuer) draft(o order) (*ca.Draft, error) {
 	}
 	draft, err := ca.NewDraft(p, i.site, profile.Fields{
 		Serial: serial, Subject: o.subject, Public: public, Hosts: o.hosts,
-		Issuer: i.cert, Now: i.now(), Validity: o.validity,
+		Issuer: i.cert, Now: i.now(), Validity: o.validity, NotAfter: o.until,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ca.ErrCSR, err)

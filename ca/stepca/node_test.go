@@ -29,6 +29,8 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/catest"
+	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/ca/stepca"
 	"github.com/yinxin-gov/yinxin/internal/store"
@@ -123,27 +125,20 @@ func newCluster(t testing.TB) *cluster {
 }
 
 // fileRequests files one approved request.
-func fileRequests(t testing.TB, reg ca.Registry) ca.Request {
+func fileRequests(t testing.TB, reg ra.Requests) ca.Request {
 	t.Helper()
 	r := ca.Request{
 		ID: uuid.NewString(), Agency: uscc, System: system, CommonName: system, Organization: "样例区民政局",
 		Hosts: []string{host}, SubmittedBy: "p-admin", State: ca.RequestSubmitted, CreatedAt: time.Now(),
 	}
-	event := func(kind string) ledger.Event {
-		return ledger.Event{
-			ID: uuid.NewString(), Type: kind, Class: ledger.ClassCertificate, Time: time.Now().UTC().Truncate(time.Millisecond),
-			Actor: ledger.Actor{Kind: "person", ID: "p-ra"}, Object: ledger.Object{Kind: "certificate_request", ID: r.ID}, Outcome: ledger.Success,
-		}
+	ev := ledger.Event{
+		ID: uuid.NewString(), Type: "ca.request.submitted", Class: ledger.ClassCertificate, Time: time.Now().UTC().Truncate(time.Millisecond),
+		Actor: ledger.Actor{Kind: "person", ID: r.SubmittedBy}, Object: ledger.Object{Kind: "certificate_request", ID: r.ID}, Outcome: ledger.Success,
 	}
-	if _, err := reg.AddRequest(context.Background(), r, event("ca.request.submitted")); err != nil {
+	if _, err := reg.AddRequests(context.Background(), []ca.Request{r}, ev); err != nil {
 		t.Fatal(err)
 	}
-	r.State, r.DecidedBy, r.Approval = ca.RequestApproved, "p-ra", "appr-1"
-	r.TokenHash, r.TokenExpires = fmt.Sprintf("%064x", time.Now().UnixNano()), time.Now().Add(time.Hour)
-	if _, err := reg.DecideRequest(context.Background(), r, event("ca.request.approved")); err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return catest.Approve(t, reg, r)
 }
 
 // slowKey takes its time, as a device does: a killed node dies in the middle.

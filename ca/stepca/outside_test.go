@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"go/build"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,9 @@ import (
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
+	if err != nil { // deploy/testing/install-servers.sh builds Go programs into this folder
+		path, err = exec.LookPath(filepath.Join(build.Default.GOPATH, "bin", name))
+	}
 	if err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("%s is not installed", name)
@@ -100,6 +104,15 @@ func TestOutsideClients(t *testing.T) {
 	if got, err := run(t, dir, curl, with(h.url+"/whoami")...); err == nil {
 		t.Errorf("curl without certificate: %q", got)
 	}
+	// gnutls has its own TLS and its own rules for certificates.
+	gnutls := tool(t, "gnutls-cli")
+	args := []string{"--x509cafile", "root.pem", "--x509certfile", "chain.pem", "--x509keyfile", "svc.key",
+		"--sni-hostname", "localhost", "--verify-hostname", "localhost", "-p", h.url[len("https://localhost:"):], "127.0.0.1"}
+	cmd := exec.CommandContext(t.Context(), gnutls, args...)
+	cmd.Dir, cmd.Stdin = dir, strings.NewReader("GET /whoami HTTP/1.0\r\nHost: localhost\r\n\r\n")
+	if got, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(got), system) || !strings.Contains(string(got), "The certificate is trusted") {
+		t.Errorf("gnutls over mTLS: %v\n%s", err, got)
+	}
 	// The server's own certificate is a client's no more than any other's.
 	must(t, dir, curl, append(mtls, "-X", "POST", h.url+"/1.0/renew")...)
 	revoke := fmt.Sprintf(`{"serial":"%s","passive":true,"reasonCode":1}`, leaf.SerialNumber)
@@ -126,7 +139,12 @@ func TestStepCLI(t *testing.T) {
 	must(t, dir, step, "ca", "certificate", system, "svc.crt", "svc.key", "--token", tok, "--force")
 	must(t, dir, step, "ca", "renew", "svc.crt", "svc.key", "--force")
 	must(t, dir, step, "ca", "rekey", "svc.crt", "svc.key", "--force")
+	// A further machine of the same system (X5C).
+	must(t, dir, step, "ca", "certificate", host, "x5.crt", "x5.key", "--provisioner", "x5c", "--x5c-cert", "svc.crt", "--x5c-key", "svc.key", "--force")
 	must(t, dir, step, "ca", "revoke", "--cert", "svc.crt", "--key", "svc.key")
+	if out, err := run(t, dir, step, "ca", "certificate", host, "x6.crt", "x6.key", "--provisioner", "x5c", "--x5c-cert", "svc.crt", "--x5c-key", "svc.key", "--force"); err == nil {
+		t.Errorf("X5C after revoke: %s", out)
+	}
 	if out, err := run(t, dir, step, "ca", "renew", "svc.crt", "svc.key", "--force"); err == nil {
 		t.Errorf("renewed after revoke: %s", out)
 	}
@@ -134,7 +152,7 @@ func TestStepCLI(t *testing.T) {
 	for _, r := range h.rows() {
 		leafs = append(leafs, parse(t, r.DER))
 	}
-	if len(leafs) != 3 {
-		t.Errorf("%d certificates, want 3", len(leafs))
+	if len(leafs) != 4 {
+		t.Errorf("%d certificates, want 4", len(leafs))
 	}
 }

@@ -112,7 +112,7 @@ func statusOf(err error) int {
 // callerOf is who sent a refused request, if that was proved: by the key of an
 // ACME account, by a client certificate of ours, or by a token of ours.
 func (a *Authority) callerOf(ctx context.Context, r *http.Request) (ledger.Actor, bool) {
-	if v := visitOf(ctx); v.owner.System != "" && ctx.Value(acmeapi.ContextKey("payload")) != nil {
+	if v := visitOf(ctx); v.owner.System != "" && (v.proved || ctx.Value(acmeapi.ContextKey("payload")) != nil) {
 		return v.actor(), true
 	}
 	if leaf, err := a.verifiedPeer(r.TLS); err == nil {
@@ -170,15 +170,15 @@ const saysTwice = "the certificate request names a host twice"
 
 // Valid implements provisioner.CertificateRequestValidator.
 func (oneOfEach) Valid(req *x509.CertificateRequest) error {
-	if namesTwice(req) {
+	if namesTwice(req.DNSNames) {
 		return errs.NewError(http.StatusBadRequest, ca.ErrCSR, saysTwice)
 	}
 	return nil
 }
 
-func namesTwice(req *x509.CertificateRequest) bool {
+func namesTwice(names []string) bool {
 	seen := map[string]bool{}
-	for _, n := range req.DNSNames {
+	for _, n := range names {
 		if n = strings.ToLower(n); seen[n] {
 			return true
 		}

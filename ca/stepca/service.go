@@ -25,6 +25,8 @@ const (
 	// minLifetime is the shortest certificate that a client may ask for: it
 	// must outlive the backdating.
 	minLifetime = 10 * time.Minute
+	// testLifetime is that of profile.ECDSALeafTest.
+	testLifetime = 30 * 24 * time.Hour
 	// backdate is that of ca/profile: with the same one in smallstep a shorter
 	// period ends when the client asked for.
 	backdate = profile.Backdate
@@ -122,10 +124,11 @@ func (s *service) system(request, name string, hosts []string, tmpl *x509.Certif
 	defer cancel()
 	actor := houseActor()
 	var registered []string
+	var until time.Time
 	r, err := s.a.approved(ctx, request)
 	if err == nil {
 		actor = systemActor(r)
-		registered, err = s.a.admit(ctx, r, hosts)
+		registered, until, err = s.a.admit(ctx, r, hosts)
 	}
 	if err != nil {
 		return nil, s.a.refused(ctx, "ca.certificate.refused", actor, ledger.Object{Kind: "certificate_request", ID: request}, err)
@@ -133,8 +136,12 @@ func (s *service) system(request, name string, hosts []string, tmpl *x509.Certif
 	if name == "" || len(name) > maxCommonName {
 		name = r.System
 	}
+	p, kind := profile.ECDSALeaf, ca.KindECDSA
+	if r.Test() {
+		p, kind, length = profile.ECDSALeafTest, ca.KindECDSATest, min(length, testLifetime)
+	}
 	cert, err := s.a.issuer.issue(ctx, order{
-		profile: profile.ECDSALeaf, kind: ca.KindECDSA,
+		profile: p, kind: kind, until: until,
 		subject: profile.Subject{CommonName: name, Organization: r.Organization, USCC: r.Agency},
 		hosts:   hosts, registered: registered, public: tmpl.PublicKey, validity: min(length, s.a.lifetime),
 		request: r, renews: renews, actor: actor,

@@ -37,7 +37,7 @@ func (a *Authority) MintToken(ctx context.Context, r ca.Request) (string, error)
 	if err != nil {
 		return "", err
 	}
-	if _, err := a.admit(ctx, r, r.Hosts); err != nil {
+	if _, _, err := a.admit(ctx, r, r.Hosts); err != nil {
 		return "", err
 	}
 	id, err := uuid.NewRandomFromReader(a.rand)

@@ -30,7 +30,7 @@ func newAgentCommand(u *ui) *cobra.Command {
 		cmd.PersistentFlags().StringVar(flag.into, flag.name, flag.value, u.words.Get("agent.flag."+flag.name).Both())
 	}
 	f.given = cmd.PersistentFlags().Changed
-	cmd.AddCommand(newAgentJoin(u, &f), newAgentRun(u, &f), newAgentStatus(u, &f), newAgentInbox(u, &f), newAgentFetch(u, &f), newAgentSend(u, &f), newAgentDecide(u, &f))
+	cmd.AddCommand(newAgentJoin(u, &f), newAgentRun(u, &f), newAgentStatus(u, &f), newAgentInbox(u, &f), newAgentFetch(u, &f), newAgentSend(u, &f), newAgentDecide(u, &f), newAgentRecover(u, &f))
 	return cmd
 }
 

@@ -148,18 +148,18 @@ func TestX11_08_OneTokenToDecision(t *testing.T) {
 	if code, out := ask(spare.System, "res-assistance-2026"); code != http.StatusServiceUnavailable || strings.Contains(out, `"decision"`) {
 		t.Errorf("house away: %d %s", code, out)
 	}
-	if out := try(exitInvalid, "run", "--once", "--force", "--dir", folder); !strings.Contains(out, u.words.Get("agent.hint.status").Zh) {
-		t.Errorf("%s", out)
-	}
-	if s := status(exitInvalid); s.OK || s.Tracks[0].State != "failed" || s.Tracks[0].Error == "" {
-		t.Errorf("%+v", s)
-	}
 	stop()
 	if code := <-ended; code != exitOK {
 		t.Errorf("the sidecar ended with %d", code)
 	}
 	if _, err := os.Lstat(socket); !errors.Is(err, os.ErrNotExist) {
 		t.Error("the socket is left behind")
+	}
+	if out := try(exitInvalid, "run", "--once", "--force", "--dir", folder); !strings.Contains(out, u.words.Get("agent.hint.status").Zh) {
+		t.Errorf("%s", out)
+	}
+	if s := status(exitInvalid); s.OK || s.Tracks[0].State != "failed" || s.Tracks[0].Error == "" {
+		t.Errorf("%+v", s)
 	}
 }
 

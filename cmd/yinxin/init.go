@@ -15,6 +15,9 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/app"
 )
 
+// sparePool is how many encryption keys a new house makes ahead.
+const sparePool = 256
+
 // question is one thing that init needs; what no flag answered is asked, when
 // there is somebody to ask.
 type question struct {
@@ -43,6 +46,7 @@ func newInitCommand(u *ui) *cobra.Command {
 				return fail(err, "cli.hint.uscc")
 			}
 			s.USCC = string(code)
+			s.Keys.Pool = sparePool
 			if s.Division == "" {
 				s.Division = s.USCC[2:8] // GB 32100: characters 3 to 8 are the division of the registering organ
 			}

@@ -127,6 +127,7 @@ func newRoot(u *ui) *cobra.Command {
 	root.AddCommand(newInitCommand(u))
 	root.AddCommand(newServeCommand(u))
 	root.AddCommand(newStoreCommand(u))
+	root.AddCommand(newKeyCommand(u))
 	root.AddCommand(newVersionCommand(u))
 	root.AddCommand(newVerifyCommand(u))
 	root.AddCommand(newPreviewCommand(u))

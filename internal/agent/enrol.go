@@ -120,8 +120,7 @@ func begin(ctx context.Context, cfg Config, c *http.Client, base *url.URL, token
 		return p, err
 	}
 	p.Answer = &ans
-	_ = os.Remove(reservePath(cfg.Dir)) // the room that was kept for what follows
-	return p, p.save(cfg.Dir, fileEnrolment)
+	return p, p.keep(cfg.Dir)
 }
 
 // requestSM2 leaves the subject empty: it is what was approved, not what the
@@ -153,10 +152,11 @@ func (p *pending) complete(ctx context.Context, cfg Config, c *http.Client) (m m
 		if p.Issued, err = p.signTLS(ctx, c, m.tls); err != nil {
 			return m, err
 		}
-		if err := p.save(cfg.Dir, fileEnrolment); err != nil { // the one-time token is gone now
+		if err := p.keep(cfg.Dir); err != nil { // the one-time token is gone now
 			return m, err
 		}
 	}
+	_ = os.Remove(reservePath(cfg.Dir)) // room for the set
 	m.issued = p.Issued
 	return m, cfg.checkTLS(m.issued, &m.tls.PublicKey, ans.System)
 }

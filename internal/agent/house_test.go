@@ -45,6 +45,7 @@ type house struct {
 	question        json.RawMessage
 	followers       map[string]follower // by serial of the signing certificate
 	renewals        int
+	recovered       map[string]wire.RecoveredKey     // by id; each is delivered once
 	lost            func(w http.ResponseWriter) bool // true: the pair is made, the answer lost
 }
 
@@ -83,6 +84,16 @@ func newHouse(t *testing.T) *house {
 		h.decode(r, &in)
 		h.receipt = in.Signature
 		h.answer(w, wire.Transfer{ID: r.PathValue("id"), State: "received"})
+	})
+	mux.HandleFunc("POST "+wire.PathRecoveries+"/{id}/delivery", func(w http.ResponseWriter, r *http.Request) {
+		h.peers += len(r.TLS.PeerCertificates)
+		got, ok := h.recovered[r.PathValue("id")]
+		if !ok {
+			h.refuse(w, http.StatusConflict, "recovery.delivered")
+			return
+		}
+		delete(h.recovered, r.PathValue("id"))
+		h.answer(w, got)
 	})
 	mux.HandleFunc("GET "+wire.PathTransfers, func(w http.ResponseWriter, _ *http.Request) { h.answer(w, []wire.Transfer{{ID: "t-1"}}) })
 	mux.HandleFunc("POST "+wire.PathTransfers, func(w http.ResponseWriter, _ *http.Request) { h.answer(w, wire.Transfer{ID: "t-2"}) })

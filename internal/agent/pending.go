@@ -48,6 +48,16 @@ func (p pending) save(dir, name string) error {
 	return syncDir(dir)
 }
 
+// keep saves what an enrolment was answered, on a disk that filled up meanwhile
+// in the room that was taken before.
+func (p pending) keep(dir string) error {
+	err := p.save(dir, fileEnrolment)
+	if err != nil && os.Remove(reservePath(dir)) == nil {
+		err = p.save(dir, fileEnrolment)
+	}
+	return err
+}
+
 // readPending returns what is under way; one that does not parse is nothing.
 func readPending(dir, name string) (p pending, err error) {
 	raw, err := read(dir, name, private)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/emmansun/gmsm/sm2"
@@ -71,6 +72,10 @@ func (a *Agent) Renew(ctx context.Context, track Track, keepKey bool) error {
 	if now, err := liveSet(a.cfg.Dir); err != nil || now != a.set {
 		return errors.Join(fmt.Errorf("%w: set %s is in force, not %s", ErrBusy, now, a.set), err)
 	}
+	if err := reserve(a.cfg.Dir, a.cfg.Owner); err != nil { // nothing is issued for a disk that is full
+		return err
+	}
+	defer func() { _ = os.Remove(reservePath(a.cfg.Dir)) }()
 	next := a.m
 	if track == TrackTLS {
 		err = a.renewTLS(ctx, &next, keepKey)
@@ -79,6 +84,9 @@ func (a *Agent) Renew(ctx context.Context, track Track, keepKey bool) error {
 	}
 	if err != nil {
 		return err
+	}
+	if err := os.Remove(reservePath(a.cfg.Dir)); err != nil {
+		return fmt.Errorf("%w: %w", ErrFiles, err)
 	}
 	if err := next.install(a.cfg.Dir, a.cfg.Owner); err != nil || track == TrackTLS {
 		return err

@@ -308,3 +308,26 @@ func TestKeeper_Forward(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Where nothing can be written, the house is not asked to issue.
+func TestRenew_DiskFirst(t *testing.T) {
+	h := newHouse(t)
+	a, dir := enrolled(t, h)
+	block := filepath.Join(dir, ".reserve")
+	if err := os.MkdirAll(filepath.Join(block, "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h.sign = func(http.ResponseWriter, *http.Request) bool { t.Error("asked"); return false }
+	for _, track := range []Track{TrackTLS, TrackSM2} {
+		if err := a.Renew(t.Context(), track, false); !errors.Is(err, ErrFiles) || h.renewals != 0 {
+			t.Errorf("%s: %v, asked %d times", track, err, h.renewals)
+		}
+	}
+	if err := os.RemoveAll(block); err != nil {
+		t.Fatal(err)
+	}
+	h.sign = nil
+	if err := a.Renew(t.Context(), TrackTLS, false); err != nil {
+		t.Error(err)
+	}
+}

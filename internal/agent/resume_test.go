@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -215,4 +216,57 @@ func TestEnrol_ServedByGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Close()
+}
+
+// killedEnv tells the child of TestEnrol_KilledBetweenTheTracks what to do.
+const killedEnv = "YINXIN_TEST_KILLED"
+
+// SIGKILL while the house signs the second track: a process of its own, without
+// a chance to clean up.
+func TestEnrol_KilledBetweenTheTracks(t *testing.T) {
+	if at := os.Getenv(killedEnv); at != "" {
+		cfg, err := Load(filepath.Join(at, "told"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Dir = filepath.Join(at, "civil-a")
+		_, err = Enrol(t.Context(), cfg, token)
+		t.Fatalf("it lived: %v", err)
+	}
+	h := newHouse(t)
+	spent := h.once()
+	at := t.TempDir()
+	told := h.config(filepath.Join(at, "told"))
+	h.must(os.Mkdir(told.Dir, 0o700))
+	h.must(told.remember())
+	child := exec.Command(os.Args[0], "-test.run=^TestEnrol_KilledBetweenTheTracks$")
+	child.Env = append(os.Environ(), killedEnv+"="+at)
+	gone := make(chan struct{})
+	h.sign = func(http.ResponseWriter, *http.Request) bool {
+		h.must(child.Process.Kill())
+		<-gone
+		return true
+	}
+	out := new(strings.Builder)
+	child.Stdout, child.Stderr = out, out
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Wait(); err == nil || child.ProcessState.Exited() {
+		t.Errorf("%v: %s", err, out)
+	}
+	close(gone)
+	dir := filepath.Join(at, "civil-a")
+	if _, err := os.Stat(filepath.Join(dir, FileSignKey)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("half an enrolment is in force: %v", err)
+	}
+	h.sign = nil
+	a, err := Enrol(t.Context(), h.config(dir), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if *spent != 1 || !a.m.sign.PublicKey.Equal(h.enrolled) {
+		t.Errorf("token sent %d times", *spent)
+	}
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
-	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
@@ -97,24 +96,6 @@ func (r register) Address(ctx context.Context, host string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%w: address of %s", identity.ErrNotFound, host)
-}
-
-// gate lets a system have certificates when its grading lets it operate and its
-// assessment has not lapsed (X11-23, XA18-17).
-type gate struct {
-	registry grading.Registry
-	now      func() time.Time
-}
-
-func (g gate) MayIssue(ctx context.Context, system string) error {
-	rec, err := g.registry.Grading(ctx, system)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ca.ErrNotApproved, err)
-	}
-	if err := grading.ProductionReady(rec, grading.Notice2025(), g.now()); err != nil {
-		return fmt.Errorf("%w: %w", ca.ErrNotApproved, err)
-	}
-	return nil
 }
 
 // certificates finds the SM2 pair in force of a system.

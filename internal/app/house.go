@@ -17,6 +17,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/ca/stepca"
 	"github.com/yinxin-gov/yinxin/internal/desk"
@@ -56,6 +57,8 @@ type House struct {
 	Grading    *grading.Service
 	Sharing    *sharing.Service
 	Consents   *sharing.Consents
+	Clearances *grading.Clearances
+	RA         *ra.Service // takes and decides requests for certificates of systems
 	CA         *ca.Service
 	StepCA     *stepca.Authority
 	CertStatus *status.Service
@@ -208,12 +211,16 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	if err = h.openKMC(); err != nil {
 		return err
 	}
+	gate, err := h.openRA()
+	if err != nil {
+		return err
+	}
 	wrapper, err := h.custody.wrappers(h.cfg)
 	if err != nil {
 		return err
 	}
 	cfg := ca.Config{
-		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: gate{h.rooms.Grading, h.cfg.Now}, Hosts: hosts{h.rooms.Identity},
+		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: gate, Hosts: hosts{h.rooms.Identity},
 		KMC: h.KMC, Suspensions: h.rooms.CA, Deliveries: h.rooms.CA, Recorder: h.Ledger, SM2Issuing: h.anchors.sm2Issuing, SM2Root: h.anchors.sm2Root, SM2Signer: h.custody.signer(keySM2Issuing),
 		Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID,
 	}
@@ -226,7 +233,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	}
 	h.StepCA, err = stepca.New(ctx, stepca.Config{
 		Registry: h.rooms.CA, Root: h.anchors.ecdsaRoot, Issuing: h.anchors.ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing),
-		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Identity}, Gate: gate{h.rooms.Grading, h.cfg.Now},
+		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Identity}, Gate: gate,
 		Recorder: h.Ledger, Agency: h.cfg.USCC, ACME: h.rooms.ACME, Pairs: h.CA, Wrapper: wrapper, Resolver: register{h.rooms.Identity}, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
 	})
 	if err != nil {

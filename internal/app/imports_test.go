@@ -125,7 +125,7 @@ func (c *counter) several(path string, want int, files map[string][]byte, pairs 
 	return page
 }
 
-var requestForm = regexp.MustCompile(`/console/seals/import/keys/(seal-[0-9a-f-]+)/request`)
+var importKeyForm = regexp.MustCompile(`/console/seals/import/keys/(seal-[0-9a-f-]+)/request`)
 
 // importedSeal: a seal of an accredited service comes in by two persons, and what
 // it seals verifies to the service's anchor. The folder of software keys stands
@@ -139,7 +139,7 @@ func importedSeal(t *testing.T, o *bureau) {
 	o.clerk.post(page+"/keys", http.StatusForbidden, "unit", unit)
 	o.keeper.post(page+"/keys", http.StatusBadRequest, "unit", "11110102MB1234567M")
 	o.keeper.post(page+"/keys", http.StatusSeeOther, "unit", unit)
-	key := requestForm.FindStringSubmatch(o.keeper.get(page, http.StatusOK))[1]
+	key := importKeyForm.FindStringSubmatch(o.keeper.get(page, http.StatusOK))[1]
 	o.clerk.get(page+"/keys/"+key+"/request", http.StatusForbidden)
 	o.keeper.get(page+"/keys/seal-"+testSeal+"/request", http.StatusBadRequest)
 	block, _ := pem.Decode([]byte(o.keeper.get(page+"/keys/"+key+"/request", http.StatusOK)))

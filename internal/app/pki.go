@@ -22,11 +22,12 @@ func (h *House) openStatus() (*status.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("app: ECDSA issuing authority: %w", err)
 	}
+	authorities := []status.Authority{
+		{Certificate: h.anchors.sm2Root, Signer: h.custody.signer(keySM2Root)}, {Certificate: h.anchors.sm2Issuing, Signer: h.custody.signer(keySM2Issuing)},
+		{Certificate: ecdsaRoot, Signer: h.custody.signer(keyECDSARoot)}, {Certificate: ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing)},
+	}
 	return status.New(status.Config{
-		Authorities: []status.Authority{
-			{Certificate: h.anchors.sm2Root, Signer: h.custody.signer(keySM2Root)}, {Certificate: h.anchors.sm2Issuing, Signer: h.custody.signer(keySM2Issuing)},
-			{Certificate: ecdsaRoot, Signer: h.custody.signer(keyECDSARoot)}, {Certificate: ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing)},
-		},
+		Authorities: authorities, Delegate: responders{h, authorities}.make,
 		Registry: h.rooms.CA, Lists: h.rooms.CA, Published: h.rooms.CA, Changes: h.rooms.CA, Site: h.cfg.site(), Actor: h.service(),
 		Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID, Log: h.cfg.Log,
 	})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
+	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/signer"
 )
@@ -44,6 +45,14 @@ func (h *House) asked(ctx context.Context, s approval.Subject) error {
 	case approval.KindAgreement: // terms stay with the parties until they are sealed
 		if want = s; !strings.HasSuffix(s.ID, "/"+string(s.Unit)) {
 			want = approval.Subject{}
+		}
+	case approval.KindCertificate: // persons and seals have no request here
+		r, missing := h.RA.Request(ctx, s.ID)
+		if errors.Is(missing, ca.ErrNotFound) {
+			return nil
+		}
+		if err = missing; err == nil && r.State == ca.RequestReviewed {
+			want = h.RequestSubject(r)
 		}
 	default:
 		return nil

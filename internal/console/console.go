@@ -124,10 +124,12 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountImports(r)
 		c.mountReports(r)
 		c.mountCertificates(r)
+		c.mountEnrolments(r)
+		c.mountSystems(r)
 		c.mountPeople(r)
+		c.mountRecovery(r)
 		c.mountConsents(r)
 		c.mountArchives(r)
-		c.mountRecovery(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))
 	})
 	return nil

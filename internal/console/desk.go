@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
+	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/archive"
@@ -24,7 +26,10 @@ const (
 	PageSeals        = "seals"        // 印章
 	PageCompromise   = "compromise"   // 密钥失控
 	PageCertificates = "certificates" // 证书审核
+	PageSystems      = "systems"      // 系统证书
 	PagePeople       = "people"       // 人员
+	PageRequests     = "requests"     // 证书申请
+	PageEnrolments   = "enrolments"   // 注册审核
 	PageConsents     = "consents"     // 引用同意
 	PageArchive      = "archive"      // 归档
 
@@ -54,10 +59,12 @@ type Desk interface {
 	Imports
 	Reports
 	Certificates
+	Enrolments
+	Systems
 	People
+	Recoveries
 	Consents
 	Archives
-	Recoveries
 }
 
 // Answer is a person's signed answer: the PIN opens the key for this one act.
@@ -122,9 +129,12 @@ var refusals = []struct {
 	{life.ErrConflict, "problem.seal.conflict", http.StatusConflict},
 	{signer.ErrSealState, "problem.seal.state", http.StatusConflict},
 	{signer.ErrInvalid, "problem.seal.invalid", http.StatusBadRequest},
-	{sharing.ErrNotFound, "desk.consent.unknown", http.StatusNotFound},
-	{sharing.ErrInvalid, "desk.consent.invalid", http.StatusBadRequest},
-	{sharing.ErrConsent, "problem.citation.consent", http.StatusConflict},
+	{ca.ErrRevoked, "problem.certificate.revoked", http.StatusConflict},
+	{ca.ErrState, "problem.certificate.state", http.StatusConflict},
+	{ca.ErrDecided, "desk.error.answered", http.StatusConflict},
+	{ca.ErrSelf, "desk.error.self", http.StatusForbidden},
+	{ca.ErrInvalid, "desk.error.form", http.StatusBadRequest},
+	{ca.ErrNotFound, "desk.systems.unknown", http.StatusNotFound},
 	{kmc.ErrReceiver, "problem.recovery.receiver", http.StatusConflict},
 	{kmc.ErrRepeated, "desk.error.repeated", http.StatusConflict},
 	{kmc.ErrPending, "problem.recovery.pending", http.StatusConflict},
@@ -134,6 +144,18 @@ var refusals = []struct {
 	{kmc.ErrRole, "console.forbidden", http.StatusForbidden},
 	{kmc.ErrInvalid, "desk.error.recovery", http.StatusBadRequest},
 	{kmc.ErrNotFound, "problem.recovery.unknown", http.StatusNotFound},
+	{ra.ErrApplicant, "console.forbidden", http.StatusForbidden},
+	{ra.ErrOfficer, "console.forbidden", http.StatusForbidden},
+	{ra.ErrEvidence, "ra.error.evidence", http.StatusBadRequest},
+	{ra.ErrOpen, "desk.error.repeated", http.StatusConflict},
+	{ra.ErrEnded, "ra.error.ended", http.StatusConflict},
+	{ra.ErrImport, "ra.error.import", http.StatusUnprocessableEntity},
+	{ca.ErrHost, "ra.error.host", http.StatusUnprocessableEntity},
+	{grading.ErrNotCleared, "ra.error.not_cleared", http.StatusConflict},
+	{grading.ErrNotOperating, "ra.error.not_operating", http.StatusConflict},
+	{sharing.ErrNotFound, "desk.consent.unknown", http.StatusNotFound},
+	{sharing.ErrInvalid, "desk.consent.invalid", http.StatusBadRequest},
+	{sharing.ErrConsent, "problem.citation.consent", http.StatusConflict},
 	{ca.ErrNotApproved, "desk.error.uncertified", http.StatusConflict},
 	{identity.ErrIncompatible, "desk.error.incompatible", http.StatusConflict},
 	{identity.ErrInvalid, "desk.error.form", http.StatusBadRequest},

@@ -23,7 +23,7 @@ import (
 )
 
 // pages of everybody, for tests that look at all of them.
-var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PagePeople, PageRecovery, PageConsents, PageArchive}
+var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PagePeople, PageRecovery, PageConsents, PageArchive}
 
 // deskOf answers the pages of the desk with one of everything; err is what each
 // act answers, acted what was asked for.
@@ -170,6 +170,30 @@ func (d *deskOf) Certify(_ context.Context, _ Person, id string, a Answer) error
 	return d.act("certify %s %v", id, a.Yes)
 }
 
+func (d *deskOf) SystemCertificates(_ context.Context, _ Person, system string) (SystemList, error) {
+	asked := Hold{ID: "h-1", System: "civil-a", Serial: "4a", By: "样例审核员", Reason: "丢失", At: at, Asked: true, AskedBy: "样例审核员", Why: "找回", Digest: strings.Repeat("de", 32), MayAnswer: true}
+	out := SystemList{Systems: []Named{{"civil-a", "样例系统"}}, Asked: []Hold{asked}, Codes: []string{"unspecified", "keyCompromise"}}
+	if system == "civil-a" {
+		held := asked
+		held.Asked, held.ID, held.Refusal = false, "h-2", "无记录"
+		out.System = out.Systems[0]
+		for _, state := range []string{"pending", "good", "hold", "revoked"} {
+			out.Rows = append(out.Rows, SystemCertificate{Serial: "4a", Enc: "4b", Kind: "sm2-sign", Subject: "CN=a", State: state, NotBefore: at, NotAfter: at})
+		}
+		out.Rows[2].Hold, out.Rows[2].Kind, out.Rows[3].Reason = &held, "ecdsa", "superseded"
+	}
+	return out, nil
+}
+func (d *deskOf) Stop(_ context.Context, _ Person, f StopForm) error {
+	return d.act("stop %s %s %v %s %s %s", f.System, f.Serial, f.Revoke, f.Reason, f.Code, f.Since.Format(time.RFC3339))
+}
+func (d *deskOf) AskResume(_ context.Context, _ Person, id, why string) error {
+	return d.act("resume? %s %s", id, why)
+}
+func (d *deskOf) AnswerResume(_ context.Context, _ Person, id string, a Answer) error {
+	return d.act("resume %s %v %s", id, a.Yes, a.Reason)
+}
+
 func (d *deskOf) Staff(context.Context, Person, string) (StaffList, error) {
 	u := Named{"11110100MB00000015", "样例区民政局"}
 	return StaffList{Units: []Named{u}, Unit: u, Roles: []string{"clerk", "unit_leader"}, People: []Member{{Named: Named{"p-2", "样例经办人"}, Posts: []string{"经办人"}, Activated: true}}}, nil
@@ -238,7 +262,8 @@ const formType = "application/x-www-form-urlencoded"
 
 var deskPaths = []string{
 	"/console/uses", "/console/uses/u-1", "/console/uses/u-2", "/console/seals", "/console/seals/11010000000001", "/console/seals/import", "/console/compromise",
-	"/console/certificates", "/console/people", "/console/recovery", "/console/consents", "/console/consents/c-1", "/console/archive",
+	"/console/certificates", "/console/requests", "/console/enrolments", "/console/systems", "/console/systems?system=civil-a", "/console/people", "/console/recovery",
+	"/console/consents", "/console/consents/c-1", "/console/archive",
 }
 
 func TestDeskPages(t *testing.T) {
@@ -276,7 +301,8 @@ func TestDeskPagesAreOfPosts(t *testing.T) {
 	h.person.Pages = nil
 	for _, path := range []string{
 		"/console/uses", "/console/uses/u-1/answer", "/console/uses/u-1/seal", "/console/seals", "/console/seals/1/answer", "/console/seals/1/acts/cancel",
-		"/console/compromise/notices/1", "/console/certificates/1", "/console/people", "/console/consents/1/answer", "/console/consents/1/withdraw", "/console/archive",
+		"/console/compromise/notices/1", "/console/certificates/1", "/console/systems/stop", "/console/systems/holds/1/ask", "/console/systems/holds/1/answer", "/console/people",
+		"/console/consents/1/answer", "/console/consents/1/withdraw", "/console/archive",
 	} {
 		if w := h.ask(http.MethodPost, path, formType, "pin=x&answer=yes"); w.Code != http.StatusForbidden {
 			t.Errorf("POST %s: %d", path, w.Code)
@@ -303,6 +329,15 @@ func TestDeskForms(t *testing.T) {
 		{"/console/seals/11010000000001/acts/compromise", "reason=x&since=2026-07-01T09:30", "compromise 11010000000001 x 2026-07-01 01:30:00 +0000 UTC"},
 		{"/console/compromise/notices/n-1", "", "ack n-1"},
 		{"/console/certificates/person-p-2", "pin=p&answer=yes", "certify person-p-2 true"},
+		{"/console/systems/stop", "act=hold&system=civil-a&serial=4a&reason=x", "stop civil-a 4a false x  0001-01-01T00:00:00Z"},
+		{"/console/systems/stop", "act=revoke&system=civil-a&serial=4a&code=keyCompromise&since=2026-07-01T09:30", "stop civil-a 4a true  keyCompromise 2026-07-01T09:30:00+08:00"},
+		{"/console/systems/holds/h-1/ask", "system=civil-a&why=y", "resume? h-1 y"},
+		{"/console/systems/holds/h-1/answer", "pin=p&answer=no&reason=z", "resume h-1 false z"},
+		{"/console/systems/stop", "act=hold&system=civil-a&serial=4a", ""},
+		{"/console/systems/stop", "act=delete&system=civil-a&serial=4a&reason=x", ""},
+		{"/console/systems/stop", "act=revoke&system=civil-a&serial=4a&since=then", ""},
+		{"/console/systems/holds/h-1/ask", "system=civil-a", ""},
+		{"/console/systems/holds/h-1/answer", "answer=yes", ""},
 		{"/console/consents/c-1/answer", "pin=p&answer=yes&digest=x", "consent c-1 true"},
 		{"/console/consents/c-1/withdraw", "reason=+a%0d%0ab", "withdraw c-1 a b"},
 		{"/console/consents/c-1/withdraw", "reason=+", ""},

@@ -49,7 +49,8 @@ func (c *console) parse() error {
 	}
 	c.pages = map[string]*template.Template{}
 	for _, name := range []string{
-		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, pageImport, PageCompromise, PageCertificates, PagePeople, PageRecovery, PageConsents, pageConsent, PageArchive,
+		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, pageImport, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PagePeople, PageRecovery,
+		PageConsents, pageConsent, PageArchive,
 	} {
 		t, err := template.New(name).Funcs(funcs).ParseFS(files, "pages/frame.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {
@@ -89,11 +90,11 @@ func moment(s string) string {
 // mark is the sign beside a result: colour never stands alone.
 func mark(result any) string {
 	switch fmt.Sprint(result) {
-	case "pass", "valid", "intact", "success", "allow", "approved", "sealed", "made", "filed", "active", "acknowledged", "delivered", "consented":
+	case "pass", "valid", "intact", "success", "allow", "approved", "sealed", "made", "filed", "active", "acknowledged", "delivered", "issued", "consented":
 		return "✓"
-	case "fail", "invalid", "altered", "failure", "deny", "refused", "lapsed", "suspended", "cancelled", "expired", "withdrawn":
+	case "withdrawn", "fail", "invalid", "altered", "failure", "deny", "refused", "lapsed", "suspended", "cancelled", "expired":
 		return "✗"
-	case "requested", "listed", "sealing", "applied", "pending", "asked", "checked":
+	case "submitted", "reviewed", "requested", "listed", "sealing", "applied", "pending", "asked", "checked":
 		return "…"
 	case "skipped", "":
 		return "–"

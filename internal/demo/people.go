@@ -2,8 +2,11 @@ package demo
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"time"
+
+	"github.com/emmansun/gmsm/sm3"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/grading"
@@ -11,6 +14,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/internal/app"
+	"github.com/yinxin-gov/yinxin/internal/workday"
 )
 
 // Sample division: 110100 is a municipal district level code without a unit of
@@ -149,6 +153,11 @@ func (w *walk) people(ctx context.Context) error {
 		}
 		w.tell.done(rc, "demo.people.agency", "name", a.unit.Name, "uscc", string(a.unit.USCC))
 	}
+	op := w.agencies[office]
+	post := identity.Post{Person: op.leader.ID, Agency: op.unit.USCC, Role: identity.RoleInformationOffice, Title: w.cfg.Words.Get("role.information_office").Zh, From: w.now().UTC().Add(-time.Minute)}
+	if _, _, err := w.house.Identity.AssignPost(ctx, post, actor); err != nil {
+		return err
+	}
 	if w.sealAdmin, err = w.member(ctx, w.agencies[office], identity.RoleSealAdministrator, "样例印章管理员"); err != nil {
 		return err
 	}
@@ -197,11 +206,33 @@ func (w *walk) systems(ctx context.Context) error {
 		if _, _, err := w.house.Identity.RegisterSystem(ctx, a.system, admin); err != nil {
 			return err
 		}
+		if err := w.clear(ctx, a); err != nil {
+			return err
+		}
 		rc, err := w.grade(ctx, a)
 		if err != nil {
 			return err
 		}
 		w.tell.done(rc, "demo.systems.graded", "system", a.system.Name, "id", a.system.ID, "grade", a.grade.String(), "level", fmt.Sprint(a.grade.Level()))
+	}
+	return nil
+}
+
+// clear records what a production certificate needs beside the grading: the
+// acceptance, by the RA officer, and the security review, by the information office.
+func (w *walk) clear(ctx context.Context, a *agency) error {
+	op := w.agencies[office]
+	sum := sm3.Sum([]byte("样例" + a.system.ID))
+	for _, c := range []struct {
+		kind grading.ClearanceKind
+		by   string // person
+	}{{grading.ClearanceAcceptance, w.ra.ID}, {grading.ClearanceReview, op.leader.ID}} {
+		_, _, err := w.house.Clearances.Record(ctx, w.house.PersonActor(c.by, op.unit.USCC), grading.Clearance{
+			System: a.system.ID, Kind: c.kind, Number: "样例记录", Passed: true, On: workday.Of(w.now().AddDate(0, -2, 0)), By: op.unit.Name, Report: hex.EncodeToString(sum[:]),
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

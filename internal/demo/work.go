@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/agent"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -76,11 +76,11 @@ func (w *walk) enrol(ctx context.Context) error {
 	w.tell.head("demo.chapter.enrol")
 	for _, key := range []string{office, provider, unitA, unitB} {
 		a := w.agencies[key]
-		token, dec, err := w.token(ctx, a)
+		drawn, err := w.token(ctx, a)
 		if err != nil {
 			return err
 		}
-		ag, err := agent.Enrol(ctx, w.agentConfig(a.system.ID), token)
+		ag, err := agent.Enrol(ctx, w.agentConfig(a.system.ID), drawn.Token)
 		if err != nil {
 			return fmt.Errorf("enrol %s: %w", a.system.ID, err)
 		}
@@ -93,37 +93,46 @@ func (w *walk) enrol(ctx context.Context) error {
 		// certificate, the last record of this enrolment.
 		last := ledger.Receipt{Seq: w.house.Ledger.Head().Size - 1, Promise: ledger.Integrated}
 		w.tell.done(last, "demo.enrol.system", "id", a.system.ID, "n", fmt.Sprint(len(all)))
-		eab, err := w.house.StepCA.CreateEAB(ctx, dec.Request)
+		eab, err := w.house.StepCA.CreateEAB(ctx, drawn.Request)
 		if err != nil {
 			return fmt.Errorf("ACME key of %s: %w", a.system.ID, err)
 		}
 		w.acme[a.system.ID] = ACMEAccount{KeyID: eab.KID, HMAC: eab.HMAC, Hosts: a.system.Hosts}
 	}
-	token, dec, err := w.token(ctx, w.agencies[unitA])
+	drawn, err := w.token(ctx, w.agencies[unitA])
 	if err != nil {
 		return err
 	}
-	w.spare = append(w.spare, Enrolment{System: dec.Request.System, Hosts: dec.Request.Hosts, Token: token,
-		Expires: dec.Request.TokenExpires.Format(time.RFC3339), URL: w.url + wire.PathEnrol})
+	w.spare = append(w.spare, Enrolment{System: drawn.Request.System, Hosts: drawn.Request.Hosts, Token: drawn.Token,
+		Expires: drawn.Request.TokenExpires.Format(time.RFC3339), URL: w.url + wire.PathEnrol})
 	return nil
 }
 
-// token asks for certificates of a system, has the RA officer sign, and takes
-// the one-time enrolment token.
-func (w *walk) token(ctx context.Context, a *agency) (string, ca.Decision, error) {
-	req, _, err := w.house.CA.Submit(ctx, w.house.PersonActor(a.sysadmin.ID, a.unit.USCC), ca.Request{
+// token asks for certificates of a system, has the leader check identity and the
+// RA officer sign, and draws the one-time enrolment token.
+func (w *walk) token(ctx context.Context, a *agency) (ra.Drawn, error) {
+	admin := w.house.PersonActor(a.sysadmin.ID, a.unit.USCC)
+	req, _, err := w.house.RA.Submit(ctx, admin, ca.Request{
 		Agency: string(a.unit.USCC), System: a.system.ID, CommonName: a.system.Name, Organization: a.unit.Name, Hosts: a.system.Hosts,
 	})
 	if err != nil {
-		return "", ca.Decision{}, err
+		return ra.Drawn{}, err
 	}
-	opUnit := w.agencies[office].unit.USCC
-	subject := approval.Subject{Kind: approval.KindCertificate, ID: req.ID, Digest: ca.RequestDigest(req), Unit: opUnit, Requester: a.sysadmin.ID}
-	if err := w.raApproves(ctx, subject); err != nil {
-		return "", ca.Decision{}, err
+	op := w.agencies[office]
+	req, _, err = w.house.RA.Review(ctx, w.house.PersonActor(op.leader.ID, op.unit.USCC), req.ID, []ra.Shown{
+		{Kind: ca.EvidenceUSCC, Number: string(a.unit.USCC), Method: ca.MethodRegister},
+		{Kind: ca.EvidenceAuthorisation, Number: "样例授权书", Method: ca.MethodOriginal, Note: "样例"},
+	})
+	if err != nil {
+		return ra.Drawn{}, err
 	}
-	dec, err := w.house.CA.Decide(ctx, w.house.PersonActor(w.ra.ID, opUnit), req.ID, true, "")
-	return dec.Token, dec, err
+	if err := w.raApproves(ctx, w.house.RequestSubject(req)); err != nil {
+		return ra.Drawn{}, err
+	}
+	if _, _, err := w.house.RA.Approve(ctx, w.house.PersonActor(w.ra.ID, op.unit.USCC), req.ID); err != nil {
+		return ra.Drawn{}, err
+	}
+	return w.house.RA.Draw(ctx, admin, req.ID)
 }
 
 func (w *walk) agentConfig(system string) agent.Config {

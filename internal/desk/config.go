@@ -11,7 +11,9 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
+	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/console"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/text"
@@ -66,10 +68,12 @@ type Answers interface {
 	// UseSubject and SealSubject are what the leader of a seal's unit signs.
 	UseSubject(ctx context.Context, u signer.Use) (approval.Subject, error)
 	SealSubject(e signer.Seal) approval.Subject
-	// ConsentSubject is what the leader of a provider signs.
-	ConsentSubject(c sharing.Consent) approval.Subject
 	// RecoverySubject is what the officers of the house sign next.
 	RecoverySubject(r kmc.Recovery) approval.Subject
+	// RequestSubject is what a registration officer signs for a system.
+	RequestSubject(r ca.Request) approval.Subject
+	// ConsentSubject is what the leader of a provider signs.
+	ConsentSubject(c sharing.Consent) approval.Subject
 }
 
 // Documents are judged by the house's own anchors and registers.
@@ -134,7 +138,10 @@ type Config struct {
 	Sealed    Sealed
 	Links     Links
 
+	Authority    Authority
+	Suspensions  Suspensions
 	Recoveries   *kmc.Recoveries
+	Requests     *ra.Service
 	Certificates Certificates
 
 	Blobs Blobs
@@ -151,8 +158,7 @@ type Config struct {
 func New(cfg Config) (*Service, error) {
 	for _, missing := range []bool{
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
-		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil,
-		cfg.Recoveries == nil, cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
+		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Recoveries == nil, cfg.Requests == nil, cfg.Authority == nil, cfg.Suspensions == nil, cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {
 		if missing {

@@ -1,6 +1,6 @@
 // Package desk is the people's side of the house behind the console's pages:
 // requests for a seal with their documents, the life of seals, reports of
-// compromised keys, certificates that wait for an officer, persons and posts.
+// compromised keys, certificates that wait for an officer or are stopped by one, persons and posts.
 //
 // What a person may do is asked here again, whatever the page has shown, and the
 // rooms behind ask it once more; somebody without a part in a thing is told that
@@ -49,7 +49,10 @@ func (d *Service) Pages(p identity.Person, held []identity.Post) (pages []string
 	opens(console.PageArchive, p.Agency, identity.RoleRecordsOfficer, identity.RoleClerk)
 	opens(console.PageSeals, p.Agency, identity.RoleClerk, identity.RoleUnitLeader, identity.RoleSealAdministrator)
 	opens(console.PageCompromise, p.Agency, identity.RoleClerk, identity.RoleUnitLeader, identity.RoleSealAdministrator)
+	opens(console.PageRequests, p.Agency, identity.RoleAgencySysadmin)
+	opens(console.PageEnrolments, house, identity.RoleRAOfficer, identity.RoleUnitLeader)
 	opens(console.PageCertificates, house, identity.RoleRAOfficer)
+	opens(console.PageSystems, house, identity.RoleRAOfficer)
 	opens(console.PagePeople, house, identity.RoleSystemAdmin)
 	opens(console.PageRecovery, p.Agency, identity.RoleAgencySysadmin, identity.RoleUnitLeader)
 	opens(console.PageRecovery, house, identity.RoleRAOfficer, identity.RoleKMCOfficer, identity.RoleAuditor)

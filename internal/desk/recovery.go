@@ -109,7 +109,7 @@ func (d *Service) keysOf(ctx context.Context, unit string) (out []console.KeyLin
 		}
 		for _, c := range all {
 			l := console.KeyLine{System: s.ID, Key: c.Issuer + ":" + c.Serial, Encrypts: c.Kind == ca.KindSM2Enc, Serial: c.Serial, NotBefore: c.NotBefore.Format("2006-01-02")}
-			if c.Kind == ca.KindSM2Enc && c.State != ca.StatePending || c.Kind == ca.KindSM2Sign && c.State == ca.StateGood {
+			if c.Kind == ca.KindSM2Enc && c.Signed() || c.Kind == ca.KindSM2Sign && c.State == ca.StateGood {
 				out = append(out, l)
 			}
 		}

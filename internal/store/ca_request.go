@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -19,7 +20,7 @@ type CA struct{ acts }
 var _ ca.Registry = (*CA)(nil)
 
 type requestRow struct {
-	bun.BaseModel `bun:"table:ca_request"`
+	bun.BaseModel `bun:"table:ca_request,alias:q"`
 
 	ID           string           `bun:"id,pk"`
 	Agency       string           `bun:"agency"`
@@ -36,62 +37,65 @@ type requestRow struct {
 	TokenExpires bun.NullTime     `bun:"token_expires"`
 	TokenUsed    bun.NullTime     `bun:"token_used"`
 	CreatedAt    bun.NullTime     `bun:"created_at"`
+
+	// Of ca_enrolment and ca_review; a request from before them has neither.
+	Purpose    sql.NullString `bun:"purpose,scanonly"`
+	Batch      sql.NullString `bun:"batch,scanonly"`
+	ReviewedBy sql.NullString `bun:"reviewed_by,scanonly"`
+	ReviewedAt bun.NullTime   `bun:"reviewed_at,scanonly"`
+	Evidence   sql.NullString `bun:"evidence,scanonly"`
 }
 
-func (r requestRow) request() ca.Request {
-	return ca.Request{
+func (r requestRow) request() (ca.Request, error) {
+	q := ca.Request{
 		ID: r.ID, Agency: r.Agency, System: r.System, CommonName: r.CommonName, Organization: r.Organization,
-		Hosts: r.Hosts.V, SubmittedBy: r.SubmittedBy, State: ca.RequestState(r.State), DecidedBy: r.DecidedBy,
+		Hosts: r.Hosts.V, Purpose: ca.Purpose(r.Purpose.String), Batch: r.Batch.String, SubmittedBy: r.SubmittedBy,
+		State: ca.RequestState(r.State), ReviewedBy: r.ReviewedBy.String, ReviewedAt: utc(r.ReviewedAt), DecidedBy: r.DecidedBy,
 		Approval: r.Approval, Reason: r.Reason, TokenHash: r.TokenHash.String, TokenExpires: utc(r.TokenExpires),
 		TokenUsed: utc(r.TokenUsed), CreatedAt: utc(r.CreatedAt),
 	}
-}
-
-// AddRequest implements ca.Registry. A request starts as submitted; a decision
-// or a token in it is refused with ca.ErrNotApproved.
-func (c *CA) AddRequest(ctx context.Context, r ca.Request, ev ledger.Event) (ledger.Receipt, error) {
-	if r.State != ca.RequestSubmitted || r.DecidedBy != "" || r.TokenHash != "" {
-		return ledger.Receipt{}, fmt.Errorf("%w: request %q starts as %q", ca.ErrNotApproved, r.ID, r.State)
-	}
-	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		return insert(ctx, tx, &requestRow{
-			ID: r.ID, Agency: r.Agency, System: r.System, CommonName: r.CommonName, Organization: r.Organization,
-			Hosts: nested[[]string]{r.Hosts}, SubmittedBy: r.SubmittedBy, State: string(r.State), Approval: r.Approval,
-			Reason: r.Reason, CreatedAt: at(r.CreatedAt),
-		}, ca.ErrExists, ca.ErrNotFound, "request", r.ID)
-	})
-}
-
-// DecideRequest implements ca.Registry.
-func (c *CA) DecideRequest(ctx context.Context, r ca.Request, ev ledger.Event) (ledger.Receipt, error) {
-	if r.State != ca.RequestApproved && r.State != ca.RequestRefused {
-		return ledger.Receipt{}, fmt.Errorf("%w: %q is no decision", ca.ErrState, r.State)
-	}
-	if r.State == ca.RequestRefused && r.TokenHash != "" {
-		return ledger.Receipt{}, fmt.Errorf("%w: a refused request gets no token", ca.ErrState)
-	}
-	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		n, err := changed(ctx, tx, `UPDATE ca_request SET state = ?, decided_by = ?, approval = ?, reason = ?,
-			token_hash = ?, token_expires = ? WHERE id = ? AND state = ?`,
-			string(r.State), r.DecidedBy, r.Approval, r.Reason, optional(r.TokenHash), at(r.TokenExpires),
-			r.ID, string(ca.RequestSubmitted))
-		switch {
-		case isDuplicate(err):
-			return fmt.Errorf("%w: the token of request %q", ca.ErrExists, r.ID)
-		case err != nil || n == 1:
-			return err
+	if r.Evidence.Valid {
+		if err := json.Unmarshal([]byte(r.Evidence.String), &q.Evidence); err != nil {
+			return ca.Request{}, fmt.Errorf("evidence of request %q: %w", r.ID, err)
 		}
-		if _, err := one[requestRow](ctx, tx, "id = ?", r.ID); err != nil {
-			return found(err, ca.ErrNotFound, "request", r.ID)
-		}
-		return fmt.Errorf("%w: %q", ca.ErrDecided, r.ID)
-	})
+	}
+	return q, nil
 }
 
-// Request implements ca.Registry.
+// requests reads whole requests by a condition on q.
+func requests(ctx context.Context, db bun.IDB, shape func(*bun.SelectQuery) *bun.SelectQuery) ([]ca.Request, error) {
+	var rows []requestRow
+	query := db.NewSelect().Model(&rows).ColumnExpr("q.*, e.purpose, e.batch, v.reviewed_by, v.reviewed_at, v.evidence").
+		Join("LEFT JOIN ca_enrolment AS e ON e.request = q.id").Join("LEFT JOIN ca_review AS v ON v.request = q.id")
+	if err := shape(query).Scan(ctx); err != nil {
+		return nil, err
+	}
+	out := make([]ca.Request, len(rows))
+	for i, r := range rows {
+		var err error
+		if out[i], err = r.request(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// request reads one, or sql.ErrNoRows.
+func request(ctx context.Context, db bun.IDB, where, arg string) (ca.Request, error) {
+	all, err := requests(ctx, db, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where(where, arg).Limit(1) })
+	if err == nil && len(all) == 0 {
+		err = sql.ErrNoRows
+	}
+	if err != nil {
+		return ca.Request{}, err
+	}
+	return all[0], nil
+}
+
+// Request implements ca.Registry and ra.Requests.
 func (c *CA) Request(ctx context.Context, id string) (ca.Request, error) {
-	r, err := one[requestRow](ctx, c.s.r, "id = ?", id)
-	return r.request(), found(err, ca.ErrNotFound, "request", id)
+	r, err := request(ctx, c.s.r, "q.id = ?", id)
+	return r, found(err, ca.ErrNotFound, "request", id)
 }
 
 // RequestByToken implements ca.Registry.
@@ -133,14 +137,13 @@ func claimable(ctx context.Context, db bun.IDB, tokenHash string, now time.Time)
 	if tokenHash == "" {
 		return ca.Request{}, ca.ErrToken
 	}
-	row, err := one[requestRow](ctx, db, "token_hash = ?", tokenHash)
+	r, err := request(ctx, db, "q.token_hash = ?", tokenHash)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ca.Request{}, ca.ErrToken
 	}
 	if err != nil {
 		return ca.Request{}, fmt.Errorf("reading the token: %w", err)
 	}
-	r := row.request()
 	if r.State != ca.RequestApproved || !r.TokenUsed.IsZero() || !now.Before(r.TokenExpires) {
 		return ca.Request{}, ca.ErrToken
 	}

@@ -30,16 +30,18 @@ func TestOneWinner(t *testing.T) {
 			act   func(id string) error
 		}{
 			{"decide a request", ca.ErrDecided, func(id string) error {
-				_, err := r.CA.AddRequest(bg, request(id), event("request", id))
-				return err
+				return ready(r, id)
 			}, func(id string) error {
 				_, err := r.CA.DecideRequest(bg, approvedRequest(id), event("request", id))
 				return err
 			}},
 			{"claim a token", ca.ErrToken, func(id string) error {
-				_, err := r.CA.AddRequest(bg, request(id), event("request", id))
+				err := ready(r, id)
 				if err == nil {
 					_, err = r.CA.DecideRequest(bg, approvedRequest(id), event("request", id))
+				}
+				if err == nil {
+					_, err = r.CA.SetToken(bg, id, "token "+id, day(4), event("request", id))
 				}
 				return err
 			}, func(id string) error {
@@ -150,8 +152,24 @@ func nothing(string) error { return nil }
 
 func approvedRequest(id string) ca.Request {
 	q := request(id)
-	q.State, q.DecidedBy, q.Approval, q.TokenHash, q.TokenExpires = ca.RequestApproved, "p-2", "ap", "token "+id, day(5)
+	q.State, q.DecidedBy, q.Approval, q.TokenExpires = ca.RequestApproved, "p-2", "ap", day(5)
 	return q
+}
+
+func reviewedRequest(id string) ca.Request {
+	q := request(id)
+	q.State, q.ReviewedBy, q.ReviewedAt = ca.RequestReviewed, "p-3", day(2)
+	q.Evidence = []ca.Evidence{{Kind: ca.EvidenceUSCC, Number: q.Agency, Method: ca.MethodOriginal}}
+	return q
+}
+
+// ready submits a request and checks it.
+func ready(r *store.Rooms, id string) error {
+	_, err := r.CA.AddRequests(bg, []ca.Request{request(id)}, event("request", id))
+	if err == nil {
+		_, err = r.CA.ReviewRequest(bg, reviewedRequest(id), event("request", id))
+	}
+	return err
 }
 
 func activate(r *store.Rooms, serial string) error {

@@ -104,7 +104,11 @@ func rows(t testing.TB) []written {
 			return got[0], nil
 		})
 	requests := kind(ca.ErrExists,
-		func(r *store.Rooms) adder[ca.Request] { return r.CA.AddRequest },
+		func(r *store.Rooms) adder[ca.Request] {
+			return func(ctx context.Context, q ca.Request, ev ledger.Event) (ledger.Receipt, error) {
+				return r.CA.AddRequests(ctx, []ca.Request{q}, ev)
+			}
+		},
 		func(r *store.Rooms, id string) (ca.Request, error) { return r.CA.Request(bg, id) })
 	certificates := kind(ca.ErrExists,
 		func(r *store.Rooms) adder[ca.Certificate] {

@@ -91,7 +91,7 @@ func answer(id string) approval.Approval {
 
 func request(id string) ca.Request {
 	return ca.Request{
-		ID: id, Agency: string(provider), System: "civil-a", CommonName: "civil-a", Organization: "民政局",
+		ID: id, Agency: string(provider), System: "civil-" + id, CommonName: "civil-a", Organization: "民政局", Purpose: ca.PurposeProduction,
 		Hosts: []string{"civil-a.gov.internal"}, SubmittedBy: "p-1", State: ca.RequestSubmitted, CreatedAt: day(1),
 	}
 }

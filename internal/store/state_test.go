@@ -80,12 +80,14 @@ func TestEnrolment(t *testing.T) {
 		r := house(t, s)
 		early := request("q0")
 		early.State = ca.RequestApproved
-		_, err := r.CA.AddRequest(bg, early, event("request", "q0"))
+		_, err := r.CA.AddRequests(bg, []ca.Request{early}, event("request", "q0"))
 		wantErr(t, err, ca.ErrNotApproved)
 		_, err = r.CA.DecideRequest(bg, approvedRequest("ghost"), event("request", "ghost"))
 		wantErr(t, err, ca.ErrNotFound)
 		for _, id := range []string{"q1", "q2"} {
-			_, err = r.CA.AddRequest(bg, request(id), event("request", id))
+			_, err = r.CA.AddRequests(bg, []ca.Request{request(id)}, event("request", id))
+			ok(t, err)
+			_, err = r.CA.ReviewRequest(bg, reviewedRequest(id), event("request", id))
 			ok(t, err)
 		}
 		_, err = r.CA.DecideRequest(bg, request("q1"), event("request", "q1"))
@@ -94,8 +96,11 @@ func TestEnrolment(t *testing.T) {
 		refused.State, refused.DecidedBy, refused.Reason = ca.RequestRefused, "p-2", "材料不全"
 		_, err = r.CA.DecideRequest(bg, refused, event("request", "q2"))
 		ok(t, err)
+		_, err = r.CA.DecideRequest(bg, approvedRequest("q1"), event("request", "q1"))
+		ok(t, err)
 		approved := approvedRequest("q1")
-		_, err = r.CA.DecideRequest(bg, approved, event("request", "q1"))
+		approved.TokenHash = "token q1"
+		_, err = r.CA.SetToken(bg, "q1", approved.TokenHash, day(4), event("request", "q1"))
 		ok(t, err)
 
 		for _, hash := range []string{"", "unknown"} {

@@ -79,12 +79,16 @@ func (f File) write(st State) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrStatus, err)
 	}
-	tmp := string(f) + ".new"
-	if err := os.WriteFile(tmp, append(raw, '\n'), 0o600); err != nil {
-		return errors.Join(fmt.Errorf("%w: %w", ErrStatus, err), os.Remove(tmp))
-	}
-	if err := os.Rename(tmp, string(f)); err != nil {
+	tmp, err := os.CreateTemp(filepath.Dir(string(f)), ".status-*") // 0600
+	if err != nil {
 		return fmt.Errorf("%w: %w", ErrStatus, err)
+	}
+	_, err = tmp.Write(append(raw, '\n'))
+	if err = errors.Join(err, tmp.Close()); err == nil {
+		err = os.Rename(tmp.Name(), string(f))
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("%w: %w", ErrStatus, err), os.Remove(tmp.Name()))
 	}
 	return nil
 }
