@@ -101,8 +101,10 @@ func eachLiteral(t *testing.T, visit func(file, text string)) {
 				ok(t, err)
 				visit(name, text)
 			}
-			if call, isCall := n.(*ast.SelectorExpr); isCall && (call.Sel.Name == "On" || call.Sel.Name == "Returning") {
-				t.Errorf("%s: bun's %s makes SQL that this package does not use", name, call.Sel.Name)
+			if call, isCall := n.(*ast.CallExpr); isCall {
+				if to, isMethod := call.Fun.(*ast.SelectorExpr); isMethod && (to.Sel.Name == "On" || to.Sel.Name == "Returning") {
+					t.Errorf("%s: bun's %s makes SQL that this package does not use", name, to.Sel.Name)
+				}
 			}
 			return true
 		})
