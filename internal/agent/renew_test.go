@@ -220,6 +220,7 @@ func TestEnrol_Replace(t *testing.T) {
 	}
 	defer k.Close()
 	cfg.Replace = true
+	h.enrolment = nil // approved anew
 	b, err := Enrol(t.Context(), cfg, token)
 	if err != nil {
 		t.Fatal(err)

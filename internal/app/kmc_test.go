@@ -77,8 +77,8 @@ func newKeyTown(t *testing.T) *keyTown {
 	return w
 }
 
-// enrolled is the system's folder after an enrolment.
-func (w *keyTown) enrolled(name string) (dir string, sign, enc ca.Certificate) {
+// token is an enrolment token of the system, approved and drawn.
+func (w *keyTown) token() string {
 	w.t.Helper()
 	req, _, err := w.RA.Submit(bg, w.actor(w.admin), ca.Request{Agency: string(w.unit), System: "civil-a", CommonName: "样例业务系统", Organization: "样例民政局", Hosts: []string{"civil-a.gov.internal"}})
 	ok(w.t, err)
@@ -91,9 +91,15 @@ func (w *keyTown) enrolled(name string) (dir string, sign, enc ca.Certificate) {
 	ok(w.t, err)
 	dec, err := w.RA.Draw(bg, w.actor(w.admin), req.ID)
 	ok(w.t, err)
+	return dec.Token
+}
+
+// enrolled is the system's folder after an enrolment.
+func (w *keyTown) enrolled(name string) (dir string, sign, enc ca.Certificate) {
+	w.t.Helper()
 	tlsRoot, sm2Root := w.Roots()
 	dir = filepath.Join(w.t.TempDir(), name)
-	a, err := agent.Enrol(bg, agent.Config{URL: "https://" + w.cfg.Public, Dir: dir, TLSRoot: tlsRoot, SM2Root: sm2Root}, dec.Token)
+	a, err := agent.Enrol(bg, agent.Config{URL: "https://" + w.cfg.Public, Dir: dir, TLSRoot: tlsRoot, SM2Root: sm2Root}, w.token())
 	ok(w.t, err)
 	a.Close()
 	for file, into := range map[string]*ca.Certificate{agent.FileSignCert: &sign, agent.FileEncCert: &enc} {
