@@ -72,7 +72,7 @@ func (s *Service) Compromised(ctx context.Context, actor ledger.Actor, issuer, s
 // of its pair.
 func (s *Service) stateEvent(ctx context.Context, kind string, actor ledger.Actor, named Certificate, reason int) (ledger.Event, error) {
 	details := map[string]string{"reason": strconv.Itoa(reason), "kind": string(named.Kind), "pair": named.Pair}
-	if named.Kind == KindSM2Sign || named.Kind == KindSM2Enc {
+	if named.Kind.Paired() {
 		halves, err := s.halves(ctx, named)
 		if err != nil {
 			return ledger.Event{}, err

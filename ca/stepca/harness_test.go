@@ -245,7 +245,7 @@ func (h *house) request(t testing.TB, state ca.RequestState, change ...func(*ca.
 
 func (h *house) token(t testing.TB, r ca.Request) string {
 	t.Helper()
-	tok, err := h.MintToken(t.Context(), r)
+	tok, err := h.MintToken(t.Context(), r, uuid.NewString())
 	if err != nil {
 		t.Fatal(err)
 	}

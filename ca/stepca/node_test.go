@@ -113,7 +113,7 @@ func newCluster(t testing.TB) *cluster {
 		t.Fatal(err)
 	}
 	c.issuing, c.issuer = issuing, ca.IssuerID(parsed)
-	r := fileRequests(t, c.rooms.CA)
+	r := approvedRequest(t, c.rooms.CA)
 	for name, data := range map[string][]byte{
 		fileRoot: pemOf("CERTIFICATE", root.Raw), fileIssuing: pemOf("CERTIFICATE", issuing.Raw), fileKey: pemOf("PRIVATE KEY", key), fileRequest: []byte(r.ID),
 	} {
@@ -124,8 +124,8 @@ func newCluster(t testing.TB) *cluster {
 	return c
 }
 
-// fileRequests files one approved request.
-func fileRequests(t testing.TB, reg ra.Requests) ca.Request {
+// approvedRequest files one approved request.
+func approvedRequest(t testing.TB, reg ra.Requests) ca.Request {
 	t.Helper()
 	r := ca.Request{
 		ID: uuid.NewString(), Agency: uscc, System: system, CommonName: system, Organization: "样例区民政局",
@@ -133,7 +133,7 @@ func fileRequests(t testing.TB, reg ra.Requests) ca.Request {
 	}
 	ev := ledger.Event{
 		ID: uuid.NewString(), Type: "ca.request.submitted", Class: ledger.ClassCertificate, Time: time.Now().UTC().Truncate(time.Millisecond),
-		Actor: ledger.Actor{Kind: "person", ID: r.SubmittedBy}, Object: ledger.Object{Kind: "certificate_request", ID: r.ID}, Outcome: ledger.Success,
+		Actor: ledger.Actor{Kind: "person", ID: "p-admin"}, Object: ledger.Object{Kind: "certificate_request", ID: r.ID}, Outcome: ledger.Success,
 	}
 	if _, err := reg.AddRequests(context.Background(), []ca.Request{r}, ev); err != nil {
 		t.Fatal(err)
@@ -288,7 +288,7 @@ func runNode(work string) error {
 		for range 8 {
 			go func() {
 				for {
-					token, err := n.authority.MintToken(context.Background(), n.request)
+					token, err := n.authority.MintToken(context.Background(), n.request, uuid.NewString())
 					if err != nil {
 						n.say("error %v", err)
 						return
@@ -308,7 +308,7 @@ const share = 128
 func (n *node) together(client *http.Client) error {
 	var tokens []string
 	for range share {
-		token, err := n.authority.MintToken(context.Background(), n.request)
+		token, err := n.authority.MintToken(context.Background(), n.request, uuid.NewString())
 		if err != nil {
 			return err
 		}

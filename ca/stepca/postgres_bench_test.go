@@ -137,8 +137,8 @@ func ourSigner(b *testing.B) signer {
 	b.Cleanup(func() { a.Close() })
 	web := httptest.NewTLSServer(a.Routes())
 	b.Cleanup(web.Close)
-	r := fileRequests(b, rooms.CA)
-	return signer{url: web.URL, token: func() (string, error) { return a.MintToken(context.Background(), r) }}
+	r := approvedRequest(b, rooms.CA)
+	return signer{url: web.URL, token: func() (string, error) { return a.MintToken(context.Background(), r, uuid.NewString()) }}
 }
 
 // stockSigner is smallstep's authority as it comes, on its own PostgreSQL store.

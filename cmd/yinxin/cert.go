@@ -24,7 +24,7 @@ const maxCertFile = 1 << 20
 // no store, and judges form only.
 func newCertCommand(u *ui) *cobra.Command {
 	cert := &cobra.Command{Use: "cert", Short: u.words.Get("cert.short").Both()}
-	cert.AddCommand(newCertLintCommand(u), newCertShowCommand(u))
+	cert.AddCommand(newCertLintCommand(u), newCertShowCommand(u), newCertImportCommand(u))
 	return cert
 }
 

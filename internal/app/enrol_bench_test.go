@@ -135,12 +135,12 @@ func benchToken(b *testing.B, h *House) string {
 	token := base64.RawURLEncoding.EncodeToString(raw)
 	r := ca.Request{
 		ID: newID(), Agency: h.cfg.USCC, System: "civil-a", CommonName: "低保系统", Organization: h.cfg.Organization, Hosts: []string{benchHost},
-		SubmittedBy: "p-1", State: ca.RequestSubmitted, CreatedAt: time.Now(),
+		SubmittedBy: "p-1", Purpose: ca.PurposeTest, State: ca.RequestSubmitted, CreatedAt: time.Now(),
 	}
 	_, err = h.rooms.CA.AddRequests(bg, []ca.Request{r}, benchEvent(r.ID))
 	ok(b, err)
 	catest.Approve(b, h.rooms.CA, r)
-	_, err = h.rooms.CA.SetToken(bg, r.ID, SM3Hex([]byte(token)), r.CreatedAt, benchEvent(r.ID))
+	_, err = h.rooms.CA.SetToken(bg, r.ID, SM3Hex([]byte(token)), time.Now(), benchEvent(r.ID))
 	ok(b, err)
 	return token
 }

@@ -71,6 +71,8 @@ type House struct {
 	Signin     *signin.Service
 	Desk       *desk.Service // the people's side, for the console
 
+	gate gate // of certificates
+
 	founder   *ca.Service // issues without approval to those of founds()
 	founded   sync.Mutex  // held while a person is certified
 	raOfficer bool        // guarded by founded: once true, always true
@@ -211,8 +213,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	if err = h.openKMC(); err != nil {
 		return err
 	}
-	gate, err := h.openRA()
-	if err != nil {
+	if err = h.openRA(); err != nil {
 		return err
 	}
 	wrapper, err := h.custody.wrappers(h.cfg)
@@ -220,7 +221,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 		return err
 	}
 	cfg := ca.Config{
-		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: gate, Hosts: hosts{h.rooms.Identity},
+		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: h.gate, Hosts: hosts{h.rooms.Identity},
 		KMC: h.KMC, Suspensions: h.rooms.CA, Deliveries: h.rooms.CA, Recorder: h.Ledger, SM2Issuing: h.anchors.sm2Issuing, SM2Root: h.anchors.sm2Root, SM2Signer: h.custody.signer(keySM2Issuing),
 		Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID,
 	}
@@ -233,7 +234,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	}
 	h.StepCA, err = stepca.New(ctx, stepca.Config{
 		Registry: h.rooms.CA, Root: h.anchors.ecdsaRoot, Issuing: h.anchors.ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing),
-		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Identity}, Gate: gate,
+		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Identity}, Gate: h.gate,
 		Recorder: h.Ledger, Agency: h.cfg.USCC, ACME: h.rooms.ACME, Pairs: h.CA, Wrapper: wrapper, Resolver: register{h.rooms.Identity}, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
 	})
 	if err != nil {

@@ -2,13 +2,18 @@ package app
 
 import (
 	"context"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/emmansun/gmsm/smx509"
+
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/ca/profile"
 	"github.com/yinxin-gov/yinxin/internal/console"
 	"github.com/yinxin-gov/yinxin/internal/keys"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -60,6 +65,40 @@ func (i imports) free(ctx context.Context, id, number string) (bool, error) {
 		return true, nil
 	}
 	return false, err
+}
+
+// Make implements desk.Imports: recorded first, like everything that is made in
+// custody for others.
+func (i imports) Make(ctx context.Context, actor ledger.Actor, unit identity.Agency) error {
+	id := sealPrefix + newID()
+	if _, err := i.h.Ledger.Append(ctx, ledger.Event{
+		ID: newID(), Type: "signer.seal.key_making", Class: ledger.ClassSeal, Time: i.h.now(), Actor: actor, Action: "make_key",
+		Object: ledger.Object{Kind: "seal_key", ID: id}, Outcome: ledger.Success, Payload: signer.Digest([]byte(id)), Details: map[string]string{"unit": string(unit.USCC)},
+	}); err != nil {
+		return fmt.Errorf("app: record before a key is made: %w", err)
+	}
+	_, err := i.h.custody.dir.Create(ctx, keys.Spec{ID: id, Algorithm: keys.SM2, Purpose: keys.PurposeSign, Owner: string(unit.USCC)})
+	if err != nil {
+		return fmt.Errorf("app: key of seal: %w", err)
+	}
+	return nil
+}
+
+// Request implements desk.Imports (RFC 2986): it names the unit as our own
+// certificates do, and proves that the key is in custody.
+func (i imports) Request(ctx context.Context, k console.SealKey) ([]byte, error) {
+	key, err := i.h.custody.Signer(ctx, k.ID)
+	if err != nil {
+		return nil, err
+	}
+	der, err := smx509.CreateCertificateRequest(i.h.cfg.Rand, &smx509.CertificateRequest{SignatureAlgorithm: smx509.SM2WithSM3, Subject: pkix.Name{
+		Country: []string{"CN"}, Organization: []string{k.UnitName}, CommonName: k.UnitName,
+		ExtraNames: []pkix.AttributeTypeAndValue{{Type: profile.OrganizationIdentifier(), Value: k.Unit}},
+	}}, key)
+	if err != nil {
+		return nil, fmt.Errorf("app: request for key %s: %w", k.ID, err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), nil
 }
 
 // Import brings a seal into the house (life.Service.Import) and returns its

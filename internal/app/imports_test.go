@@ -6,12 +6,14 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"math/big"
 	"mime/multipart"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +22,7 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/ca"
-	"github.com/yinxin-gov/yinxin/internal/keys"
+	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/report"
 	"github.com/yinxin-gov/yinxin/signer/seal"
@@ -123,19 +125,31 @@ func (c *counter) several(path string, want int, files map[string][]byte, pairs 
 	return page
 }
 
+var importKeyForm = regexp.MustCompile(`/console/seals/import/keys/(seal-[0-9a-f-]+)/request`)
+
 // importedSeal: a seal of an accredited service comes in by two persons, and what
 // it seals verifies to the service's anchor. The folder of software keys stands
 // for a connected custody.
 func importedSeal(t *testing.T, o *bureau) {
-	const page, id, key = "/console/seals/import", "41010000000077", "seal-import-1"
+	const page, id = "/console/seals/import", "41010000000077"
 	unit := o.h.cfg.USCC
 	if !strings.Contains(o.keeper.get(page, http.StatusOK), "没有等待印章的") {
 		t.Error("a key of another seal is offered")
 	}
-	_, err := o.h.custody.dir.Create(bg, keys.Spec{ID: key, Algorithm: keys.SM2, Purpose: keys.PurposeSign, Owner: unit})
+	o.clerk.post(page+"/keys", http.StatusForbidden, "unit", unit)
+	o.keeper.post(page+"/keys", http.StatusBadRequest, "unit", "11110102MB1234567M")
+	o.keeper.post(page+"/keys", http.StatusSeeOther, "unit", unit)
+	key := importKeyForm.FindStringSubmatch(o.keeper.get(page, http.StatusOK))[1]
+	o.clerk.get(page+"/keys/"+key+"/request", http.StatusForbidden)
+	o.keeper.get(page+"/keys/seal-"+testSeal+"/request", http.StatusBadRequest)
+	block, _ := pem.Decode([]byte(o.keeper.get(page+"/keys/"+key+"/request", http.StatusOK)))
+	csr, err := smx509.ParseCertificateRequest(block.Bytes)
 	ok(t, err)
-	pub, err := o.h.custody.public(bg, key)
-	ok(t, err)
+	ok(t, csr.CheckSignature())
+	if got := text.Name(csr.Subject); !strings.HasSuffix(got, "organizationIdentifier="+unit) || o.recorded(t, "signer.seal.key_making") != 1 {
+		t.Errorf("the request is for %s", got)
+	}
+	pub := csr.PublicKey
 	cert := o.service.unit("样例区政务信息办公室", unit, pub)
 	der := o.service.seal(id, cert)
 	form := []string{"key", key, "kind", "statutory", "purpose", "对外行文", "picture_filing", "样备〔2026〕7号"}

@@ -165,34 +165,3 @@ func RotateKEK(ctx context.Context, cfg Config) (_ Rotated, err error) {
 	}
 	return Rotated{Now: now.ID(), Former: former.ID()}, nil
 }
-
-// accountKeys wraps the MAC keys of ACME clients with the key-encryption key in
-// force, and opens what an earlier one wrapped.
-type accountKeys []*kmc.LocalKEK
-
-func (c *custody) wrapper(cfg Config) (ring accountKeys, err error) {
-	for _, kek := range c.keks {
-		k, err := kmc.NewLocalKEK(kek, cfg.Rand)
-		if err != nil {
-			return nil, err
-		}
-		ring = append(ring, k)
-	}
-	if len(ring) == 0 {
-		return nil, errors.New("app: no key-encryption key")
-	}
-	return ring, nil
-}
-
-func (r accountKeys) Wrap(ctx context.Context, key, associated []byte) ([]byte, error) {
-	return r[0].Wrap(ctx, key, associated)
-}
-
-func (r accountKeys) Unwrap(ctx context.Context, wrapped, associated []byte) (key []byte, err error) {
-	for _, k := range r {
-		if key, err = k.Unwrap(ctx, wrapped, associated); err == nil {
-			return key, nil
-		}
-	}
-	return nil, err
-}

@@ -30,6 +30,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/agent"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
+	"github.com/yinxin-gov/yinxin/internal/workday"
 )
 
 // keyTown is a served town with the system civil-a, its administrator, and four
@@ -38,9 +39,9 @@ type keyTown struct {
 	*town
 	unit     identity.USCC
 	admin    identity.Person
-	checker  identity.Person // of identities, beside the officer who approves
 	officers []identity.Person
 	auditor  identity.Person
+	reviewer identity.Person // a second registration officer
 }
 
 func newKeyTown(t *testing.T) *keyTown {
@@ -56,12 +57,18 @@ func newKeyTown(t *testing.T) *keyTown {
 	ok(t, err)
 	own := identity.USCC(w.cfg.USCC)
 	w.admin, w.auditor = w.certified(w.unit, identity.RoleAgencySysadmin), w.certified(own, identity.RoleAuditor)
-	w.checker = w.certified(own, identity.RoleRAOfficer)
+	w.reviewer = w.certified(own, identity.RoleRAOfficer)
 	for range 4 {
 		w.officers = append(w.officers, w.certified(own, identity.RoleKMCOfficer))
 	}
 	_, _, err = w.Identity.RegisterSystem(bg, identity.System{ID: "civil-a", Name: "样例业务系统", Agency: w.unit, Hosts: []string{"civil-a.gov.internal"}}, w.service())
 	ok(t, err)
+	for kind, by := range map[grading.ClearanceKind]identity.Person{grading.ClearanceAcceptance: w.officer, grading.ClearanceReview: w.person(own, identity.RoleInformationOffice)} {
+		_, _, err = w.Clearances.Record(bg, w.actor(by), grading.Clearance{
+			System: "civil-a", Kind: kind, Number: "样例记录", Passed: true, On: workday.Of(w.at.AddDate(0, -2, 0)), By: "样例", Report: strings.Repeat("ab", 32),
+		})
+		ok(t, err)
+	}
 	_, _, err = w.Grading.Register(bg, grading.Record{
 		System: "civil-a", Version: 1, Grade: level.Grade{S: 2, A: 2}, Reason: "样例定级", State: grading.StateCertified, BuildingUnit: w.unit,
 		Filing: "11010026002-00001", DecidedOn: w.at.AddDate(0, -2, 0), AssessedOn: w.at.AddDate(0, -1, 0), ValidUntil: w.at.AddDate(1, 0, 0), Sample: true,
@@ -70,24 +77,29 @@ func newKeyTown(t *testing.T) *keyTown {
 	return w
 }
 
-// enrolled is the system's folder after an enrolment.
-func (w *keyTown) enrolled(name string) (dir string, sign, enc ca.Certificate) {
+// token is an enrolment token of the system, approved and drawn.
+func (w *keyTown) token() string {
 	w.t.Helper()
 	req, _, err := w.RA.Submit(bg, w.actor(w.admin), ca.Request{Agency: string(w.unit), System: "civil-a", CommonName: "样例业务系统", Organization: "样例民政局", Hosts: []string{"civil-a.gov.internal"}})
 	ok(w.t, err)
-	req, _, err = w.RA.Review(bg, w.actor(w.checker), req.ID, []ra.Shown{
-		{Kind: ca.EvidenceUSCC, Number: string(w.unit), Method: ca.MethodRegister},
-		{Kind: ca.EvidenceAuthorisation, Number: "样例授权书", Method: ca.MethodOriginal, Note: "样例"},
+	req, _, err = w.RA.Review(bg, w.actor(w.reviewer), req.ID, []ra.Shown{
+		{Kind: ca.EvidenceUSCC, Number: string(w.unit), Method: ca.MethodRegister}, {Kind: ca.EvidenceAuthorisation, Number: "样例授权书", Method: ca.MethodOriginal, Note: "样例"},
 	})
 	ok(w.t, err)
 	w.sign(w.RequestSubject(req), w.officer, true)
 	_, _, err = w.RA.Approve(bg, w.actor(w.officer), req.ID)
 	ok(w.t, err)
-	drawn, err := w.RA.Draw(bg, w.actor(w.admin), req.ID)
+	dec, err := w.RA.Draw(bg, w.actor(w.admin), req.ID)
 	ok(w.t, err)
+	return dec.Token
+}
+
+// enrolled is the system's folder after an enrolment.
+func (w *keyTown) enrolled(name string) (dir string, sign, enc ca.Certificate) {
+	w.t.Helper()
 	tlsRoot, sm2Root := w.Roots()
 	dir = filepath.Join(w.t.TempDir(), name)
-	a, err := agent.Enrol(bg, agent.Config{URL: "https://" + w.cfg.Public, Dir: dir, TLSRoot: tlsRoot, SM2Root: sm2Root}, drawn.Token)
+	a, err := agent.Enrol(bg, agent.Config{URL: "https://" + w.cfg.Public, Dir: dir, TLSRoot: tlsRoot, SM2Root: sm2Root}, w.token())
 	ok(w.t, err)
 	a.Close()
 	for file, into := range map[string]*ca.Certificate{agent.FileSignCert: &sign, agent.FileEncCert: &enc} {

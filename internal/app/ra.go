@@ -15,23 +15,23 @@ import (
 )
 
 // openRA builds what decides about certificates before the authorities do.
-func (h *House) openRA() (gate, error) {
+func (h *House) openRA() error {
 	calendar, err := workday.Load()
 	if err != nil {
-		return gate{}, fmt.Errorf("app: calendar: %w", err)
+		return fmt.Errorf("app: calendar: %w", err)
 	}
 	h.Clearances, err = grading.NewClearances(grading.ClearancesConfig{
 		Store: h.rooms.Grading, Systems: h.rooms.Identity, Posts: h.rooms.Identity, Dossiers: h.rooms.Grading, Unit: identity.USCC(h.cfg.USCC), Now: h.cfg.Now, NewID: newID,
 	})
 	if err != nil {
-		return gate{}, err
+		return err
 	}
-	g := gate{registry: h.rooms.Grading, dossiers: h.rooms.Grading, cleared: h.Clearances.Cleared, calendar: calendar, now: h.cfg.Now}
+	h.gate = gate{registry: h.rooms.Grading, dossiers: h.rooms.Grading, cleared: h.Clearances.Cleared, calendar: calendar, now: h.cfg.Now}
 	h.RA, err = ra.New(ra.Config{
-		Requests: h.rooms.CA, Systems: hosts{h.rooms.Identity}, Staff: raStaff{h}, Approver: caApprover{h.Approvals}, Gate: g,
+		Requests: h.rooms.CA, Systems: hosts{h.rooms.Identity}, Staff: raStaff{h}, Approver: caApprover{h.Approvals}, Gate: h.gate,
 		Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID,
 	})
-	return g, err
+	return err
 }
 
 // raStaff knows from the register who may ask for certificates and who checks.

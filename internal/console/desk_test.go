@@ -23,7 +23,7 @@ import (
 )
 
 // pages of everybody, for tests that look at all of them.
-var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PagePeople, PageRecovery, PageConsents, PageArchive}
+var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PageClearances, PagePeople, PageRecovery, PageConsents, PageArchive}
 
 // deskOf answers the pages of the desk with one of everything; err is what each
 // act answers, acted what was asked for.
@@ -137,8 +137,19 @@ func (d *deskOf) Seal(_ context.Context, _ Person, id string) (SealView, error) 
 	return v, nil
 }
 
-func (d *deskOf) ImportKeys(context.Context, Person) ([]SealKey, error) {
-	return []SealKey{{ID: "seal-x", Unit: "11110100MB00000015", UnitName: "样例区民政局", Class: "software-file", SPKISM3: strings.Repeat("ab", 32)}}, nil
+func (d *deskOf) ImportKeys(context.Context, Person) (ImportList, error) {
+	return ImportList{
+		Keys:  []SealKey{{ID: "seal-x", Unit: "11110100MB00000015", UnitName: "样例区民政局", Class: "software-file", SPKISM3: strings.Repeat("ab", 32)}},
+		Units: []Named{{"11110100MB00000015", "样例区民政局"}},
+	}, nil
+}
+
+func (d *deskOf) MakeImportKey(_ context.Context, _ Person, unit string) error {
+	return d.act("key %s", unit)
+}
+
+func (d *deskOf) RequestOf(_ context.Context, _ Person, key string) (Paper, error) {
+	return Paper{Name: key + ".csr", Bytes: []byte("request")}, d.act("request %s", key)
 }
 func (d *deskOf) ImportSeal(_ context.Context, _ Person, f ImportForm) (string, error) {
 	return "11010000000001", d.act("import %s %s %s %s %d %d", f.KeyID, f.Kind, f.Purpose, f.Filing, len(f.Seal), len(f.Certificates))
@@ -277,7 +288,7 @@ const formType = "application/x-www-form-urlencoded"
 
 var deskPaths = []string{
 	"/console/uses", "/console/uses/u-1", "/console/uses/u-2", "/console/uses/u-3", "/console/uses/u-3?from=2", "/console/seals", "/console/seals/11010000000001", "/console/seals/import", "/console/compromise",
-	"/console/certificates", "/console/requests", "/console/enrolments", "/console/systems", "/console/systems?system=civil-a", "/console/people", "/console/recovery",
+	"/console/certificates", "/console/requests", "/console/enrolments", "/console/systems", "/console/systems?system=civil-a", "/console/people", "/console/recovery", "/console/clearances", "/console/clearances?system=civil-a",
 	"/console/consents", "/console/consents/c-1", "/console/archive", "/console/me",
 }
 
@@ -350,6 +361,7 @@ func TestDeskForms(t *testing.T) {
 		{"/console/seals/11010000000001/acts/suspend", "reason=x", "suspend 11010000000001 x 0001-01-01 00:00:00 +0000 UTC"},
 		{"/console/seals/11010000000001/acts/compromise", "reason=x&since=2026-07-01T09:30", "compromise 11010000000001 x 2026-07-01 01:30:00 +0000 UTC"},
 		{"/console/compromise/notices/n-1", "", "ack n-1"},
+		{"/console/seals/import/keys", "unit=11110100MB00000015", "key 11110100MB00000015"},
 		{"/console/certificates/person-p-2", "pin=p&answer=yes", "certify person-p-2 true"},
 		{"/console/systems/stop", "act=hold&system=civil-a&serial=4a&reason=x", "stop civil-a 4a false x  0001-01-01T00:00:00Z"},
 		{"/console/systems/stop", "act=revoke&system=civil-a&serial=4a&code=keyCompromise&since=2026-07-01T09:30", "stop civil-a 4a true  keyCompromise 2026-07-01T09:30:00+08:00"},

@@ -15,9 +15,20 @@ import (
 // Imports bring seals of accredited services into the house (导入): by who makes
 // seals, then the leader of the owning unit signs on the page of the seal.
 type Imports interface {
-	// ImportKeys are the keys in custody that wait for a seal.
-	ImportKeys(ctx context.Context, p Person) ([]SealKey, error)
+	// ImportKeys are the keys in custody that wait for a seal, and the units that
+	// another can be made for.
+	ImportKeys(ctx context.Context, p Person) (ImportList, error)
+	// MakeImportKey makes a key for a unit; RequestOf is the PKCS#10 request over
+	// it, PEM, for the service that certifies it.
+	MakeImportKey(ctx context.Context, p Person, unit string) error
+	RequestOf(ctx context.Context, p Person, key string) (Paper, error)
 	ImportSeal(ctx context.Context, p Person, f ImportForm) (id string, err error)
+}
+
+// ImportList is what the page of imports begins with.
+type ImportList struct {
+	Keys  []SealKey
+	Units []Named
 }
 
 // SealKey is a key in custody. Its owner is the unit of the seal that it gets.
@@ -46,10 +57,20 @@ const maxImport = seal.MaxSize
 func (c *console) mountImports(r chi.Router) {
 	r.Get("/console/seals/import", c.opened(PageSeals, func(w http.ResponseWriter, q *http.Request, p Person) { c.imports(w, q, p, ImportForm{}, nil) }))
 	r.Post("/console/seals/import", c.opened(PageSeals, c.importSeal))
+	r.Post("/console/seals/import/keys", c.opened(PageSeals, func(w http.ResponseWriter, q *http.Request, p Person) {
+		err := fields(w, q)
+		if err == nil {
+			err = c.cfg.Desk.MakeImportKey(q.Context(), p, q.PostForm.Get("unit"))
+		}
+		c.back(w, q, p, "/console/seals/import", err, func(w http.ResponseWriter, q *http.Request, p Person, err error) {
+			c.imports(w, q, p, ImportForm{}, err)
+		})
+	}))
+	r.Get("/console/seals/import/keys/{id}/request", c.opened(PageSeals, c.download(c.cfg.Desk.RequestOf)))
 }
 
 type importBody struct {
-	Keys  []SealKey
+	ImportList
 	Form  ImportForm
 	Kinds []string
 	Pers  []signer.Period
@@ -57,13 +78,13 @@ type importBody struct {
 }
 
 func (c *console) imports(w http.ResponseWriter, r *http.Request, p Person, f ImportForm, cause error) {
-	keys, err := c.cfg.Desk.ImportKeys(r.Context(), p)
+	list, err := c.cfg.Desk.ImportKeys(r.Context(), p)
 	if err != nil {
 		c.lost(w, r, p, err)
 		return
 	}
 	kinds := []string{life.KindStatutory, life.KindInternal, life.KindBranch, life.KindSpecial, life.KindPersonal}
-	c.told(w, r, pageImport, p, importBody{Keys: keys, Form: f, Kinds: kinds, Pers: periods()}, cause)
+	c.told(w, r, pageImport, p, importBody{ImportList: list, Form: f, Kinds: kinds, Pers: periods()}, cause)
 }
 
 func (c *console) importSeal(w http.ResponseWriter, r *http.Request, p Person) {

@@ -15,7 +15,7 @@ import (
 func appointed() []identity.Role {
 	return []identity.Role{
 		identity.RoleClerk, identity.RoleUnitLeader, identity.RoleSealAdministrator, identity.RoleRAOfficer, identity.RoleAgencySysadmin, identity.RoleKMCOfficer,
-		identity.RoleRecordsOfficer,
+		identity.RoleInformationOffice, identity.RoleRecordsOfficer,
 	}
 }
 

@@ -182,7 +182,7 @@ func TestRevisionCountsCommittedFacts(t *testing.T) {
 // tables of all rooms; the counts before and after an act say what it wrote.
 var tables = []string{"ledger_outbox", "ledger_entry", "identity_agency", "identity_person", "identity_post", "identity_system",
 	"grading_record", "sharing_resource", "sharing_agreement", "sharing_holding", "approval", "ca_request", "ca_certificate",
-	"ca_escrowed_key", "ca_crl", "ca_invalidity", "seal", "seal_use", "transfer", "signin_link", "signin_session",
+	"ca_escrowed_key", "ca_crl", "ca_invalidity", "seal", "seal_use", "seal_use_place", "transfer", "signin_link", "signin_session",
 	"grading_object", "grading_dossier", "grading_carried", "grading_step", "grading_paper", "grading_claim", "grading_deadline", "grading_grace"}
 
 func snapshot(t testing.TB, s *store.Store) map[string]int64 {

@@ -93,14 +93,22 @@ func (c *CA) Deliver(ctx context.Context, d ca.Delivery, until time.Time, certs 
 		case n != 1:
 			return fmt.Errorf("%w: the claim on %q is not held any more", ca.ErrBusy, d.Basis)
 		}
-		return activate(ctx, tx, certs)
+		return c.s.activate(ctx, tx, signedRows(certs))
 	})
 }
 
 // Delivery implements ca.Deliveries.
-func (c *CA) Delivery(ctx context.Context, basis string) (ca.Delivery, error) {
-	r, err := one[deliveryRow](ctx, c.s.r, "basis = ? AND sign_serial IS NOT NULL", basis)
-	return r.delivery(), found(err, ca.ErrNotFound, "delivery", basis)
+func (c *CA) Delivery(ctx context.Context, basis string, now time.Time) (ca.Delivery, error) {
+	r, err := one[deliveryRow](ctx, c.s.r, "basis = ?", basis)
+	switch {
+	case err != nil:
+		return ca.Delivery{}, found(err, ca.ErrNotFound, "delivery", basis)
+	case r.SignSerial.Valid:
+		return r.delivery(), nil
+	case r.ClaimedUntilUS > now.UnixMicro():
+		return ca.Delivery{}, fmt.Errorf("%w: %q", ca.ErrBusy, basis)
+	}
+	return ca.Delivery{}, fmt.Errorf("%w: delivery %q", ca.ErrNotFound, basis)
 }
 
 // DeliveryOf implements ca.Deliveries.

@@ -4,7 +4,9 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rand"
+	"errors"
 	"io"
+	"math/big"
 
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
@@ -31,15 +33,33 @@ func (k decKey) Decrypt(_ io.Reader, ciphertext []byte, _ crypto.DecrypterOpts) 
 }
 
 // Public of both is a key of the type that gmtls knows.
-func (k signKey) Public() crypto.PublicKey { return foreignPublic(k.Signer.Public()) }
-func (k decKey) Public() crypto.PublicKey  { return foreignPublic(k.Decrypter.Public()) }
+func (k signKey) Public() crypto.PublicKey { return publicOf(k.Signer.Public()) }
+func (k decKey) Public() crypto.PublicKey  { return publicOf(k.Decrypter.Public()) }
 
-func foreignPublic(pub crypto.PublicKey) crypto.PublicKey {
+func publicOf(pub crypto.PublicKey) crypto.PublicKey {
+	k, err := foreignKey(pub)
+	if err != nil {
+		return nil // Pair.check has refused it
+	}
+	return k
+}
+
+// foreignKey carries a point over after our own library has found it on the
+// curve.
+func foreignKey(pub crypto.PublicKey) (*foreign.PublicKey, error) {
 	k, ok := pub.(*ecdsa.PublicKey)
 	if !ok {
-		return nil
+		return nil, errors.New("not an SM2 key")
 	}
-	return &foreign.PublicKey{Curve: foreign.P256Sm2(), X: k.X, Y: k.Y}
+	checked, err := sm2.PublicKeyToECDH(k)
+	if err != nil {
+		return nil, err
+	}
+	point := checked.Bytes() // 04 ‖ x ‖ y
+	if len(point) != 65 || point[0] != 4 {
+		return nil, errors.New("form of the point")
+	}
+	return &foreign.PublicKey{Curve: foreign.P256Sm2(), X: new(big.Int).SetBytes(point[1:33]), Y: new(big.Int).SetBytes(point[33:])}, nil
 }
 
 // serverCertificates is the order of 6.4.5.3: signing, then encryption.
@@ -58,7 +78,12 @@ func (p Pair) clientCertificate() *gmtls.Certificate {
 // samePublic: gmtls verified signatures with the key that it read from the same
 // bytes; two parsers must not have read two keys.
 func samePublic(ours *smx509.Certificate, theirs any) bool {
-	a, ok := ours.PublicKey.(*ecdsa.PublicKey)
-	b, isEC := theirs.(*ecdsa.PublicKey)
-	return ok && isEC && b.X != nil && b.Y != nil && b.Curve == foreign.P256Sm2() && a.X.Cmp(b.X) == 0 && a.Y.Cmp(b.Y) == 0
+	a, err := foreignKey(ours.PublicKey)
+	b, ok := theirs.(*ecdsa.PublicKey)
+	if err != nil || !ok || b.Curve != foreign.P256Sm2() {
+		return false
+	}
+	//lint:ignore SA1019 gmtls keeps the key of its curve in this form
+	x, y := b.X, b.Y
+	return x != nil && y != nil && a.X.Cmp(x) == 0 && a.Y.Cmp(y) == 0
 }

@@ -229,17 +229,26 @@ func isTimeout(err error) bool {
 	return errors.As(err, &n) && n.Timeout()
 }
 
-// A caller that never speaks holds its place no longer than a handshake may
-// last, and nobody else waits for it.
-func TestSlowHandshakeEndsAndHoldsUpNobody(t *testing.T) {
-	h := newHouse(t, tlcp.Limits{Handshake: 300 * time.Millisecond})
+func TestASlowCallerHoldsUpNobody(t *testing.T) {
+	h := newHouse(t, tlcp.Limits{})
 	slow := must(net.Dial("tcp", h.address))
 	defer slow.Close()
 	_, _ = slow.Write([]byte{22, 1, 1})
 	h.works(t)
-	_ = slow.SetDeadline(time.Now().Add(10 * time.Second))
-	if _, err := slow.Read(make([]byte, 1)); err == nil || isTimeout(err) {
-		t.Errorf("still connected: %v", err)
+}
+
+// A caller that never speaks, or stops, holds its place no longer than a
+// handshake may last.
+func TestSlowHandshakeEnds(t *testing.T) {
+	for name, sent := range map[string][]byte{"silent": nil, "stopped in a record": {22, 1, 1, 0}} {
+		h := newHouse(t, tlcp.Limits{Handshake: 50 * time.Millisecond})
+		slow := must(net.Dial("tcp", h.address))
+		defer slow.Close()
+		_, _ = slow.Write(sent)
+		_ = slow.SetDeadline(time.Now().Add(20 * time.Second))
+		if _, err := slow.Read(make([]byte, 1)); err == nil || isTimeout(err) {
+			t.Errorf("%s: still connected: %v", name, err)
+		}
 	}
 }
 

@@ -106,8 +106,7 @@ func (s *Sidecar) Force(ctx context.Context) error {
 
 func (s *Sidecar) step(ctx context.Context, force bool) (next time.Time, err error) {
 	next = s.cfg.Now().Add(tick)
-	set, err := s.cfg.System.Refresh()
-	if err != nil {
+	if _, err := s.cfg.System.Refresh(); err != nil {
 		return next, err
 	}
 	for _, h := range s.cfg.System.Held() {
@@ -118,7 +117,8 @@ func (s *Sidecar) step(ctx context.Context, force bool) (next time.Time, err err
 		}
 		s.plans[h.Track] = p
 	}
-	if set, err = s.cfg.System.Refresh(); err != nil {
+	set, err := s.cfg.System.Refresh()
+	if err != nil {
 		return next, err
 	}
 	s.tell(ctx, set)
