@@ -94,6 +94,7 @@ var refusals = []struct {
 	{ErrTooMany, "desk.error.too_many", http.StatusTooManyRequests},
 	{ErrRepeated, "desk.error.repeated", http.StatusConflict},
 	{ErrForm, "desk.error.form", http.StatusBadRequest},
+	{identity.ErrLeft, "desk.error.left", http.StatusConflict},
 	{signer.ErrBatch, "desk.error.batch", http.StatusUnprocessableEntity},
 	{signer.ErrManifest, "desk.error.names", http.StatusUnprocessableEntity},
 	{errBusy, "problem.busy", http.StatusServiceUnavailable},
