@@ -18,6 +18,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
+	"github.com/yinxin-gov/yinxin/ca/stale"
 	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/ca/stepca"
 	"github.com/yinxin-gov/yinxin/internal/desk"
@@ -62,6 +63,7 @@ type House struct {
 	CA         *ca.Service
 	StepCA     *stepca.Authority
 	CertStatus *status.Service
+	Idle       *stale.Watch // systems that nobody uses
 	KMC        *kmc.Centre
 	Recoveries *kmc.Recoveries // of escrowed keys
 	Signer     *signer.Service
@@ -238,6 +240,9 @@ func (h *House) openCA(ctx context.Context) (err error) {
 		Recorder: h.Ledger, Agency: h.cfg.USCC, ACME: h.rooms.ACME, Pairs: h.CA, Wrapper: wrapper, Resolver: register{h.rooms.Identity}, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
 	})
 	if err != nil {
+		return err
+	}
+	if err = h.openIdle(); err != nil {
 		return err
 	}
 	h.CertStatus, err = h.openStatus()
