@@ -18,15 +18,14 @@ import (
 // A share that the database refuses never harms the others: the transaction is
 // rolled back, and each of its members gets one of its own.
 type group struct {
-	s     *Store
-	lanes int // transactions at a time
+	s *Store
 	// write commits statements of a group in one transaction. errApart: it was
 	// rolled back; of any other failure nobody knows.
 	write func(context.Context, []statement) error
 
 	mu      sync.Mutex
 	queue   []*member
-	running int
+	running bool // a goroutine commits the queue
 }
 
 type member struct {
@@ -45,12 +44,12 @@ const (
 // was refused, and it was rolled back.
 var errApart = errors.New("store: the common transaction was refused")
 
-// newGroup: SQLite has one writer. PostgreSQL brings the log of several
-// transactions to the disk in about the time of one.
+// newGroup: one transaction at a time. More of them on PostgreSQL make smaller
+// groups and cost more than they gain.
 func newGroup(s *Store) *group {
-	g := &group{s: s, lanes: 4, write: s.writePostgres}
+	g := &group{s: s, write: s.writePostgres}
 	if s.w.Dialect().Name() == dialect.SQLite {
-		g.lanes, g.write = 1, s.writeSQLite
+		g.write = s.writeSQLite
 	}
 	return g
 }
@@ -62,8 +61,8 @@ func (g *group) commit(ctx context.Context, o *share) error {
 	m := &member{share: o, done: make(chan error, 1)}
 	g.mu.Lock()
 	g.queue = append(g.queue, m)
-	if g.running < g.lanes {
-		g.running++
+	if !g.running {
+		g.running = true
 		go g.run(context.WithoutCancel(ctx))
 	}
 	g.mu.Unlock()
@@ -87,7 +86,7 @@ func (g *group) run(ctx context.Context) {
 		members := slices.Clone(g.queue[:n])
 		g.queue = slices.Delete(g.queue, 0, n)
 		if n == 0 {
-			g.running--
+			g.running = false
 			g.mu.Unlock()
 			return
 		}
