@@ -87,6 +87,8 @@ func about(row Row, err error) (Problem, bool) {
 		p.Column, p.Code, p.Value = "agency", codeAgency, row.Request.Agency
 	case errors.Is(err, ErrApplicant):
 		p.Column, p.Code, p.Value = "agency", codeApplicant, row.Request.Agency
+	case errors.Is(err, errName):
+		p.Column, p.Code, p.Value = "organization", codeName, row.Request.Organization
 	case errors.Is(err, ca.ErrHost), errors.Is(err, ca.ErrInvalid):
 		p.Column, p.Code = "hosts", codeHost
 	default:

@@ -100,10 +100,10 @@ func TestImportIsAllOrNothingAndRepeatable(t *testing.T) {
 	ctx, h := context.Background(), newHouse(t)
 	who := actor("p-admin")
 	bad := sheet(lineA,
-		agency+",ghost,x,样例区民政局,a.gov,", other+",civil-b,x,样例区民政局,c.gov.internal,", other+",works-a,x,样例区建设局,works.gov.internal,", agency+",civil-b,x,样例区民政局,evil.example,")
+		agency+",ghost,x,样例区民政局,a.gov,", other+",civil-b,x,样例区民政局,c.gov.internal,", other+",works-a,x,样例区建设局,works.gov.internal,", agency+",civil-b,x,样例区民政局,evil.example,", agency+",civil-b,x,样例区财政局,c.gov.internal,test")
 	p, err := h.svc.Plan(ctx, who, bad)
 	h.ok(err)
-	want := []string{"3:system:system", "4:agency:agency", "5:agency:applicant", "6:hosts:host"}
+	want := []string{"3:system:system", "4:agency:agency", "5:agency:applicant", "6:hosts:host", "7:organization:name"}
 	if !slices.Equal(codes(p.Bad), want) || p.New != 1 || p.Ready() || p.Lines[0].Outcome != ra.OutcomeNew {
 		t.Errorf("%v, %+v", codes(p.Bad), p)
 	}
