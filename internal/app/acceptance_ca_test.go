@@ -13,11 +13,14 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/acmestore"
 	"github.com/yinxin-gov/yinxin/ca/lint"
 	"github.com/yinxin-gov/yinxin/ca/profile"
 	"github.com/yinxin-gov/yinxin/ca/ra"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/console"
 	"github.com/yinxin-gov/yinxin/internal/uscc"
 	"github.com/yinxin-gov/yinxin/internal/workday"
@@ -33,9 +36,9 @@ type registry struct {
 
 const regHost = "civil-b.gov.internal"
 
-func newRegistry(t *testing.T) *registry {
+func newRegistry(t *testing.T, offices int) *registry {
 	t.Helper()
-	w := &registry{town: newTown(t, 0)}
+	w := &registry{town: newTown(t, offices)}
 	own := identity.USCC(w.cfg.USCC)
 	var err error
 	w.unit, err = identity.SampleUSCC("110100", 20)
@@ -146,7 +149,7 @@ func (w *registry) production() (n int) {
 // 市政办发〔2018〕69号 art. 17: what is not accepted is not put to use. Test
 // certificates are allowed.
 func TestXA18_17_NoProductionCertificateWithoutAcceptance(t *testing.T) {
-	w := newRegistry(t)
+	w := newRegistry(t, 0)
 	w.graded(w.at.AddDate(1, 0, 0))
 	ok(t, w.record(grading.ClearanceReview, w.office, true))
 	r := w.reviewed(ca.PurposeProduction)
@@ -196,7 +199,7 @@ func TestXA18_17_NoProductionCertificateWithoutAcceptance(t *testing.T) {
 // 北京市 2005 年 17 号 sec. 3: a project whose security review is not on record
 // gets no production certificate.
 func TestBJ05_3b_NoProductionCertificateWithoutReview(t *testing.T) {
-	w := newRegistry(t)
+	w := newRegistry(t, 0)
 	w.graded(w.at.AddDate(1, 0, 0))
 	ok(t, w.record(grading.ClearanceAcceptance, w.officer, true))
 	r := w.reviewed(ca.PurposeProduction)
@@ -224,7 +227,7 @@ func TestBJ05_3b_NoProductionCertificateWithoutReview(t *testing.T) {
 // 西政办发〔2011〕8号 art. 23: no certificate for operating before the building
 // unit has graded the system, and none that outlives its filing.
 func TestX11_23_NoProductionCertificateWithoutGrading(t *testing.T) {
-	w := newRegistry(t)
+	w := newRegistry(t, 0)
 	ok(t, w.record(grading.ClearanceAcceptance, w.officer, true))
 	ok(t, w.record(grading.ClearanceReview, w.office, true))
 	r := w.reviewed(ca.PurposeProduction)
@@ -245,7 +248,7 @@ func TestX11_23_NoProductionCertificateWithoutGrading(t *testing.T) {
 
 // 西政办发〔2011〕8号 art. 2: every subject of a certificate is one registered agency.
 func TestX11_02_NoCertificateForAnUnregisteredAgency(t *testing.T) {
-	w := newRegistry(t)
+	w := newRegistry(t, 0)
 	ghost, err := identity.SampleUSCC("110100", 99)
 	ok(t, err)
 	if _, _, err := w.Identity.RegisterSystem(bg, identity.System{ID: "ghost", Name: "x", Agency: ghost, Hosts: []string{"ghost.gov.internal"}}, w.service()); !errors.Is(err, identity.ErrNotFound) {
@@ -299,7 +302,7 @@ func TestX11_02_NoCertificateForAnUnregisteredAgency(t *testing.T) {
 // 京政发〔2017〕37号 art. 13: codes with a wrong check digit are refused; of a
 // personal number only a salted hash is kept, and none stands in a certificate.
 func TestBJ17_13_CodesAreCheckedAndPersonalNumbersHidden(t *testing.T) {
-	w := newRegistry(t)
+	w := newRegistry(t, 0)
 	wrong := []byte(w.unit)
 	wrong[17] = "0123456789"[(wrong[17]+1)%10]
 	if uscc.Valid(string(wrong)) {
@@ -348,5 +351,63 @@ func TestBJ17_13_CodesAreCheckedAndPersonalNumbersHidden(t *testing.T) {
 	}
 	if found := inClear(t, w.cfg.Dir, handlerNumber); len(found) > 0 {
 		t.Errorf("the number stands in %v", found)
+	}
+}
+
+// An administrator serves the ACME clients of the own agency: the key of a
+// request once, TXT records of own systems (RFC 8555 7.3.4, 8.4).
+func TestAdministratorServesACMEClients(t *testing.T) {
+	w := newRegistry(t, 0)
+	r := w.reviewed(ca.PurposeTest)
+	draw := func(by identity.Person) (wire.ACMEKeyAnswer, error) { return w.Desk.DrawACMEKey(bg, w.as(by), r.ID) }
+	if _, err := draw(w.admin); !errors.Is(err, ca.ErrState) {
+		t.Errorf("before the approval: %v", err)
+	}
+	ok(t, w.answer(r))
+	colleague := w.person(w.unit, identity.RoleAgencySysadmin)
+	stranger := w.person(identity.USCC(w.cfg.USCC), identity.RoleAgencySysadmin)
+	for by, want := range map[*identity.Person]error{&colleague: ra.ErrApplicant, &stranger: ca.ErrNotFound, &w.officer: console.ErrForbidden} {
+		if _, err := draw(*by); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", by.Name, err, want)
+		}
+	}
+	list, err := w.Desk.ACME(bg, w.as(w.admin))
+	ok(t, err)
+	if len(list.Requests) != 1 || list.Requests[0].ID != r.ID {
+		t.Errorf("%+v", list)
+	}
+	key, err := draw(w.admin)
+	ok(t, err)
+	if key.KID == "" || key.HMAC == "" || key.TextPassword == "" || !strings.HasSuffix(key.Directory, "/acme/acme/directory") {
+		t.Errorf("%+v", key)
+	}
+	if found := inClear(t, w.cfg.Dir, key.HMAC, key.TextPassword); len(found) > 0 {
+		t.Errorf("the key stands in %v", found)
+	}
+	if _, err := draw(w.admin); !errors.Is(err, console.ErrDrawn) {
+		t.Errorf("drawn twice: %v", err)
+	}
+
+	record := acmestore.Text{Name: acmestore.TextPrefix + regHost, Value: "v", System: "civil-b", ExpiresAt: w.at.Add(time.Hour)}
+	_, err = w.rooms.ACME.SetText(bg, record, w.at, ledger.Event{
+		ID: newID(), Type: "ca.acme_text.set", Class: ledger.ClassCertificate, Time: w.now(), Actor: w.service(), Object: ledger.Object{Kind: "host", ID: regHost}, Outcome: ledger.Success,
+	})
+	ok(t, err)
+	if list, err = w.Desk.ACME(bg, w.as(w.admin)); err != nil || len(list.Texts) != 1 || list.Texts[0].Value != "v" {
+		t.Errorf("%+v, %v", list.Texts, err)
+	}
+	if other, err := w.Desk.ACME(bg, w.as(stranger)); err != nil || len(other.Texts)+len(other.Requests) != 0 {
+		t.Errorf("another agency sees %+v, %v", other, err)
+	}
+	if err := w.Desk.DropText(bg, w.as(stranger), record); !errors.Is(err, acmestore.ErrNotFound) {
+		t.Errorf("removed by another agency: %v", err)
+	}
+	ok(t, w.Desk.DropText(bg, w.as(w.admin), record))
+	if err := w.Desk.DropText(bg, w.as(w.admin), record); !errors.Is(err, acmestore.ErrNotFound) {
+		t.Errorf("removed twice: %v", err)
+	}
+	w.at = w.at.Add(73 * time.Hour)
+	if _, err := draw(w.admin); !errors.Is(err, ra.ErrEnded) {
+		t.Errorf("after the approval ran out: %v", err)
 	}
 }
