@@ -37,7 +37,11 @@ func TestRenew_TLS(t *testing.T) {
 			if err := a.Renew(t.Context(), TrackTLS, keep); !errors.Is(err, ErrBusy) {
 				t.Errorf("renewed from an old set: %v", err)
 			}
-			// The set before is kept for who reads it now, the one before that is not.
+			// The set before is kept for who reads it now, an older one is not.
+			long := time.Now().Add(-time.Hour)
+			if err := os.Chtimes(setPath(dir, "000001"), long, long); err != nil {
+				t.Fatal(err)
+			}
 			if err := b.Renew(t.Context(), TrackTLS, keep); err != nil {
 				t.Fatal(err)
 			}

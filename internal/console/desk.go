@@ -64,6 +64,7 @@ type Desk interface {
 	Certificates
 	Enrolments
 	Systems
+	Clearances
 	People
 	Own
 	Recoveries
@@ -163,6 +164,10 @@ var refusals = []struct {
 	{ra.ErrEnded, "ra.error.ended", http.StatusConflict},
 	{ra.ErrImport, "ra.error.import", http.StatusUnprocessableEntity},
 	{ca.ErrHost, "ra.error.host", http.StatusUnprocessableEntity},
+	{grading.ErrRole, "console.forbidden", http.StatusForbidden},
+	{grading.ErrInvalid, "clearance.error.invalid", http.StatusBadRequest},
+	{grading.ErrOrder, "clearance.error.invalid", http.StatusBadRequest},
+	{grading.ErrNotFound, "clearance.none", http.StatusNotFound},
 	{grading.ErrNotCleared, "ra.error.not_cleared", http.StatusConflict},
 	{grading.ErrNotOperating, "ra.error.not_operating", http.StatusConflict},
 	{sharing.ErrNotFound, "desk.consent.unknown", http.StatusNotFound},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/ra"
@@ -51,8 +52,9 @@ type EnrolmentList struct {
 type EnrolmentLine struct {
 	ca.Request
 	Unit, Applicant, Checker, Decider string
-	Digest                            string // what is signed
-	Mine                              bool   // of the person who looks
+	Digest                            string             // what is signed
+	Mine                              bool               // of the person who looks
+	Standings                         []grading.Standing // for officers, of a production certificate
 	MayDraw, MayCheck, MayApprove     bool
 }
 

@@ -59,6 +59,7 @@ func (d *deskOf) ImportEnrolments(_ context.Context, _ Person, file []byte) (ra.
 func (d *deskOf) EnrolmentQueue(context.Context, Person) ([]EnrolmentLine, error) {
 	waits := enrolmentLine()
 	waits.ID, waits.State, waits.ReviewedBy, waits.Evidence, waits.MayApprove, waits.MayCheck = "r-2", ca.RequestSubmitted, "", nil, false, true
+	waits.Standings = standingsOf()
 	return []EnrolmentLine{enrolmentLine(), waits}, nil
 }
 

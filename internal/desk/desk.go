@@ -53,6 +53,7 @@ func (d *Service) Pages(p identity.Person, held []identity.Post) (pages []string
 	opens(console.PageEnrolments, house, identity.RoleRAOfficer, identity.RoleUnitLeader)
 	opens(console.PageCertificates, house, identity.RoleRAOfficer)
 	opens(console.PageSystems, house, identity.RoleRAOfficer)
+	opens(console.PageClearances, house, identity.RoleRAOfficer, identity.RoleInformationOffice)
 	opens(console.PagePeople, house, identity.RoleSystemAdmin)
 	opens(console.PageRecovery, p.Agency, identity.RoleAgencySysadmin, identity.RoleUnitLeader)
 	opens(console.PageRecovery, house, identity.RoleRAOfficer, identity.RoleKMCOfficer, identity.RoleAuditor)

@@ -93,7 +93,7 @@ func (c *CA) Deliver(ctx context.Context, d ca.Delivery, until time.Time, certs 
 		case n != 1:
 			return fmt.Errorf("%w: the claim on %q is not held any more", ca.ErrBusy, d.Basis)
 		}
-		return activate(ctx, tx, certs)
+		return c.s.activate(ctx, tx, signedRows(certs))
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -103,32 +104,62 @@ func (c *CA) RequestByToken(ctx context.Context, tokenHash string, now time.Time
 	return claimable(ctx, c.s.r, tokenHash, now)
 }
 
-// ClaimToken implements ca.Registry: the guarded update decides who of several
-// callers claimed it.
+// tokenClaim is one caller's token on its way to being used.
+type tokenClaim struct {
+	token   string
+	now     time.Time
+	claimed ca.Request // once the transaction has ended
+}
+
+// ClaimToken implements ca.Registry. A claim binds nobody but the holder of the
+// token, so it is answered when it is durable (design law 3), as a reservation.
 func (c *CA) ClaimToken(ctx context.Context, tokenHash string, now time.Time, ev ledger.Event) (ca.Request, ledger.Receipt, error) {
-	var claimed ca.Request
-	receipt, err := c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		r, err := claimable(ctx, tx, tokenHash, now)
-		if err != nil {
-			return err
-		}
-		n, err := changed(ctx, tx, `UPDATE ca_request SET state = ?, token_used = ?
-			WHERE id = ? AND state = ? AND token_used IS NULL`,
-			string(ca.RequestIssued), at(now), r.ID, string(ca.RequestApproved))
-		if err != nil {
-			return fmt.Errorf("claiming the token: %w", err)
-		}
-		if n != 1 {
-			return ca.ErrToken
-		}
-		r.State, r.TokenUsed = ca.RequestIssued, utc(at(now))
-		claimed = r
-		return nil
-	})
-	if err != nil && !errors.Is(err, ErrUnintegrated) {
+	mine := &tokenClaim{token: tokenHash, now: now}
+	receipt, err := acts{s: c.s}.share(ctx, ev, &share{claims: []*tokenClaim{mine}})
+	if err != nil {
 		return ca.Request{}, ledger.Receipt{}, err
 	}
-	return claimed, receipt, err
+	return mine.claimed, receipt, nil
+}
+
+// claimTokens marks the tokens used: the guarded update decides who of several callers
+// claimed one.
+func (s *Store) claimTokens(ctx context.Context, tx bun.Tx, claims []*tokenClaim) error {
+	if len(claims) == 0 {
+		return nil
+	}
+	hashes := make([]string, len(claims))
+	for i, c := range claims {
+		hashes[i] = c.token
+	}
+	rows, err := requests(ctx, tx, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("q.token_hash IN (?)", bun.List(hashes)) })
+	if err != nil {
+		return fmt.Errorf("reading the token: %w", err)
+	}
+	byToken := make(map[string]ca.Request, len(rows))
+	for _, r := range rows {
+		byToken[r.TokenHash] = r
+	}
+	values, args := make([]string, len(claims)), []any{string(ca.RequestIssued)}
+	for i, c := range claims {
+		r, known := byToken[c.token]
+		if !known || !opens(r, c.now) {
+			return ca.ErrToken
+		}
+		r.State, r.TokenUsed = ca.RequestIssued, utc(at(c.now))
+		c.claimed = r
+		values[i] = "(?, CAST(? AS " + s.types.Instant + "))"
+		args = append(args, r.ID, at(c.now))
+	}
+	n, err := changed(ctx, tx, `UPDATE ca_request SET state = ?, token_used = v.column2 FROM (VALUES `+strings.Join(values, ", ")+`) AS v
+		WHERE ca_request.id = v.column1 AND ca_request.state = ? AND ca_request.token_used IS NULL`, append(args, string(ca.RequestApproved))...)
+	if err != nil {
+		return fmt.Errorf("claiming the token: %w", err)
+	}
+	if n != int64(len(claims)) {
+		return ca.ErrToken
+	}
+	return nil
 }
 
 // claimable never says why a token is refused. Looking it up by its digest
@@ -144,8 +175,13 @@ func claimable(ctx context.Context, db bun.IDB, tokenHash string, now time.Time)
 	if err != nil {
 		return ca.Request{}, fmt.Errorf("reading the token: %w", err)
 	}
-	if r.State != ca.RequestApproved || !r.TokenUsed.IsZero() || !now.Before(r.TokenExpires) {
+	if !opens(r, now) {
 		return ca.Request{}, ca.ErrToken
 	}
 	return r, nil
+}
+
+// opens says whether the token of a request may be used now.
+func opens(r ca.Request, now time.Time) bool {
+	return r.State == ca.RequestApproved && r.TokenUsed.IsZero() && now.Before(r.TokenExpires)
 }
