@@ -148,6 +148,7 @@ var refusals = []struct {
 	{ca.ErrSelf, "desk.error.self", http.StatusForbidden},
 	{ca.ErrInvalid, "desk.error.form", http.StatusBadRequest},
 	{ca.ErrNotFound, "desk.systems.unknown", http.StatusNotFound},
+	{kmc.ErrUnchecked, "problem.recovery.unchecked", http.StatusConflict},
 	{kmc.ErrReceiver, "problem.recovery.receiver", http.StatusConflict},
 	{kmc.ErrRepeated, "desk.error.repeated", http.StatusConflict},
 	{kmc.ErrPending, "problem.recovery.pending", http.StatusConflict},
