@@ -154,6 +154,7 @@ var refusals = []struct {
 	{ErrDrawn, "acme.error.drawn", http.StatusConflict},
 	{acmestore.ErrNotFound, "acme.error.text", http.StatusNotFound},
 	{ca.ErrNotFound, "desk.systems.unknown", http.StatusNotFound},
+	{kmc.ErrUnchecked, "problem.recovery.unchecked", http.StatusConflict},
 	{kmc.ErrReceiver, "problem.recovery.receiver", http.StatusConflict},
 	{kmc.ErrRepeated, "desk.error.repeated", http.StatusConflict},
 	{kmc.ErrPending, "problem.recovery.pending", http.StatusConflict},
