@@ -165,6 +165,27 @@ func TestRenew_EndedAndClock(t *testing.T) {
 	}
 }
 
+// Over TLCP the pair renews without the mTLS certificate, which has ended here.
+func TestRenew_PairOverTLCPWithoutMTLS(t *testing.T) {
+	h := newHouse(t)
+	_, dir := enrolled(t, h)
+	cfg := h.config(dir)
+	cfg.TLCP = h.server.Listener.Addr().String() // speaks TLS: the call fails there, no sooner
+	a, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	now := time.Now()
+	a.leaf.NotAfter = now.Add(-time.Hour)
+	if err := a.Renew(t.Context(), TrackSM2, false); !errors.Is(err, ErrServer) {
+		t.Errorf("%v", err)
+	}
+	if err := a.Renew(t.Context(), TrackTLS, false); !errors.Is(err, ErrExpired) {
+		t.Errorf("%v", err)
+	}
+}
+
 // A reader that opens the folder while sets change never sees a key beside the
 // certificate of another.
 func TestRenew_ReadersSeeOneSet(t *testing.T) {

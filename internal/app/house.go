@@ -90,8 +90,10 @@ func (h *House) now() time.Time { return h.cfg.Now().UTC().Truncate(time.Millise
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // service is the actor of acts that the house does for itself.
-func (h *House) service() ledger.Actor {
-	return ledger.Actor{Kind: "service", ID: "yinxin", Unit: h.cfg.USCC}
+func (h *House) service() ledger.Actor { return h.cfg.actor() }
+
+func (c Config) actor() ledger.Actor {
+	return ledger.Actor{Kind: "service", ID: "yinxin", Unit: c.USCC}
 }
 
 // Open builds the house over a data folder that Init made, or says why it must
@@ -123,6 +125,9 @@ func open(ctx context.Context, cfg Config, cu *custody) (_ *House, err error) {
 		}
 	}()
 	if h.words, err = text.Load(); err != nil {
+		return nil, err
+	}
+	if err = founded(cfg); err != nil {
 		return nil, err
 	}
 	if h.anchors, err = loadAuthorities(cfg.Dir); err != nil {

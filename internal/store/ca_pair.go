@@ -81,6 +81,10 @@ func (c *CA) Deliver(ctx context.Context, d ca.Delivery, until time.Time, certs 
 	if d.Sign == "" || d.Enc == "" || d.CSRSM3 == "" || len(d.Envelope) == 0 {
 		return ledger.Receipt{}, fmt.Errorf("%w: delivery %q is not complete", ca.ErrState, d.Basis)
 	}
+	signed, err := signedRows(certs)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
 	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		n, err := changed(ctx, tx, `UPDATE ca_delivery SET claimed_until_us = 0, csr_sm3 = ?, issuer = ?, sign_serial = ?, enc_serial = ?,
 			renews = ?, envelope = ?, created_at = ? WHERE basis = ? AND sign_serial IS NULL AND claimed_until_us = ?`,
@@ -93,7 +97,7 @@ func (c *CA) Deliver(ctx context.Context, d ca.Delivery, until time.Time, certs 
 		case n != 1:
 			return fmt.Errorf("%w: the claim on %q is not held any more", ca.ErrBusy, d.Basis)
 		}
-		return c.s.activate(ctx, tx, signedRows(certs))
+		return write(ctx, tx, []statement{c.s.activating(signed)})
 	})
 }
 
