@@ -260,6 +260,18 @@ func TestChangedRefusedAndLapsed(t *testing.T) {
 	if got := w.types(); got[len(got)-1] != "lapsed" {
 		t.Errorf("events: %v", got)
 	}
+	r = w.asked(lost, anew)
+	for _, c := range []struct {
+		left string
+		want kmc.State
+	}{{"somebody else", kmc.Asked}, {r.AskedBy, kmc.Lapsed}} {
+		if err := w.svc.WithdrawAll(bg, service, c.left); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := w.svc.Recovery(bg, r.ID); err != nil || got.State != c.want {
+			t.Errorf("%s left: %+v, %v", c.left, got, err)
+		}
+	}
 }
 
 // Wrapped keys that were exchanged between rows do not open, the ledger says so,

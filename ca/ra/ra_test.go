@@ -256,3 +256,27 @@ func TestDraw(t *testing.T) {
 		t.Errorf("after the approval's life: %v", err)
 	}
 }
+
+// What a leaver asked for is taken back at every stage before the certificates,
+// and a token that was drawn ends with it; others keep theirs.
+func TestWithdrawAllEndsALeaversRequests(t *testing.T) {
+	h, ctx := newHouse(t), context.Background()
+	r := h.approve(h.review(h.submit()))
+	drawn, err := h.svc.Draw(ctx, actor("p-admin"), r.ID)
+	h.ok(err)
+	if n, err := h.svc.WithdrawAll(ctx, actor("p-sys"), "p-ra"); n != 0 || err != nil {
+		t.Errorf("another's leaving: %d, %v", n, err)
+	}
+	if n, err := h.svc.WithdrawAll(ctx, actor("p-sys"), "p-admin"); n != 1 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if got := h.state(r.ID); got != ca.RequestWithdrawn {
+		t.Errorf("it is %s", got)
+	}
+	if _, err := h.reg.RequestByToken(ctx, ca.TokenHash(drawn.Token), time.Now()); !errors.Is(err, ca.ErrToken) {
+		t.Errorf("the token: %v", err)
+	}
+	if n, err := h.svc.WithdrawAll(ctx, actor("p-sys"), "p-admin"); n != 0 || err != nil {
+		t.Errorf("again: %d, %v", n, err)
+	}
+}
