@@ -15,6 +15,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
+	"github.com/yinxin-gov/yinxin/signer/life"
 )
 
 // KeySettings are those of the key management centre.
@@ -53,7 +54,7 @@ func (h *House) openKMC() (err error) {
 	}
 	h.Recoveries, err = kmc.NewRecoveries(kmc.RecoveryConfig{
 		Centre: h.KMC, Register: h.rooms.KMC, Certificates: h.rooms.CA, Posts: posts{h}, Approvers: recoveryApprovers{h.Approvals, identity.USCC(h.cfg.USCC)},
-		Receivers: investigators{trust{h.rooms.CA, h.anchors.sm2Root, h.anchors.sm2Issuing}, h.anchors.accredited.Anchors()}, Recorder: h.Ledger, House: h.cfg.USCC,
+		Receivers: investigators{trust{h.rooms.CA, h.anchors.sm2Root, h.anchors.sm2Issuing}, h.services}, Recorder: h.Ledger, House: h.cfg.USCC,
 		Now: h.cfg.Now, NewID: newID, Need: h.cfg.Keys.Officers, NeedJudicial: h.cfg.Keys.Judicial, Life: time.Duration(h.cfg.Keys.Days) * 24 * time.Hour,
 	})
 	return err
@@ -154,10 +155,10 @@ func (h *House) RecoverySubject(r kmc.Recovery) approval.Subject {
 // service that the operator registered.
 type investigators struct {
 	own     trust
-	anchors [][]byte
+	anchors func(ctx context.Context) ([]life.Anchor, error)
 }
 
-func (i investigators) Known(_ context.Context, certDER []byte, at time.Time) error {
+func (i investigators) Known(ctx context.Context, certDER []byte, at time.Time) error {
 	ours := i.own.good(certDER, at)
 	if ours == nil {
 		return nil
@@ -166,9 +167,13 @@ func (i investigators) Known(_ context.Context, certDER []byte, at time.Time) er
 	if err != nil {
 		return fmt.Errorf("app: certificate: %w", err)
 	}
+	anchors, err := i.anchors(ctx)
+	if err != nil {
+		return err
+	}
 	roots := smx509.NewCertPool()
-	for _, der := range i.anchors {
-		if a, err := smx509.ParseCertificate(der); err == nil {
+	for _, known := range anchors {
+		if a, err := smx509.ParseCertificate(known.DER); err == nil {
 			roots.AddCert(a)
 		}
 	}

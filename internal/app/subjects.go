@@ -9,6 +9,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/signer"
 )
@@ -37,6 +38,11 @@ func (h *House) asked(ctx context.Context, s approval.Subject) error {
 		if c, err = h.Consents.Consent(ctx, s.ID); err == nil {
 			want = h.ConsentSubject(c)
 		}
+	case approval.KindAnchor:
+		var a anchor.Anchor
+		if a, err = h.Anchored.Anchor(ctx, s.ID); err == nil && a.State == anchor.Proposed {
+			want = h.AnchorSubject(a)
+		}
 	case approval.KindRecovery, approval.KindJudicial:
 		var r kmc.Recovery
 		if r, err = h.Recoveries.Recovery(ctx, s.ID); err == nil && r.State.Open() && h.now().Before(r.LapsesAt) {
@@ -57,7 +63,7 @@ func (h *House) asked(ctx context.Context, s approval.Subject) error {
 	default:
 		return nil
 	}
-	if err != nil && !errors.Is(err, signer.ErrNotFound) && !errors.Is(err, sharing.ErrNotFound) && !errors.Is(err, kmc.ErrNotFound) {
+	if err != nil && !errors.Is(err, signer.ErrNotFound) && !errors.Is(err, sharing.ErrNotFound) && !errors.Is(err, kmc.ErrNotFound) && !errors.Is(err, anchor.ErrNotFound) {
 		return fmt.Errorf("app: what is to be approved: %w", err)
 	}
 	if err != nil || want != s {
