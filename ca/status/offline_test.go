@@ -90,8 +90,7 @@ func TestOfflineListsAreOrderedAndImported(t *testing.T) {
 		if err := list.CheckSignatureFrom(a.Cert); err != nil || list.Number.Int64() != 2 {
 			t.Errorf("served: %v, %v", list.Number, err)
 		}
-		// The timer leaves it alone, and a certificate that ended within the
-		// validity of the last list stays on the next one (RFC 5280 3.3).
+		// The timer leaves it alone.
 		h.Clock.Advance(30 * 24 * time.Hour)
 		if err := s.BuildDue(bg); err != nil {
 			t.Error(err)
@@ -109,6 +108,16 @@ func TestOfflineListsAreOrderedAndImported(t *testing.T) {
 		h.Set(root, h.Authorities[under].Cert.SerialNumber, ca.StateRevoked, ca.ReasonSuperseded)
 		if third := must(s.Order(bg, a.ID)); third.Number != 3 || third.Entries != 1 {
 			t.Errorf("%+v", third)
+		}
+		// One that ended within the validity of the last list stays on the next
+		// one, and leaves later (RFC 5280 3.3).
+		h.Clock.Advance(h.Authorities[under].Cert.NotAfter.Add(100 * 24 * time.Hour).Sub(h.Clock.Now()))
+		if fourth := must(s.Order(bg, a.ID)); fourth.Entries != 1 {
+			t.Errorf("100 days after its end: %d entries", fourth.Entries)
+		}
+		h.Clock.Advance(100 * 24 * time.Hour)
+		if fifth := must(s.Order(bg, a.ID)); fifth.Entries != 0 {
+			t.Errorf("200 days after its end: %d entries", fifth.Entries)
 		}
 		if len(s.Offline()) != 2 {
 			t.Errorf("offline: %v", s.Offline())
