@@ -42,6 +42,9 @@ func (s *Service) Propose(ctx context.Context, actor ledger.Actor, a Anchor) (An
 	if err := a.validate(now); err != nil {
 		return Anchor{}, ledger.Receipt{}, err
 	}
+	if err := s.foreign(a); err != nil {
+		return Anchor{}, ledger.Receipt{}, err
+	}
 	rc, err := s.cfg.Register.AddAnchor(ctx, a, s.event("proposed", actor, a, map[string]string{"reason": a.Reason}))
 	return a, rc, err
 }
@@ -99,6 +102,24 @@ func (s *Service) may(ctx context.Context, actor ledger.Actor) error {
 		err = ErrForbidden
 	}
 	return err
+}
+
+// foreign refuses the keys of the house, under whatever certificate.
+func (s *Service) foreign(a Anchor) error {
+	cert, err := smx509.ParseCertificate(a.DER)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCertificate, err)
+	}
+	for _, der := range s.cfg.Own {
+		own, err := smx509.ParseCertificate(der)
+		if err != nil {
+			return fmt.Errorf("anchor: own authority: %w", err)
+		}
+		if bytes.Equal(own.RawSubjectPublicKeyInfo, cert.RawSubjectPublicKeyInfo) {
+			return fmt.Errorf("%w: it is the house's own authority", ErrCertificate)
+		}
+	}
+	return nil
 }
 
 func (a Anchor) validate(now time.Time) error {

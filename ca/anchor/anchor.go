@@ -3,7 +3,8 @@
 // as theirs. An anchor counts from the moment at which a second person signed
 // exactly what was proposed, until its licence ends or somebody withdraws it.
 //
-// It refuses a certificate that is no authority, does not sign itself, is out of
+// It refuses the house's own authorities, which no licence makes accredited ones
+// (design law 7); a certificate that is no authority, does not sign itself, is out of
 // its period or weak; an entry without a reason, a licence or a period; an
 // approval of anything but these words; and a proposer who approves. Withdrawing
 // acts at once and needs one person: loosening waits, tightening does not
@@ -81,7 +82,7 @@ func (a Anchor) SHA256() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Counts reports whether signatures made now lead to it.
+// Counts reports whether it vouches for what is signed at a time.
 func (a Anchor) Counts(at time.Time) bool {
 	return a.State == InForce && !at.Before(a.From) && at.Before(a.Until)
 }
@@ -131,7 +132,8 @@ type Config struct {
 	Register Register
 	Approver Approver
 	Posts    Posts
-	House    string // the unit that runs the house: its officers propose and withdraw
+	House    string   // the unit that runs the house: its officers propose and withdraw
+	Own      [][]byte // certificates of the house's own authorities, DER
 	Now      func() time.Time
 	NewID    func() string
 }
@@ -141,7 +143,7 @@ type Service struct{ cfg Config }
 
 // New refuses an incomplete Config.
 func New(cfg Config) (*Service, error) {
-	if cfg.Register == nil || cfg.Approver == nil || cfg.Posts == nil || cfg.House == "" || cfg.Now == nil || cfg.NewID == nil {
+	if cfg.Register == nil || cfg.Approver == nil || cfg.Posts == nil || cfg.House == "" || len(cfg.Own) == 0 || cfg.Now == nil || cfg.NewID == nil {
 		return nil, errors.New("anchor: every field of the configuration is required")
 	}
 	return &Service{cfg}, nil
@@ -160,20 +162,16 @@ func (s *Service) event(kind string, actor ledger.Actor, a Anchor, details map[s
 	}
 }
 
-// InForce are the anchors that count now. The caller does without any when it
-// fails: an anchor that may have been withdrawn is none.
+// InForce are the anchors that were approved and not withdrawn. Those whose
+// licence is over are among them: what was signed in its time stays judged by it
+// (Counts). The caller does without any when it fails: an anchor that may have
+// been withdrawn is none.
 func (s *Service) InForce(ctx context.Context) ([]Anchor, error) {
 	all, err := s.cfg.Register.Anchors(ctx, InForce)
 	if err != nil {
 		return nil, fmt.Errorf("anchor: read register: %w", err)
 	}
-	var out []Anchor
-	for _, a := range all {
-		if a.Counts(s.cfg.Now()) {
-			out = append(out, a)
-		}
-	}
-	return out, nil
+	return all, nil
 }
 
 // All is the register, for those who look after it.

@@ -30,6 +30,7 @@ type world struct {
 	*anchor.Service
 	reg     *catest.Anchors
 	at      time.Time
+	own     *sm2.PrivateKey          // of the house's own root
 	answers map[string]anchor.Answer // by digest
 }
 
@@ -37,8 +38,11 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{reg: &catest.Anchors{}, at: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), answers: map[string]anchor.Answer{}}
 	var err error
+	if w.own, err = sm2.GenerateKey(rand.Reader); err != nil {
+		t.Fatal(err)
+	}
 	w.Service, err = anchor.New(anchor.Config{
-		Register: w.reg, Approver: w, Posts: w, House: house, Now: func() time.Time { return w.at },
+		Register: w.reg, Approver: w, Posts: w, House: house, Own: [][]byte{w.root(t, w.own, nil)}, Now: func() time.Time { return w.at },
 		NewID: func() string { return uuid.Must(uuid.NewV7()).String() },
 	})
 	if err != nil {
@@ -95,7 +99,7 @@ func (w *world) inForce(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(all)
+	return len(slices.DeleteFunc(all, func(a anchor.Anchor) bool { return !a.Counts(w.at) }))
 }
 
 func want(t *testing.T, got, want error) {
@@ -199,12 +203,15 @@ func TestAnchorRefuses(t *testing.T) {
 		"licence backwards":   {spoil: func(a *anchor.Anchor) { a.From = a.Until }, want: anchor.ErrInvalid},
 		"not a certificate":   {spoil: func(a *anchor.Anchor) { a.DER = []byte("x") }, want: anchor.ErrCertificate},
 		"something follows":   {spoil: func(a *anchor.Anchor) { a.DER = append(slices.Clone(a.DER), 0) }, want: anchor.ErrCertificate},
-		"no authority":        {spoil: spoil(func(c *smx509.Certificate) { c.IsCA, c.KeyUsage = false, smx509.KeyUsageDigitalSignature }), want: anchor.ErrCertificate},
-		"may not certify":     {spoil: spoil(func(c *smx509.Certificate) { c.KeyUsage = smx509.KeyUsageCRLSign }), want: anchor.ErrCertificate},
-		"over":                {spoil: spoil(func(c *smx509.Certificate) { c.NotAfter = w.at.AddDate(0, 0, -1) }), want: anchor.ErrCertificate},
-		"not yet":             {spoil: spoil(func(c *smx509.Certificate) { c.NotBefore = w.at.AddDate(0, 0, 1) }), want: anchor.ErrCertificate},
-		"a short RSA key":     {spoil: func(a *anchor.Anchor) { a.DER = w.root(t, weak, nil) }, want: anchor.ErrCertificate},
-		"signature spoilt":    {spoil: func(a *anchor.Anchor) { a.DER = slices.Clone(a.DER); a.DER[len(a.DER)-1] ^= 1 }, want: anchor.ErrCertificate},
+		"the house's own key": {spoil: func(a *anchor.Anchor) {
+			a.DER = w.root(t, w.own, func(c *smx509.Certificate) { c.Subject.CommonName = "另名" })
+		}, want: anchor.ErrCertificate},
+		"no authority":     {spoil: spoil(func(c *smx509.Certificate) { c.IsCA, c.KeyUsage = false, smx509.KeyUsageDigitalSignature }), want: anchor.ErrCertificate},
+		"may not certify":  {spoil: spoil(func(c *smx509.Certificate) { c.KeyUsage = smx509.KeyUsageCRLSign }), want: anchor.ErrCertificate},
+		"over":             {spoil: spoil(func(c *smx509.Certificate) { c.NotAfter = w.at.AddDate(0, 0, -1) }), want: anchor.ErrCertificate},
+		"not yet":          {spoil: spoil(func(c *smx509.Certificate) { c.NotBefore = w.at.AddDate(0, 0, 1) }), want: anchor.ErrCertificate},
+		"a short RSA key":  {spoil: func(a *anchor.Anchor) { a.DER = w.root(t, weak, nil) }, want: anchor.ErrCertificate},
+		"signature spoilt": {spoil: func(a *anchor.Anchor) { a.DER = slices.Clone(a.DER); a.DER[len(a.DER)-1] ^= 1 }, want: anchor.ErrCertificate},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, actor := w.entry(t), c.actor

@@ -304,6 +304,7 @@ func TestNewRefuses(t *testing.T) {
 		"responder without its key":  func(c *status.Config) { c.Authorities[3].Responder = responder },
 		"responder is no responder":  func(c *status.Config) { c.Authorities[3].Responder, c.Authorities[3].ResponderKey = leaf, leafKey },
 		"responder with another key": func(c *status.Config) { c.Authorities[3].Responder, c.Authorities[3].ResponderKey = responder, leafKey },
+		"offline with its key":       func(c *status.Config) { c.Authorities[0].Offline = true },
 		"nobody acts":                func(c *status.Config) { c.Actor.ID = "" },
 	} {
 		cfg := h.Config()

@@ -64,8 +64,12 @@ func (h *House) Archive(ctx context.Context, actor ledger.Actor, o ArchiveOrder)
 	if err != nil {
 		return fail(err)
 	}
+	trusted, err := h.trustNow(ctx)
+	if err != nil {
+		return fail(err)
+	}
 	cfg := archive.Config{
-		Trust: h.trust, Status: captured, Chain: [][]byte{h.anchors.sm2Issuing.Raw, h.anchors.sm2Root.Raw},
+		Trust: trusted, Status: captured, Chain: [][]byte{h.anchors.sm2Issuing.Raw, h.anchors.sm2Root.Raw},
 		Key: h.custody.signer(keyExchange), CertDER: h.anchors.exchange, Words: h.words, Now: h.cfg.Now,
 	}
 	if cfg.Stamper = o.Stamper; cfg.Stamper == nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/ca/stale"
@@ -63,7 +64,8 @@ type House struct {
 	CA         *ca.Service
 	StepCA     *stepca.Authority
 	CertStatus *status.Service
-	Idle       *stale.Watch // systems that nobody uses
+	Idle       *stale.Watch    // systems that nobody uses
+	Anchored   *anchor.Service // of others, registered by two persons
 	KMC        *kmc.Centre
 	Recoveries *kmc.Recoveries // of escrowed keys
 	Signer     *signer.Service
@@ -79,8 +81,9 @@ type House struct {
 	founded   sync.Mutex  // held while a person is certified
 	raOfficer bool        // guarded by founded: once true, always true
 
-	server *stepca.ServerCertificate
-	trust  *verify.Trust
+	server   *stepca.ServerCertificate
+	trust    *verify.Trust // own authorities and the folder: see trustNow
+	trusting trusting
 }
 
 // now is the clock as events carry it.
@@ -217,6 +220,9 @@ func (h *House) openPeople() (err error) {
 
 // openCA builds both trust tracks on one registry.
 func (h *House) openCA(ctx context.Context) (err error) {
+	if err = h.openAnchors(); err != nil {
+		return err
+	}
 	if err = h.openKMC(); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/signer/life"
 	captured "github.com/yinxin-gov/yinxin/signer/revocation"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -26,8 +27,8 @@ const dirStatus = "status"
 // once in a recovery, so that a new list needs no restart.
 type investigators struct {
 	own     trust
-	anchors *verify.Trust // nil: none
-	status  string        // folder
+	anchors func(ctx context.Context) ([]life.Anchor, error) // of accredited services
+	status  string                                           // folder
 	now     func() time.Time
 }
 
@@ -42,7 +43,15 @@ func (i investigators) Known(ctx context.Context, certDER []byte, at time.Time) 
 	if err != nil {
 		return fmt.Errorf("app: authorities of investigators: %w", err)
 	}
-	path := i.anchors.Path(certDER, at, between...)
+	anchors, err := i.anchors(ctx)
+	if err != nil {
+		return fmt.Errorf("app: anchors of investigators: %w", err)
+	}
+	var roots [][]byte
+	for _, a := range anchors {
+		roots = append(roots, a.DER)
+	}
+	path := verify.NewTrust(roots...).Path(certDER, at, between...)
 	if len(path) < 2 { // an anchor is no person
 		return fmt.Errorf("app: neither ours (%v) nor under a registered anchor", ours)
 	}

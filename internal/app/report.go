@@ -24,14 +24,17 @@ type ReportRequest struct {
 // records as evidence. It returns the judgement too, for pictures of the pages.
 func (h *House) Report(ctx context.Context, q ReportRequest) (report.Report, verify.Report, error) {
 	at := h.cfg.Now()
-	opt := h.verifyOptions()
+	opt, err := h.verifyOptions(ctx)
+	if err != nil {
+		return report.Report{}, verify.Report{}, err
+	}
 	opt.File, opt.SelfTest, opt.Now = q.File, true, func() time.Time { return at }
 	judged, err := verify.Document(ctx, q.Document, opt)
 	if err != nil {
 		return report.Report{}, judged, err
 	}
 	in := report.Input{
-		Judged: judged, Document: bytes.NewReader(q.Document), Size: int64(len(q.Document)), Trust: h.trust, Level: q.Level,
+		Judged: judged, Document: bytes.NewReader(q.Document), Size: int64(len(q.Document)), Trust: opt.Trust, Level: q.Level,
 		JudgedAt: at, MadeAt: h.cfg.Now(), Version: Version,
 	}
 	if q.Known {

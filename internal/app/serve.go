@@ -233,9 +233,14 @@ func recoverer(log *slog.Logger) func(http.Handler) http.Handler {
 
 // Verify checks a document against the house's own anchors and registry.
 func (h *House) Verify(ctx context.Context, document []byte) (verify.Report, error) {
-	return verify.Document(ctx, document, h.verifyOptions())
+	opt, err := h.verifyOptions(ctx)
+	if err != nil {
+		return verify.Report{}, err
+	}
+	return verify.Document(ctx, document, opt)
 }
 
-func (h *House) verifyOptions() verify.Options {
-	return verify.Options{Trust: h.trust, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors, h.Life.CompromisedSince}, Consents: h.citations()}
+func (h *House) verifyOptions(ctx context.Context) (verify.Options, error) {
+	t, err := h.trustNow(ctx)
+	return verify.Options{Trust: t, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors, h.Life.CompromisedSince}, Consents: h.citations()}, err
 }

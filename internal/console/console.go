@@ -131,6 +131,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountPeople(r)
 		c.mountOwn(r)
 		c.mountRecovery(r)
+		c.mountAnchors(r)
 		c.mountConsents(r)
 		c.mountArchives(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))

@@ -13,6 +13,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
+	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/signin"
@@ -71,6 +72,7 @@ type Desk interface {
 	People
 	Own
 	Recoveries
+	Anchors
 	Consents
 	Archives
 }
@@ -164,6 +166,13 @@ var refusals = []struct {
 	{kmc.ErrRole, "console.forbidden", http.StatusForbidden},
 	{kmc.ErrInvalid, "desk.error.recovery", http.StatusBadRequest},
 	{kmc.ErrNotFound, "problem.recovery.unknown", http.StatusNotFound},
+	{anchor.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{anchor.ErrCertificate, "anchor.error.certificate", http.StatusUnprocessableEntity},
+	{anchor.ErrInvalid, "anchor.error.invalid", http.StatusBadRequest},
+	{anchor.ErrExists, "desk.error.repeated", http.StatusConflict},
+	{anchor.ErrState, "anchor.error.state", http.StatusConflict},
+	{anchor.ErrNotApproved, "anchor.error.state", http.StatusConflict},
+	{anchor.ErrNotFound, "anchor.error.unknown", http.StatusNotFound},
 	{ra.ErrApplicant, "console.forbidden", http.StatusForbidden},
 	{ra.ErrOfficer, "console.forbidden", http.StatusForbidden},
 	{ra.ErrEvidence, "ra.error.evidence", http.StatusBadRequest},

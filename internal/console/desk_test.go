@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -23,7 +24,7 @@ import (
 )
 
 // pages of everybody, for tests that look at all of them.
-var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PageClearances, PageACME, PagePeople, PageRecovery, PageConsents, PageArchive}
+var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PageClearances, PageACME, PagePeople, PageRecovery, PageAnchors, PageConsents, PageArchive}
 
 // deskOf answers the pages of the desk with one of everything; err is what each
 // act answers, acted what was asked for.
@@ -265,6 +266,25 @@ func (d *deskOf) TakeRecovered(_ context.Context, _ Person, id string) (Paper, e
 	return Paper{Name: "key.der", Bytes: []byte{0x30, 0}}, d.act("take %s", id)
 }
 
+func (d *deskOf) Anchored(context.Context, Person) (AnchorList, error) {
+	a := anchor.Anchor{ID: "t-1", DER: []byte("x"), Service: "样例\u202e机构", Licence: "样例0001", URL: "https://ca.example/", From: at, Until: at.AddDate(1, 0, 0), Reason: "样例", AskedAt: at, State: anchor.Proposed}
+	gone := a
+	gone.ID, gone.State, gone.Approval, gone.EndedBy, gone.EndReason, gone.EndedAt = "t-2", anchor.Withdrawn, "a-1", "p-1", "样例", at
+	return AnchorList{MayWrite: true, Entries: []AnchorLine{{Anchor: a, Subject: "CN=样例", By: "样例", Sum: a.Digest(), MayAnswer: true, MayEnd: true}, {Anchor: gone, Ender: "样例"}}}, nil
+}
+
+func (d *deskOf) ProposeAnchor(_ context.Context, _ Person, a anchor.Anchor) error {
+	return d.act("anchor %s %s %s %s %s %s %x", a.Service, a.Licence, a.URL, a.From.UTC().Format(time.RFC3339), a.Until.UTC().Format(time.RFC3339), a.Reason, a.DER)
+}
+
+func (d *deskOf) AnswerAnchor(_ context.Context, _ Person, id string, a Answer) error {
+	return d.act("answer %s %v %s", id, a.Yes, a.Digest)
+}
+
+func (d *deskOf) WithdrawAnchor(_ context.Context, _ Person, id, reason string) error {
+	return d.act("withdraw %s %s", id, reason)
+}
+
 // newDesk is a house whose person's posts open every page.
 func newDesk(t *testing.T) (*house, *deskOf) {
 	t.Helper()
@@ -294,7 +314,7 @@ const formType = "application/x-www-form-urlencoded"
 
 var deskPaths = []string{
 	"/console/uses", "/console/uses/u-1", "/console/uses/u-2", "/console/uses/u-3", "/console/uses/u-3?from=2", "/console/seals", "/console/seals/11010000000001", "/console/seals/import", "/console/compromise",
-	"/console/certificates", "/console/requests", "/console/enrolments", "/console/systems", "/console/systems?system=civil-a", "/console/people", "/console/recovery", "/console/clearances", "/console/acme", "/console/clearances?system=civil-a",
+	"/console/certificates", "/console/requests", "/console/enrolments", "/console/systems", "/console/systems?system=civil-a", "/console/people", "/console/recovery", "/console/clearances", "/console/acme", "/console/clearances?system=civil-a", "/console/anchors",
 	"/console/consents", "/console/consents/c-1", "/console/archive", "/console/me",
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/console"
@@ -71,6 +72,8 @@ type Answers interface {
 	SealSubject(e signer.Seal) approval.Subject
 	// RecoverySubject is what the officers of the house sign next.
 	RecoverySubject(r kmc.Recovery) approval.Subject
+	// AnchorSubject is what a registration officer signs for a trust anchor.
+	AnchorSubject(a anchor.Anchor) approval.Subject
 	// RequestSubject is what a registration officer signs for a system.
 	RequestSubject(r ca.Request) approval.Subject
 	// ConsentSubject is what the leader of a provider signs.
@@ -155,6 +158,7 @@ type Config struct {
 	Authority    Authority
 	Suspensions  Suspensions
 	Recoveries   *kmc.Recoveries
+	Anchors      *anchor.Service
 	Requests     *ra.Service
 	Clearances   *grading.Clearances
 	AccountKeys  AccountKeys
@@ -175,7 +179,7 @@ type Config struct {
 func New(cfg Config) (*Service, error) {
 	for _, missing := range []bool{
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
-		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Leavers == nil, cfg.PINs == nil, cfg.Recoveries == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.AccountKeys == nil, cfg.Texts == nil, cfg.Authority == nil, cfg.Suspensions == nil, cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
+		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Leavers == nil, cfg.PINs == nil, cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.AccountKeys == nil, cfg.Texts == nil, cfg.Authority == nil, cfg.Suspensions == nil, cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {
 		if missing {

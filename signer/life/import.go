@@ -58,7 +58,11 @@ func (s *Service) Import(ctx context.Context, actor ledger.Actor, spec ImportSpe
 	if err := s.sound(ctx, spec.KeyID); err != nil {
 		return fail(err)
 	}
-	got, licence, err := s.judge(spec, now)
+	anchors, err := s.anchors(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	got, licence, err := s.judge(spec, anchors, now)
 	if err != nil {
 		return fail(err)
 	}
@@ -115,6 +119,13 @@ func (s *Service) adoptable(ctx context.Context, e signer.Seal, now time.Time) e
 	a := e.Accreditation
 	if now.Before(e.ValidFrom) || now.After(e.ValidUntil) || now.Before(cert.NotBefore) || now.After(cert.NotAfter) || now.Before(a.ValidFrom) || !now.Before(a.ValidUntil) {
 		return noImport(ImportPeriod, "the seal, its certificate or the service's accreditation does not hold any more")
+	}
+	anchors, err := s.anchors(ctx)
+	if err != nil {
+		return err
+	}
+	if !listed(anchors, *a) {
+		return noImport(ImportAccreditation, "the service's anchor was withdrawn")
 	}
 	_, err = s.holdsKey(ctx, e.KeyID, e.CertDER)
 	return err

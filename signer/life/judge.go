@@ -48,11 +48,11 @@ var foreignID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$`)
 
 // judge checks the seal and its certificates, and finds the licence of the service
 // behind the signer's.
-func (s *Service) judge(spec ImportSpec, now time.Time) (*seal.Seal, signer.Accreditation, error) {
+func (s *Service) judge(spec ImportSpec, anchors []Anchor, now time.Time) (*seal.Seal, signer.Accreditation, error) {
 	bad := func(code, format string, args ...any) (*seal.Seal, signer.Accreditation, error) {
 		return nil, signer.Accreditation{}, noImport(code, format, args...)
 	}
-	if len(s.cfg.Accredited) == 0 {
+	if len(anchors) == 0 {
 		return bad(ImportAnchors, "no anchor of an accredited service is installed")
 	}
 	got, err := seal.ParseSeal(spec.SealDER)
@@ -84,13 +84,13 @@ func (s *Service) judge(spec ImportSpec, now time.Time) (*seal.Seal, signer.Accr
 	if err != nil {
 		return bad(ImportMaker, "the maker's certificate does not read: %w", err)
 	}
-	var chains [][]*smx509.Certificate
+	var paths [][]*smx509.Certificate
 	for _, c := range []struct {
 		who  string
 		cert *smx509.Certificate
 		at   time.Time
 	}{{"seal maker", maker, got.Created}, {"signer", cert, now}} {
-		if chains, err = s.chains(c.cert, spec.Chain, c.at); err != nil {
+		if paths, err = chains(c.cert, anchors, spec.Chain, c.at); err != nil {
 			code := ImportChain
 			if c.at.Before(c.cert.NotBefore) || c.at.After(c.cert.NotAfter) {
 				code = ImportPeriod
@@ -98,17 +98,37 @@ func (s *Service) judge(spec ImportSpec, now time.Time) (*seal.Seal, signer.Accr
 			return bad(code, "certificate of the %s: %w", c.who, err)
 		}
 	}
-	licence, found := s.licence(chains, now) // of the signer's: the last
+	licence, found := licenceOf(paths, anchors, now) // of the signer's: the last
 	if !found {
 		return bad(ImportAccreditation, "no licence in force is listed for the service")
 	}
 	return got, licence, nil
 }
 
-// licence is what is listed for an anchor of one of these chains, in force now.
-func (s *Service) licence(chains [][]*smx509.Certificate, now time.Time) (signer.Accreditation, bool) {
+// anchors are those of the configuration and those that count now. One that
+// cannot be asked about is none: the import is refused.
+func (s *Service) anchors(ctx context.Context) ([]Anchor, error) {
+	if s.cfg.Registered == nil {
+		return s.cfg.Accredited, nil
+	}
+	more, err := s.cfg.Registered(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("life: anchors of accredited services: %w", err)
+	}
+	return slices.Concat(s.cfg.Accredited, more), nil
+}
+
+// listed reports whether the licence still stands beside an anchor.
+func listed(anchors []Anchor, a signer.Accreditation) bool {
+	return slices.ContainsFunc(anchors, func(n Anchor) bool {
+		return slices.ContainsFunc(n.Licences, func(l signer.Accreditation) bool { return l.Service == a.Service && l.Licence == a.Licence })
+	})
+}
+
+// licenceOf is what is listed for an anchor of one of these chains, in force now.
+func licenceOf(chains [][]*smx509.Certificate, anchors []Anchor, now time.Time) (signer.Accreditation, bool) {
 	for _, cert := range slices.Concat(chains...) {
-		for _, a := range s.cfg.Accredited {
+		for _, a := range anchors {
 			if !bytes.Equal(a.DER, cert.Raw) {
 				continue
 			}
@@ -137,9 +157,9 @@ func names(cert *smx509.Certificate, unit string) bool {
 }
 
 // chains lead a certificate to an anchor for accredited services.
-func (s *Service) chains(cert *smx509.Certificate, between [][]byte, at time.Time) ([][]*smx509.Certificate, error) {
+func chains(cert *smx509.Certificate, anchors []Anchor, between [][]byte, at time.Time) ([][]*smx509.Certificate, error) {
 	roots, mid := smx509.NewCertPool(), smx509.NewCertPool()
-	for _, a := range s.cfg.Accredited {
+	for _, a := range anchors {
 		c, err := smx509.ParseCertificate(a.DER)
 		if err != nil {
 			return nil, fmt.Errorf("an anchor for accredited services does not read: %w", err)

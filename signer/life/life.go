@@ -137,6 +137,9 @@ type Config struct {
 	// electronic-government certification services, kept apart from the house's
 	// own. None: nothing can be imported.
 	Accredited []Anchor
+	// Registered are more of them, asked for each time: they come and go while the
+	// house runs. nil: none.
+	Registered func(ctx context.Context) ([]Anchor, error)
 
 	Reports  Reports  // compromises; nil: they cannot be reported
 	Revoker  Revoker  // required with Reports

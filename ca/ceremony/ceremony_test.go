@@ -1,0 +1,260 @@
+package ceremony_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emmansun/gmsm/sm2"
+	"github.com/emmansun/gmsm/smx509"
+	"github.com/google/uuid"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/catest"
+	"github.com/yinxin-gov/yinxin/ca/ceremony"
+	"github.com/yinxin-gov/yinxin/ca/lint"
+	"github.com/yinxin-gov/yinxin/ca/profile"
+)
+
+var moment = time.Date(2026, 6, 1, 8, 0, 0, 0, time.UTC)
+
+func now() time.Time { return moment }
+
+func site() profile.Site {
+	return profile.Site{CPS: "http://ca.gov.internal/cps", CRL: "http://ca.gov.internal/crl/{issuer}.crl", OCSP: "http://ca.gov.internal/ocsp", Issuers: "http://ca.gov.internal/issuers/{issuer}.cer"}
+}
+
+func makeRoots(t testing.TB) []ceremony.Root {
+	t.Helper()
+	s, err := sm2.GenerateKey(rand.Reader)
+	check(t, err)
+	e, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(t, err)
+	roots, err := ceremony.MakeRoots(ceremony.RootSpec{Organization: "样例区", CPS: site().CPS, SM2: s, ECDSA: e, Now: moment, Rand: rand.Reader})
+	check(t, err)
+	return roots
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func certs(roots []ceremony.Root) []*smx509.Certificate {
+	return []*smx509.Certificate{roots[0].Certificate, roots[1].Certificate}
+}
+
+func record() ceremony.Record {
+	return ceremony.Record{
+		Kind: ceremony.RecordSign, Organization: "样例区", Place: "样例机房", Operator: "甲", Witnesses: []string{"乙", "丙"}, Need: 2, Of: 3, Split: "ab",
+		Custodians: []ceremony.Present{{Number: 1, Name: "丁"}, {Number: 3, Name: "戊"}},
+	}
+}
+
+// house is the other side: it records what the roots shall sign.
+func house(t testing.TB, roots []ceremony.Root) (ca.Offline, []ca.Certificate) {
+	t.Helper()
+	s, err := sm2.GenerateKey(rand.Reader)
+	check(t, err)
+	e, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(t, err)
+	o := ca.Offline{
+		Organization: "样例区", Agency: "11110102MB1234567M", Site: site(), SM2Root: roots[0].Certificate, ECDSARoot: roots[1].Certificate, SM2Issuing: &s.PublicKey, ECDSAIssuing: &e.PublicKey,
+		Registry: catest.New(), Actor: ledger.Actor{Kind: "service", ID: "init"}, Now: now, Rand: rand.Reader, NewID: func() string { return uuid.Must(uuid.NewV7()).String() },
+	}
+	rows, err := o.Prepare(t.Context())
+	check(t, err)
+	return o, rows
+}
+
+func orderOf(t testing.TB, rows []ca.Certificate) ceremony.Order {
+	t.Helper()
+	o := ceremony.NewOrder("样例区", moment)
+	for i, name := range []profile.Name{profile.SM2Issuing, profile.ECDSAIssuing} {
+		o.Items = append(o.Items, ceremony.Item{Kind: ceremony.KindAuthority, Issuer: rows[i].Issuer, Profile: name, TBS: rows[i].TBS})
+	}
+	return o
+}
+
+func encode(t testing.TB, o ceremony.Order) []byte {
+	t.Helper()
+	raw, err := o.Encode()
+	check(t, err)
+	return raw
+}
+
+// Design law 4 across two machines: what was recorded is, byte for byte, what the
+// roots signed, and what the house then makes good; twice is once.
+func TestAuthoritiesAreSignedAsRecorded(t *testing.T) {
+	roots := makeRoots(t)
+	o, rows := house(t, roots)
+	out, err := ceremony.Sign(encode(t, orderOf(t, rows)), roots, record(), rand.Reader, now)
+	check(t, err)
+	raw, err := out.Encode()
+	check(t, err)
+	if out, err = ceremony.ReadOutcome(raw); err != nil {
+		t.Fatal(err)
+	}
+	rec, sum, err := out.Verify(certs(roots))
+	check(t, err)
+	if len(rec.Acts) != 2 || rec.Acts[0].TBSSM3 != rows[0].TBSSM3 || len(rec.Script) != 2 || rec.Keys[0].CheckValue == "" {
+		t.Errorf("%+v", rec)
+	}
+	var tbs, signatures [2][]byte
+	for i, root := range certs(roots) {
+		tbs[i] = rows[i].TBS
+		signatures[i], err = out.Signed(root, tbs[i])
+		check(t, err)
+	}
+	swapped := [2][]byte{signatures[1], signatures[0]}
+	if _, err := o.Complete(t.Context(), tbs, swapped, sum); err == nil {
+		t.Error("signatures of the other track were taken")
+	}
+	first, err := o.Complete(t.Context(), tbs, signatures, sum)
+	check(t, err)
+	again, err := o.Complete(t.Context(), tbs, signatures, sum)
+	check(t, err)
+	if string(again.SM2Issuing) != string(first.SM2Issuing) {
+		t.Error("the second time made another certificate")
+	}
+	issuing, err := smx509.ParseCertificate(first.SM2Issuing)
+	check(t, err)
+	check(t, issuing.CheckSignatureFrom(roots[0].Certificate))
+	if !issuing.IsCA || len(issuing.OCSPServer) != 0 || len(issuing.CRLDistributionPoints) != 1 {
+		t.Errorf("%+v", issuing)
+	}
+	row, err := o.Registry.Certificate(t.Context(), rows[0].Issuer, rows[0].Serial)
+	check(t, err)
+	if row.State != ca.StateGood {
+		t.Errorf("%s", row.State)
+	}
+}
+
+// What a root does not sign. Nothing of the order is signed then.
+func TestRootSignsNothingElse(t *testing.T) {
+	roots := makeRoots(t)
+	_, rows := house(t, roots)
+	strangers := makeRoots(t)
+	_, foreign := house(t, strangers)
+	leaf := leafTBS(t, roots[0].Certificate)
+	for name, spoil := range map[string]func(*ceremony.Order){
+		"a leaf":                     func(o *ceremony.Order) { o.Items[0].Profile, o.Items[0].TBS = profile.SM2Ledger, leaf },
+		"a leaf said to be more":     func(o *ceremony.Order) { o.Items[0].TBS = leaf },
+		"another root":               func(o *ceremony.Order) { o.Items[0].Profile = profile.SM2Root },
+		"the other track":            func(o *ceremony.Order) { o.Items[0].TBS = o.Items[1].TBS },
+		"for another root":           func(o *ceremony.Order) { o.Items[0].Issuer = foreign[0].Issuer },
+		"named for this, of another": func(o *ceremony.Order) { o.Items[0].TBS = foreign[0].TBS },
+		"no list":                    func(o *ceremony.Order) { o.Items[0].Kind = ceremony.KindList },
+		"no kind":                    func(o *ceremony.Order) { o.Items[0].Kind = "record" },
+		"not DER":                    func(o *ceremony.Order) { o.Items[1].TBS = []byte("yinxin/ceremony-record/v1\n{}") },
+		"from tomorrow":              func(o *ceremony.Order) { o.MadeAt = moment.AddDate(0, 0, 1) },
+		"nothing":                    func(o *ceremony.Order) { o.Items = nil },
+		"too much": func(o *ceremony.Order) {
+			for range 16 {
+				o.Items = append(o.Items, o.Items[0])
+			}
+		},
+		"another version": func(o *ceremony.Order) { o.Version = "v2" },
+	} {
+		o := orderOf(t, rows)
+		spoil(&o)
+		out, err := ceremony.Sign(encode(t, o), roots, record(), rand.Reader, now)
+		if !errors.Is(err, ceremony.ErrOrder) || len(out.Signatures)+len(out.Proof) != 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func leafTBS(t *testing.T, root *smx509.Certificate) []byte {
+	t.Helper()
+	k, err := sm2.GenerateKey(rand.Reader)
+	check(t, err)
+	p, err := profile.Get(profile.SM2Ledger)
+	check(t, err)
+	serial, err := ca.NewSerial(rand.Reader)
+	check(t, err)
+	d, err := ca.NewDraft(p, site(), profile.Fields{Serial: serial, Public: &k.PublicKey, Issuer: root, Now: moment, Subject: profile.Subject{CommonName: "x", Organization: "y"}})
+	check(t, err)
+	if _, err := lint.ParseTBS(d.TBS); err != nil {
+		t.Fatal(err)
+	}
+	return d.TBS
+}
+
+func TestRecordNeedsItsPeople(t *testing.T) {
+	roots := makeRoots(t)
+	for name, spoil := range map[string]func(*ceremony.Record){
+		"one witness":          func(r *ceremony.Record) { r.Witnesses = r.Witnesses[:1] },
+		"one witness twice":    func(r *ceremony.Record) { r.Witnesses[1] = r.Witnesses[0] },
+		"operator as witness":  func(r *ceremony.Record) { r.Witnesses[1] = r.Operator },
+		"no operator":          func(r *ceremony.Record) { r.Operator = "" },
+		"no place":             func(r *ceremony.Record) { r.Place = "" },
+		"too few custodians":   func(r *ceremony.Record) { r.Custodians = r.Custodians[:1] },
+		"one would be enough":  func(r *ceremony.Record) { r.Need = 1 },
+		"of another kind":      func(r *ceremony.Record) { r.Kind = "party" },
+		"more needed than are": func(r *ceremony.Record) { r.Of = 1 },
+	} {
+		r := record()
+		spoil(&r)
+		if _, err := ceremony.Seal(r, roots, rand.Reader, now); !errors.Is(err, ceremony.ErrRecord) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	out, err := ceremony.Seal(record(), roots, rand.Reader, now)
+	check(t, err)
+	if _, _, err := out.Verify(certs(makeRoots(t))); !errors.Is(err, ceremony.ErrRecord) {
+		t.Errorf("other roots: %v", err)
+	}
+	if strings.Contains(string(out.Record), "PRIVATE") {
+		t.Error("a secret in the record")
+	}
+}
+
+// FuzzReadOutcome: whatever comes in, an outcome that verifies was signed by the
+// roots that it names.
+func FuzzReadOutcome(f *testing.F) {
+	roots := makeRoots(f)
+	out, err := ceremony.Seal(record(), roots, rand.Reader, now)
+	check(f, err)
+	raw, err := out.Encode()
+	check(f, err)
+	f.Add(raw)
+	f.Add([]byte(`{"record":"e30=","proof":[],"roots":["",""]}`))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		got, err := ceremony.ReadOutcome(in)
+		if err != nil {
+			return
+		}
+		if rec, _, err := got.Verify(certs(roots)); err == nil && (rec.Operator != "甲" || string(got.Record) != string(out.Record)) {
+			t.Errorf("verified: %+v", rec)
+		}
+		if named, err := got.RootCertificates(); err == nil && len(named) != 2 {
+			t.Errorf("%d roots", len(named))
+		}
+	})
+}
+
+// FuzzReadOrder: no order makes the room sign what is no authority or list.
+func FuzzReadOrder(f *testing.F) {
+	roots := makeRoots(f)
+	_, rows := house(f, roots)
+	f.Add(encode(f, orderOf(f, rows)))
+	f.Add([]byte(`{"version":"yinxin/ceremony-order/v1","items":[{"kind":"crl","tbs":"MAA="}]}`))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		o, err := ceremony.ReadOrder(in)
+		if err != nil {
+			return
+		}
+		acts, err := o.Check(certs(roots), moment)
+		if err == nil && len(acts) != len(o.Items) {
+			t.Errorf("%d acts of %d items", len(acts), len(o.Items))
+		}
+	})
+}
