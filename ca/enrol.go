@@ -41,6 +41,13 @@ func (s *Service) dual(r Request, pair string, halves []half, envelope []byte, r
 // with one token passes. From then on the token is gone, also when the store or
 // the key fails: fail closed, the officer approves again.
 func (s *Service) EnrolSM2(ctx context.Context, token string, csrDER []byte) (DualResult, error) {
+	return s.EnrolWith(ctx, token, csrDER, nil)
+}
+
+// EnrolWith is EnrolSM2 for a house that hands out something else beside the
+// pair. prepare makes it, once nothing is left to refuse; when it fails the token
+// is still good. Nil: there is nothing else.
+func (s *Service) EnrolWith(ctx context.Context, token string, csrDER []byte, prepare func(context.Context, Request) error) (DualResult, error) {
 	r, err := s.Authorize(ctx, token)
 	if err != nil {
 		return DualResult{}, err
@@ -60,6 +67,11 @@ func (s *Service) EnrolSM2(ctx context.Context, token string, csrDER []byte) (Du
 	halves, key, err := s.draftPair(ctx, pair, r, csr.PublicKey.(*ecdsa.PublicKey), 0, until)
 	if err != nil {
 		return DualResult{}, err
+	}
+	if prepare != nil {
+		if err := prepare(ctx, r); err != nil {
+			return DualResult{}, err
+		}
 	}
 	actor := ledger.Actor{Kind: "system", ID: r.System, Unit: r.Agency}
 	claim := s.event("ca.token.claimed", actor, ledger.Object{Kind: "certificate_request", ID: r.ID}, nil)

@@ -235,3 +235,27 @@ func TestOpenSSLIsServedAndAgrees(t *testing.T) {
 		t.Error("openssl decrypted something else")
 	}
 }
+
+// What is handed out beside the pair is made last, and costs no token when it fails.
+func TestWhatComesWithAPairIsMadeLast(t *testing.T) {
+	h := newHouse(t)
+	token, ran := h.token(), 0
+	broken := errors.New("no second thing")
+	prepare := func(result error) func(context.Context, ca.Request) error {
+		return func(_ context.Context, r ca.Request) error {
+			if ran++; r.State != ca.RequestApproved {
+				t.Errorf("request is %s", r.State)
+			}
+			return result
+		}
+	}
+	if _, err := h.svc.EnrolWith(context.Background(), token, csr(t, sm2Key(t), "stranger.gov.internal"), prepare(nil)); !errors.Is(err, ca.ErrCSR) || ran != 0 {
+		t.Errorf("refused request: %v, prepared %d times", err, ran)
+	}
+	if _, err := h.svc.EnrolWith(context.Background(), token, csr(t, sm2Key(t)), prepare(broken)); !errors.Is(err, broken) {
+		t.Errorf("failed: %v", err)
+	}
+	if _, err := h.svc.EnrolWith(context.Background(), token, csr(t, sm2Key(t)), prepare(nil)); err != nil || ran != 2 {
+		t.Errorf("again: %v, prepared %d times", err, ran)
+	}
+}

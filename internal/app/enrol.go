@@ -20,21 +20,16 @@ func (h *House) CertificatesOf(ctx context.Context, system string) ([]ca.Certifi
 
 // Enrol spends an enrolment token: the SM2 pair now, and a one-time token for
 // the ECDSA track, minted only because the request was approved. It is minted
-// first: when that fails the enrolment token is still good, and when the pair
-// fails nobody ever sees it.
+// before the pair: when that fails the enrolment token is still good, and when
+// the pair fails nobody ever sees it.
 func (h *House) Enrol(ctx context.Context, r wire.EnrolRequest) (wire.EnrolAnswer, error) {
-	req, err := h.CA.Authorize(ctx, r.Token)
-	if err != nil {
-		return wire.EnrolAnswer{}, err
-	}
-	if _, err := ca.ParseCSR(r.SM2CSR); err != nil {
-		return wire.EnrolAnswer{}, err
-	}
-	ott, err := h.StepCA.MintToken(ctx, req)
-	if err != nil {
-		return wire.EnrolAnswer{}, fmt.Errorf("app: one-time token: %w", err)
-	}
-	pair, err := h.CA.EnrolSM2(ctx, r.Token, r.SM2CSR)
+	var ott string
+	pair, err := h.CA.EnrolWith(ctx, r.Token, r.SM2CSR, func(ctx context.Context, req ca.Request) (err error) {
+		if ott, err = h.StepCA.MintToken(ctx, req); err != nil {
+			return fmt.Errorf("app: one-time token: %w", err)
+		}
+		return nil
+	})
 	if err != nil {
 		return wire.EnrolAnswer{}, err
 	}
