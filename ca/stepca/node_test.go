@@ -295,7 +295,7 @@ func runNode(work string) error {
 		for range 8 {
 			go func() {
 				for {
-					token, err := n.authority.MintToken(context.Background(), n.request)
+					token, err := n.authority.MintToken(context.Background(), n.request, uuid.NewString())
 					if err != nil {
 						n.say("error %v", err)
 						return
@@ -315,7 +315,7 @@ const share = 128
 func (n *node) together(client *http.Client) error {
 	var tokens []string
 	for range share {
-		token, err := n.authority.MintToken(context.Background(), n.request)
+		token, err := n.authority.MintToken(context.Background(), n.request, uuid.NewString())
 		if err != nil {
 			return err
 		}

@@ -272,7 +272,7 @@ func ourSigner(b *testing.B) signer {
 	web := httptest.NewTLSServer(a.Routes())
 	b.Cleanup(web.Close)
 	r := approvedRequest(b, rooms.CA)
-	return signer{url: web.URL, token: func() (string, error) { return a.MintToken(context.Background(), r) }}
+	return signer{url: web.URL, token: func() (string, error) { return a.MintToken(context.Background(), r, uuid.NewString()) }}
 }
 
 // stockSigner is smallstep's authority as it comes, on its own PostgreSQL store.

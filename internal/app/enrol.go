@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
@@ -19,19 +20,17 @@ func (h *House) CertificatesOf(ctx context.Context, system string) ([]ca.Certifi
 }
 
 // Enrol spends an enrolment token: the SM2 pair now, and a one-time token for
-// the ECDSA track, minted only because the request was approved. It is minted
-// before the pair: when that fails the enrolment token is still good, and when
-// the pair fails nobody ever sees it.
+// the ECDSA track, minted only because the request was approved. Whoever asks
+// again in the hour with the same CSR gets the same pair and a fresh one-time
+// token: all of one request have one id, so that one of them is used, ever.
 func (h *House) Enrol(ctx context.Context, r wire.EnrolRequest) (wire.EnrolAnswer, error) {
-	var ott string
-	pair, err := h.CA.EnrolWith(ctx, r.Token, r.SM2CSR, func(ctx context.Context, req ca.Request) (err error) {
-		if ott, err = h.StepCA.MintToken(ctx, req); err != nil {
-			return fmt.Errorf("app: one-time token: %w", err)
-		}
-		return nil
-	})
+	pair, err := h.CA.EnrolSM2(ctx, r.Token, r.SM2CSR)
 	if err != nil {
 		return wire.EnrolAnswer{}, err
+	}
+	ott, err := h.StepCA.MintToken(ctx, pair.Request, pair.Request.ID)
+	if err != nil {
+		return wire.EnrolAnswer{}, fmt.Errorf("app: one-time token: %w", err)
 	}
 	out, err := pair.Wire(r.Response)
 	if err != nil {
@@ -50,7 +49,11 @@ func (h *House) ACMEKey(ctx context.Context, token string) (wire.ACMEKeyAnswer, 
 	if err != nil {
 		return wire.ACMEKeyAnswer{}, err
 	}
-	eab, err := h.StepCA.CreateEAB(ctx, req)
+	return h.acmeKey(ctx, req, ledger.Actor{})
+}
+
+func (h *House) acmeKey(ctx context.Context, req ca.Request, by ledger.Actor) (wire.ACMEKeyAnswer, error) {
+	eab, err := h.StepCA.CreateEAB(ctx, req, by)
 	if err != nil {
 		return wire.ACMEKeyAnswer{}, fmt.Errorf("app: external account key: %w", err)
 	}
