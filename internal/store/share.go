@@ -22,6 +22,7 @@ type share struct {
 	certs  []certificateRow
 	keys   []escrowRow
 	signed []signedRow
+	others []statement // that are not joined with those of other shares, and come before the certificates
 }
 
 // statement is one step of a transaction. It reads nothing that another step
@@ -35,17 +36,19 @@ type statement struct {
 	refused func(ctx context.Context, tx bun.Tx, err error) error
 }
 
-// statements writes what shares bring, a statement for each table.
+// statements writes what shares bring, mostly a statement for each table.
 func (s *Store) statements(shares ...*share) []statement {
 	var all share
 	for _, o := range shares {
 		all.events, all.claims, all.tokens = append(all.events, o.events...), append(all.claims, o.claims...), append(all.tokens, o.tokens...)
 		all.certs, all.keys, all.signed = append(all.certs, o.certs...), append(all.keys, o.keys...), append(all.signed, o.signed...)
+		all.others = append(all.others, o.others...)
 	}
 	var out []statement
 	if len(all.events) > 0 {
 		out = append(out, s.enqueueing(all.events)...)
 	}
+	out = append(out, all.others...)
 	if len(all.claims) > 0 {
 		out = append(out, s.claiming(all.claims))
 	}
