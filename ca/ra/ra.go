@@ -68,9 +68,10 @@ type Requests interface {
 
 // Query chooses requests. Empty fields choose all.
 type Query struct {
-	Agency string
-	States []ca.RequestState
-	Limit  int // 0: 200
+	Agency      string
+	SubmittedBy string
+	States      []ca.RequestState
+	Limit       int // 0: 200
 }
 
 // Systems is the register of systems: ca.ErrNotFound for one that is not there.

@@ -17,6 +17,7 @@ func (s *Service) Run(ctx context.Context) error {
 		var watching sync.WaitGroup
 		defer watching.Wait()
 		watching.Go(func() { s.watch(ctx) })
+		watching.Go(func() { s.forget(ctx) })
 	}
 	pause := min(max(s.cfg.DeltaEvery/10, time.Second), time.Minute)
 	timer := time.NewTicker(pause)
@@ -39,6 +40,9 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) BuildDue(ctx context.Context) error {
 	var failed error
 	for _, i := range s.issuers {
+		if i.offline() {
+			continue // its lists are made in a ceremony: Order, Import
+		}
 		for _, shard := range i.shards {
 			for _, delta := range []bool{false, true} {
 				err := again(func() error {

@@ -97,7 +97,7 @@ func seal(k *private, passphrase []byte, rand io.Reader) ([]byte, error) {
 // unseal opens a key file. Structure errors are ErrRecord and known before the
 // passphrase is used; everything after that is ErrPassphrase.
 func unseal(file, passphrase []byte, a Algorithm) (k *private, err error) {
-	der, err := checkSealed(file)
+	der, err := checkEncrypted(file, pemType, oidSM4CBC)
 	if err != nil {
 		return nil, err
 	}
@@ -128,10 +128,12 @@ func unseal(file, passphrase []byte, a Algorithm) (k *private, err error) {
 	return nil, fmt.Errorf("%w: another kind of key", ErrRecord)
 }
 
-func checkSealed(file []byte) ([]byte, error) {
+// checkEncrypted refuses a file that is not one PEM block of this type with
+// PBES2, scrypt within our limits and this cipher.
+func checkEncrypted(file []byte, kind string, cipher asn1.ObjectIdentifier) ([]byte, error) {
 	block, rest := pem.Decode(file)
-	if block == nil || block.Type != pemType || len(block.Headers) > 0 || len(rest) > 0 {
-		return nil, fmt.Errorf("%w: not one PEM block %q", ErrRecord, pemType)
+	if block == nil || block.Type != kind || len(block.Headers) > 0 || len(rest) > 0 {
+		return nil, fmt.Errorf("%w: not one PEM block %q", ErrRecord, kind)
 	}
 	var info encryptedKeyInfo
 	var params pbes2Params
@@ -140,15 +142,15 @@ func checkSealed(file []byte) ([]byte, error) {
 		!exactly(info.Algorithm.Parameters.FullBytes, &params) {
 		return nil, fmt.Errorf("%w: not PKCS#8 with PBES2", ErrRecord)
 	}
-	if !params.KDF.Algorithm.Equal(oidScrypt) || !params.Cipher.Algorithm.Equal(oidSM4CBC) ||
+	if !params.KDF.Algorithm.Equal(oidScrypt) || !params.Cipher.Algorithm.Equal(cipher) ||
 		!exactly(params.KDF.Parameters.FullBytes, &kdf) {
-		return nil, fmt.Errorf("%w: not SM4-CBC with scrypt", ErrRecord)
+		return nil, fmt.Errorf("%w: not SM4 with scrypt", ErrRecord)
 	}
 	if kdf.N < scryptN || kdf.N > maxScryptN || kdf.R != scryptR || kdf.P != scryptP ||
 		len(kdf.Salt) < saltSize || len(kdf.Salt) > maxSalt || kdf.KeyLen > sm4BlockSize {
 		return nil, fmt.Errorf("%w: scrypt parameters outside the limits", ErrRecord)
 	}
-	if len(info.Data) == 0 || len(info.Data)%sm4BlockSize != 0 {
+	if len(info.Data) == 0 || cipher.Equal(oidSM4CBC) && len(info.Data)%sm4BlockSize != 0 {
 		return nil, fmt.Errorf("%w: broken ciphertext", ErrRecord)
 	}
 	return slices.Clone(block.Bytes), nil

@@ -119,6 +119,7 @@ var unrecorded = map[string]string{
 	"AddNonce":         "replay guard of ACME requests; one for every answer",
 	"UseNonce":         "replay guard of ACME requests",
 	"DropNonces":       "expired replay guards",
+	"DropTexts":        "text records whose time is over",
 	"MoveOrder":        "an order follows its authorizations when it is polled",
 	"ClaimOrder":       "a lease while a certificate is made",
 	"ReleaseOrder":     "the end of that lease",
