@@ -128,6 +128,13 @@ func TestJudicialRecovery_GMT0034_12_5(t *testing.T) {
 	if _, _, err := w.svc.Ask(bg, person("admin", unit), ask); !errors.Is(err, kmc.ErrRole) {
 		t.Errorf("asked by the owner: %v", err)
 	}
+	for _, years := range []int{-1, 2} { // before and after the certificate's period
+		w.now = start.AddDate(years, 0, 0)
+		if _, _, err := w.svc.Ask(bg, officer, ask); !errors.Is(err, kmc.ErrReceiver) {
+			t.Errorf("%d years away: %v", years, err)
+		}
+	}
+	w.now = start
 	r, _, err := w.svc.Ask(bg, officer, ask)
 	if err != nil || r.Need != 3 {
 		t.Fatalf("%+v, %v", r, err)
