@@ -43,14 +43,11 @@ func (r deliveryRow) delivery() ca.Delivery {
 // ClaimDelivery implements ca.Deliveries: the key of the table decides between
 // first callers, the guarded update between later ones.
 func (c *CA) ClaimDelivery(ctx context.Context, basis string, now, until time.Time) error {
+	err := c.s.group.commit(ctx, &share{basis: []deliveryRow{{Basis: basis, ClaimedUntilUS: until.UnixMicro()}}})
+	if !isDuplicate(err) {
+		return err
+	}
 	return retried(ctx, func() error {
-		_, err := c.s.w.NewInsert().Model(&deliveryRow{Basis: basis, ClaimedUntilUS: until.UnixMicro()}).Exec(ctx)
-		if err == nil {
-			return nil
-		}
-		if !isDuplicate(err) {
-			return fmt.Errorf("claiming %q: %w", basis, err)
-		}
 		n, err := changed(ctx, c.s.w, "UPDATE ca_delivery SET claimed_until_us = ? WHERE basis = ? AND sign_serial IS NULL AND claimed_until_us <= ?",
 			until.UnixMicro(), basis, now.UnixMicro())
 		if err != nil || n == 1 {
@@ -67,6 +64,16 @@ func (c *CA) ClaimDelivery(ctx context.Context, basis string, now, until time.Ti
 	})
 }
 
+func claimBasis(ctx context.Context, tx bun.Tx, rows []deliveryRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if _, err := tx.NewInsert().Model(&rows).Exec(ctx); err != nil {
+		return fmt.Errorf("claiming deliveries: %w", err)
+	}
+	return nil
+}
+
 // ReleaseDelivery implements ca.Deliveries.
 func (c *CA) ReleaseDelivery(ctx context.Context, basis string, until time.Time) error {
 	return retried(ctx, func() error {
@@ -81,10 +88,21 @@ func (c *CA) Deliver(ctx context.Context, d ca.Delivery, until time.Time, certs 
 	if d.Sign == "" || d.Enc == "" || d.CSRSM3 == "" || len(d.Envelope) == 0 {
 		return ledger.Receipt{}, fmt.Errorf("%w: delivery %q is not complete", ca.ErrState, d.Basis)
 	}
-	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+	return c.share(ctx, ev, &share{handed: []handedRow{{d, until}}, signed: signedRows(certs)})
+}
+
+// handedRow is a delivery under a claim that ends at until.
+type handedRow struct {
+	ca.Delivery
+	until time.Time
+}
+
+// hand stores deliveries as long as they are claimed.
+func hand(ctx context.Context, tx bun.Tx, rows []handedRow) error {
+	for _, d := range rows {
 		n, err := changed(ctx, tx, `UPDATE ca_delivery SET claimed_until_us = 0, csr_sm3 = ?, issuer = ?, sign_serial = ?, enc_serial = ?,
 			renews = ?, envelope = ?, created_at = ? WHERE basis = ? AND sign_serial IS NULL AND claimed_until_us = ?`,
-			d.CSRSM3, d.Issuer, d.Sign, d.Enc, d.Renews, d.Envelope, at(d.CreatedAt), d.Basis, until.UnixMicro())
+			d.CSRSM3, d.Issuer, d.Sign, d.Enc, d.Renews, d.Envelope, at(d.CreatedAt), d.Basis, d.until.UnixMicro())
 		switch {
 		case isDuplicate(err):
 			return fmt.Errorf("%w: certificate %q", ca.ErrExists, d.Sign)
@@ -93,8 +111,8 @@ func (c *CA) Deliver(ctx context.Context, d ca.Delivery, until time.Time, certs 
 		case n != 1:
 			return fmt.Errorf("%w: the claim on %q is not held any more", ca.ErrBusy, d.Basis)
 		}
-		return c.s.activate(ctx, tx, signedRows(certs))
-	})
+	}
+	return nil
 }
 
 // Delivery implements ca.Deliveries.

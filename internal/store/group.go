@@ -22,6 +22,8 @@ type share struct {
 	certs  []certificateRow
 	keys   []escrowRow
 	signed []signedRow
+	basis  []deliveryRow // claims of deliveries that nobody had before
+	handed []handedRow
 }
 
 // write writes what shares bring, a statement for each table. When a row of one
@@ -31,12 +33,15 @@ func (s *Store) write(ctx context.Context, tx bun.Tx, shares ...*share) error {
 	for _, o := range shares {
 		all.events, all.claims, all.tokens = append(all.events, o.events...), append(all.claims, o.claims...), append(all.tokens, o.tokens...)
 		all.certs, all.keys, all.signed = append(all.certs, o.certs...), append(all.keys, o.keys...), append(all.signed, o.signed...)
+		all.basis, all.handed = append(all.basis, o.basis...), append(all.handed, o.handed...)
 	}
 	for _, step := range []func() error{
 		func() error { return s.enqueue(ctx, tx, all.events...) },
 		func() error { return s.claimTokens(ctx, tx, all.claims) },
 		func() error { return useTokens(ctx, tx, all.tokens) },
 		func() error { return reserve(ctx, tx, all.certs, all.keys) },
+		func() error { return claimBasis(ctx, tx, all.basis) },
+		func() error { return hand(ctx, tx, all.handed) },
 		func() error { return s.activate(ctx, tx, all.signed) },
 	} {
 		if err := step(); err != nil {
