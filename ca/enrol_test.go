@@ -22,9 +22,17 @@ import (
 func TestEnrolmentIssuesAPairGMT0034(t *testing.T) {
 	h, ctx := newHouse(t), context.Background()
 	key := sm2Key(t)
-	got, err := h.svc.EnrolSM2(ctx, h.token(), csr(t, key, host))
+	token := h.token()
+	got, err := h.svc.EnrolSM2(ctx, token, csr(t, key, host))
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, ev := range h.reg.Events() {
+		for k, v := range ev.Details {
+			if strings.Contains(v, token) || strings.Contains(v, ca.TokenHash(token)) {
+				t.Errorf("%s holds the token or its hash: %s", ev.Type, k)
+			}
+		}
 	}
 	sign, enc, issuing := parse(t, got.SignCert), parse(t, got.EncCert), parse(t, h.boot.SM2Issuing)
 	for _, c := range []*smx509.Certificate{sign, enc} {
