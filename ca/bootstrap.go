@@ -71,7 +71,7 @@ func Bootstrap(ctx context.Context, cfg BootstrapConfig) (Authorities, error) {
 	if err := cfg.validate(); err != nil {
 		return Authorities{}, err
 	}
-	four := []*authority{
+	all := []*authority{
 		{profile: profile.SM2Root, signer: cfg.SM2Root, issuer: 0, suffix: " SM2 根 CA"},
 		{profile: profile.SM2Issuing, signer: cfg.SM2Issuing, issuer: 0, suffix: " SM2 签发 CA"},
 		{profile: profile.ECDSARoot, signer: cfg.ECDSARoot, issuer: 2, suffix: " ECDSA 根 CA"},
@@ -79,9 +79,9 @@ func Bootstrap(ctx context.Context, cfg BootstrapConfig) (Authorities, error) {
 	}
 	now := cfg.Now().UTC()
 	linter := lint.New()
-	rows := make([]Certificate, len(four))
-	for i, a := range four {
-		if err := cfg.draft(four, i, now); err != nil {
+	rows := make([]Certificate, len(all))
+	for i, a := range all {
+		if err := cfg.draft(all, i, now); err != nil {
 			return Authorities{}, err
 		}
 		if err := a.draft.Lint(linter, nil); err != nil {
@@ -93,8 +93,8 @@ func Bootstrap(ctx context.Context, cfg BootstrapConfig) (Authorities, error) {
 	if _, err := cfg.Registry.Reserve(ctx, rows, nil, cfg.event("ca.authority.reserved", now, rows)); err != nil {
 		return Authorities{}, fmt.Errorf("ca: record authorities: %w", err)
 	}
-	for i, a := range four {
-		der, err := a.draft.Sign(cfg.Rand, four[a.issuer].signer)
+	for i, a := range all {
+		der, err := a.draft.Sign(cfg.Rand, all[a.issuer].signer)
 		if err != nil {
 			return Authorities{}, err
 		}
@@ -103,7 +103,7 @@ func Bootstrap(ctx context.Context, cfg BootstrapConfig) (Authorities, error) {
 	if _, err := cfg.Registry.Activate(ctx, rows, cfg.event("ca.authority.created", now, rows)); err != nil {
 		return Authorities{}, fmt.Errorf("ca: record signed authorities: %w", err)
 	}
-	return Authorities{SM2Root: rows[0].DER, SM2Issuing: rows[1].DER, ECDSARoot: rows[2].DER, ECDSAIssuing: rows[3].DER}, nil
+	return four(rows), nil
 }
 
 func (cfg BootstrapConfig) draft(four []*authority, i int, now time.Time) error {
@@ -168,12 +168,17 @@ func (cfg BootstrapConfig) validate() error {
 }
 
 func (cfg BootstrapConfig) event(kind string, now time.Time, rows []Certificate) ledger.Event {
+	return authorityEvent(cfg.NewID(), kind, cfg.Actor, now, rows)
+}
+
+// authorityEvent tells of the four, in the order of Bootstrap.
+func authorityEvent(id, kind string, actor ledger.Actor, now time.Time, rows []Certificate) ledger.Event {
 	details := map[string]string{"count": fmt.Sprint(len(rows))}
 	for i, name := range []string{"sm2_root", "sm2_issuing", "ecdsa_root", "ecdsa_issuing"} {
 		details[name] = rows[i].TBSSM3
 	}
 	return ledger.Event{
-		ID: cfg.NewID(), Type: kind, Class: ledger.ClassCertificate, Time: now.Truncate(time.Millisecond),
-		Actor: cfg.Actor, Object: ledger.Object{Kind: "certificate", ID: rows[0].Issuer}, Outcome: ledger.Success, Details: details,
+		ID: id, Type: kind, Class: ledger.ClassCertificate, Time: now.Truncate(time.Millisecond),
+		Actor: actor, Object: ledger.Object{Kind: "certificate", ID: rows[0].Issuer}, Outcome: ledger.Success, Details: details,
 	}
 }

@@ -37,8 +37,8 @@ type Config struct {
 	// requester included: a subject has one answer, and one that counts for nothing
 	// must not stand in its place. nil: every subject may be answered.
 	Asked func(ctx context.Context, s Subject) error
-	// CAUnit is the unit that runs the certificate authority. Certificates and
-	// recoveries of keys are approved by its officers and by no other unit's.
+	// CAUnit is the unit that runs the certificate authority. Certificates, trust
+	// anchors and recoveries of keys are approved by its officers and by no other unit's.
 	CAUnit identity.USCC
 	Now    func() time.Time
 	NewID  func() string // UUIDv7
@@ -64,7 +64,7 @@ func approverRole(k Kind) identity.Role {
 	switch k {
 	case KindSealUse, KindSeal, KindGrant, KindAgreement, KindRelabel, KindRegrade, KindCitation:
 		return identity.RoleUnitLeader
-	case KindCertificate:
+	case KindCertificate, KindAnchor:
 		return identity.RoleRAOfficer
 	case KindRecovery, KindJudicial:
 		return identity.RoleKMCOfficer
@@ -73,7 +73,9 @@ func approverRole(k Kind) identity.Role {
 }
 
 // ofCA kinds are answered in the unit of the certificate authority only.
-func ofCA(k Kind) bool { return k == KindCertificate || k == KindRecovery || k == KindJudicial }
+func ofCA(k Kind) bool {
+	return k == KindCertificate || k == KindAnchor || k == KindRecovery || k == KindJudicial
+}
 
 // Decide answers a subject: it checks everything that can be checked, signs
 // with the approver's key, checks the signature, and stores. Of a it reads
@@ -273,7 +275,7 @@ func (s *Service) answerable(ctx context.Context, a Approval) error {
 // class keeps an approval on the ledger as long as what it approves.
 func class(k Kind) ledger.Class {
 	switch k {
-	case KindCertificate, KindRecovery, KindJudicial:
+	case KindCertificate, KindAnchor, KindRecovery, KindJudicial:
 		return ledger.ClassCertificate
 	case KindSealUse, KindSeal:
 		return ledger.ClassSeal

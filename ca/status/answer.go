@@ -30,7 +30,7 @@ func (s *Service) answer(ctx context.Context, der []byte) answer {
 		return answer{der: refusal(statusMalformed)}
 	}
 	i := s.authorityOf(r)
-	if i == nil {
+	if i == nil || i.answer.Load() == nil { // RFC 6960 2.3: nobody may answer for it here
 		return answer{der: refusal(statusUnauthorized)}
 	}
 	now := s.cfg.Now().UTC()

@@ -29,6 +29,9 @@ func (s *Service) Publish(ctx context.Context, issuerID string, delta bool) erro
 	if i == nil {
 		return fmt.Errorf("%w: %q", ErrUnknownIssuer, issuerID)
 	}
+	if i.offline() {
+		return fmt.Errorf("%w: %q", ErrOffline, issuerID)
+	}
 	for _, shard := range i.shards {
 		if err := again(func() error { return s.build(ctx, i, shard, delta) }); err != nil {
 			return err
@@ -48,63 +51,87 @@ func again(do func() error) error {
 }
 
 // build is lint → record → sign → record for one list.
-//
-// The order of reading makes the numbers tell the truth: first the lists up to
-// the newest number, then the registry. Whoever records the next number has
-// read the registry after the list before it was recorded, so a later number
-// never knows less.
 func (s *Service) build(ctx context.Context, i *issuer, shard string, delta bool) error {
-	base, err := s.cfg.Published.PublishedCRL(ctx, i.id, shard, false, 0)
-	if err != nil && (delta || !errors.Is(err, ErrNoList)) {
-		return fmt.Errorf("status: read full list: %w", err)
-	}
-	later, err := s.cfg.Lists.CRLsSince(ctx, i.id, shard, base.Number+1)
-	if err != nil {
-		return fmt.Errorf("status: read lists: %w", err)
-	}
-	now := s.cfg.Now().UTC().Truncate(time.Second)
-	c := CRL{Issuer: i.id, Shard: shard, Number: base.Number + 1, ThisUpdate: now, NextUpdate: now.Add(s.cfg.FullValidity.Truncate(time.Second))}
-	if len(later) > 0 {
-		c.Number = later[len(later)-1].Number + 1
-	}
-	current, err := s.current(ctx, i, shard, now)
+	c, err := s.reserve(ctx, i, shard, delta)
 	if err != nil {
 		return err
-	}
-	entries := current
-	if delta {
-		c.Base, c.NextUpdate = base.Number, now.Add(s.cfg.DeltaValidity.Truncate(time.Second))
-		if entries, err = difference(base, later, current, now); err != nil {
-			return err
-		}
-	}
-	if c, err = s.draft(i, c, entries); err != nil {
-		return err
-	}
-	if _, err := s.cfg.Lists.AddCRL(ctx, c, s.event("ca.crl.reserved", c)); err != nil {
-		return fmt.Errorf("status: record before signing: %w", err)
 	}
 	signature, err := i.lists.sign(s.cfg.Rand, c.TBS)
 	if err != nil {
 		return fmt.Errorf("status: sign list: %w", err)
 	}
-	if err := i.Certificate.CheckSignature(i.lists.algorithm(), c.TBS, signature); err != nil {
-		return fmt.Errorf("status: signer returned a signature that does not verify: %w", err)
+	_, err = s.publish(ctx, i, c, signature)
+	return err
+}
+
+// reserve drafts, lints and records the next list of a scope.
+//
+// The order of reading makes the numbers tell the truth: first the lists up to
+// the newest number, then the registry. Whoever records the next number has
+// read the registry after the list before it was recorded, so a later number
+// never knows less.
+func (s *Service) reserve(ctx context.Context, i *issuer, shard string, delta bool) (CRL, error) {
+	base, err := s.cfg.Published.PublishedCRL(ctx, i.id, shard, false, 0)
+	if err != nil && (delta || !errors.Is(err, ErrNoList)) {
+		return CRL{}, fmt.Errorf("status: read full list: %w", err)
 	}
+	later, err := s.cfg.Lists.CRLsSince(ctx, i.id, shard, base.Number+1)
+	if err != nil {
+		return CRL{}, fmt.Errorf("status: read lists: %w", err)
+	}
+	now := s.cfg.Now().UTC().Truncate(time.Second)
+	validity := s.cfg.FullValidity
+	if i.offline() {
+		validity = s.cfg.OfflineValidity
+	}
+	c := CRL{Issuer: i.id, Shard: shard, Number: base.Number + 1, ThisUpdate: now, NextUpdate: now.Add(validity.Truncate(time.Second))}
+	if len(later) > 0 {
+		c.Number = later[len(later)-1].Number + 1
+	}
+	current, err := s.current(ctx, i, shard, now)
+	if err != nil {
+		return CRL{}, err
+	}
+	entries := current
+	if delta {
+		c.Base, c.NextUpdate = base.Number, now.Add(s.cfg.DeltaValidity.Truncate(time.Second))
+		if entries, err = difference(base, later, current, now); err != nil {
+			return CRL{}, err
+		}
+	}
+	if c, err = s.draft(i, c, entries); err != nil {
+		return CRL{}, err
+	}
+	if _, err := s.cfg.Lists.AddCRL(ctx, c, s.event("ca.crl.reserved", c)); err != nil {
+		return CRL{}, fmt.Errorf("status: record before signing: %w", err)
+	}
+	return c, nil
+}
+
+// publish records a signature over the recorded bytes, once it verifies.
+func (s *Service) publish(ctx context.Context, i *issuer, c CRL, signature []byte) (CRL, error) {
+	if err := i.Certificate.CheckSignature(i.lists.algorithm(), c.TBS, signature); err != nil {
+		return CRL{}, fmt.Errorf("%w: %w", ErrSignature, err)
+	}
+	var err error
 	if c.DER, err = crl.Assemble(c.TBS, signature); err != nil {
-		return err
+		return CRL{}, err
 	}
 	c.State = CRLPublished
 	if _, err := s.cfg.Lists.PublishCRL(ctx, c, s.event("ca.crl.published", c)); err != nil {
-		return fmt.Errorf("status: record after signing: %w", err)
+		return CRL{}, fmt.Errorf("status: record after signing: %w", err)
 	}
-	return nil
+	return c, nil
 }
 
 // current is what a full list says: held and revoked certificates of the scope
 // that are not over for longer than the margin.
 func (s *Service) current(ctx context.Context, i *issuer, shard string, now time.Time) ([]smx509.RevocationListEntry, error) {
-	rows, err := s.cfg.Registry.Revoked(ctx, i.id, now.Add(-s.cfg.ExpiredMargin))
+	margin := s.cfg.ExpiredMargin
+	if i.offline() {
+		margin = max(margin, s.cfg.OfflineValidity)
+	}
+	rows, err := s.cfg.Registry.Revoked(ctx, i.id, now.Add(-margin))
 	if err != nil {
 		return nil, fmt.Errorf("status: read revoked certificates: %w", err)
 	}

@@ -40,6 +40,9 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) BuildDue(ctx context.Context) error {
 	var failed error
 	for _, i := range s.issuers {
+		if i.offline() {
+			continue // its lists are made in a ceremony: Order, Import
+		}
 		for _, shard := range i.shards {
 			for _, delta := range []bool{false, true} {
 				err := again(func() error {

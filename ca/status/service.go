@@ -40,10 +40,13 @@ type Config struct {
 	NewID func() string // ids of ledger events, UUIDv7
 	Log   *slog.Logger  // failures of the timer, of answers; nil: nowhere
 
-	FullEvery     time.Duration // 0: 12 hours
-	FullValidity  time.Duration // thisUpdate to nextUpdate; 0: three times FullEvery
-	DeltaEvery    time.Duration // 0: 30 minutes
-	DeltaValidity time.Duration // 0: three times DeltaEvery
+	FullEvery    time.Duration // 0: 12 hours
+	FullValidity time.Duration // thisUpdate to nextUpdate; 0: three times FullEvery
+	// OfflineValidity is that of the lists of an offline authority; 0: 190 days, for
+	// a ceremony every half year.
+	OfflineValidity time.Duration
+	DeltaEvery      time.Duration // 0: 30 minutes
+	DeltaValidity   time.Duration // 0: three times DeltaEvery
 	// ExpiredMargin is how long an expired certificate stays listed, at least
 	// FullValidity: it has to appear on a full list after its end (RFC 5280
 	// 3.3). 0: FullValidity and a day.
@@ -66,7 +69,8 @@ type Config struct {
 // Authority is one issuer that the service speaks for.
 type Authority struct {
 	Certificate *smx509.Certificate
-	Signer      crypto.Signer // its key, from custody; signs messages
+	Signer      crypto.Signer // its key, from custody; signs messages. nil when Offline
+	Offline     bool          // the key is in a ceremony room: see Service.Order
 	// Responder signs OCSP answers in place of the authority (profiles sm2-ocsp
 	// and ecdsa-ocsp), with ResponderKey, until Config.Delegate makes the next.
 	// Both nil: the authority signs itself.
@@ -91,7 +95,7 @@ type issuer struct {
 	shards []string // "" is the complete list
 	hashes []issuerHash
 	lists  signing
-	answer atomic.Pointer[signing] // who signs OCSP
+	answer atomic.Pointer[signing] // who signs OCSP; nil: nobody
 
 	renewing sync.Mutex
 	renewed  time.Time // guarded by renewing: last try
@@ -143,6 +147,7 @@ func (c *Config) times() error {
 	}{
 		{&c.FullEvery, func() time.Duration { return 12 * time.Hour }},
 		{&c.FullValidity, func() time.Duration { return 3 * c.FullEvery }},
+		{&c.OfflineValidity, func() time.Duration { return 190 * 24 * time.Hour }},
 		{&c.DeltaEvery, func() time.Duration { return 30 * time.Minute }},
 		{&c.DeltaValidity, func() time.Duration { return 3 * c.DeltaEvery }},
 		{&c.ExpiredMargin, func() time.Duration { return c.FullValidity + 24*time.Hour }},
@@ -168,18 +173,21 @@ func (c *Config) times() error {
 }
 
 func newIssuer(a Authority, shards int, now time.Time) (*issuer, error) {
-	if a.Certificate == nil || a.Signer == nil {
-		return nil, errors.New("status: an authority without certificate or key")
+	if a.Certificate == nil || (a.Signer == nil) != a.Offline {
+		return nil, errors.New("status: an authority without certificate or key, or an offline one with it")
 	}
 	name := a.Certificate.Subject.String()
-	lists, err := newSigning(a.Certificate, a.Signer)
-	if err != nil {
+	i := &issuer{Authority: a, id: ca.IssuerID(a.Certificate), shards: []string{""}}
+	var err error
+	if i.lists, err = newSigning(a.Certificate, a.Signer); err != nil {
 		return nil, fmt.Errorf("status: authority %q: %w", name, err)
 	}
-	i := &issuer{Authority: a, id: ca.IssuerID(a.Certificate), shards: []string{""}, lists: lists}
-	i.answer.Store(&lists)
-	for n := 1; shards > 1 && n <= shards; n++ {
-		i.shards = append(i.shards, fmt.Sprintf("%dof%d", n, shards))
+	if !i.offline() {
+		lists := i.lists
+		i.answer.Store(&lists)
+		for n := 1; shards > 1 && n <= shards; n++ {
+			i.shards = append(i.shards, fmt.Sprintf("%dof%d", n, shards))
+		}
 	}
 	if i.hashes, err = issuerHashes(a.Certificate); err != nil {
 		return nil, fmt.Errorf("status: authority %q: %w", name, err)
@@ -217,13 +225,19 @@ type signing struct {
 	embed []byte // DER for the answer's certs; nil: the receiver has it
 }
 
+// newSigning takes no key for an offline authority: it then only names the algorithm.
 func newSigning(cert *smx509.Certificate, key crypto.Signer) (signing, error) {
-	public, ok := key.Public().(*ecdsa.PublicKey)
-	if certified, isEC := cert.PublicKey.(*ecdsa.PublicKey); !ok || !isEC || !public.Equal(certified) {
-		return signing{}, errors.New("the signer does not hold the key of the certificate")
+	certified, ok := cert.PublicKey.(*ecdsa.PublicKey)
+	if !ok {
+		return signing{}, errors.New("the certificate is of no elliptic curve key")
+	}
+	if key != nil {
+		if public, ok := key.Public().(*ecdsa.PublicKey); !ok || !public.Equal(certified) {
+			return signing{}, errors.New("the signer does not hold the key of the certificate")
+		}
 	}
 	s := signing{cert: cert, key: key, opts: crypto.SHA256}
-	if s.sm2 = public.Curve == sm2.P256(); s.sm2 {
+	if s.sm2 = certified.Curve == sm2.P256(); s.sm2 {
 		s.opts = sm2.DefaultSM2SignerOpts
 	}
 	return s, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,17 +30,26 @@ type question struct {
 func newInitCommand(u *ui) *cobra.Command {
 	var s app.Settings
 	var dir, sysadmin, security, auditor string
+	var off offlineInit
 	c := &cobra.Command{
 		Use:   "init",
 		Short: u.words.Get("cli.init").Both(),
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			asked := []question{
-				{"organization", &s.Organization, ""}, {"uscc", &s.USCC, ""}, {"name", &s.Name, "yinxin"},
-				{"system-admin", &sysadmin, ""}, {"security-officer", &security, ""}, {"auditor", &auditor, ""},
+			unit := []question{{"organization", &s.Organization, ""}, {"uscc", &s.USCC, ""}, {"name", &s.Name, "yinxin"}}
+			people := []question{{"system-admin", &sysadmin, ""}, {"security-officer", &security, ""}, {"auditor", &auditor, ""}}
+			asked := slices.Concat(unit, people)
+			switch {
+			case off.signed != "":
+				asked = people
+			case off.roots != "":
+				asked = unit
 			}
 			if err := u.ask(asked); err != nil {
 				return fail(err, "cli.hint.init_flags")
+			}
+			if off.signed != "" {
+				return off.end(cmd.Context(), u, dir, administrators(sysadmin, security, auditor))
 			}
 			code, err := identity.ParseUSCC(s.USCC)
 			if err != nil {
@@ -60,9 +70,10 @@ func newInitCommand(u *ui) *cobra.Command {
 				}
 				s.Names = []string{host}
 			}
-			made, err := app.Init(cmd.Context(), app.Config{Settings: s, Dir: dir}, []app.Administrator{
-				{Role: identity.RoleSystemAdmin, Name: sysadmin}, {Role: identity.RoleSecurityOfficer, Name: security}, {Role: identity.RoleAuditor, Name: auditor},
-			})
+			if off.roots != "" {
+				return off.begin(cmd.Context(), u, app.Config{Settings: s, Dir: dir})
+			}
+			made, err := app.Init(cmd.Context(), app.Config{Settings: s, Dir: dir}, administrators(sysadmin, security, auditor))
 			if err != nil {
 				return fail(err, startHint(err))
 			}
@@ -84,6 +95,10 @@ func newInitCommand(u *ui) *cobra.Command {
 	f.StringVar(&sysadmin, "system-admin", "", u.words.Get("cli.init.system-admin").Both())
 	f.StringVar(&security, "security-officer", "", u.words.Get("cli.init.security-officer").Both())
 	f.StringVar(&auditor, "auditor", "", u.words.Get("cli.init.auditor").Both())
+	f.StringVar(&off.roots, "offline-roots", "", u.words.Get("ceremony.cli.init_roots").Both())
+	f.StringVar(&off.sm3, "root-sm3", "", u.words.Get("ceremony.cli.init_root_sm3").Both())
+	f.StringVar(&off.order, "order", "", u.words.Get("ceremony.cli.init_order").Both())
+	f.StringVar(&off.signed, "ceremony", "", u.words.Get("ceremony.cli.init_signed").Both())
 	return c
 }
 

@@ -81,6 +81,8 @@ func startHint(err error) string {
 	switch {
 	case errors.Is(err, app.ErrNotInitialised):
 		return "cli.hint.init_first"
+	case errors.Is(err, app.ErrAwaiting):
+		return "ceremony.hint.awaiting"
 	case errors.Is(err, app.ErrInitialised):
 		return "cli.hint.initialised"
 	case errors.Is(err, app.ErrAdministrators):

@@ -50,7 +50,12 @@ func unused(ctx context.Context, sc store.Config) (err error) {
 }
 
 // foundChains makes both chains of authorities over the new store.
-func foundChains(ctx context.Context, cfg Config, cu *custody) (err error) {
+func foundChains(ctx context.Context, cfg Config, cu *custody) error {
+	return withRooms(ctx, cfg, cu, func(rooms *store.Rooms) error { return foundCA(ctx, cfg, cu, rooms) })
+}
+
+// withRooms opens store and ledger for a house that is not founded yet.
+func withRooms(ctx context.Context, cfg Config, cu *custody, do func(*store.Rooms) error) (err error) {
 	st, err := store.Open(ctx, store.Config{URL: cfg.Store(), Now: cfg.Now, Rand: cfg.Rand})
 	if err != nil {
 		return fmt.Errorf("app: open store: %w", err)
@@ -61,25 +66,36 @@ func foundChains(ctx context.Context, cfg Config, cu *custody) (err error) {
 		return fmt.Errorf("app: ledger: %w", err)
 	}
 	defer func() { err = errors.Join(err, seq.Close(context.WithoutCancel(ctx))) }()
-	return foundCA(ctx, cfg, cu, st.Rooms(seq))
+	return do(st.Rooms(seq))
 }
 
 // foundCA makes both chains and the certificates of the house's own keys.
 func foundCA(ctx context.Context, cfg Config, cu *custody, rooms *store.Rooms) error {
-	actor := ledger.Actor{Kind: "service", ID: "yinxin", Unit: cfg.USCC}
 	four, err := ca.Bootstrap(ctx, ca.BootstrapConfig{
 		Organization: cfg.Organization, Agency: cfg.USCC, Site: cfg.site(),
 		SM2Root: cu.signer(keySM2Root), SM2Issuing: cu.signer(keySM2Issuing), ECDSARoot: cu.signer(keyECDSARoot), ECDSAIssuing: cu.signer(keyECDSAIssuing),
-		Registry: rooms.CA, Actor: actor, Now: cfg.Now, Rand: cfg.Rand, NewID: newID,
+		Registry: rooms.CA, Actor: cfg.actor(), Now: cfg.Now, Rand: cfg.Rand, NewID: newID,
 	})
 	if err != nil {
 		return err
 	}
+	if err := saveAuthorities(cfg, four); err != nil {
+		return err
+	}
+	return foundServices(ctx, cfg, cu, rooms)
+}
+
+func saveAuthorities(cfg Config, four ca.Authorities) error {
 	for name, der := range map[string][]byte{fileSM2Root: four.SM2Root, fileSM2Issuing: four.SM2Issuing, fileECDSARoot: four.ECDSARoot, fileECDSAIssuing: four.ECDSAIssuing} {
 		if err := saveCert(cfg.Dir, name, der); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// foundServices makes the certificates of the house's own keys.
+func foundServices(ctx context.Context, cfg Config, cu *custody, rooms *store.Rooms) error {
 	a, err := loadAuthorities(cfg.Dir)
 	if err != nil {
 		return err
@@ -108,7 +124,7 @@ func foundCA(ctx context.Context, cfg Config, cu *custody, rooms *store.Rooms) e
 		if err != nil {
 			return err
 		}
-		out, err := founder.IssueSM2(ctx, actor, ca.IssueSpec{
+		out, err := founder.IssueSM2(ctx, cfg.actor(), ca.IssueSpec{
 			ID: "service-" + s.key, Kind: s.kind, Profile: s.profile, Public: pub, Agency: cfg.USCC, System: s.key,
 			Subject: profile.Subject{CommonName: cfg.Organization + s.name, Organization: cfg.Organization, USCC: cfg.USCC},
 		})

@@ -87,6 +87,9 @@ type Settings struct {
 	Clock        string   `yaml:"clock" koanf:"clock"`               // who says that the clock is right: ClockKernel (also "") or ClockTrusted
 	Sample       bool     `yaml:"sample" koanf:"sample"`             // demo data and keys
 
+	// OfflineRoot: both root keys are in a ceremony room and not here.
+	OfflineRoot bool `yaml:"offline_root,omitempty" koanf:"offline_root"`
+
 	Keys KeySettings `yaml:",inline" koanf:",squash"`
 
 	ApprovalLife  int            `yaml:"approval_life,omitempty" koanf:"approval_life"` // days in which an approved use of a seal may follow; 0: the signer's seven
@@ -118,7 +121,7 @@ func LoadSettings(dir string) (Settings, error) {
 	if err := CheckDB(k.String("db")); err != nil {
 		return Settings{}, err
 	}
-	known := map[string]bool{"name": true, "organization": true, "uscc": true, "division": true, "duties": true, "db": true, "listen": true, "public": true, "plain": true, "tlcp": true, "names": true, "clock": true, "sample": true, "approval_life": true, "key_pool": true, "recovery_officers": true, "recovery_judicial": true, "recovery_days": true}
+	known := map[string]bool{"name": true, "organization": true, "uscc": true, "division": true, "duties": true, "db": true, "listen": true, "public": true, "plain": true, "tlcp": true, "names": true, "clock": true, "sample": true, "offline_root": true, "approval_life": true, "key_pool": true, "recovery_officers": true, "recovery_judicial": true, "recovery_days": true}
 	for key, value := range k.Raw() {
 		if !known[key] && key != "excluded_types" { // a table has no place in a variable
 			return Settings{}, fmt.Errorf("%w: %s: unknown setting %q", ErrConfig, path, key)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -39,6 +40,14 @@ var serviceKeys = []keys.Spec{
 	{ID: keyExchange, Algorithm: keys.SM2, Purpose: keys.PurposeSign, Owner: "exchange"},
 	{ID: keyMaker, Algorithm: keys.SM2, Purpose: keys.PurposeSign, Owner: "signer"},
 	{ID: keyKMC, Algorithm: keys.SM2, Purpose: keys.PurposeEncrypt, Owner: "ca/kmc"},
+}
+
+// serviceKeys are those that this house holds: offline roots are elsewhere.
+func (c Config) serviceKeys() []keys.Spec {
+	if !c.OfflineRoot {
+		return serviceKeys
+	}
+	return slices.DeleteFunc(slices.Clone(serviceKeys), func(s keys.Spec) bool { return s.ID == keySM2Root || s.ID == keyECDSARoot })
 }
 
 // custody is the service's keys, opened, and those of seals once they were used.
@@ -78,7 +87,7 @@ func openCustody(cfg Config) (*custody, error) {
 // create makes the service's keys and the KMC's key-encryption key; nothing is
 // overwritten.
 func (c *custody) create(ctx context.Context, cfg Config) error {
-	for _, s := range serviceKeys {
+	for _, s := range cfg.serviceKeys() {
 		if _, err := c.dir.Create(ctx, s); err != nil {
 			return fmt.Errorf("app: make key %s: %w", s.ID, err)
 		}
@@ -92,7 +101,7 @@ func (c *custody) create(ctx context.Context, cfg Config) error {
 
 // open unlocks the service's keys, or says which one cannot be used.
 func (c *custody) open(ctx context.Context, cfg Config) error {
-	for _, s := range serviceKeys {
+	for _, s := range cfg.serviceKeys() {
 		if s.Purpose != keys.PurposeSign {
 			continue
 		}
@@ -116,7 +125,8 @@ func (c *custody) openLater(ctx context.Context, s keys.Spec) (keys.Signer, erro
 	return k, nil
 }
 
-// signer returns an opened service key; a missing one is a fault of the wiring.
+// signer returns an opened service key; nil for that of an offline root, any
+// other missing one is a fault of the wiring.
 func (c *custody) signer(id string) keys.Signer { return c.signers[id] }
 
 // Signer gives the signer room the seal maker's key or that of a seal. A seal's

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
@@ -48,7 +49,11 @@ func (h *House) ACMEKey(ctx context.Context, token string) (wire.ACMEKeyAnswer, 
 	if err != nil {
 		return wire.ACMEKeyAnswer{}, err
 	}
-	eab, err := h.StepCA.CreateEAB(ctx, req)
+	return h.acmeKey(ctx, req, ledger.Actor{})
+}
+
+func (h *House) acmeKey(ctx context.Context, req ca.Request, by ledger.Actor) (wire.ACMEKeyAnswer, error) {
+	eab, err := h.StepCA.CreateEAB(ctx, req, by)
 	if err != nil {
 		return wire.ACMEKeyAnswer{}, fmt.Errorf("app: external account key: %w", err)
 	}

@@ -10,22 +10,8 @@ import (
 // claimFolder makes the data folder, or takes an empty one. undo removes what
 // was put into it, and the folder when it was made here.
 func claimFolder(dir string) (undo func() error, err error) {
-	entries, err := os.ReadDir(dir)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrFolder, err)
-		}
-		undo = func() error { return os.RemoveAll(dir) }
-	case err != nil:
-		return nil, fmt.Errorf("%w: %w", ErrFolder, err)
-	case len(entries) > 0:
-		return nil, fmt.Errorf("%w: %s is not empty", ErrInitialised, dir)
-	default:
-		if err := os.Chmod(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrFolder, err)
-		}
-		undo = func() error { return emptyFolder(dir) }
+	if undo, err = claimEmpty(dir); err != nil {
+		return nil, err
 	}
 	for _, sub := range []string{dirAnchors, dirBlobs} {
 		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
@@ -33,6 +19,26 @@ func claimFolder(dir string) (undo func() error, err error) {
 		}
 	}
 	return undo, nil
+}
+
+// claimEmpty makes a folder, or takes an empty one.
+func claimEmpty(dir string) (undo func() error, err error) {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrFolder, err)
+		}
+		return func() error { return os.RemoveAll(dir) }, nil
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrFolder, err)
+	case len(entries) > 0:
+		return nil, fmt.Errorf("%w: %s is not empty", ErrInitialised, dir)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFolder, err)
+	}
+	return func() error { return emptyFolder(dir) }, nil
 }
 
 func emptyFolder(dir string) error {

@@ -88,8 +88,10 @@ func (h *House) now() time.Time { return h.cfg.Now().UTC().Truncate(time.Millise
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // service is the actor of acts that the house does for itself.
-func (h *House) service() ledger.Actor {
-	return ledger.Actor{Kind: "service", ID: "yinxin", Unit: h.cfg.USCC}
+func (h *House) service() ledger.Actor { return h.cfg.actor() }
+
+func (c Config) actor() ledger.Actor {
+	return ledger.Actor{Kind: "service", ID: "yinxin", Unit: c.USCC}
 }
 
 // Open builds the house over a data folder that Init made, or says why it must
@@ -121,6 +123,9 @@ func open(ctx context.Context, cfg Config, cu *custody) (_ *House, err error) {
 		}
 	}()
 	if h.words, err = text.Load(); err != nil {
+		return nil, err
+	}
+	if err = founded(cfg); err != nil {
 		return nil, err
 	}
 	if h.anchors, err = loadAuthorities(cfg.Dir); err != nil {
@@ -222,7 +227,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	}
 	cfg := ca.Config{
 		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: h.gate, Hosts: hosts{h.rooms.Identity},
-		KMC: h.KMC, Suspensions: h.rooms.CA, Deliveries: h.rooms.CA, Recorder: h.Ledger, SM2Issuing: h.anchors.sm2Issuing, SM2Root: h.anchors.sm2Root, SM2Signer: h.custody.signer(keySM2Issuing),
+		KMC: h.KMC, Suspensions: h.rooms.CA, Persons: h.rooms.CA, Deliveries: h.rooms.CA, Recorder: h.Ledger, SM2Issuing: h.anchors.sm2Issuing, SM2Root: h.anchors.sm2Root, SM2Signer: h.custody.signer(keySM2Issuing),
 		Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID,
 	}
 	if h.CA, err = ca.New(cfg); err != nil {
@@ -275,7 +280,7 @@ func (h *House) openWork(ctx context.Context) (err error) {
 	if h.Desk, err = h.openDesk(ctx); err != nil {
 		return err
 	}
-	if err = h.Desk.Sweep(ctx); err != nil {
+	if err = errors.Join(h.Desk.Sweep(ctx), h.endLeavers(ctx)); err != nil {
 		return err
 	}
 	h.Exchange, err = exchange.New(exchange.Config{

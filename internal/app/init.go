@@ -58,7 +58,7 @@ func Found(ctx context.Context, cfg Config, admins []Administrator) (_ *House, _
 	if err := errors.Join(cfg.validate(), CheckDB(cfg.DB), threePersons(admins)); err != nil {
 		return nil, Founded{}, err
 	}
-	undo, err := claimFolder(cfg.Dir)
+	cu, undo, err := foundBase(ctx, cfg)
 	if err != nil {
 		return nil, Founded{}, err
 	}
@@ -67,31 +67,52 @@ func Found(ctx context.Context, cfg Config, admins []Administrator) (_ *House, _
 			err = errors.Join(err, undo())
 		}
 	}()
-	// The store first: whether it answers and is free costs nothing to find out.
-	if err := makeStore(ctx, cfg); err != nil {
-		return nil, Founded{}, err
-	}
-	if os.Getenv(envPassword) == "" {
-		if err := keys.CreateSecretFile(filepath.Join(cfg.Dir, fileSecret), cfg.Rand); err != nil {
-			return nil, Founded{}, fmt.Errorf("app: service secret: %w", err)
-		}
-	}
-	if err := cfg.save(cfg.Dir); err != nil {
-		return nil, Founded{}, fmt.Errorf("app: settings: %w", err)
-	}
-	cu, err := openCustody(cfg)
-	if err != nil {
-		return nil, Founded{}, err
-	}
-	if err := cu.create(ctx, cfg); err != nil {
-		return nil, Founded{}, errors.Join(err, cu.Close())
-	}
-	if err := cu.open(ctx, cfg); err != nil {
-		return nil, Founded{}, errors.Join(err, cu.Close())
-	}
 	if err := foundChains(ctx, cfg, cu); err != nil {
 		return nil, Founded{}, errors.Join(err, cu.Close())
 	}
+	return settle(ctx, cfg, cu, admins)
+}
+
+// foundBase makes folder, store, settings and keys. undo removes them again, but
+// for what was written to a database elsewhere.
+func foundBase(ctx context.Context, cfg Config) (_ *custody, undo func() error, err error) {
+	remove, err := claimFolder(cfg.Dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, remove())
+		}
+	}()
+	// The store first: whether it answers and is free costs nothing to find out.
+	if err := makeStore(ctx, cfg); err != nil {
+		return nil, nil, err
+	}
+	if os.Getenv(envPassword) == "" {
+		if err := keys.CreateSecretFile(filepath.Join(cfg.Dir, fileSecret), cfg.Rand); err != nil {
+			return nil, nil, fmt.Errorf("app: service secret: %w", err)
+		}
+	}
+	if err := cfg.save(cfg.Dir); err != nil {
+		return nil, nil, fmt.Errorf("app: settings: %w", err)
+	}
+	cu, err := openCustody(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := cu.create(ctx, cfg); err != nil {
+		return nil, nil, errors.Join(err, cu.Close())
+	}
+	if err := cu.open(ctx, cfg); err != nil {
+		return nil, nil, errors.Join(err, cu.Close())
+	}
+	return cu, remove, nil
+}
+
+// settle opens the house whose authorities were made just now, publishes its
+// first lists and lets the administrators in.
+func settle(ctx context.Context, cfg Config, cu *custody, admins []Administrator) (*House, Founded, error) {
 	h, err := open(ctx, cfg, cu)
 	if err != nil {
 		return nil, Founded{}, err

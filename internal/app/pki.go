@@ -23,8 +23,8 @@ func (h *House) openStatus() (*status.Service, error) {
 		return nil, fmt.Errorf("app: ECDSA issuing authority: %w", err)
 	}
 	authorities := []status.Authority{
-		{Certificate: h.anchors.sm2Root, Signer: h.custody.signer(keySM2Root)}, {Certificate: h.anchors.sm2Issuing, Signer: h.custody.signer(keySM2Issuing)},
-		{Certificate: ecdsaRoot, Signer: h.custody.signer(keyECDSARoot)}, {Certificate: ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing)},
+		{Certificate: h.anchors.sm2Root, Signer: h.custody.signer(keySM2Root), Offline: h.cfg.OfflineRoot}, {Certificate: h.anchors.sm2Issuing, Signer: h.custody.signer(keySM2Issuing)},
+		{Certificate: ecdsaRoot, Signer: h.custody.signer(keyECDSARoot), Offline: h.cfg.OfflineRoot}, {Certificate: ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing)},
 	}
 	return status.New(status.Config{
 		Authorities: authorities, Delegate: responders{h, authorities}.make,

@@ -37,6 +37,9 @@ func (r responders) make(ctx context.Context, issuer string) (*smx509.Certificat
 }
 
 func (r responders) under(ctx context.Context, a status.Authority) (*smx509.Certificate, crypto.Signer, error) {
+	if a.Signer == nil {
+		return nil, nil, fmt.Errorf("%w: %s", status.ErrOffline, a.Certificate.Subject.CommonName)
+	}
 	cfg := r.house.cfg
 	var key crypto.Signer
 	var err error

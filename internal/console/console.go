@@ -127,6 +127,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountEnrolments(r)
 		c.mountSystems(r)
 		c.mountClearances(r)
+		c.mountACME(r)
 		c.mountPeople(r)
 		c.mountOwn(r)
 		c.mountRecovery(r)

@@ -112,6 +112,12 @@ type Links interface {
 	Again(ctx context.Context, actor ledger.Actor, p identity.Person, role identity.Role) (console.Hired, error)
 }
 
+// Leavers end posts, and everything of a person who has left.
+type Leavers interface {
+	EndPost(ctx context.Context, actor ledger.Actor, person, post string) error
+	Leave(ctx context.Context, actor ledger.Actor, person string) error
+}
+
 // Blobs keep the drafts. What comes here is encrypted; names are the desk's own.
 type Blobs interface {
 	exchange.Blobs
@@ -143,6 +149,7 @@ type Config struct {
 	Archiver  Archiver
 	Sealed    Sealed
 	Links     Links
+	Leavers   Leavers
 	PINs      PINs
 
 	Authority    Authority
@@ -150,6 +157,8 @@ type Config struct {
 	Recoveries   *kmc.Recoveries
 	Requests     *ra.Service
 	Clearances   *grading.Clearances
+	AccountKeys  AccountKeys
+	Texts        Texts
 	Certificates Certificates
 
 	Blobs Blobs
@@ -166,7 +175,7 @@ type Config struct {
 func New(cfg Config) (*Service, error) {
 	for _, missing := range []bool{
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
-		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.PINs == nil, cfg.Recoveries == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.Authority == nil, cfg.Suspensions == nil, cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
+		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Leavers == nil, cfg.PINs == nil, cfg.Recoveries == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.AccountKeys == nil, cfg.Texts == nil, cfg.Authority == nil, cfg.Suspensions == nil, cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {
 		if missing {

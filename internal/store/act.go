@@ -30,6 +30,7 @@ type Rooms struct {
 	Signin    *Signin
 	ACME      *ACME
 	KMC       *KMC
+	Anchors   *Anchors
 }
 
 // Rooms returns the rooms over this store. With a nil Integrator acts are
@@ -46,7 +47,7 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 	return &Rooms{
 		Identity: &Identity{a}, Grading: &Grading{a}, Sharing: &Sharing{a}, Approvals: &Approvals{a},
 		CA: &CA{a}, Seals: &Seals{a}, Transfers: &Transfers{a}, Signin: &Signin{a},
-		ACME: &ACME{a}, KMC: &KMC{a},
+		ACME: &ACME{a}, KMC: &KMC{a}, Anchors: &Anchors{a},
 	}
 }
 
@@ -99,31 +100,36 @@ func (a acts) record(ctx context.Context, ev ledger.Event, write func(ledger.Pen
 	return r, nil
 }
 
-// enqueue inserts first and looks for the entries afterwards: a sequencer that
+// enqueue writes one event in the transaction of its act.
+func (s *Store) enqueue(ctx context.Context, tx bun.Tx, p ledger.Pending) error {
+	return write(ctx, tx, s.enqueueing([]ledger.Pending{p}))
+}
+
+// enqueueing inserts first and looks for the entries afterwards: a sequencer that
 // moves the same id from the outbox to the ledger holds back the insert until
 // its entry can be seen.
-func (s *Store) enqueue(ctx context.Context, tx bun.Tx, pending ...ledger.Pending) error {
-	if len(pending) == 0 {
-		return nil
-	}
+func (s *Store) enqueueing(pending []ledger.Pending) []statement {
 	rows, ids := make([]outboxRow, len(pending)), make([]string, len(pending))
 	for i, p := range pending {
 		rows[i], ids[i] = outboxRow{ID: p.ID, CreatedUS: s.tick(), Body: p.Body, Salt: p.Salt}, p.ID
 	}
-	if _, err := tx.NewInsert().Model(&rows).Exec(ctx); err != nil {
-		if isDuplicate(err) {
-			return fmt.Errorf("%w: %s is in the outbox", ledger.ErrDuplicate, strings.Join(ids, ", "))
-		}
-		return fmt.Errorf("writing the event: %w", err)
+	return []statement{
+		s.inserting(&rows, func(err error) error {
+			if isDuplicate(err) {
+				return fmt.Errorf("%w: %s is in the outbox", ledger.ErrDuplicate, strings.Join(ids, ", "))
+			}
+			return fmt.Errorf("writing the event: %w", err)
+		}),
+		{
+			sql: s.w.NewSelect().Model((*entryRow)(nil)).ColumnExpr("1").Where("entry_id IN (?)", bun.List(ids)).String(), none: true,
+			refused: func(_ context.Context, _ bun.Tx, err error) error {
+				if err != nil {
+					return fmt.Errorf("looking for the event: %w", err)
+				}
+				return fmt.Errorf("%w: %s", ledger.ErrDuplicate, strings.Join(ids, ", "))
+			},
+		},
 	}
-	known, err := tx.NewSelect().Model((*entryRow)(nil)).Where("entry_id IN (?)", bun.List(ids)).Exists(ctx)
-	if err != nil {
-		return fmt.Errorf("looking for the event: %w", err)
-	}
-	if known {
-		return fmt.Errorf("%w: %s", ledger.ErrDuplicate, strings.Join(ids, ", "))
-	}
-	return nil
 }
 
 // commitFacts is commit for the rows that decisions rest on: identity, grading

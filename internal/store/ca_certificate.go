@@ -81,20 +81,16 @@ func (c *CA) Reserve(ctx context.Context, certs []ca.Certificate, key *ca.Escrow
 	return acts{s: c.s}.share(ctx, ev, o)
 }
 
-func reserve(ctx context.Context, tx bun.Tx, certs []certificateRow, keys []escrowRow) error {
-	if len(certs) > 0 {
-		serials := make([]string, len(certs))
-		for i, k := range certs {
-			serials[i] = k.Serial
-		}
-		if err := insert(ctx, tx, &certs, ca.ErrExists, ca.ErrNotFound, "certificate", strings.Join(serials, ", ")); err != nil {
-			return err
-		}
-	}
-	if len(keys) > 0 {
-		return insert(ctx, tx, &keys, ca.ErrExists, ca.ErrNotFound, "escrowed key of pair", keys[0].Pair)
-	}
-	return nil
+func (s *Store) reserving(certs []certificateRow) statement {
+	return s.inserting(&certs, func(err error) error {
+		return refusedInsert(err, ca.ErrExists, ca.ErrNotFound, "certificate", certs[0].Serial)
+	})
+}
+
+func (s *Store) escrowing(keys []escrowRow) statement {
+	return s.inserting(&keys, func(err error) error {
+		return refusedInsert(err, ca.ErrExists, ca.ErrNotFound, "escrowed key of pair", keys[0].Pair)
+	})
 }
 
 // signedRow is a certificate whose signature exists.
@@ -103,47 +99,50 @@ type signedRow struct {
 	der            []byte
 }
 
-func signedRows(certs []ca.Certificate) []signedRow {
+func signedRows(certs []ca.Certificate) ([]signedRow, error) {
 	out := make([]signedRow, len(certs))
 	for i, k := range certs {
+		if len(k.DER) == 0 {
+			return nil, fmt.Errorf("%w: certificate %q has not been signed", ca.ErrState, k.Serial)
+		}
 		out[i] = signedRow{k.Issuer, k.Serial, k.DER}
 	}
-	return out
+	return out, nil
 }
 
 // Activate implements ca.Registry.
 func (c *CA) Activate(ctx context.Context, certs []ca.Certificate, ev ledger.Event) (ledger.Receipt, error) {
-	return c.share(ctx, ev, &share{signed: signedRows(certs)})
+	signed, err := signedRows(certs)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	return c.share(ctx, ev, &share{signed: signed})
 }
 
-// activate moves all from pending to good, or none. The values are cast because
+// activating moves all from pending to good, or none. The values are cast because
 // PostgreSQL would take the bytes of a list for text.
-func (s *Store) activate(ctx context.Context, tx bun.Tx, certs []signedRow) error {
-	if len(certs) == 0 {
-		return nil
-	}
-	values, args, serials := make([]string, len(certs)), []any{string(ca.StateGood)}, make([]string, len(certs))
+func (s *Store) activating(certs []signedRow) statement {
+	values, args := make([]string, len(certs)), []any{string(ca.StateGood)}
 	for i, k := range certs {
-		if len(k.der) == 0 {
-			return fmt.Errorf("%w: certificate %q has not been signed", ca.ErrState, k.serial)
-		}
-		values[i], serials[i] = "(?, ?, CAST(? AS "+s.types.Bytes+"))", k.serial
+		values[i] = "(?, ?, CAST(? AS " + s.types.Bytes + "))"
 		args = append(args, k.issuer, k.serial, k.der)
 	}
-	n, err := changed(ctx, tx, `UPDATE ca_certificate SET state = ?, der = v.column3 FROM (VALUES `+strings.Join(values, ", ")+`) AS v
-		WHERE ca_certificate.issuer = v.column1 AND ca_certificate.serial = v.column2 AND ca_certificate.state = ?`, append(args, string(ca.StatePending))...)
-	if err != nil {
-		return fmt.Errorf("activating certificates %q: %w", serials, err)
+	return statement{
+		sql: s.format(`UPDATE ca_certificate SET state = ?, der = v.column3 FROM (VALUES `+strings.Join(values, ", ")+`) AS v
+			WHERE ca_certificate.issuer = v.column1 AND ca_certificate.serial = v.column2 AND ca_certificate.state = ?`, append(args, string(ca.StatePending))...),
+		rows: int64(len(certs)),
+		refused: func(ctx context.Context, tx bun.Tx, err error) error {
+			if err != nil {
+				return fmt.Errorf("activating certificate %q: %w", certs[0].serial, err)
+			}
+			for _, k := range certs {
+				if _, err := one[pairedRow](ctx, tx, "issuer = ? AND serial = ?", k.issuer, k.serial); err != nil {
+					return found(err, ca.ErrNotFound, "certificate", k.serial)
+				}
+			}
+			return fmt.Errorf("%w: certificate %q, or another half of its pair, is not pending", ca.ErrState, certs[0].serial)
+		},
 	}
-	if n == int64(len(certs)) {
-		return nil
-	}
-	for _, k := range certs {
-		if _, err := one[pairedRow](ctx, tx, "issuer = ? AND serial = ?", k.issuer, k.serial); err != nil {
-			return found(err, ca.ErrNotFound, "certificate", k.serial)
-		}
-	}
-	return fmt.Errorf("%w: certificates %q are not all pending", ca.ErrState, serials)
 }
 
 // SetState implements ca.Registry. RevokedAt is when it was held or revoked,
@@ -244,10 +243,6 @@ func (c *CA) UseOnce(ctx context.Context, id string, expires time.Time) (bool, e
 	return false, fmt.Errorf("recording a one-time token: %w", err)
 }
 
-func useTokens(ctx context.Context, tx bun.Tx, tokens []usedTokenRow) error {
-	if len(tokens) == 0 {
-		return nil
-	}
-	_, err := tx.NewInsert().Model(&tokens).Exec(ctx)
-	return err
+func (s *Store) usingTokens(tokens []usedTokenRow) statement {
+	return s.inserting(&tokens, func(err error) error { return err })
 }

@@ -43,7 +43,7 @@ func (r deliveryRow) delivery() ca.Delivery {
 // ClaimDelivery implements ca.Deliveries: the key of the table decides between
 // first callers, the guarded update between later ones.
 func (c *CA) ClaimDelivery(ctx context.Context, basis string, now, until time.Time) error {
-	err := c.s.group.commit(ctx, &share{basis: []deliveryRow{{Basis: basis, ClaimedUntilUS: until.UnixMicro()}}})
+	err := c.s.group.commit(ctx, &share{bases: []deliveryRow{{Basis: basis, ClaimedUntilUS: until.UnixMicro()}}})
 	if !isDuplicate(err) {
 		return err
 	}
@@ -64,14 +64,8 @@ func (c *CA) ClaimDelivery(ctx context.Context, basis string, now, until time.Ti
 	})
 }
 
-func claimBasis(ctx context.Context, tx bun.Tx, rows []deliveryRow) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	if _, err := tx.NewInsert().Model(&rows).Exec(ctx); err != nil {
-		return fmt.Errorf("claiming deliveries: %w", err)
-	}
-	return nil
+func (s *Store) claimingBases(rows []deliveryRow) statement {
+	return s.inserting(&rows, func(err error) error { return fmt.Errorf("claiming %q: %w", rows[0].Basis, err) })
 }
 
 // ReleaseDelivery implements ca.Deliveries.
@@ -88,7 +82,11 @@ func (c *CA) Deliver(ctx context.Context, d ca.Delivery, until time.Time, certs 
 	if d.Sign == "" || d.Enc == "" || d.CSRSM3 == "" || len(d.Envelope) == 0 {
 		return ledger.Receipt{}, fmt.Errorf("%w: delivery %q is not complete", ca.ErrState, d.Basis)
 	}
-	return c.share(ctx, ev, &share{handed: []handedRow{{d, until}}, signed: signedRows(certs)})
+	signed, err := signedRows(certs)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	return c.share(ctx, ev, &share{handed: []handedRow{{d, until}}, signed: signed})
 }
 
 // handedRow is a delivery under a claim that ends at until.
@@ -97,22 +95,23 @@ type handedRow struct {
 	until time.Time
 }
 
-// hand stores deliveries as long as they are claimed.
-func hand(ctx context.Context, tx bun.Tx, rows []handedRow) error {
-	for _, d := range rows {
-		n, err := changed(ctx, tx, `UPDATE ca_delivery SET claimed_until_us = 0, csr_sm3 = ?, issuer = ?, sign_serial = ?, enc_serial = ?,
+// handing stores a delivery as long as it is claimed.
+func (s *Store) handing(d handedRow) statement {
+	return statement{
+		sql: s.format(`UPDATE ca_delivery SET claimed_until_us = 0, csr_sm3 = ?, issuer = ?, sign_serial = ?, enc_serial = ?,
 			renews = ?, envelope = ?, created_at = ? WHERE basis = ? AND sign_serial IS NULL AND claimed_until_us = ?`,
-			d.CSRSM3, d.Issuer, d.Sign, d.Enc, d.Renews, d.Envelope, at(d.CreatedAt), d.Basis, d.until.UnixMicro())
-		switch {
-		case isDuplicate(err):
-			return fmt.Errorf("%w: certificate %q", ca.ErrExists, d.Sign)
-		case err != nil:
-			return fmt.Errorf("delivering %q: %w", d.Basis, err)
-		case n != 1:
+			d.CSRSM3, d.Issuer, d.Sign, d.Enc, d.Renews, d.Envelope, at(d.CreatedAt), d.Basis, d.until.UnixMicro()),
+		rows: 1,
+		refused: func(_ context.Context, _ bun.Tx, err error) error {
+			switch {
+			case isDuplicate(err):
+				return fmt.Errorf("%w: certificate %q", ca.ErrExists, d.Sign)
+			case err != nil:
+				return fmt.Errorf("delivering %q: %w", d.Basis, err)
+			}
 			return fmt.Errorf("%w: the claim on %q is not held any more", ca.ErrBusy, d.Basis)
-		}
+		},
 	}
-	return nil
 }
 
 // Delivery implements ca.Deliveries.

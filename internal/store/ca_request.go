@@ -104,62 +104,47 @@ func (c *CA) RequestByToken(ctx context.Context, tokenHash string, now time.Time
 	return claimable(ctx, c.s.r, tokenHash, now)
 }
 
-// tokenClaim is one caller's token on its way to being used.
-type tokenClaim struct {
-	token   string
-	now     time.Time
-	claimed ca.Request // once the transaction has ended
-}
-
 // ClaimToken implements ca.Registry. A claim binds nobody but the holder of the
 // token, so it is answered when it is durable (design law 3), as a reservation.
 func (c *CA) ClaimToken(ctx context.Context, tokenHash string, now time.Time, ev ledger.Event) (ca.Request, ledger.Receipt, error) {
-	mine := &tokenClaim{token: tokenHash, now: now}
-	receipt, err := acts{s: c.s}.share(ctx, ev, &share{claims: []*tokenClaim{mine}})
+	r, err := claimable(ctx, c.s.r, tokenHash, now)
 	if err != nil {
 		return ca.Request{}, ledger.Receipt{}, err
 	}
-	return mine.claimed, receipt, nil
+	receipt, err := acts{s: c.s}.share(ctx, ev, &share{claims: []tokenClaim{{tokenHash, now}}})
+	if err != nil {
+		return ca.Request{}, ledger.Receipt{}, err
+	}
+	r.State, r.TokenUsed = ca.RequestIssued, utc(at(now))
+	return r, receipt, nil
 }
 
-// claimTokens marks the tokens used: the guarded update decides who of several callers
-// claimed one.
-func (s *Store) claimTokens(ctx context.Context, tx bun.Tx, claims []*tokenClaim) error {
-	if len(claims) == 0 {
-		return nil
-	}
-	hashes := make([]string, len(claims))
-	for i, c := range claims {
-		hashes[i] = c.token
-	}
-	rows, err := requests(ctx, tx, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("q.token_hash IN (?)", bun.List(hashes)) })
-	if err != nil {
-		return fmt.Errorf("reading the token: %w", err)
-	}
-	byToken := make(map[string]ca.Request, len(rows))
-	for _, r := range rows {
-		byToken[r.TokenHash] = r
-	}
+// tokenClaim is a token on its way to being used.
+type tokenClaim struct {
+	hash string
+	now  time.Time
+}
+
+// claiming is the guarded update that decides who of several callers claimed a
+// token: whatever was read before does not count.
+func (s *Store) claiming(claims []tokenClaim) statement {
 	values, args := make([]string, len(claims)), []any{string(ca.RequestIssued)}
 	for i, c := range claims {
-		r, known := byToken[c.token]
-		if !known || !opens(r, c.now) {
-			return ca.ErrToken
-		}
-		r.State, r.TokenUsed = ca.RequestIssued, utc(at(c.now))
-		c.claimed = r
 		values[i] = "(?, CAST(? AS " + s.types.Instant + "))"
-		args = append(args, r.ID, at(c.now))
+		args = append(args, c.hash, at(c.now))
 	}
-	n, err := changed(ctx, tx, `UPDATE ca_request SET state = ?, token_used = v.column2 FROM (VALUES `+strings.Join(values, ", ")+`) AS v
-		WHERE ca_request.id = v.column1 AND ca_request.state = ? AND ca_request.token_used IS NULL`, append(args, string(ca.RequestApproved))...)
-	if err != nil {
-		return fmt.Errorf("claiming the token: %w", err)
+	return statement{
+		sql: s.format(`UPDATE ca_request SET state = ?, token_used = v.column2 FROM (VALUES `+strings.Join(values, ", ")+`) AS v
+			WHERE ca_request.token_hash = v.column1 AND ca_request.state = ? AND ca_request.token_used IS NULL
+			AND ca_request.token_expires > v.column2`, append(args, string(ca.RequestApproved))...),
+		rows: int64(len(claims)),
+		refused: func(_ context.Context, _ bun.Tx, err error) error {
+			if err != nil {
+				return fmt.Errorf("claiming the token: %w", err)
+			}
+			return ca.ErrToken
+		},
 	}
-	if n != int64(len(claims)) {
-		return ca.ErrToken
-	}
-	return nil
 }
 
 // claimable never says why a token is refused. Looking it up by its digest
@@ -175,13 +160,8 @@ func claimable(ctx context.Context, db bun.IDB, tokenHash string, now time.Time)
 	if err != nil {
 		return ca.Request{}, fmt.Errorf("reading the token: %w", err)
 	}
-	if !opens(r, now) {
+	if r.State != ca.RequestApproved || !r.TokenUsed.IsZero() || !now.Before(r.TokenExpires) {
 		return ca.Request{}, ca.ErrToken
 	}
 	return r, nil
-}
-
-// opens says whether the token of a request may be used now.
-func opens(r ca.Request, now time.Time) bool {
-	return r.State == ca.RequestApproved && r.TokenUsed.IsZero() && now.Before(r.TokenExpires)
 }
