@@ -304,6 +304,39 @@ func TestExchangedRowsDoNotOpen(t *testing.T) {
 	}
 }
 
+// loose is a key-encryption key that binds nothing, as some modules have it.
+type loose struct{ kmc.Wrapper }
+
+func (l loose) Wrap(ctx context.Context, key, _ []byte) ([]byte, error) {
+	return l.Wrapper.Wrap(ctx, key, nil)
+}
+
+func (l loose) Unwrap(ctx context.Context, wrapped, _ []byte) ([]byte, error) {
+	return l.Wrapper.Unwrap(ctx, wrapped, nil)
+}
+
+// Where the wrapping binds nothing the public key on record still does.
+func TestAnotherKeyInARowDoesNotGoOut(t *testing.T) {
+	w := newWorld(t)
+	w.centre = w.centreWith(loose{w.kek}, 0)
+	w.cfg.Centre = w.centre
+	var err error
+	if w.svc, err = kmc.NewRecoveries(w.cfg); err != nil {
+		t.Fatal(err)
+	}
+	lost, anew := w.enrol("civil-a", unit), w.enrol("civil-a", unit)
+	r := w.asked(lost, anew)
+	w.check(r)
+	w.settle(r, kmc.Checked)
+	w.vote(r, 2)
+	w.settle(r, kmc.Approved)
+	other, _ := w.store.Registry.Escrowed(anew.id)
+	w.store.Tamper(lost.id, func(k *ca.EscrowedKey) { k.Wrapped = other.Wrapped })
+	if _, err := w.svc.Deliver(bg, system, r.ID); !errors.Is(err, kmc.ErrUnwrap) {
+		t.Errorf("another key went out: %v", err)
+	}
+}
+
 // The key of a pair whose certificates were never signed was in use by nobody:
 // it is not asked for while it waits, nor when it was abandoned.
 func TestAPairThatWasNeverSignedGivesNoKey(t *testing.T) {
