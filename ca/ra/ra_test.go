@@ -177,6 +177,22 @@ func TestApproveNeedsAThirdPersonsSignature(t *testing.T) {
 	}
 }
 
+// Whoever asked or checked hears it before anything is signed: a subject takes
+// one answer only.
+func TestApprovableIsAskedBeforeTheSignature(t *testing.T) {
+	h := newHouse(t)
+	r := h.submit()
+	if _, err := h.svc.Approvable(context.Background(), actor("p-ra"), r.ID); !errors.Is(err, ra.ErrEvidence) {
+		t.Errorf("without a check: %v", err)
+	}
+	r = h.review(r)
+	for who, want := range map[string]error{"p-admin": ca.ErrSelf, "p-check": ca.ErrSelf, "": ca.ErrInvalid, "p-ra": nil} {
+		if _, err := h.svc.Approvable(context.Background(), actor(who), r.ID); !errors.Is(err, want) {
+			t.Errorf("%q: %v, want %v", who, err, want)
+		}
+	}
+}
+
 func TestRefusalAndWithdrawal(t *testing.T) {
 	ctx := context.Background()
 	h := newHouse(t)

@@ -22,7 +22,8 @@ type share struct {
 	certs  []certificateRow
 	keys   []escrowRow
 	signed []signedRow
-	others []statement // that are not joined with those of other shares, and come before the certificates
+	bases  []deliveryRow // claims of deliveries that nobody had before
+	handed []handedRow
 }
 
 // statement is one step of a transaction. It reads nothing that another step
@@ -42,13 +43,12 @@ func (s *Store) statements(shares ...*share) []statement {
 	for _, o := range shares {
 		all.events, all.claims, all.tokens = append(all.events, o.events...), append(all.claims, o.claims...), append(all.tokens, o.tokens...)
 		all.certs, all.keys, all.signed = append(all.certs, o.certs...), append(all.keys, o.keys...), append(all.signed, o.signed...)
-		all.others = append(all.others, o.others...)
+		all.bases, all.handed = append(all.bases, o.bases...), append(all.handed, o.handed...)
 	}
 	var out []statement
 	if len(all.events) > 0 {
 		out = append(out, s.enqueueing(all.events)...)
 	}
-	out = append(out, all.others...)
 	if len(all.claims) > 0 {
 		out = append(out, s.claiming(all.claims))
 	}
@@ -60,6 +60,12 @@ func (s *Store) statements(shares ...*share) []statement {
 	}
 	if len(all.keys) > 0 {
 		out = append(out, s.escrowing(all.keys))
+	}
+	if len(all.bases) > 0 {
+		out = append(out, s.claimingBases(all.bases))
+	}
+	for _, d := range all.handed {
+		out = append(out, s.handing(d))
 	}
 	if len(all.signed) > 0 {
 		out = append(out, s.activating(all.signed))
