@@ -28,7 +28,7 @@ type Unfinished interface {
 	// first, both halves of a pair or neither.
 	Pending(ctx context.Context, before time.Time, limit int) ([]Certificate, error)
 	// Abandon moves pending → revoked, all or nothing; ErrState when one of them
-	// is not pending any more.
+	// is not pending any more. It marks the escrowed key of their pair.
 	Abandon(ctx context.Context, certs []Certificate, at time.Time, ev ledger.Event) (ledger.Receipt, error)
 }
 
@@ -42,10 +42,12 @@ type Unfinished interface {
 // as one that exists and must not be trusted: revoked, which puts its serial on
 // the lists and into OCSP, without its bytes. Should the process be alive after
 // all, its Activate fails (ErrState) and it hands out nothing. The holder asks
-// again; one-time tokens and enrolment tokens stay used.
+// again; one-time tokens and enrolment tokens stay used. The encryption key of an
+// abandoned pair stays in escrow, marked, and is never recovered.
 //
 // A certificate that was activated and lost on the way to its holder stays
-// good: its key is the holder's, and its record says so. Any number of nodes may
+// good: its key is the holder's, and its record says so. The holder of a pair
+// asks for it again (Deliveries). Any number of nodes may
 // sweep one store.
 type Sweeper struct {
 	Store Unfinished

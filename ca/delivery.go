@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/emmansun/gmsm/sm3"
@@ -13,12 +14,12 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 )
 
-// Delivery is a pair that was made without a token: on the proof of an older key
-// (renewal), or on an ACME order. What it was made on makes one pair, ever, and
-// whoever asks again with the same CSR gets that pair again: a lost answer costs
-// nothing. The envelope opens to the key of the CSR only.
+// Delivery is a pair that was handed out: on an enrolment token, on the proof of
+// an older key (renewal), or on an ACME order. What it was made on makes one pair,
+// ever, and whoever asks again with the same CSR gets that pair again: a lost
+// answer costs nothing. The envelope opens to the key of the CSR only.
 type Delivery struct {
-	Basis     string    `json:"basis"` // "renewal:" issuer ":" serial, or "acme:" order
+	Basis     string    `json:"basis"` // "token:" hash, "renewal:" issuer ":" serial, or "acme:" order
 	CSRSM3    string    `json:"csr_sm3"`
 	Issuer    string    `json:"issuer"`
 	Sign      string    `json:"sign"` // serials
@@ -39,7 +40,9 @@ type Deliveries interface {
 	// Deliver is Activate for the pair of d, and stores d; ErrBusy when the claim
 	// that ends at until is not held any more.
 	Deliver(ctx context.Context, d Delivery, until time.Time, certs []Certificate, ev ledger.Event) (ledger.Receipt, error)
-	Delivery(ctx context.Context, basis string) (Delivery, error) // ErrNotFound
+	// Delivery is ErrBusy while somebody makes the pair at now, ErrNotFound when
+	// nobody did.
+	Delivery(ctx context.Context, basis string, now time.Time) (Delivery, error)
 	// DeliveryOf finds it by its signing certificate; ErrNotFound.
 	DeliveryOf(ctx context.Context, issuer, serial string) (Delivery, error)
 }
@@ -59,7 +62,7 @@ var (
 // claimLife is how long one caller may take to make a pair.
 const claimLife = time.Minute
 
-// commission is a pair to be made without a token.
+// commission is a pair to be made.
 type commission struct {
 	basis    string
 	csr      []byte
@@ -68,6 +71,7 @@ type commission struct {
 	until    time.Time // of the gate, set by fulfil
 	renews   string
 	actor    ledger.Actor
+	token    string // to be claimed before anything is recorded; empty: none
 }
 
 func csrDigest(csr []byte) string {
@@ -114,6 +118,15 @@ func (s *Service) deliver(ctx context.Context, c commission, public *ecdsa.Publi
 	if err != nil {
 		return DualResult{}, err
 	}
+	if c.token != "" {
+		if c.request, err = s.claimToken(ctx, c); err != nil {
+			return DualResult{}, err
+		}
+		// The token is gone: the pair is finished, whether the caller waits or not.
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(context.WithoutCancel(ctx), claimLife)
+		defer stop()
+	}
 	d := Delivery{
 		Basis: c.basis, CSRSM3: csrDigest(c.csr), Issuer: halves[0].row.Issuer, Sign: halves[0].row.Serial, Enc: halves[1].row.Serial,
 		Renews: c.renews, Envelope: key.Envelope, CreatedAt: s.cfg.Now().UTC().Truncate(time.Microsecond),
@@ -121,7 +134,9 @@ func (s *Service) deliver(ctx context.Context, c commission, public *ecdsa.Publi
 	reserved := s.pairEvent("ca.pair.reserved", c.actor, c.request, pair, halves)
 	issued := s.pairEvent("ca.certificate.issued", c.actor, c.request, pair, halves)
 	for _, ev := range []ledger.Event{reserved, issued} {
-		ev.Details["basis"] = c.basis
+		if c.token == "" { // the hash of one stays out of the ledger
+			ev.Details["basis"] = c.basis
+		}
 		if c.renews != "" {
 			ev.Details["renews"] = c.renews
 		}
@@ -138,11 +153,11 @@ func (s *Service) deliver(ctx context.Context, c commission, public *ecdsa.Publi
 // delivered looks whether a basis made its pair already; the CSR has to be the
 // same, and both certificates good.
 func (s *Service) delivered(ctx context.Context, basis string, csr []byte) (DualResult, bool, error) {
-	d, err := s.cfg.Deliveries.Delivery(ctx, basis)
+	d, err := s.cfg.Deliveries.Delivery(ctx, basis, s.cfg.Now())
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return DualResult{}, false, nil
-	case err != nil:
+	case err != nil: // ErrBusy too
 		return DualResult{}, false, fmt.Errorf("ca: read delivered pair: %w", err)
 	case d.CSRSM3 != csrDigest(csr):
 		return DualResult{}, false, ErrRenewed
@@ -193,6 +208,9 @@ func (s *Service) PairOf(ctx context.Context, serial string) (DualResult, error)
 	d, err := s.cfg.Deliveries.DeliveryOf(ctx, row.Issuer, row.Serial)
 	if err != nil {
 		return DualResult{}, fmt.Errorf("ca: read delivered pair: %w", err)
+	}
+	if strings.HasPrefix(d.Basis, basisToken) {
+		return DualResult{}, ErrNotFound
 	}
 	return s.again(ctx, d)
 }

@@ -3,8 +3,11 @@ package ca
 import (
 	"context"
 	"crypto/ecdsa"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca/profile"
@@ -34,44 +37,82 @@ func (s *Service) dual(r Request, pair string, halves []half, envelope []byte, r
 	}
 }
 
+// enrolAgain is how long the answer of an enrolment is given again.
+const enrolAgain = time.Hour
+
 // EnrolSM2 turns a token and the CSR of a signing key into a pair.
 //
 // Everything that can be refused is refused before the token is claimed: CSR,
 // names, the gate, lint. The claim decides races, so that one of many callers
 // with one token passes. From then on the token is gone, also when the store or
-// the key fails: fail closed, the officer approves again.
+// the key fails: fail closed, the officer approves again. A caller that goes
+// away stops nothing from then on: for an hour the same token with the same CSR
+// gets the same pair, as long as it is good and the gate is open. Another CSR is
+// ErrToken.
 func (s *Service) EnrolSM2(ctx context.Context, token string, csrDER []byte) (DualResult, error) {
+	if s.cfg.Deliveries == nil {
+		return DualResult{}, fmt.Errorf("%w: where pairs are kept", ErrInvalid)
+	}
 	r, err := s.Authorize(ctx, token)
 	if err != nil {
-		return DualResult{}, err
-	}
-	csr, err := ParseCSR(csrDER)
-	if err != nil {
-		return DualResult{}, err
-	}
-	if err := fits(csr, r); err != nil {
-		return DualResult{}, err
-	}
-	until, err := s.admit(ctx, r)
-	if err != nil {
-		return DualResult{}, err
-	}
-	pair := s.cfg.NewID()
-	halves, key, err := s.draftPair(ctx, pair, r, csr.PublicKey.(*ecdsa.PublicKey), 0, until)
-	if err != nil {
+		if errors.Is(err, ErrToken) && len(token) == TokenLength {
+			return s.enrolled(ctx, token, csrDER, err)
+		}
 		return DualResult{}, err
 	}
 	actor := ledger.Actor{Kind: "system", ID: r.System, Unit: r.Agency}
-	claim := s.event("ca.token.claimed", actor, ledger.Object{Kind: "certificate_request", ID: r.ID}, nil)
-	if r, _, err = s.cfg.Registry.ClaimToken(ctx, TokenHash(token), s.cfg.Now().UTC(), claim); err != nil {
-		return DualResult{}, fmt.Errorf("ca: claim token: %w", err)
+	got, err := s.fulfil(ctx, commission{basis: tokenBasis(token), csr: csrDER, request: r, actor: actor, token: token})
+	if errors.Is(err, ErrRenewed) {
+		return DualResult{}, ErrToken
 	}
-	issued := s.pairEvent("ca.certificate.issued", actor, r, pair, halves)
-	receipt, err := s.issue(ctx, halves, &key.Escrow, s.pairEvent("ca.pair.reserved", actor, r, pair, halves), s.activate(ctx, issued))
+	return got, err
+}
+
+// basisToken begins the basis of a pair that was enrolled by a token.
+const basisToken = "token:"
+
+func tokenBasis(token string) string { return basisToken + TokenHash(token) }
+
+// enrolled is the answer of a token that was claimed; unknown is what to say of
+// one that was not.
+func (s *Service) enrolled(ctx context.Context, token string, csrDER []byte, unknown error) (DualResult, error) {
+	now := s.cfg.Now()
+	d, err := s.cfg.Deliveries.Delivery(ctx, tokenBasis(token), now)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return DualResult{}, unknown
+	case err != nil:
+		return DualResult{}, fmt.Errorf("ca: read enrolled pair: %w", err)
+	case d.CSRSM3 != csrDigest(csrDER), !now.Before(d.CreatedAt.Add(enrolAgain)):
+		return DualResult{}, unknown
+	}
+	got, err := s.again(ctx, d)
 	if err != nil {
 		return DualResult{}, err
 	}
-	return s.dual(r, pair, halves, key.Envelope, receipt, ""), nil
+	for _, der := range [][]byte{got.SignCert, got.EncCert} {
+		cert, err := smx509.ParseCertificate(der)
+		if err != nil {
+			return DualResult{}, fmt.Errorf("ca: read certificate: %w", err)
+		}
+		if _, err := s.inForce(ctx, d.Issuer, FormatSerial(cert.SerialNumber), der); err != nil {
+			return DualResult{}, err
+		}
+	}
+	if _, err := s.admit(ctx, got.Request); err != nil {
+		return DualResult{}, err
+	}
+	return got, nil
+}
+
+// claimToken uses up the token of a commission.
+func (s *Service) claimToken(ctx context.Context, c commission) (Request, error) {
+	claim := s.event("ca.token.claimed", c.actor, ledger.Object{Kind: "certificate_request", ID: c.request.ID}, nil)
+	r, _, err := s.cfg.Registry.ClaimToken(ctx, TokenHash(c.token), s.cfg.Now().UTC(), claim)
+	if err != nil {
+		return Request{}, fmt.Errorf("ca: claim token: %w", err)
+	}
+	return r, nil
 }
 
 // admit asks the gate, and whether a host was taken off the register since the

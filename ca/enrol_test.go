@@ -14,7 +14,9 @@ import (
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
 
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/catest"
 )
 
 func TestEnrolmentIssuesAPairGMT0034(t *testing.T) {
@@ -72,7 +74,7 @@ func TestNothingIsSignedThatCouldNotBeRecorded(t *testing.T) {
 func TestAFailedSignatureLeavesItsRecordPending(t *testing.T) {
 	for name, spoil := range map[string]func(*house){
 		"the key fails":                func(h *house) { h.key.err = errors.New("device gone") },
-		"the second record fails":      func(h *house) { h.reg.FailNext("Activate", errors.New("disk full")) },
+		"the second record fails":      func(h *house) { h.reg.FailNext("Deliver", errors.New("disk full")) },
 		"the key signs for another CA": func(h *house) { h.key.Signer = lyingKey{h.key.Signer, sm2Key(h.t)} },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -132,18 +134,18 @@ func TestARefusedEnrolmentKeepsItsToken(t *testing.T) {
 	}
 }
 
-func TestATokenServesExactlyOneOfEightCallers(t *testing.T) {
+func TestATokenServesExactlyOneOfEightKeys(t *testing.T) {
 	h := newHouse(t)
 	h.key.Signer = lockedKey{Signer: h.key.Signer, mu: &sync.Mutex{}}
-	token, request := h.token(), csr(t, sm2Key(t))
+	token := h.token()
 	var won atomic.Int32
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			switch _, err := h.svc.EnrolSM2(context.Background(), token, request); {
+			switch _, err := h.svc.EnrolSM2(context.Background(), token, csr(t, sm2Key(t))); {
 			case err == nil:
 				won.Add(1)
-			case !errors.Is(err, ca.ErrToken):
+			case !errors.Is(err, ca.ErrToken) && !errors.Is(err, ca.ErrBusy):
 				t.Errorf("err = %v", err)
 			}
 		})
@@ -151,6 +153,127 @@ func TestATokenServesExactlyOneOfEightCallers(t *testing.T) {
 	wg.Wait()
 	if pending, good := h.states(); won.Load() != 1 || pending != 0 || good != 2 {
 		t.Errorf("%d won, %d pending, %d good", won.Load(), pending, good)
+	}
+}
+
+// An answer that is lost is given again: the same pair, made once.
+func TestALostEnrolmentIsAnsweredAgain(t *testing.T) {
+	h, ctx := newHouse(t), context.Background()
+	token, request := h.token(), csr(t, sm2Key(t))
+	first, err := h.svc.EnrolSM2(ctx, token, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, events := h.key.calls, len(h.reg.Events())
+	h.clock.advance(time.Hour - time.Second)
+	again, err := h.svc.EnrolSM2(ctx, token, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(again.SignCert, first.SignCert) || !bytes.Equal(again.EncCert, first.EncCert) || !bytes.Equal(again.Envelope, first.Envelope) ||
+		again.Pair != first.Pair || again.Request.ID != first.Request.ID || len(again.Chain) != 2 {
+		t.Error("another pair")
+	}
+	if h.key.calls != signed || len(h.reg.Events()) != events {
+		t.Errorf("%d signatures, %d events more", h.key.calls-signed, len(h.reg.Events())-events)
+	}
+	if _, err := h.svc.EnrolSM2(ctx, token, csr(t, sm2Key(t))); !errors.Is(err, ca.ErrToken) {
+		t.Errorf("another request: %v", err)
+	}
+	if _, err := h.svc.PairOf(ctx, serialOf(t, first.SignCert)); !errors.Is(err, ca.ErrNotFound) {
+		t.Errorf("given without the token: %v", err)
+	}
+	h.gated = errGate
+	if _, err := h.svc.EnrolSM2(ctx, token, request); !errors.Is(err, errGate) {
+		t.Errorf("past the gate: %v", err)
+	}
+	h.gated = nil
+	h.clock.advance(time.Second)
+	if _, err := h.svc.EnrolSM2(ctx, token, request); !errors.Is(err, ca.ErrToken) {
+		t.Errorf("after an hour: %v", err)
+	}
+}
+
+func TestAStoppedPairIsNotGivenAgain(t *testing.T) {
+	for want, stop := range map[error]func(h *house, serial string) error{
+		ca.ErrRevoked: func(h *house, n string) error {
+			return h.svc.Revoke(context.Background(), h.office, h.issuer(), n, ca.ReasonKeyCompromise)
+		},
+		ca.ErrState: func(h *house, n string) error {
+			_, _, err := h.svc.Hold(context.Background(), h.office, h.issuer(), n, "丢失")
+			return err
+		},
+	} {
+		h := newHouse(t)
+		token, request := h.token(), csr(t, sm2Key(t))
+		got, err := h.svc.EnrolSM2(context.Background(), token, request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stop(h, serialOf(t, got.EncCert)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := h.svc.EnrolSM2(context.Background(), token, request); !errors.Is(err, want) || got.Envelope != nil {
+			t.Errorf("err = %v, want %v", err, want)
+		}
+	}
+}
+
+// impatient is a caller that goes away when its token is claimed.
+type impatient struct {
+	*catest.Registry
+	leave context.CancelFunc
+}
+
+func (r impatient) ClaimToken(ctx context.Context, hash string, now time.Time, ev ledger.Event) (ca.Request, ledger.Receipt, error) {
+	defer r.leave()
+	return r.Registry.ClaimToken(ctx, hash, now, ev)
+}
+
+func (r impatient) Reserve(ctx context.Context, certs []ca.Certificate, key *ca.EscrowedKey, ev ledger.Event) (ledger.Receipt, error) {
+	if err := ctx.Err(); err != nil {
+		return ledger.Receipt{}, err
+	}
+	return r.Registry.Reserve(ctx, certs, key, ev)
+}
+
+func TestACallerThatGoesAwayGetsItsPairLater(t *testing.T) {
+	h := newHouse(t)
+	token, request := h.token(), csr(t, sm2Key(t))
+	ctx, leave := context.WithCancel(context.Background())
+	h.cfg.Registry = impatient{h.reg, leave}
+	_, err := must(ca.New(h.cfg)).EnrolSM2(ctx, token, request)
+	if ctx.Err() == nil {
+		t.Fatal("the caller stayed")
+	}
+	if pending, good := h.states(); err != nil || pending != 0 || good != 2 {
+		t.Errorf("%d pending, %d good: %v", pending, good, err)
+	}
+	if _, err := h.svc.EnrolSM2(context.Background(), token, request); err != nil {
+		t.Error(err)
+	}
+}
+
+// While one caller has the pair in hand another hears that it is to come back.
+func TestATokenInHandIsBusy(t *testing.T) {
+	h := newHouse(t)
+	token, request := h.token(), csr(t, sm2Key(t))
+	basis, now := "token:"+ca.TokenHash(token), h.clock.Now()
+	if err := h.reg.ClaimDelivery(context.Background(), basis, now, now.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.svc.EnrolSM2(context.Background(), token, request); !errors.Is(err, ca.ErrBusy) {
+		t.Errorf("before the token is claimed: %v", err)
+	}
+	if _, _, err := h.reg.ClaimToken(context.Background(), ca.TokenHash(token), now, ledger.Event{ID: newID(), Type: "x", Class: ledger.ClassCertificate, Time: now, Actor: h.clerk, Object: ledger.Object{Kind: "x", ID: "x"}, Outcome: ledger.Success}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.svc.EnrolSM2(context.Background(), token, request); !errors.Is(err, ca.ErrBusy) {
+		t.Errorf("after it: %v", err)
+	}
+	h.clock.advance(time.Minute)
+	if _, err := h.svc.EnrolSM2(context.Background(), token, request); !errors.Is(err, ca.ErrToken) {
+		t.Errorf("its process died: %v", err)
 	}
 }
 

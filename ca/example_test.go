@@ -33,11 +33,17 @@ func Example() {
 	cert, err := smx509.ParseCertificate(pair.EncCert)
 	check(err)
 	fmt.Println(cert.DNSNames[0], encryption.PublicKey.Equal(cert.PublicKey))
-	_, err = h.svc.EnrolSM2(ctx, token, csr)
-	fmt.Println(err)
+
+	// The same request gets the same pair for an hour; another one nothing.
+	again, err := h.svc.EnrolSM2(ctx, token, csr)
+	check(err)
+	other, err := smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{DNSNames: []string{host}}, signing)
+	check(err)
+	_, err = h.svc.EnrolSM2(ctx, token, other)
+	fmt.Println(again.Serial == pair.Serial, err)
 	// Output:
 	// civil-a.gov.internal true
-	// ca: look up token: ca: enrolment token unknown, expired or used
+	// true ca: look up token: ca: enrolment token unknown, expired or used
 }
 
 func check(err error) {

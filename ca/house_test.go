@@ -90,7 +90,9 @@ func (h *house) MayIssue(context.Context, string, ca.Purpose) (time.Time, error)
 }
 
 // AgencyOf, Administers and Checks: one agency, and everybody does what he does.
-func (hosts) AgencyOf(context.Context, string) (string, error)          { return agency, nil }
+func (hosts) AgencyOf(context.Context, string) (uscc, name string, err error) {
+	return agency, "样例区民政局", nil
+}
 func (hosts) Administers(context.Context, string, string) (bool, error) { return true, nil }
 func (hosts) Checks(context.Context, string) (bool, error)              { return true, nil }
 

@@ -137,10 +137,9 @@ func (h HostRule) Admit(ctx context.Context, system string, names []string) erro
 	return nil
 }
 
-// Authorize looks at a token without using it up. The order of one enrolment
-// for both tracks is: Authorize, check the P-256 request; EnrolSM2, which alone
-// claims the token, so that one caller passes; then mint the one-time token of
-// the ECDSA track from DualResult.Request.
+// Authorize looks at a token without using it up. EnrolSM2 alone claims it, so
+// that one caller passes; the one-time token of the ECDSA track is minted from
+// DualResult.Request.
 func (s *Service) Authorize(ctx context.Context, token string) (Request, error) {
 	if len(token) != TokenLength {
 		return Request{}, ErrToken

@@ -27,7 +27,9 @@ type Config struct {
 	KMC      KeyCentre
 	// Suspensions keeps holds; nil: nothing can be held.
 	Suspensions Suspensions
-	// Deliveries keeps pairs that are made without a token; nil: none are.
+	// Persons finds what a leaver has; nil: Left is refused.
+	Persons Persons
+	// Deliveries keeps the pairs that were handed out; nil: no system gets one.
 	Deliveries Deliveries
 	// Recorder takes refusals, which change no row; required with Deliveries.
 	Recorder Recorder

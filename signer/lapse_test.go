@@ -110,3 +110,40 @@ func TestBatchLapses(t *testing.T) {
 		}
 	}
 }
+
+// What a leaver asked for ends, a batch with its list; what others asked for, and
+// what is sealed, stays.
+func TestWithdrawAll(t *testing.T) {
+	ctx := context.Background()
+	h := newHouse(t)
+	h.makeSeal(t)
+	open, _, err := h.RequestUse(ctx, clerk, signer.UseRequest{Seal: sealID, Document: notice(t), Title: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, m := papers(t, 3)
+	asked, _, err := h.RequestBatch(ctx, clerk, signer.BatchRequest{Seal: sealID, Title: "一批", Manifest: m})
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := clerk
+	admin.ID = "the administrator"
+	if n, err := h.WithdrawAll(ctx, admin, "somebody else"); n != 0 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if n, err := h.WithdrawAll(ctx, admin, clerk.ID); n != 2 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	items, err := h.Items(ctx, asked.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range append([]string{open.ID, asked.ID}, items[0].ID, items[2].ID) {
+		if u, err := h.Use(ctx, id); err != nil || u.State != signer.UseLapsed {
+			t.Errorf("%s is %s, %v", id, u.State, err)
+		}
+	}
+	if n, err := h.WithdrawAll(ctx, admin, clerk.ID); n != 0 || err != nil {
+		t.Errorf("again: %d, %v", n, err)
+	}
+}

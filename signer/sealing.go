@@ -157,6 +157,32 @@ func (s *Service) Lapse(ctx context.Context, actor ledger.Actor, useID string) (
 	return err == nil, err
 }
 
+// WithdrawAll ends what a person asked for and what is not sealed yet, for one
+// who has left: the person cannot come back for it. What is being sealed at this
+// moment is left to its end; a batch ends with its list. It returns how many it ended.
+func (s *Service) WithdrawAll(ctx context.Context, actor ledger.Actor, person string) (n int, err error) {
+	if person == "" {
+		return 0, fmt.Errorf("%w: whose requests", ErrNotFound)
+	}
+	var failed []error
+	open, err := s.cfg.Register.Uses(ctx, UseQuery{Requester: person, Heads: true, States: []UseState{UseRequested, UseApproved}, Limit: MaxUses})
+	if err != nil {
+		return 0, fmt.Errorf("signer: requests of a person: %w", err)
+	}
+	for _, u := range open {
+		from := u.State
+		u.State = UseLapsed
+		ev := s.event("signer.use.lapsed", s.now(), actor, useObject(u.ID), u.Document, filled("seal", u.Seal, "approval", u.Approval, "reason", "requester left"))
+		switch _, err := s.cfg.Register.MoveUse(ctx, u, from, ev); {
+		case err == nil:
+			n++
+		case !errors.Is(err, ErrNotApproved): // moved meanwhile: the next call finds it
+			failed = append(failed, fmt.Errorf("signer: withdraw use %s: %w", u.ID, err))
+		}
+	}
+	return n, errors.Join(failed...)
+}
+
 // lapse records that a use was not answered or not made in time. The document
 // needs a new request.
 func (s *Service) lapse(ctx context.Context, actor ledger.Actor, u Use, now time.Time) error {

@@ -242,7 +242,7 @@ func TestDecide_Refusals(t *testing.T) {
 		}, approval.ErrInvalid},
 		"reason that is no text": {func(w *world) error { _, err := w.decide(ok(w), "leader", false, "no\xff"); return err }, approval.ErrInvalid},
 		"leader gone": {func(w *world) error {
-			_, err := w.reg.Leave("leader", ledger.Event{ID: "l", Type: "identity.person.left", Class: ledger.ClassAdmin, Time: start, Actor: admin, Object: ledger.Object{Kind: "person", ID: "leader"}, Outcome: ledger.Success})
+			_, err := w.reg.Leave(t.Context(), "leader", start, ledger.Event{ID: "l", Type: "identity.person.left", Class: ledger.ClassAdmin, Time: start, Actor: admin, Object: ledger.Object{Kind: "person", ID: "leader"}, Outcome: ledger.Success})
 			w.must(err)
 			_, err = w.decide(ok(w), "leader", true, "")
 			return err

@@ -109,6 +109,7 @@ var (
 	ErrExists       = errors.New("identity: already registered")
 	ErrInvalid      = errors.New("identity: invalid record")
 	ErrIncompatible = errors.New("identity: roles may not be held by one person")
+	ErrLeft         = errors.New("identity: the person has left")
 )
 
 // Register is the store of this room. Each mutating method commits the row and
@@ -120,6 +121,11 @@ type Register interface {
 	AddPost(ctx context.Context, p Post, ev ledger.Event) (ledger.Receipt, error)
 	AddSystem(ctx context.Context, s System, ev ledger.Event) (ledger.Receipt, error)
 	SetPersonKey(ctx context.Context, person, keyID string, certDER []byte, ev ledger.Event) (ledger.Receipt, error)
+	// EndPost ends a term that covers until; ErrNotFound when it does not.
+	EndPost(ctx context.Context, id string, until time.Time, ev ledger.Event) (ledger.Receipt, error)
+	// Leave marks a person as gone and ends every term that is not over by then;
+	// ErrLeft for one who has left. AddPost and SetPersonKey refuse a leaver with it.
+	Leave(ctx context.Context, person string, at time.Time, ev ledger.Event) (ledger.Receipt, error)
 	Reader
 }
 

@@ -93,7 +93,7 @@ func (s *Service) AssignPost(ctx context.Context, p Post, actor ledger.Actor) (P
 		return Post{}, ledger.Receipt{}, fmt.Errorf("person %s: %w", p.Person, err)
 	}
 	if !person.LeftAt.IsZero() {
-		return Post{}, ledger.Receipt{}, fmt.Errorf("%w: the person has left", ErrInvalid)
+		return Post{}, ledger.Receipt{}, ErrLeft
 	}
 	if _, err := s.cfg.Register.Agency(ctx, p.Agency); err != nil {
 		return Post{}, ledger.Receipt{}, fmt.Errorf("agency %s: %w", p.Agency, err)

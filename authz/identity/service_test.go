@@ -286,13 +286,69 @@ func TestHoldsPost_X11_24b_OnThatDate(t *testing.T) {
 		}
 	}
 	left := start.AddDate(0, 1, 0)
-	if _, err := reg.Leave(p.ID, ledger.Event{ID: "left", Type: "identity.person.left", Class: ledger.ClassAdmin, Time: left, Actor: actor, Object: ledger.Object{Kind: "person", ID: p.ID}, Outcome: ledger.Success}); err != nil {
+	if _, err := reg.Leave(t.Context(), p.ID, left, ledger.Event{ID: "left", Type: "identity.person.left", Class: ledger.ClassAdmin, Time: left, Actor: actor, Object: ledger.Object{Kind: "person", ID: p.ID}, Outcome: ledger.Success}); err != nil {
 		t.Fatal(err)
 	}
 	if holds(p.ID, unit, leader, left) || !holds(p.ID, unit, leader, left.Add(-1)) {
 		t.Error("a leaver's posts end when he leaves, not before and not later")
 	}
-	if _, _, err := s.AssignPost(t.Context(), identity.Post{Person: p.ID, Agency: unit, Role: identity.RoleClerk, From: start}, actor); !errors.Is(err, identity.ErrInvalid) {
+	if _, _, err := s.AssignPost(t.Context(), identity.Post{Person: p.ID, Agency: unit, Role: identity.RoleClerk, From: start}, actor); !errors.Is(err, identity.ErrLeft) {
 		t.Errorf("a post for a leaver: %v", err)
 	}
 }
+
+func TestLeavingEndsEveryTermAtOnce(t *testing.T) {
+	s, reg := setUp(t)
+	ctx, unit, p := t.Context(), sample(t, 1), person(t, s, "张三")
+	assign := func(role identity.Role, from, until time.Time) identity.Post {
+		post, _, err := s.AssignPost(ctx, identity.Post{Person: p.ID, Agency: unit, Role: role, From: from, Until: until}, actor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return post
+	}
+	now := assign(identity.RoleClerk, start.AddDate(0, -1, 0), time.Time{})
+	assign(identity.RoleRecordsOfficer, start.AddDate(0, -1, 0), start.AddDate(1, 0, 0))
+	later := assign(identity.RoleUnitLeader, start.AddDate(0, 1, 0), time.Time{})
+	self := ledger.Actor{Kind: "person", ID: p.ID}
+	for _, c := range []struct {
+		name      string
+		got, want error
+	}{
+		{"own term", third(s.EndPost(ctx, p.ID, now.ID, self)), identity.ErrInvalid},
+		{"term not begun", third(s.EndPost(ctx, p.ID, later.ID, actor)), identity.ErrNotFound},
+		{"another's term", third(s.EndPost(ctx, "nobody", now.ID, actor)), identity.ErrNotFound},
+		{"own leaving", left(s.Leave(ctx, p.ID, self)), identity.ErrInvalid},
+		{"leaving of nobody", left(s.Leave(ctx, "nobody", actor)), identity.ErrNotFound},
+		{"leaving, by nobody", left(s.Leave(ctx, p.ID, ledger.Actor{})), identity.ErrInvalid},
+		{"end of a term", third(s.EndPost(ctx, p.ID, now.ID, actor)), nil},
+		{"end of it again", third(s.EndPost(ctx, p.ID, now.ID, actor)), identity.ErrNotFound},
+	} {
+		if !errors.Is(c.got, c.want) {
+			t.Errorf("%s: got %v, want %v", c.name, c.got, c.want)
+		}
+	}
+	if err := left(s.Leave(ctx, p.ID, actor)); err != nil {
+		t.Fatal(err)
+	}
+	posts, err := reg.PostsOf(ctx, p.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, post := range posts {
+		for _, at := range []time.Time{start, start.AddDate(0, 2, 0)} {
+			if post.HeldAt(at) {
+				t.Errorf("%s is held at %s", post.Role, at)
+			}
+		}
+	}
+	if err := left(s.Leave(ctx, p.ID, actor)); !errors.Is(err, identity.ErrLeft) {
+		t.Errorf("left again: %v", err)
+	}
+	if err := third(s.SetPersonKey(ctx, p.ID, "k", []byte{1}, actor)); !errors.Is(err, identity.ErrLeft) {
+		t.Errorf("a key for a leaver: %v", err)
+	}
+}
+
+func left(_ time.Time, _ ledger.Receipt, err error) error { return err }
+func third(_ ledger.Receipt, err error) error             { return err }

@@ -27,9 +27,18 @@ func textsCome(t *testing.T, s acmestore.Store) {
 	}
 	has(now, record.Value)
 	has(record.ExpiresAt)
+	second := record
+	second.Name, second.System = "_acme-challenge."+id()+".gov", "s-"+id()
+	_, err := s.SetText(ctx, second, now, event())
+	want(t, err, nil)
+	for at, wanted := range map[time.Time][]acmestore.Text{now: {second}, second.ExpiresAt: nil} {
+		if got, err := s.TextsOf(ctx, second.System, at); err != nil || len(got) != len(wanted) || len(got) > 0 && (got[0].Name != second.Name || got[0].Value != second.Value || !got[0].ExpiresAt.Equal(second.ExpiresAt)) {
+			t.Errorf("at %s: %v, %v", at, got, err)
+		}
+	}
 	stranger := record
 	stranger.System = "s-2"
-	_, err := s.RemoveText(ctx, stranger, event())
+	_, err = s.RemoveText(ctx, stranger, event())
 	want(t, err, acmestore.ErrNotFound)
 	_, err = s.RemoveText(ctx, record, event())
 	want(t, err, nil)

@@ -1,8 +1,10 @@
 package catest
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
@@ -59,6 +61,21 @@ func (s *ACME) Texts(_ context.Context, name string, now time.Time) (out []strin
 		}
 	}
 	slices.Sort(out)
+	return out, nil
+}
+
+// TextsOf implements acmestore.Texts.
+func (s *ACME) TextsOf(_ context.Context, system string, now time.Time) (out []acmestore.Text, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.texts {
+		if t.System == system && t.ExpiresAt.After(now) {
+			out = append(out, t)
+		}
+	}
+	slices.SortFunc(out, func(a, b acmestore.Text) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Value, b.Value))
+	})
 	return out, nil
 }
 

@@ -208,6 +208,19 @@ func (r *Registry) Certificate(_ context.Context, issuer, serial string) (ca.Cer
 	return c, nil
 }
 
+// CertificatesOfPerson implements ca.Persons.
+func (r *Registry) CertificatesOfPerson(_ context.Context, person string) ([]ca.Certificate, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []ca.Certificate
+	for _, k := range r.order {
+		if c := r.certs[k]; c.Person == person && person != "" {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
 // CertificatesOf implements ca.Registry.
 func (r *Registry) CertificatesOf(_ context.Context, system string) ([]ca.Certificate, error) {
 	r.mu.Lock()

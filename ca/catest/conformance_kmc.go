@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -23,7 +24,10 @@ import (
 type KMCStore struct {
 	kmc.Keys
 	kmc.Register
-	Registry ca.Registry
+	Registry interface {
+		ca.Registry
+		ca.Unfinished
+	}
 }
 
 // takeRounds is how often eight takers race for spare keys.
@@ -33,12 +37,13 @@ const takeRounds = 200
 func RunKMC(t *testing.T, open func(*testing.T) KMCStore) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, KMCStore){
-		"a spare key is taken by one of eight":        takenOnce,
-		"spare keys are taken all or none":            takenWhole,
-		"a key is wrapped anew as long as it was":     rewrapGuarded,
-		"a recovery keeps what was asked":             recoveryKept,
-		"a recovery moves for one of eight":           recoveryMovedOnce,
-		"recoveries are found by what they are about": recoveriesFound,
+		"a spare key is taken by one of eight":             takenOnce,
+		"spare keys are taken all or none":                 takenWhole,
+		"a key is wrapped anew as long as it was":          rewrapGuarded,
+		"the key of an abandoned pair is kept, for nobody": abandonedKept,
+		"a recovery keeps what was asked":                  recoveryKept,
+		"a recovery moves for one of eight":                recoveryMovedOnce,
+		"recoveries are found by what they are about":      recoveriesFound,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -178,6 +183,28 @@ func rewrapGuarded(t *testing.T, s KMCStore) {
 	})
 	if keys, n, err := s.Outdated(ctx, "local:two", 9); err != nil || n != 0 || len(keys) != 0 {
 		t.Errorf("outdated at the end: %v, %d, %v", keys, n, err)
+	}
+}
+
+func abandonedKept(t *testing.T, s KMCStore) {
+	ctx := context.Background()
+	lost, other := escrowed(t, s), escrowed(t, s)
+	all, err := s.Registry.Pending(ctx, time.Now().Add(time.Hour), 99)
+	if err != nil {
+		t.Fatal(err)
+	}
+	halves := slices.DeleteFunc(all, func(c ca.Certificate) bool { return c.Pair != lost.Pair })
+	if _, err := s.Registry.Abandon(ctx, halves, now(), event()); err != nil || len(halves) != 2 {
+		t.Fatalf("%d halves, %v", len(halves), err)
+	}
+	if key, err := s.Escrowed(ctx, lost.Pair); !errors.Is(err, kmc.ErrNotFound) || key.Wrapped != nil {
+		t.Errorf("the key of an abandoned pair: %v", err)
+	}
+	if got, err := s.Escrowed(ctx, other.Pair); err != nil || !reflect.DeepEqual(got, other) {
+		t.Errorf("another pair: %+v, %v", got, err)
+	}
+	if keys, n, err := s.Outdated(ctx, "local:two", 9); err != nil || n != 2 || len(keys) != 2 {
+		t.Errorf("%d keys are kept: %v", n, err)
 	}
 }
 

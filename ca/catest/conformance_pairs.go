@@ -114,8 +114,13 @@ func claimedOnce(t *testing.T, reg Pairs) {
 	if err := reg.ClaimDelivery(ctx, basis, from, until); err != nil {
 		t.Errorf("a released basis: %v", err)
 	}
-	if _, err := reg.Delivery(ctx, basis); !errors.Is(err, ca.ErrNotFound) {
-		t.Errorf("claimed is not delivered: %v", err)
+	for at, want := range map[time.Time]error{from: ca.ErrBusy, until: ca.ErrNotFound} {
+		if _, err := reg.Delivery(ctx, basis, at); !errors.Is(err, want) {
+			t.Errorf("claimed is not delivered: %v, want %v", err, want)
+		}
+	}
+	if _, err := reg.Delivery(ctx, basis+"x", from); !errors.Is(err, ca.ErrNotFound) {
+		t.Errorf("never claimed: %v", err)
 	}
 }
 
@@ -159,7 +164,7 @@ func deliveredWhole(t *testing.T, reg Pairs) {
 	})
 	states(t, reg, ca.StateGood, 0, rows...)
 	for name, get := range map[string]func() (ca.Delivery, error){
-		"by basis":       func() (ca.Delivery, error) { return reg.Delivery(ctx, d.Basis) },
+		"by basis":       func() (ca.Delivery, error) { return reg.Delivery(ctx, d.Basis, from) },
 		"by certificate": func() (ca.Delivery, error) { return reg.DeliveryOf(ctx, d.Issuer, d.Sign) },
 	} {
 		if got, err := get(); err != nil || !reflect.DeepEqual(got, d) {

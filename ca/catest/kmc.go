@@ -77,7 +77,9 @@ func (k *KMC) TakePooled(_ context.Context, ids []string, ev ledger.Event) (ledg
 
 // Escrowed implements kmc.Keys.
 func (k *KMC) Escrowed(_ context.Context, pair string) (ca.EscrowedKey, error) {
-	if key, ok := k.Registry.Escrowed(pair); ok {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if key, ok := k.keys[pair]; ok && !k.abandoned[pair] {
 		return key, nil
 	}
 	return ca.EscrowedKey{}, kmc.ErrNotFound

@@ -47,7 +47,20 @@ func (r *Registry) ChangedSince(_ context.Context, revision int64) (int64, []sta
 	if err := r.enter("ChangedSince"); err != nil {
 		return 0, nil, err
 	}
-	return int64(len(r.changes)), slices.Clone(r.changes[min(max(0, revision), int64(len(r.changes))):]), nil
+	if revision < 0 {
+		return int64(len(r.changes)), nil, nil
+	}
+	return int64(len(r.changes)), slices.Clone(r.changes[min(revision, int64(len(r.changes))):]), nil
+}
+
+// ForgetChanges implements status.Changes: nothing is too much for this one.
+func (r *Registry) ForgetChanges(_ context.Context, _ time.Time, age time.Duration) (int64, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if age <= 0 {
+		return 0, fmt.Errorf("%w: what is forgotten at once", ErrInvariant)
+	}
+	return 0, r.enter("ForgetChanges")
 }
 
 func standing(c ca.Certificate) status.Standing {

@@ -79,14 +79,17 @@ func (r *Registry) Deliver(_ context.Context, d ca.Delivery, until time.Time, ce
 }
 
 // Delivery implements ca.Deliveries.
-func (r *Registry) Delivery(_ context.Context, basis string) (ca.Delivery, error) {
+func (r *Registry) Delivery(_ context.Context, basis string, now time.Time) (ca.Delivery, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	d, ok := r.deliveries[basis]
-	if !ok {
-		return ca.Delivery{}, ca.ErrNotFound
+	switch {
+	case ok:
+		return d, nil
+	case r.claims[basis].After(now):
+		return ca.Delivery{}, ca.ErrBusy
 	}
-	return d, nil
+	return ca.Delivery{}, ca.ErrNotFound
 }
 
 // DeliveryOf implements ca.Deliveries.

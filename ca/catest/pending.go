@@ -55,6 +55,7 @@ func (r *Registry) Abandon(_ context.Context, certs []ca.Certificate, at time.Ti
 		old := r.certs[k]
 		old.State, old.Reason, old.RevokedAt = ca.StateRevoked, ca.ReasonUnspecified, at
 		r.certs[k] = old
+		r.abandoned[c.Pair] = true
 		r.changes = append(r.changes, status.Key{Issuer: c.Issuer, Serial: c.Serial})
 	}
 	return rc, nil

@@ -30,11 +30,13 @@ type Registry struct {
 	invalid  map[[2]string]time.Time
 	order    [][2]string
 	keys     map[string]ca.EscrowedKey
-	once     map[string]time.Time
-	events   []ledger.Event
-	seen     map[string]ledger.Receipt
-	failNext map[string]error
-	lists    []status.CRL // in order of recording
+	// abandoned pairs: their keys are kept, and not for recovery
+	abandoned map[string]bool
+	once      map[string]time.Time
+	events    []ledger.Event
+	seen      map[string]ledger.Receipt
+	failNext  map[string]error
+	lists     []status.CRL // in order of recording
 
 	deliveries  map[string]ca.Delivery
 	claims      map[string]time.Time
@@ -52,7 +54,7 @@ func New() *Registry {
 	return &Registry{
 		requests: map[string]ca.Request{}, tokens: map[string]string{}, certs: map[[2]string]ca.Certificate{}, invalid: map[[2]string]time.Time{}, keys: map[string]ca.EscrowedKey{},
 		once: map[string]time.Time{}, seen: map[string]ledger.Receipt{}, failNext: map[string]error{},
-		deliveries: map[string]ca.Delivery{}, claims: map[string]time.Time{},
+		deliveries: map[string]ca.Delivery{}, abandoned: map[string]bool{}, claims: map[string]time.Time{},
 	}
 }
 

@@ -149,7 +149,7 @@ func (r *Registry) Requests(_ context.Context, q ra.Query) ([]ca.Request, error)
 	defer r.mu.Unlock()
 	var out []ca.Request
 	for _, one := range r.requests {
-		if (q.Agency == "" || one.Agency == q.Agency) && (len(q.States) == 0 || slices.Contains(q.States, one.State)) {
+		if (q.Agency == "" || one.Agency == q.Agency) && (q.SubmittedBy == "" || one.SubmittedBy == q.SubmittedBy) && (len(q.States) == 0 || slices.Contains(q.States, one.State)) {
 			out = append(out, one)
 		}
 	}

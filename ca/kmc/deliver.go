@@ -156,7 +156,7 @@ func (s *Recoveries) closed(ctx context.Context, r Recovery, to *ecdsa.PublicKey
 	if err != nil {
 		return Delivery{}, fmt.Errorf("kmc: escrowed key: %w", err)
 	}
-	if key.PublicSM3 != r.PublicSM3 || cert.Pair != r.Pair {
+	if key.PublicSM3 != r.PublicSM3 || cert.Pair != r.Pair || !cert.Signed() {
 		return Delivery{}, fmt.Errorf("%w: not the key that was asked for", ErrUnwrap)
 	}
 	envelope, err := s.cfg.Centre.envelope(ctx, key, to)

@@ -35,7 +35,9 @@ type Keys interface {
 	// TakePooled deletes all of these or none: ErrTaken when one is gone.
 	TakePooled(ctx context.Context, ids []string, ev ledger.Event) (ledger.Receipt, error)
 
-	// Escrowed returns the key of a pair, or ErrNotFound.
+	// Escrowed returns the key of a pair, or ErrNotFound. The key of a pair that was
+	// abandoned (ca.Sweeper) is kept and wrapped anew with the others, but is found
+	// by nobody: its certificates were never signed, nothing was encrypted to it.
 	Escrowed(ctx context.Context, pair string) (ca.EscrowedKey, error)
 	// Outdated returns at most limit keys that are wrapped under another
 	// key-encryption key than this, and how many there are.

@@ -94,6 +94,7 @@ var (
 	ErrInvalid   = errors.New("kmc: the request is not complete")
 	ErrRole      = errors.New("kmc: not for this person")
 	ErrReceiver  = errors.New("kmc: the certificate may not receive this key")
+	ErrUnchecked = errors.New("kmc: nothing says that the receiver's certificate is not revoked")
 	ErrRepeated  = errors.New("kmc: the same request is open already")
 	ErrPending   = errors.New("kmc: not approved yet")
 	ErrRefused   = errors.New("kmc: the request was refused")
@@ -151,7 +152,8 @@ type Approvers interface {
 }
 
 // Receivers says whether a certificate of an investigator is known: of our own
-// registry and good, or under a registered anchor.
+// registry and good, or under a registered anchor and not revoked; ErrUnchecked
+// when nobody says so.
 type Receivers interface {
 	Known(ctx context.Context, certDER []byte, at time.Time) error
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -95,15 +96,19 @@ func TestOwnerGetsTheKeyBack_GMT0034_12_4(t *testing.T) {
 	}
 }
 
+func judicialRequest(p pair, receiver []byte) kmc.Recovery {
+	return kmc.Recovery{
+		Kind: kmc.ForLaw, EncryptionIssuer: p.enc.Issuer, EncryptionSerial: p.enc.Serial, Receiver: receiver, Reason: "调取证据",
+		Document: "样检调〔2026〕1号", Authority: "样例区人民检察院", ScanSM3: strings.Repeat("ab", 32),
+	}
+}
+
 func TestJudicialRecovery_GMT0034_12_5(t *testing.T) {
 	w := newWorld(t)
 	p := w.enrol("civil-a", unit)
 	investigator := newKey(t)
 	_, cert := certify(t, "investigator", investigator.Public())
-	ask := kmc.Recovery{
-		Kind: kmc.ForLaw, EncryptionIssuer: p.enc.Issuer, EncryptionSerial: p.enc.Serial, Receiver: cert, Reason: "调取证据",
-		Document: "样检调〔2026〕1号", Authority: "样例区人民检察院", ScanSM3: strings.Repeat("ab", 32),
-	}
+	ask := judicialRequest(p, cert)
 	officer := person("ra", office)
 	if _, _, err := w.svc.Ask(bg, officer, ask); !errors.Is(err, kmc.ErrReceiver) {
 		t.Fatalf("a certificate that nobody knows: %v", err)
@@ -289,6 +294,45 @@ func TestExchangedRowsDoNotOpen(t *testing.T) {
 	}
 	if _, err := w.svc.Deliver(bg, system, r.ID); err != nil {
 		t.Errorf("the row as it was: %v", err)
+	}
+}
+
+// The key of a pair whose certificates were never signed was in use by nobody:
+// it is not asked for while it waits, nor when it was abandoned.
+func TestAPairThatWasNeverSignedGivesNoKey(t *testing.T) {
+	w := newWorld(t)
+	lost, anew := w.enrol("civil-a", unit), w.enrol("civil-a", unit)
+	at := slices.IndexFunc(w.certs, func(c ca.Certificate) bool { return c.Serial == lost.enc.Serial })
+	r := w.asked(lost, anew)
+	w.check(r)
+	w.settle(r, kmc.Checked)
+	w.vote(r, 2)
+	w.settle(r, kmc.Approved)
+	w.certs[at].DER = nil
+	if _, err := w.svc.Deliver(bg, system, r.ID); !errors.Is(err, kmc.ErrUnwrap) || len(w.failed) != 1 {
+		t.Errorf("delivered: %v, %d recorded", err, len(w.failed))
+	}
+	for _, state := range []ca.State{ca.StatePending, ca.StateRevoked} {
+		w.certs[at].State = state
+		for _, ask := range []kmc.Recovery{ownerRequest(lost, anew), judicialRequest(lost, anew.signCert.DER)} {
+			actor := person("admin", unit)
+			if ask.Kind == kmc.ForLaw {
+				actor = person("ra", office)
+			}
+			if _, _, err := w.svc.Ask(bg, actor, ask); !errors.Is(err, kmc.ErrNotFound) {
+				t.Errorf("%s, %s: %v", state, ask.Kind, err)
+			}
+		}
+	}
+	// Its row says abandoned, whatever the certificate's says.
+	w.certs[at].DER = lost.enc.DER
+	sign, enc := lost.signCert, lost.enc
+	ev := ledger.Event{ID: newID(), Type: "test.abandoned", Class: ledger.ClassCertificate, Time: start, Actor: service, Object: ledger.Object{Kind: "pair", ID: lost.id}, Outcome: ledger.Failure}
+	if _, err := w.store.Abandon(bg, []ca.Certificate{sign, enc}, start, ev); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.svc.Deliver(bg, system, r.ID); !errors.Is(err, kmc.ErrNotFound) {
+		t.Errorf("abandoned, and delivered: %v", err)
 	}
 }
 

@@ -22,6 +22,21 @@ func drop(id ...int) func(*tbs) {
 	}
 }
 
+// mark makes one extension critical.
+func mark(id ...int) func(*tbs) {
+	return func(b *tbs) {
+		for i, e := range b.Extensions {
+			b.Extensions[i].Critical = e.Critical || e.Id.Equal(id)
+		}
+	}
+}
+
+// period writes a validity with the types of time that a case wants.
+func period(fromTag int, from string, untilTag int, until string) asn1.RawValue {
+	both := append(must(asn1.Marshal(asn1.RawValue{Tag: fromTag, Bytes: []byte(from)})), must(asn1.Marshal(asn1.RawValue{Tag: untilTag, Bytes: []byte(until)}))...)
+	return asn1.RawValue{FullBytes: must(asn1.Marshal(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: both}))}
+}
+
 func rdn(id asn1.ObjectIdentifier, tag int, value string) asn1.RawValue {
 	pair := must(asn1.Marshal(struct {
 		ID    asn1.ObjectIdentifier
@@ -38,18 +53,52 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+func subject(change func(*pkix.Name)) func(*sample) {
+	return func(s *sample) { change(&s.template.Subject) }
+}
+
+func structure(change func(*tbs)) func(*sample) { return func(s *sample) { s.tbs = change } }
+
 // failing has, for each lint, certificates that it has to refuse. The passing
 // ones are made by the same bench without the change.
 func failing() map[string][]func(*sample) {
-	subject := func(change func(*pkix.Name)) func(*sample) {
-		return func(s *sample) { change(&s.template.Subject) }
-	}
-	structure := func(change func(*tbs)) func(*sample) { return func(s *sample) { s.tbs = change } }
 	explicit := asn1.RawValue{FullBytes: must(asn1.Marshal(struct{ Version int }{1}))}
 	return map[string][]func(*sample){
 		"der.parses":        {structure(func(b *tbs) { b.Extensions = append(b.Extensions, b.Extensions[0]) })},
 		"extensions.unique": {structure(func(b *tbs) { b.Extensions = append(b.Extensions, b.Extensions[0]) })},
-		"version.v3":        {structure(func(b *tbs) { b.Version, b.Extensions = 1, nil })},
+		"extensions.critical": {
+			structure(mark(2, 5, 29, 14)), structure(mark(2, 5, 29, 35)), structure(mark(2, 5, 29, 17)), structure(mark(2, 5, 29, 31)),
+			structure(mark(1, 3, 6, 1, 5, 5, 7, 1, 1)),
+			structure(func(b *tbs) {
+				b.Extensions = append(b.Extensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 156, 10260, 4, 1, 1}, Critical: true, Value: asn1.NullBytes})
+			}),
+		},
+		"validity.encoding": {
+			structure(func(b *tbs) {
+				b.Validity = period(asn1.TagGeneralizedTime, "20260302000000Z", asn1.TagUTCTime, "270302000000Z")
+			}),
+			structure(func(b *tbs) {
+				b.Validity = period(asn1.TagUTCTime, "260302000000Z", asn1.TagGeneralizedTime, "20491231235959Z")
+			}),
+		},
+		"name.length": {
+			subject(func(n *pkix.Name) { n.CommonName = strings.Repeat("样", 65) }),
+			subject(func(n *pkix.Name) { n.Organization = []string{strings.Repeat("样", 65)} }),
+			subject(func(n *pkix.Name) { n.Locality = []string{""} }),
+			structure(func(b *tbs) { b.Issuer = rdn(asn1.ObjectIdentifier{2, 5, 4, 6}, asn1.TagPrintableString, "CHN") }),
+		},
+		"unique_ids.absent": {
+			structure(func(b *tbs) { b.IssuerID = asn1.BitString{Bytes: []byte{1}, BitLength: 8} }),
+			structure(func(b *tbs) { b.SubjectID = asn1.BitString{Bytes: []byte{1}, BitLength: 8} }),
+		},
+		"usage.pair": {
+			func(s *sample) { s.template.KeyUsage |= smx509.KeyUsageKeyAgreement },
+			func(s *sample) {
+				s.profile, s.template.KeyUsage = nil, smx509.KeyUsageDigitalSignature|smx509.KeyUsageKeyEncipherment
+			},
+			func(s *sample) { s.template.KeyUsage = smx509.KeyUsageCertSign | smx509.KeyUsageDataEncipherment },
+		},
+		"version.v3": {structure(func(b *tbs) { b.Version, b.Extensions = 1, nil })},
 		"serial.size": {
 			func(s *sample) { s.template.SerialNumber = big.NewInt(7) },
 			func(s *sample) { s.template.SerialNumber = new(big.Int).SetBit(big.NewInt(0), 160, 1) },

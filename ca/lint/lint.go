@@ -2,29 +2,34 @@
 // afterwards, against the rules it has to keep: one check a file, each with its
 // clause and the day from which it holds.
 //
-// It reads SM2 and P-256 certificates through one view. It judges form only: no
-// signature, no revocation, no trust. A check that lacks what it needs (a
+// It reads SM2 and P-256 certificates through one view; what is not of the SM2
+// track is read a second time by zlint (ca/lint/rfc), with checks that others
+// wrote. It judges form only: no signature, no revocation, no trust. A check that lacks what it needs (a
 // profile, the issuer, the registered hosts) answers "na", never "pass"; whoever
 // issues gives all of them, and then nothing that applies is left out. Clauses:
 // RFC 5280, RFC 5480, GM/T 0015, 电子签名法 art. 19 to 22, GB 32100.
 package lint
 
 import (
+	"bytes"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/emmansun/gmsm/smx509"
 
+	"github.com/yinxin-gov/yinxin/ca/lint/rfc"
 	"github.com/yinxin-gov/yinxin/ca/profile"
 )
 
 // Outcome of one check.
 type Outcome string
 
-// Outcomes.
+// Outcomes. A warning is shown and refuses nothing; only zlint gives it.
 const (
 	Pass Outcome = "pass"
 	Fail Outcome = "fail"
+	Warn Outcome = "warn"
 	NA   Outcome = "na"
 )
 
@@ -52,22 +57,24 @@ type Lint struct {
 	Check     func(Input) Finding
 }
 
-// Result is a finding with its rule.
+// Result is a finding with its rule. Rule says what a check of zlint asks for,
+// in its own words; of ours the catalogue says it.
 type Result struct {
 	ID      string  `json:"id"`
 	Clause  string  `json:"clause"`
 	Result  Outcome `json:"result"`
 	Detail  string  `json:"detail,omitempty"`
-	Applies string  `json:"effective"` // YYYY-MM-DD
+	Applies string  `json:"effective,omitempty"` // YYYY-MM-DD
+	Rule    string  `json:"rule,omitempty"`
 }
 
 // All is the register of checks, in the order of a certificate.
 func All() []Lint {
 	return []Lint{
-		parses(), extensionsUnique(), version(), serialSize(), signatureAlgorithm(),
-		validityOrder(), validityIssuer(), validityProfile(), validityUntil(),
-		subjectFields(), subjectUSCC(), subjectNoPersonalNumber(), testMark(), nameEncoding(),
-		namedCurve(), keyUsage(), extendedKeyUsage(), authorityBit(),
+		parses(), extensionsUnique(), extensionsCritical(), version(), serialSize(), signatureAlgorithm(),
+		validityOrder(), validityEncoding(), validityIssuer(), validityProfile(), validityUntil(),
+		subjectFields(), subjectUSCC(), subjectNoPersonalNumber(), testMark(), nameEncoding(), nameLength(), uniqueIDs(),
+		namedCurve(), keyUsage(), usagePair(), extendedKeyUsage(), authorityBit(),
 		subjectKeyID(), authorityKeyID(), revocationPoint(), authorityInfo(),
 		policyCPS(), registeredHosts(), ocspNoCheck(),
 	}
@@ -75,13 +82,20 @@ func All() []Lint {
 
 // Linter holds the register ready for use. It is immutable and safe for
 // concurrent use.
-type Linter struct{ lints []Lint }
+type Linter struct {
+	lints []Lint
+	rfc   *rfc.Linter
+}
 
-// New prepares every check of All.
-func New() *Linter { return &Linter{lints: All()} }
+// New prepares every check of All, and zlint.
+func New() *Linter { return &Linter{lints: All(), rfc: rfc.New()} }
 
-// Run applies every check.
+// Run applies every check, ours first.
 func (l *Linter) Run(in Input) []Result {
+	return append(l.own(in), Second(l.second(in))...)
+}
+
+func (l *Linter) own(in Input) []Result {
 	out := make([]Result, 0, len(l.lints))
 	for _, rule := range l.lints {
 		r := Result{ID: rule.ID, Clause: rule.Clause, Applies: rule.Effective.Format(time.DateOnly), Result: NA}
@@ -90,6 +104,33 @@ func (l *Linter) Run(in Input) []Result {
 			r.Result, r.Detail = f.Outcome, f.Detail
 		}
 		out = append(out, r)
+	}
+	return out
+}
+
+// second asks zlint, where it can read the certificate.
+func (l *Linter) second(in Input) ([]rfc.Finding, error) {
+	if in.View.sm2() {
+		return nil, nil
+	}
+	draftOfRoot := in.View.draft && in.View.Cert != nil && in.Issuer != nil &&
+		bytes.Equal(in.View.Cert.RawSubjectPublicKeyInfo, in.Issuer.RawSubjectPublicKeyInfo)
+	return l.rfc.Certificate(in.View.DER, draftOfRoot)
+}
+
+// Second words what zlint found as results, each id behind "rfc.". What it could
+// not read has failed.
+func Second(findings []rfc.Finding, err error) []Result {
+	if err != nil {
+		return []Result{{ID: "rfc.read", Clause: "RFC 5280 4.1, 5.1", Result: Fail, Detail: err.Error()}}
+	}
+	outcomes := map[rfc.Outcome]Outcome{rfc.NA: NA, rfc.Pass: Pass, rfc.Warning: Warn, rfc.Failure: Fail}
+	out := make([]Result, len(findings))
+	for i, f := range findings {
+		out[i] = Result{ID: "rfc." + f.ID, Clause: f.Clause, Result: outcomes[f.Outcome], Detail: f.Detail, Rule: f.Rule}
+		if !f.Since.IsZero() {
+			out[i].Applies = f.Since.Format(time.DateOnly)
+		}
 	}
 	return out
 }
@@ -107,12 +148,15 @@ func (r *Refusal) Error() string {
 
 // Check is Run as a yes or no: nil, or a *Refusal with everything that failed.
 func (l *Linter) Check(in Input) error {
-	var failed []Result
-	for _, r := range l.Run(in) {
-		if r.Result == Fail {
-			failed = append(failed, r)
-		}
-	}
+	findings, err := l.second(in)
+	return Refuse(l.own(in), findings, err)
+}
+
+// Refuse makes one answer of our results and what zlint found.
+func Refuse(own []Result, findings []rfc.Finding, err error) error {
+	failures := slices.DeleteFunc(findings, func(f rfc.Finding) bool { return f.Outcome != rfc.Failure })
+	failed := append(own, Second(failures, err)...)
+	failed = slices.DeleteFunc(failed, func(r Result) bool { return r.Result != Fail })
 	if len(failed) > 0 {
 		return &Refusal{Failed: failed}
 	}

@@ -38,6 +38,8 @@ type tbs struct {
 	Validity   asn1.RawValue
 	Subject    asn1.RawValue
 	SPKI       spki
+	IssuerID   asn1.BitString   `asn1:"optional,tag:1"`
+	SubjectID  asn1.BitString   `asn1:"optional,tag:2"`
 	Extensions []pkix.Extension `asn1:"explicit,tag:3,optional"`
 }
 

@@ -20,6 +20,7 @@ const maxSize = 64 << 10
 // View is a certificate as the checks see it: raw parts that the library
 // normalises away, and its own reading beside them.
 type View struct {
+	DER        []byte
 	Cert       *smx509.Certificate // nil when the library refuses, see Refused
 	Refused    error
 	Version    int
@@ -28,10 +29,14 @@ type View struct {
 	Issuer     []Attribute
 	NotBefore  time.Time
 	NotAfter   time.Time
+	TimeTags   [2]uint8 // of NotBefore and NotAfter: UTCTime or GeneralizedTime
 	Subject    []Attribute
+	UniqueIDs  bool // issuerUniqueID or subjectUniqueID is there
 	KeyType    asn1.ObjectIdentifier
 	Curve      asn1.ObjectIdentifier // nil: parameters are explicit or missing
 	Extensions []Extension
+
+	draft bool // has no signature yet
 }
 
 // Attribute is one value of a name with the string type that it was written in.
@@ -58,7 +63,7 @@ func Parse(der []byte) (*View, error) {
 	if !in.ReadASN1(&outer, cbasn1.SEQUENCE) || !in.Empty() || !outer.ReadASN1(&tbs, cbasn1.SEQUENCE) {
 		return nil, fmt.Errorf("%w: outer structure", ErrDER)
 	}
-	v := &View{}
+	v := &View{DER: der}
 	if err := v.read(tbs); err != nil {
 		return nil, err
 	}
@@ -67,13 +72,25 @@ func Parse(der []byte) (*View, error) {
 }
 
 // ParseTBS reads what is going to be signed, as if it had a signature: the
-// checks then see the very bytes that the signer will get.
+// checks then see the very bytes that the signer will get. One octet stands in
+// for the signature. No check looks at it, and no key is needed for it, not even
+// a throw-away one.
 func ParseTBS(tbs []byte) (*View, error) {
 	der, err := Assemble(tbs, []byte{0})
 	if err != nil {
 		return nil, err
 	}
-	return Parse(der)
+	v, err := Parse(der)
+	if err != nil {
+		return nil, err
+	}
+	v.draft = true
+	return v, nil
+}
+
+// sm2 says whether anything in it is of the SM2 track: signature or key.
+func (v *View) sm2() bool {
+	return v.Signature.Equal(asn1.ObjectIdentifier{1, 2, 156, 10197, 1, 501}) || v.Curve.Equal(asn1.ObjectIdentifier{1, 2, 156, 10197, 1, 301})
 }
 
 // Assemble puts a to-be-signed certificate and its signature together; the
@@ -118,7 +135,7 @@ func (v *View) read(tbs cryptobyte.String) error {
 	if v.Issuer, err = readName(&tbs); err != nil {
 		return err
 	}
-	if !tbs.ReadASN1(&validity, cbasn1.SEQUENCE) || !readTime(&validity, &v.NotBefore) || !readTime(&validity, &v.NotAfter) {
+	if !tbs.ReadASN1(&validity, cbasn1.SEQUENCE) || !readTime(&validity, &v.NotBefore, &v.TimeTags[0]) || !readTime(&validity, &v.NotAfter, &v.TimeTags[1]) {
 		return fmt.Errorf("%w: validity", ErrDER)
 	}
 	if v.Subject, err = readName(&tbs); err != nil {
@@ -136,8 +153,10 @@ func (v *View) read(tbs cryptobyte.String) error {
 func (v *View) readExtensions(tbs cryptobyte.String) error {
 	var wrapped, list cryptobyte.String
 	var has bool
-	tbs.SkipOptionalASN1(cbasn1.Tag(1).ContextSpecific())
-	tbs.SkipOptionalASN1(cbasn1.Tag(2).ContextSpecific())
+	for _, tag := range []cbasn1.Tag{1, 2} {
+		v.UniqueIDs = v.UniqueIDs || tbs.PeekASN1Tag(tag.ContextSpecific())
+		tbs.SkipOptionalASN1(tag.ContextSpecific())
+	}
 	if !tbs.ReadOptionalASN1(&wrapped, &has, cbasn1.Tag(3).ContextSpecific().Constructed()) || !tbs.Empty() {
 		return fmt.Errorf("%w: extensions", ErrDER)
 	}
@@ -185,10 +204,12 @@ func readName(in *cryptobyte.String) ([]Attribute, error) {
 	return out, nil
 }
 
-func readTime(in *cryptobyte.String, out *time.Time) bool {
+func readTime(in *cryptobyte.String, out *time.Time, tag *uint8) bool {
 	if in.PeekASN1Tag(cbasn1.UTCTime) {
+		*tag = uint8(cbasn1.UTCTime)
 		return in.ReadASN1UTCTime(out)
 	}
+	*tag = uint8(cbasn1.GeneralizedTime)
 	return in.ReadASN1GeneralizedTime(out)
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/emmansun/gmsm/sm3"
@@ -87,6 +88,8 @@ func about(row Row, err error) (Problem, bool) {
 		p.Column, p.Code, p.Value = "agency", codeAgency, row.Request.Agency
 	case errors.Is(err, ErrApplicant):
 		p.Column, p.Code, p.Value = "agency", codeApplicant, row.Request.Agency
+	case errors.Is(err, errName):
+		p.Column, p.Code, p.Value = "organization", codeName, row.Request.Organization
 	case errors.Is(err, ca.ErrHost), errors.Is(err, ca.ErrInvalid):
 		p.Column, p.Code = "hosts", codeHost
 	default:
@@ -128,8 +131,12 @@ type Imported struct {
 	Receipt  ledger.Receipt
 }
 
+// idsTogether is how many ids stand in one detail of the event: MaxLines of them
+// stay below what an event may hold.
+const idsTogether = 40
+
 // Import submits the requests of a file: all of them in one transaction, with
-// one event over their digests, or none. ErrImport when a line does not fit:
+// one event that names each, over their digests in that order, or none. ErrImport when a line does not fit:
 // Plan says which. Repeated, it adds nothing.
 func (s *Service) Import(ctx context.Context, actor ledger.Actor, data []byte) (Imported, error) {
 	p, err := s.Plan(ctx, actor, data)
@@ -156,10 +163,18 @@ func (s *Service) Import(ctx context.Context, actor ledger.Actor, data []byte) (
 	if len(out.Requests) == 0 {
 		return out, nil
 	}
+	details := map[string]string{"requests": strconv.Itoa(len(out.Requests)), "there": strconv.Itoa(p.There)}
+	for i := 0; i < len(out.Requests); i += idsTogether {
+		var ids []string
+		for _, r := range out.Requests[i:min(i+idsTogether, len(out.Requests))] {
+			ids = append(ids, r.ID)
+		}
+		details[fmt.Sprintf("ids_%02d", i/idsTogether+1)] = strings.Join(ids, " ")
+	}
 	ev := ledger.Event{
 		ID: s.cfg.NewID(), Type: "ca.requests.imported", Class: ledger.ClassCertificate, Time: s.cfg.Now().UTC().Truncate(time.Millisecond), Actor: actor,
 		Object: ledger.Object{Kind: "certificate_request_batch", ID: out.Batch}, Outcome: ledger.Success, Payload: hex.EncodeToString(sum.Sum(nil)),
-		Details: map[string]string{"requests": strconv.Itoa(len(out.Requests)), "there": strconv.Itoa(p.There)},
+		Details: details,
 	}
 	if out.Receipt, err = s.cfg.Requests.AddRequests(ctx, out.Requests, ev); err != nil {
 		return Imported{}, fmt.Errorf("ra: import requests: %w", err)

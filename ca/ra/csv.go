@@ -42,6 +42,7 @@ const (
 	codeSystem    = "system"    // not registered
 	codeAgency    = "agency"    // of another agency
 	codeApplicant = "applicant" // not yours
+	codeName      = "name"      // not the registered name of the agency
 	codeHost      = "host"      // not registered for the system
 )
 

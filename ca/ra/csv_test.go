@@ -2,14 +2,17 @@ package ra_test
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/emmansun/gmsm/sm3"
 	"golang.org/x/text/encoding/simplifiedchinese"
 
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 )
@@ -100,10 +103,10 @@ func TestImportIsAllOrNothingAndRepeatable(t *testing.T) {
 	ctx, h := context.Background(), newHouse(t)
 	who := actor("p-admin")
 	bad := sheet(lineA,
-		agency+",ghost,x,样例区民政局,a.gov,", other+",civil-b,x,样例区民政局,c.gov.internal,", other+",works-a,x,样例区建设局,works.gov.internal,", agency+",civil-b,x,样例区民政局,evil.example,")
+		agency+",ghost,x,样例区民政局,a.gov,", other+",civil-b,x,样例区民政局,c.gov.internal,", other+",works-a,x,样例区建设局,works.gov.internal,", agency+",civil-b,x,样例区民政局,evil.example,", agency+",civil-b,x,样例区财政局,c.gov.internal,test")
 	p, err := h.svc.Plan(ctx, who, bad)
 	h.ok(err)
-	want := []string{"3:system:system", "4:agency:agency", "5:agency:applicant", "6:hosts:host"}
+	want := []string{"3:system:system", "4:agency:agency", "5:agency:applicant", "6:hosts:host", "7:organization:name"}
 	if !slices.Equal(codes(p.Bad), want) || p.New != 1 || p.Ready() || p.Lines[0].Outcome != ra.OutcomeNew {
 		t.Errorf("%v, %+v", codes(p.Bad), p)
 	}
@@ -128,5 +131,38 @@ func TestImportIsAllOrNothingAndRepeatable(t *testing.T) {
 	h.reg.FailNext("AddRequests", errGate)
 	if _, err := h.svc.Import(ctx, who, sheet(agency+",civil-a,x,样例区民政局,"+host+",test")); !errors.Is(err, errGate) {
 		t.Errorf("the store failed: %v", err)
+	}
+}
+
+// The event of an import names each request, and whoever reads them finds its
+// payload again: also of the largest one.
+func TestImportEventNamesEachRequest(t *testing.T) {
+	ctx, h := context.Background(), newHouse(t)
+	var lines []string
+	for i := range ra.MaxLines {
+		name := fmt.Sprintf("h%04d.gov.internal", i)
+		h.hosts["civil-a"] = append(h.hosts["civil-a"], name)
+		lines = append(lines, agency+",civil-a,x,"+unitName+","+name+",")
+	}
+	done, err := h.svc.Import(ctx, actor("p-admin"), sheet(lines...))
+	h.ok(err)
+	ev := h.reg.Events()[0]
+	if _, err := ledger.Encode(ev); err != nil {
+		t.Fatal(err)
+	}
+	sum, seen := sm3.New(), 0
+	for part := 1; ev.Details[fmt.Sprintf("ids_%02d", part)] != ""; part++ {
+		for _, id := range strings.Fields(ev.Details[fmt.Sprintf("ids_%02d", part)]) {
+			r, err := h.svc.Request(ctx, id)
+			h.ok(err)
+			if r.Batch != done.Batch || r.Batch != ev.Object.ID {
+				t.Fatalf("%s is of batch %s", id, r.Batch)
+			}
+			sum.Write([]byte(ca.RequestDigest(r)))
+			seen++
+		}
+	}
+	if seen != ra.MaxLines || hex.EncodeToString(sum.Sum(nil)) != ev.Payload {
+		t.Errorf("%d requests named, payload %s", seen, ev.Payload)
 	}
 }

@@ -20,6 +20,8 @@ const (
 	agency = "11110102MB1234567M"
 	other  = "11110103MB12345674"
 	host   = "civil-a.gov.internal"
+
+	unitName = "样例区民政局"
 )
 
 var errGate = errors.New("refused for the test")
@@ -42,14 +44,14 @@ func (h *house) HostsOf(_ context.Context, system string) ([]string, error) {
 	return h.hosts[system], nil
 }
 
-func (h *house) AgencyOf(_ context.Context, system string) (string, error) {
+func (h *house) AgencyOf(_ context.Context, system string) (uscc, name string, err error) {
 	switch system {
 	case "civil-a", "civil-b":
-		return agency, nil
+		return agency, unitName, nil
 	case "works-a":
-		return other, nil
+		return other, unitName, nil
 	}
-	return "", ca.ErrNotFound
+	return "", "", ca.ErrNotFound
 }
 
 func (h *house) Administers(_ context.Context, person, unit string) (bool, error) {
@@ -94,7 +96,7 @@ func newHouse(t testing.TB) *house {
 func actor(id string) ledger.Actor { return ledger.Actor{Kind: "person", ID: id, Unit: agency} }
 
 func good() ca.Request {
-	return ca.Request{Agency: agency, System: "civil-a", CommonName: host, Organization: "样例区民政局", Hosts: []string{host}}
+	return ca.Request{Agency: agency, System: "civil-a", CommonName: host, Organization: unitName, Hosts: []string{host}}
 }
 
 func papers() []ra.Shown {

@@ -11,7 +11,8 @@
 // moment, shown once, and kept only as a hash; a new one ends the old one, and
 // none outlives the approval.
 //
-// It refuses a host outside the register, a system of another agency, an approval
+// It refuses a host outside the register, a system of another agency, another name
+// of the agency than the registered one (西政办发〔2011〕8号 art. 2), an approval
 // without evidence or of a system that the Gate stops, a refusal without a
 // reason, and a personal number in any text: of such a number only a salted hash
 // is kept (京政发〔2017〕37号 art. 13).
@@ -67,15 +68,17 @@ type Requests interface {
 
 // Query chooses requests. Empty fields choose all.
 type Query struct {
-	Agency string
-	States []ca.RequestState
-	Limit  int // 0: 200
+	Agency      string
+	SubmittedBy string
+	States      []ca.RequestState
+	Limit       int // 0: 200
 }
 
 // Systems is the register of systems: ca.ErrNotFound for one that is not there.
 type Systems interface {
 	ca.Hosts
-	AgencyOf(ctx context.Context, system string) (string, error)
+	// AgencyOf returns code and registered name of the agency that has the system.
+	AgencyOf(ctx context.Context, system string) (uscc, name string, err error)
 }
 
 // Staff says who holds which post today.

@@ -31,12 +31,13 @@ func TestSubmitRefusesWhatIsNotTheApplicants(t *testing.T) {
 		"no agency":                    {"p-admin", func(r *ca.Request) { r.Agency = "" }, ca.ErrInvalid},
 		"long CN (X.520)":              {"p-admin", func(r *ca.Request) { r.CommonName = strings.Repeat("名", 65) }, ca.ErrInvalid},
 		"a person's number (BJ17-13)":  {"p-admin", func(r *ca.Request) { r.Organization = "张三 110101199003070011" }, ca.ErrInvalid},
-		"a direction mark":             {"p-admin", func(r *ca.Request) { r.CommonName = "a\u202eb" }, ca.ErrInvalid},
-		"unknown purpose":              {"p-admin", func(r *ca.Request) { r.Purpose = "fun" }, ca.ErrInvalid},
-		"unknown system":               {"p-admin", func(r *ca.Request) { r.System = "ghost" }, ca.ErrNotFound},
-		"system of another agency":     {"p-both", func(r *ca.Request) { r.Agency = other }, ra.ErrApplicant},
-		"administrator of another":     {"p-works", func(*ca.Request) {}, ra.ErrApplicant},
-		"nobody":                       {"", func(*ca.Request) {}, ca.ErrInvalid},
+		"another name than the registered one (X11-02)": {"p-admin", func(r *ca.Request) { r.Organization = "样例区财政局" }, ca.ErrInvalid},
+		"a direction mark":         {"p-admin", func(r *ca.Request) { r.CommonName = "a\u202eb" }, ca.ErrInvalid},
+		"unknown purpose":          {"p-admin", func(r *ca.Request) { r.Purpose = "fun" }, ca.ErrInvalid},
+		"unknown system":           {"p-admin", func(r *ca.Request) { r.System = "ghost" }, ca.ErrNotFound},
+		"system of another agency": {"p-both", func(r *ca.Request) { r.Agency = other }, ra.ErrApplicant},
+		"administrator of another": {"p-works", func(*ca.Request) {}, ra.ErrApplicant},
+		"nobody":                   {"", func(*ca.Request) {}, ca.ErrInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, r := newHouse(t), good()

@@ -82,12 +82,16 @@ func written(personal *regexp.Regexp, v string, most int) bool {
 // errOtherAgency is an ErrApplicant.
 var errOtherAgency = fmt.Errorf("%w: the system is another agency's", ErrApplicant)
 
-// applicant: the actor administers the agency, and the system is that agency's.
+// errName is a ca.ErrInvalid.
+var errName = fmt.Errorf("%w: O is not the registered name of the agency", ca.ErrInvalid)
+
+// applicant: the actor administers the agency, the system is that agency's, and
+// the certificate will carry its registered name.
 func (s *Service) applicant(ctx context.Context, actor ledger.Actor, r ca.Request) error {
 	if actor.ID == "" {
 		return fmt.Errorf("%w: who asks", ca.ErrInvalid)
 	}
-	agency, err := s.cfg.Systems.AgencyOf(ctx, r.System)
+	agency, name, err := s.cfg.Systems.AgencyOf(ctx, r.System)
 	if err != nil {
 		return fmt.Errorf("ra: system %.80q: %w", r.System, err)
 	}
@@ -100,6 +104,9 @@ func (s *Service) applicant(ctx context.Context, actor ledger.Actor, r ca.Reques
 	}
 	if !yes {
 		return ErrApplicant
+	}
+	if name != r.Organization {
+		return errName
 	}
 	return nil
 }

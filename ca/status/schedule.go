@@ -17,6 +17,7 @@ func (s *Service) Run(ctx context.Context) error {
 		var watching sync.WaitGroup
 		defer watching.Wait()
 		watching.Go(func() { s.watch(ctx) })
+		watching.Go(func() { s.forget(ctx) })
 	}
 	pause := min(max(s.cfg.DeltaEvery/10, time.Second), time.Minute)
 	timer := time.NewTicker(pause)

@@ -19,6 +19,9 @@ const (
 	watchTimeout = 500 * time.Millisecond
 	watchQuiet   = time.Minute // between two words about a registry that does not answer
 	maxRows      = 1 << 16
+
+	forgetEvery = time.Hour
+	forgetAfter = 24 * time.Hour // no node is so far behind
 )
 
 // Key names a row.
@@ -32,9 +35,14 @@ type Key struct {
 type Changes interface {
 	// ChangedSince returns a revision, and every certificate whose Standing
 	// changed after the one given, and no later than the one returned; a few
-	// more do no harm. ErrBehind: too many to be named. A reading of a Standing
-	// that starts after the return holds everything up to that revision.
+	// more do no harm. After a negative one, of which nobody has seen anything,
+	// none is named. ErrBehind: too many to be named, or forgotten. A reading of
+	// a Standing that starts after the return holds everything up to that
+	// revision.
 	ChangedSince(ctx context.Context, revision int64) (int64, []Key, error)
+	// ForgetChanges forgets what was noted before that age and is further back
+	// than any node is told of at once, and says how many.
+	ForgetChanges(ctx context.Context, now time.Time, age time.Duration) (int64, error)
 }
 
 // ErrBehind: more rows changed than are named; whoever keeps rows forgets all.
@@ -103,6 +111,24 @@ func (s *Service) watch(ctx context.Context) {
 		if err := s.readChanges(ctx); err != nil && ctx.Err() == nil && time.Since(told) > watchQuiet {
 			told = time.Now()
 			s.cfg.Log.ErrorContext(ctx, "OCSP: reading what changed failed; each answer reads its row", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+// forget keeps the changes few until ctx ends.
+func (s *Service) forget(ctx context.Context) {
+	timer := time.NewTicker(forgetEvery)
+	defer timer.Stop()
+	for {
+		if n, err := s.cfg.Changes.ForgetChanges(ctx, s.cfg.Now(), forgetAfter); err != nil && ctx.Err() == nil {
+			s.cfg.Log.WarnContext(ctx, "OCSP: old changes stay", "error", err)
+		} else if n > 0 {
+			s.cfg.Log.DebugContext(ctx, "OCSP: old changes are forgotten", "count", n)
 		}
 		select {
 		case <-ctx.Done():

@@ -56,6 +56,10 @@ func (n *node) ChangedSince(ctx context.Context, revision int64) (int64, []statu
 	return now, keys, err
 }
 
+func (n *node) ForgetChanges(ctx context.Context, now time.Time, age time.Duration) (int64, error) {
+	return n.reg.ForgetChanges(ctx, now, age)
+}
+
 func (n *node) says(cert *smx509.Certificate) (string, time.Time) {
 	n.t.Helper()
 	a := n.Authorities[profile.ECDSAIssuing]

@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/crypto/acme"
 
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/catest"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
@@ -139,7 +140,7 @@ func newOffice(t testing.TB, change ...func(*stepca.Config)) *office {
 // eab makes an external account key for an approved request.
 func (o *office) eab(t testing.TB, change ...func(*ca.Request)) *acme.ExternalAccountBinding {
 	t.Helper()
-	eab, err := o.CreateEAB(t.Context(), o.request(t, ca.RequestApproved, change...))
+	eab, err := o.CreateEAB(t.Context(), o.request(t, ca.RequestApproved, change...), ledger.Actor{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,8 +39,9 @@ type EAB struct {
 // approved request. It binds one account, within Config.KeyLife. A new key
 // replaces one that was not bound yet; a request gives one key, ever
 // (ca.ErrExists). Only the id of r is used, the rest is read from the registry.
-// It refuses as MintToken does.
-func (a *Authority) CreateEAB(ctx context.Context, r ca.Request) (EAB, error) {
+// by is who draws it; zero: the system itself, by its token. It refuses as
+// MintToken does.
+func (a *Authority) CreateEAB(ctx context.Context, r ca.Request, by ledger.Actor) (EAB, error) {
 	s := a.acme
 	if s == nil {
 		return EAB{}, fmt.Errorf("%w: ACME is not served", ErrConfig)
@@ -72,11 +73,14 @@ func (a *Authority) CreateEAB(ctx context.Context, r ca.Request) (EAB, error) {
 		return EAB{}, fmt.Errorf("stepca: wrap external account key: %w", err)
 	}
 	now := a.now().UTC().Truncate(time.Microsecond)
-	ev, err := newEvent(a.rand, now, "ca.acme_key.created", systemActor(r), ledger.Object{Kind: "acme_key", ID: kid})
+	if by == (ledger.Actor{}) {
+		by = systemActor(r)
+	}
+	ev, err := newEvent(a.rand, now, "ca.acme_key.created", by, ledger.Object{Kind: "acme_key", ID: kid})
 	if err != nil {
 		return EAB{}, err
 	}
-	ev.Details["certificate_request"], ev.Details["approval"] = r.ID, r.Approval
+	ev.Details["certificate_request"], ev.Details["approval"], ev.Details["system"] = r.ID, r.Approval, r.System
 	out := EAB{KID: kid, HMAC: secret, TextPassword: password, Expires: now.Add(s.keyLife)}
 	_, err = s.store.AddKey(ctx, acmestore.Key{
 		ID: kid, System: r.System, Agency: r.Agency, Request: r.ID, HMAC: wrapped, TextHash: textHash(password), State: acmestore.KeyOpen,

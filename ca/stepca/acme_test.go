@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/crypto/acme"
 
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/stepca"
 )
@@ -121,10 +122,10 @@ func TestACMERequiresExternalAccountBinding(t *testing.T) {
 	}
 	// A request gives one key, a system has one open key.
 	r := o.request(t, ca.RequestApproved)
-	if _, err := o.CreateEAB(t.Context(), r); err != nil {
+	if _, err := o.CreateEAB(t.Context(), r, ledger.Actor{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := o.CreateEAB(t.Context(), r); !errors.Is(err, ca.ErrExists) {
+	if _, err := o.CreateEAB(t.Context(), r, ledger.Actor{}); !errors.Is(err, ca.ErrExists) {
 		t.Errorf("second key of a request: %v", err)
 	}
 	first, second := o.eab(t), o.eab(t)
@@ -161,19 +162,19 @@ func TestACMEKeyNeedsAnApproval(t *testing.T) {
 		if c.set != nil {
 			o.people.set(c.set)
 		}
-		if eab, err := o.CreateEAB(t.Context(), c.req); !errors.Is(err, c.want) || eab != (stepca.EAB{}) {
+		if eab, err := o.CreateEAB(t.Context(), c.req, ledger.Actor{}); !errors.Is(err, c.want) || eab != (stepca.EAB{}) {
 			t.Errorf("%s: %+v %v", c.name, eab, err)
 		}
 		o.people.set(func(p *people) { p.stop = nil })
 	}
 	o.registry.FailNext("AddKey", closed)
-	if eab, err := o.CreateEAB(t.Context(), o.request(t, ca.RequestApproved)); !errors.Is(err, closed) || eab != (stepca.EAB{}) {
+	if eab, err := o.CreateEAB(t.Context(), o.request(t, ca.RequestApproved), ledger.Actor{}); !errors.Is(err, closed) || eab != (stepca.EAB{}) {
 		t.Errorf("ledger down: %+v %v", eab, err)
 	}
 	if keys, _, _, _ := o.store.Counts(); keys != 0 {
 		t.Errorf("%d keys", keys)
 	}
-	if _, err := newHouse(t).CreateEAB(t.Context(), ca.Request{}); err == nil {
+	if _, err := newHouse(t).CreateEAB(t.Context(), ca.Request{}, ledger.Actor{}); err == nil {
 		t.Error("a key without ACME")
 	}
 }
@@ -183,7 +184,7 @@ func TestACMEKeyNeedsAnApproval(t *testing.T) {
 func TestACMEKeyCanBeTyped(t *testing.T) {
 	o := newOffice(t)
 	for range 400 {
-		eab, err := o.CreateEAB(t.Context(), o.request(t, ca.RequestApproved))
+		eab, err := o.CreateEAB(t.Context(), o.request(t, ca.RequestApproved), ledger.Actor{})
 		if err != nil || strings.HasPrefix(eab.HMAC, "-") || strings.HasPrefix(eab.KID, "-") || strings.HasPrefix(eab.TextPassword, "-") {
 			t.Fatalf("%+v %v", eab, err)
 		}

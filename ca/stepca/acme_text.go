@@ -18,7 +18,7 @@ import (
 
 const (
 	textLife   = time.Hour
-	textPrefix = "_acme-challenge."
+	textPrefix = acmestore.TextPrefix
 	textSize   = 43 // base64url of SHA-256 (RFC 8555 8.4); nothing else may stand in the register
 )
 

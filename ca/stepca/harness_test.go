@@ -23,12 +23,14 @@ import (
 	"time"
 
 	"github.com/emmansun/gmsm/sm2"
+	"github.com/emmansun/gmsm/smx509"
 	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/catest"
+	"github.com/yinxin-gov/yinxin/ca/lint/rfc"
 	"github.com/yinxin-gov/yinxin/ca/profile"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/ca/stepca"
@@ -70,6 +72,7 @@ func newHouse(t testing.TB, change ...func(*stepca.Config)) *house {
 	}
 	_, port, _ := net.SplitHostPort(h.addr)
 	h.url = "https://localhost:" + port
+	t.Cleanup(func() { h.lintAll(t) })
 	root, issuing, signer := authorities(t, h.registry)
 	h.custody = &custody{Signer: signer}
 	h.cfg = stepca.Config{
@@ -116,6 +119,37 @@ func newHouse(t testing.TB, change ...func(*stepca.Config)) *house {
 	go srv.ServeTLS(ln, "", "")
 	t.Cleanup(func() { srv.Close() })
 	return h
+}
+
+// lintAll is the gate of every test of this package: whatever the authority
+// signed in it, by whichever way, zlint finds no error in it. It counts what it
+// read.
+func (h *house) lintAll(t testing.TB) (read int) {
+	t.Helper()
+	l := rfc.New()
+	for _, c := range h.registry.Certificates() {
+		if cert, err := smx509.ParseCertificate(c.DER); err != nil || cert.SignatureAlgorithm == smx509.SM2WithSM3 {
+			continue // never signed, or the other track
+		}
+		findings, err := l.Certificate(c.DER, false)
+		if err != nil {
+			t.Errorf("%s %s: %v", c.Kind, c.Subject, err)
+		}
+		passed := 0
+		for _, f := range findings {
+			switch f.Outcome {
+			case rfc.Failure:
+				t.Errorf("%s %s: %s: %s", c.Kind, c.Subject, f.ID, f.Detail)
+			case rfc.Pass:
+				passed++
+			}
+		}
+		if passed < 30 {
+			t.Errorf("%s %s: %d checks applied only", c.Kind, c.Subject, passed)
+		}
+		read++
+	}
+	return read
 }
 
 func authorities(t testing.TB, reg ca.Registry) (root, issuing *x509.Certificate, signer crypto.Signer) {
@@ -211,7 +245,7 @@ func (h *house) request(t testing.TB, state ca.RequestState, change ...func(*ca.
 
 func (h *house) token(t testing.TB, r ca.Request) string {
 	t.Helper()
-	tok, err := h.MintToken(t.Context(), r)
+	tok, err := h.MintToken(t.Context(), r, uuid.NewString())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,6 +52,13 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if os.Getenv(envClients) != "" {
+		if err := runClients(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	code := m.Run()
 	if pgStarted {
 		pg().Stop()
@@ -288,7 +295,7 @@ func runNode(work string) error {
 		for range 8 {
 			go func() {
 				for {
-					token, err := n.authority.MintToken(context.Background(), n.request)
+					token, err := n.authority.MintToken(context.Background(), n.request, uuid.NewString())
 					if err != nil {
 						n.say("error %v", err)
 						return
@@ -308,7 +315,7 @@ const share = 128
 func (n *node) together(client *http.Client) error {
 	var tokens []string
 	for range share {
-		token, err := n.authority.MintToken(context.Background(), n.request)
+		token, err := n.authority.MintToken(context.Background(), n.request, uuid.NewString())
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
 
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/catest"
@@ -308,7 +309,7 @@ func TestCloseEndsIssuing(t *testing.T) {
 	if a.Chain != nil || h.custody.used() != before {
 		t.Errorf("renewed after close: %d", a.Status)
 	}
-	if tok, err := h.MintToken(t.Context(), h.request(t, ca.RequestApproved)); err == nil || tok != "" {
+	if tok, err := h.MintToken(t.Context(), h.request(t, ca.RequestApproved), uuid.NewString()); err == nil || tok != "" {
 		t.Error("token after close")
 	}
 }

@@ -149,6 +149,7 @@ func (s *service) system(request, name string, hosts []string, tmpl *x509.Certif
 	if err != nil {
 		return nil, s.a.refused(ctx, "ca.certificate.refused", actor, ledger.Object{Kind: "certificate_request", ID: request}, err)
 	}
+	s.a.handed.Store(cert, nil)
 	return cert, nil
 }
 

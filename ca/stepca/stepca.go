@@ -38,6 +38,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/smallstep/certificates/authority"
@@ -80,6 +81,10 @@ type Authority struct {
 	log            *slog.Logger
 
 	strangers strangers
+
+	// handed holds certificates (*x509.Certificate) on their way from the service
+	// through smallstep to the database, recorded as good.
+	handed sync.Map
 
 	acme *acmeServer       // nil: not served
 	key  *ecdsa.PrivateKey // of the JWK provisioner; signs tokens, never certificates

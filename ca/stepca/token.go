@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
-	"github.com/google/uuid"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
@@ -27,9 +26,13 @@ type claims struct {
 
 // MintToken makes the one-time token that lets the holder send one CSR for the
 // hosts of the request. Only the id of r is used: state, approval and hosts are
-// read from the registry. It refuses with ca.ErrNotApproved, ErrStopped or
-// ca.ErrHost.
-func (a *Authority) MintToken(ctx context.Context, r ca.Request) (string, error) {
+// read from the registry. The use of one token ends every other with the same
+// id, so that an answer may be given again. It refuses with ca.ErrNotApproved,
+// ErrStopped or ca.ErrHost.
+func (a *Authority) MintToken(ctx context.Context, r ca.Request, id string) (string, error) {
+	if id == "" {
+		return "", fmt.Errorf("stepca: token without an id: %w", ca.ErrInvalid)
+	}
 	if err := a.life.Err(); err != nil {
 		return "", fmt.Errorf("stepca: closed: %w", err)
 	}
@@ -40,15 +43,11 @@ func (a *Authority) MintToken(ctx context.Context, r ca.Request) (string, error)
 	if _, _, err := a.admit(ctx, r, r.Hosts); err != nil {
 		return "", err
 	}
-	id, err := uuid.NewRandomFromReader(a.rand)
-	if err != nil {
-		return "", fmt.Errorf("stepca: draw token id: %w", err)
-	}
 	now := a.now()
 	t := jwt.NewWithClaims(jwt.SigningMethodES256, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: provisionerName, Audience: jwt.ClaimStrings{a.audience}, Subject: r.System,
-			ID: id.String(), IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now),
+			ID: id, IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now),
 			ExpiresAt: jwt.NewNumericDate(now.Add(tokenLife)),
 		},
 		SANs: r.Hosts, Request: r.ID,
@@ -58,7 +57,7 @@ func (a *Authority) MintToken(ctx context.Context, r ca.Request) (string, error)
 	if err != nil {
 		return "", fmt.Errorf("stepca: sign token: %w", err)
 	}
-	ev, err := newEvent(a.rand, now, "ca.token.minted", systemActor(r), ledger.Object{Kind: "token", ID: id.String()})
+	ev, err := newEvent(a.rand, now, "ca.token.minted", systemActor(r), ledger.Object{Kind: "token", ID: id})
 	if err != nil {
 		return "", err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
 
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/catest"
@@ -116,7 +117,7 @@ func TestTokenNeedsAnApproval(t *testing.T) {
 				h.people.set(c.set)
 				defer h.people.set(func(p *people) { p.stop, p.fail = nil, nil })
 			}
-			tok, err := h.MintToken(t.Context(), r)
+			tok, err := h.MintToken(t.Context(), r, uuid.NewString())
 			if !errors.Is(err, c.want) || tok != "" {
 				t.Errorf("token %q, error %v, want %v", tok, err, c.want)
 			}
@@ -125,7 +126,7 @@ func TestTokenNeedsAnApproval(t *testing.T) {
 	if n := len(h.people.recorded("ca.token.minted")); n != 0 {
 		t.Errorf("%d tokens recorded", n)
 	}
-	if _, err := h.MintToken(t.Context(), h.request(t, ca.RequestIssued)); err != nil {
+	if _, err := h.MintToken(t.Context(), h.request(t, ca.RequestIssued), uuid.NewString()); err != nil {
 		t.Errorf("issued request: %v", err)
 	}
 }
@@ -154,7 +155,7 @@ func TestApprovalIsJudgedHereToo(t *testing.T) {
 	} {
 		cfg := h.cfg
 		cfg.Registry = altered{h.registry, change}
-		if _, err := mustNew(t, cfg).MintToken(t.Context(), r); !errors.Is(err, ca.ErrNotApproved) {
+		if _, err := mustNew(t, cfg).MintToken(t.Context(), r, uuid.NewString()); !errors.Is(err, ca.ErrNotApproved) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

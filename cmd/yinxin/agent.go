@@ -30,7 +30,11 @@ func newAgentCommand(u *ui) *cobra.Command {
 		cmd.PersistentFlags().StringVar(flag.into, flag.name, flag.value, u.words.Get("agent.flag."+flag.name).Both())
 	}
 	f.given = cmd.PersistentFlags().Changed
-	cmd.AddCommand(newAgentJoin(u, &f), newAgentRun(u, &f), newAgentStatus(u, &f), newAgentInbox(u, &f), newAgentFetch(u, &f), newAgentSend(u, &f), newAgentDecide(u, &f), newAgentRecover(u, &f))
+	calls := []*cobra.Command{newAgentRun(u, &f), newAgentInbox(u, &f), newAgentFetch(u, &f), newAgentSend(u, &f), newAgentDecide(u, &f), newAgentRecover(u, &f)}
+	for _, call := range calls {
+		call.Flags().StringVar(&f.tlcp, "tlcp", "", u.words.Get("agent.flag.tlcp").Both())
+	}
+	cmd.AddCommand(append(calls, newAgentJoin(u, &f), newAgentStatus(u, &f))...)
 	return cmd
 }
 

@@ -16,13 +16,14 @@ import (
 // agentFlags are common to all commands of a system.
 type agentFlags struct {
 	url, root, sm2Root, dir, system string
+	tlcp                            string                 // of the commands that call the house
 	given                           func(name string) bool // on the command line
 }
 
 // config reads the two roots that everything else is checked against: from the
 // flags, or else what a joined folder remembers.
 func (f agentFlags) config() (agent.Config, error) {
-	cfg := agent.Config{URL: f.url, Dir: f.dir, System: f.system}
+	cfg := agent.Config{URL: f.url, TLCP: f.tlcp, Dir: f.dir, System: f.system}
 	if agent.Joined(f.dir) {
 		kept, err := agent.Load(f.dir)
 		if err != nil {

@@ -39,11 +39,17 @@ func TestAgent_NotEnrolled(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for want, more := range map[string][]string{"agent.hint.files": nil, "agent.hint.url": {"--url", "http://localhost:1"}} {
+	for _, tc := range []struct {
+		want string
+		more []string
+	}{
+		{"agent.hint.files", nil}, {"agent.hint.url", []string{"--url", "http://localhost:1"}}, {"agent.hint.files", []string{"--tlcp", "localhost:8449"}},
+		{"agent.hint.url", []string{"--tlcp", "localhost"}}, {"agent.hint.url", []string{"--tlcp", "https://localhost:8449"}}, {"agent.hint.url", []string{"--tlcp", ":8449"}},
+	} {
 		u, _ := testUI(t, false)
-		code, out, errs := command(t, "", append(append([]string{"agent", "inbox"}, roots...), more...)...)
-		if code != exitUsage || out != "" || !strings.Contains(errs, u.words.Get(want).Zh) {
-			t.Errorf("%s: exit %d, %q, %q", want, code, out, errs)
+		code, out, errs := command(t, "", append(append([]string{"agent", "inbox"}, roots...), tc.more...)...)
+		if code != exitUsage || out != "" || !strings.Contains(errs, u.words.Get(tc.want).Zh) {
+			t.Errorf("%s: exit %d, %q, %q", tc.want, code, out, errs)
 		}
 	}
 	// Roots in each other's place are no roots.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/ca/lint"
 	"github.com/yinxin-gov/yinxin/ca/profile"
+	"github.com/yinxin-gov/yinxin/internal/text"
 )
 
 // maxCertFile bounds a file of certificates; a long chain has 20 kB.
@@ -118,12 +119,26 @@ func (u *ui) printLint(file, name string, checks []lint.Result) error {
 		}
 		return result(code)
 	}
-	marks := map[lint.Outcome]string{lint.Pass: "✓", lint.Fail: "✗", lint.NA: "-"}
+	marks := map[lint.Outcome]string{lint.Pass: "✓", lint.Fail: "✗", lint.Warn: "!", lint.NA: "-"}
+	second := map[lint.Outcome]int{}
 	for _, c := range checks {
-		fmt.Fprintf(u.out, "%s %-27s %s  [%s]\n", marks[c.Result], c.ID, u.words.Get("cert.check."+c.ID).Both(), c.Clause)
-		if c.Detail != "" {
-			fmt.Fprintf(u.out, "    %s\n", c.Detail)
+		rule := c.Rule
+		if rule == "" {
+			rule = u.words.Get("cert.check." + c.ID).Both()
+		} else {
+			second[c.Result]++
+			if c.Result == lint.Pass || c.Result == lint.NA {
+				continue // a line for each of 130 would hide ours
+			}
 		}
+		fmt.Fprintf(u.out, "%s %-27s %s  [%s]\n", marks[c.Result], c.ID, rule, c.Clause)
+		if c.Detail != "" && c.Detail != c.Rule {
+			fmt.Fprintf(u.out, "    %s\n", text.Plain(c.Detail))
+		}
+	}
+	if len(second) > 0 {
+		u.say("cert.lint.second", "pass", strconv.Itoa(second[lint.Pass]), "warn", strconv.Itoa(second[lint.Warn]),
+			"fail", strconv.Itoa(second[lint.Fail]), "na", strconv.Itoa(second[lint.NA]))
 	}
 	if failed > 0 {
 		u.say("cert.lint.failed", "count", strconv.Itoa(failed))

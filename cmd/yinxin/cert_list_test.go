@@ -31,7 +31,7 @@ func TestCertLintReadsListsOfBothTracks(t *testing.T) {
 		for form, data := range map[string][]byte{"DER": list.DER, "PEM": text} {
 			code, out, errs := command(t, "", "cert", "lint", "--json", "--issuer", file(t, a.Cert.Raw), file(t, data))
 			var report lintReport
-			if err := json.Unmarshal([]byte(out), &report); err != nil || code != exitOK || report.Result != lint.Pass || len(report.Checks) != len(crl.All()) {
+			if err := json.Unmarshal([]byte(out), &report); err != nil || code != exitOK || report.Result != lint.Pass || len(report.Checks) <= len(crl.All()) {
 				t.Errorf("%s %s: exit %d, %v\n%s%s", n, form, code, err, out, errs)
 			}
 		}

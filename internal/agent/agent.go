@@ -58,6 +58,7 @@ var (
 // Config names the server and the folder.
 type Config struct {
 	URL     string              // https://host:port; required
+	TLCP    string              // host:port of the house's TLCP port, for every call but enrolment and the ECDSA renewal; empty: HTTPS
 	Dir     string              // folder of the system; required
 	TLSRoot *x509.Certificate   // ECDSA root of the house; required
 	SM2Root *smx509.Certificate // SM2 root of the house; required
@@ -81,6 +82,8 @@ func (c Config) check() (*url.URL, error) {
 	switch {
 	case err != nil:
 		return nil, err
+	case c.checkTLCP() != nil:
+		return nil, c.checkTLCP()
 	case c.Dir == "":
 		return nil, fmt.Errorf("%w: no folder", ErrConfig)
 	case c.TLSRoot == nil || c.SM2Root == nil:
@@ -99,14 +102,16 @@ func (c Config) now() time.Time {
 // Agent acts for one enrolled system, with the set that was in force when it was
 // opened. Safe for concurrent use.
 type Agent struct {
-	cfg   Config
-	base  *url.URL
-	http  *http.Client
-	set   string
-	m     material
-	encs  []encPair             // the pair in force, then those of before
-	signs []*smx509.Certificate // signing certificate, then the authorities that came with it
-	leaf  *x509.Certificate     // of the ECDSA track
+	cfg    Config
+	home   *url.URL // Config.URL
+	direct *http.Client
+	base   *url.URL // where calls go: home, or the TLCP port
+	http   *http.Client
+	set    string
+	m      material
+	encs   []encPair             // the pair in force, then those of before
+	signs  []*smx509.Certificate // signing certificate, then the authorities that came with it
+	leaf   *x509.Certificate     // of the ECDSA track
 }
 
 // Open loads an enrolled system's folder. Keys and certificates are of one set,
@@ -116,7 +121,7 @@ func Open(cfg Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{cfg: cfg, base: base}
+	a := &Agent{cfg: cfg, home: base}
 	if a.set, err = liveSet(cfg.Dir); err != nil {
 		return nil, err
 	}
@@ -148,12 +153,18 @@ func Open(cfg Config) (*Agent, error) {
 	case cfg.System != name:
 		return nil, fmt.Errorf("%w: %s is enrolled as %q, not %q", ErrFiles, filepath.Clean(cfg.Dir), name, cfg.System)
 	}
-	a.http = client(cfg, &tls.Certificate{Certificate: a.m.issued, PrivateKey: a.m.tls, Leaf: a.leaf})
+	a.direct = client(cfg, &tls.Certificate{Certificate: a.m.issued, PrivateKey: a.m.tls, Leaf: a.leaf})
+	if a.base, a.http = a.home, a.direct; cfg.TLCP != "" {
+		a.base, a.http = a.overTLCP()
+	}
 	return a, nil
 }
 
 // Close drops idle connections.
-func (a *Agent) Close() { a.http.CloseIdleConnections() }
+func (a *Agent) Close() {
+	a.direct.CloseIdleConnections()
+	a.http.CloseIdleConnections()
+}
 
 // System is the id under which the folder is enrolled.
 func (a *Agent) System() string { return a.cfg.System }

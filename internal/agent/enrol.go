@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -23,8 +22,7 @@ import (
 
 // Enrol makes the keys, spends the token, checks every certificate against the
 // anchors, and puts a set in force: all six files or none. What was under way
-// when a run ended is taken up again by the same token, within the five minutes
-// of the ECDSA track. cfg.System may be empty: the token tells; else it must be
+// when a run ended is taken up again by the same token, for an hour. cfg.System may be empty: the token tells; else it must be
 // the token's. cfg.Replace lets an enrolled system join anew, when its
 // certificates have ended.
 func Enrol(ctx context.Context, cfg Config, token string) (_ *Agent, err error) {
@@ -56,12 +54,13 @@ func Enrol(ctx context.Context, cfg Config, token string) (_ *Agent, err error) 
 	if err != nil {
 		return nil, err
 	}
-	if !p.of(token) {
-		p, err = begin(ctx, cfg, c, base, token)
+	resumed := p.of(token)
+	if p.asked = resumed; !resumed {
+		p, err = begin(cfg.Dir, token)
 	}
 	var m material
 	if err == nil {
-		m, err = p.complete(ctx, cfg, c)
+		m, err = p.finish(ctx, cfg, c, base, token)
 	}
 	if err == nil {
 		err = cfg.remember()
@@ -70,7 +69,9 @@ func Enrol(ctx context.Context, cfg Config, token string) (_ *Agent, err error) 
 		err = m.install(cfg.Dir, cfg.Owner)
 	}
 	if err != nil {
-		if p.Answer == nil || !resumable(err) {
+		// What a refused second asking leaves is of no use and no harm: the next token
+		// begins anew.
+		if !p.asked || !resumable(err) && !(resumed && errors.Is(err, ErrRefused)) {
 			err = errors.Join(err, dropPending(cfg.Dir, fileEnrolment))
 		}
 		return nil, err
@@ -91,46 +92,6 @@ func resumable(err error) bool {
 		return p.Status >= http.StatusInternalServerError || p.Status == http.StatusTooManyRequests
 	}
 	return errors.Is(err, ErrServer) || errors.Is(err, ErrFiles) || errors.Is(err, ErrClock)
-}
-
-// begin spends the token: own signing key, encryption key from the key
-// management centre. Room on the disk is taken before it is spent.
-func begin(ctx context.Context, cfg Config, c *http.Client, base *url.URL, token string) (p pending, err error) {
-	sign, err := sm2.GenerateKey(rand.Reader)
-	if err != nil {
-		return p, fmt.Errorf("agent: make signing key: %w", err)
-	}
-	tlsKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return p, fmt.Errorf("agent: make TLS key: %w", err)
-	}
-	csr, err := requestSM2(sign)
-	if err != nil {
-		return p, err
-	}
-	p.Token = tokenDigest(token)
-	if p.Sign, err = packKey(sign); err != nil {
-		return p, err
-	}
-	if p.TLS, err = packKey(tlsKey); err != nil {
-		return p, err
-	}
-	var ans wire.EnrolAnswer
-	if err := call(ctx, c, http.MethodPost, base.JoinPath(wire.PathEnrol).String(), wire.EnrolRequest{Token: token, SM2CSR: csr}, &ans); err != nil {
-		return p, err
-	}
-	p.Answer = &ans
-	return p, p.keep(cfg.Dir)
-}
-
-// requestSM2 leaves the subject empty: it is what was approved, not what the
-// request says.
-func requestSM2(key *sm2.PrivateKey) ([]byte, error) {
-	csr, err := smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{SignatureAlgorithm: smx509.SM2WithSM3}, key)
-	if err != nil {
-		return nil, fmt.Errorf("agent: make request: %w", err)
-	}
-	return csr, nil
 }
 
 // complete checks the pair and gets the ECDSA track.

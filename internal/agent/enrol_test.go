@@ -124,9 +124,7 @@ func TestEnrol_RefusedLeavesNothing(t *testing.T) {
 				return true
 			}
 		}, ErrRefused},
-		"not JSON": {func(h *house, _ *Config) {
-			h.problem = func(w http.ResponseWriter) bool { _, _ = w.Write([]byte("<html>")); return true }
-		}, ErrServer},
+		"server away": {func(h *house, _ *Config) { h.server.Close() }, ErrServer},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)

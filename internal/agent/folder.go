@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"time"
 )
 
 // The folder of a system:
@@ -132,8 +133,12 @@ func link(dir, name, target string) error {
 	return nil
 }
 
+// readTime is more than a program takes from resolving live to reading the files.
+const readTime = time.Minute
+
 // publish makes a complete set the one in force. Until the last rename every
-// reader sees the set before; afterwards only that one is kept beside it.
+// reader sees the set before; afterwards that one is kept beside it, and a younger
+// one while a program may still be reading it.
 func publish(dir, set string) error {
 	before, _ := liveSet(dir) // none at enrolment
 	for _, name := range allFiles() {
@@ -154,9 +159,15 @@ func publish(dir, set string) error {
 	}
 	entries, err := os.ReadDir(filepath.Join(dir, dirSets))
 	for _, e := range entries {
-		if n := e.Name(); setName.MatchString(n) && n != set && n != before {
-			err = errors.Join(err, os.RemoveAll(setPath(dir, n)))
+		n := e.Name()
+		if !setName.MatchString(n) || n == set || n == before {
+			continue
 		}
+		// Files have the time of the machine, whatever clock the agent goes by.
+		if info, statErr := e.Info(); statErr == nil && time.Since(info.ModTime()).Abs() < readTime {
+			continue
+		}
+		err = errors.Join(err, os.RemoveAll(setPath(dir, n)))
 	}
 	if err != nil {
 		return fmt.Errorf("%w: remove what is not in use: %w", ErrFiles, err)

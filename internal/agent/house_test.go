@@ -10,9 +10,11 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,6 +37,9 @@ type house struct {
 	exchange        issued
 	server          *httptest.Server
 	enrolled        *ecdsa.PublicKey // signing key that asked
+	enrolment       *follower        // the one pair of the token; nil: not spent
+	otts            int              // one-time tokens that were given
+	early           func()           // the pair is made, the answer not sent
 	encKey          *sm2.PrivateKey
 	bend            func(*wire.EnrolAnswer)
 	sign            func(w http.ResponseWriter, r *http.Request) bool // true: answered
@@ -124,6 +129,8 @@ func (h *house) config(dir string) Config {
 	return Config{URL: h.server.URL, Dir: dir, TLSRoot: h.tlsRoot(), SM2Root: root}
 }
 
+// enrol keeps the promise of wire.EnrolRequest: one pair, the same request again
+// the same pair, any other refused.
 func (h *house) enrol(w http.ResponseWriter, r *http.Request) {
 	var in wire.EnrolRequest
 	h.decode(r, &in)
@@ -134,11 +141,23 @@ func (h *house) enrol(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, http.StatusForbidden, "enrol.token")
 		return
 	}
-	h.enrolled = csr.PublicKey.(*ecdsa.PublicKey)
-	pair := h.pair(h.enrolled)
+	if h.enrolment == nil {
+		h.enrolled = csr.PublicKey.(*ecdsa.PublicKey)
+		h.enrolment = &follower{in.SM2CSR, h.pair(h.enrolled)}
+	}
+	if !bytes.Equal(h.enrolment.csr, in.SM2CSR) {
+		h.refuse(w, http.StatusForbidden, "enrol.token")
+		return
+	}
+	h.otts++
+	pair := h.enrolment.pair
 	ans := wire.EnrolAnswer{
-		System: "civil-a", EnvelopedKey: pair.EnvelopedKey, Chain: pair.Chain, SignCert: pair.SignCert, EncCert: pair.EncCert,
-		OneTimeToken: "ott", SignURL: h.server.URL + "/1.0/sign", Hosts: []string{"civil.internal"},
+		System: "civil-a", EnvelopedKey: slices.Clone(pair.EnvelopedKey), Chain: pair.Chain, SignCert: pair.SignCert, EncCert: pair.EncCert,
+		OneTimeToken: fmt.Sprint("ott-", h.otts), SignURL: h.server.URL + "/1.0/sign", Hosts: []string{"civil.internal"},
+	}
+	if h.early != nil {
+		h.early()
+		panic(http.ErrAbortHandler)
 	}
 	if h.bend != nil {
 		h.bend(&ans)

@@ -26,15 +26,18 @@ const (
 	fileRenewal   = "renewal.json" // of the SM2 pair
 )
 
-// pending is written after each answer of an enrolment, and before a renewal is
-// asked for.
+// pending is written before an enrolment or a renewal is asked for, and after
+// each answer of an enrolment.
 type pending struct {
 	Token   string             `json:"token_sm3,omitempty"` // never the token
 	Sign    []byte             `json:"sm2_sign_key"`        // PKCS#8
 	TLS     []byte             `json:"tls_key,omitempty"`   // PKCS#8
+	CSR     []byte             `json:"sm2_csr,omitempty"`   // of an enrolment: the same gets the same pair
 	Answer  *wire.EnrolAnswer  `json:"answer,omitempty"`
 	Issued  [][]byte           `json:"tls_chain,omitempty"`
 	Renewal *wire.RenewRequest `json:"renewal,omitempty"`
+
+	asked bool // the house may know of it
 }
 
 func (p pending) save(dir, name string) error {
@@ -80,10 +83,9 @@ func dropPending(dir, name string) error {
 	return nil
 }
 
-// of tells whether this enrolment was begun with the token and got its first
-// answer.
+// of tells whether this enrolment was begun with the token.
 func (p pending) of(token string) bool {
-	return p.Answer != nil && p.Token != "" && subtle.ConstantTimeCompare([]byte(p.Token), []byte(tokenDigest(token))) == 1
+	return p.Token != "" && subtle.ConstantTimeCompare([]byte(p.Token), []byte(tokenDigest(token))) == 1
 }
 
 func tokenDigest(token string) string {

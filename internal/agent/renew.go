@@ -57,8 +57,8 @@ func (a *Agent) OldKeys() int { return len(a.encs) - 1 }
 // that has ended; the system joins anew.
 func (a *Agent) Renew(ctx context.Context, track Track, keepKey bool) error {
 	for _, h := range a.Held() {
-		// Either renewal goes over mTLS.
-		if now := a.cfg.now(); now.After(h.NotAfter) && (h.Track == track || h.Track == TrackTLS) {
+		// Either renewal goes over mTLS, but for that of the pair over TLCP.
+		if now := a.cfg.now(); now.After(h.NotAfter) && (h.Track == track || h.Track == TrackTLS && a.cfg.TLCP == "") {
 			return fmt.Errorf("%w: %s, serial %s, at %s", ErrExpired, h.Track, h.Serial, h.NotAfter.UTC().Format(time.RFC3339))
 		} else if now.Before(h.NotBefore) {
 			return fmt.Errorf("%w: it says %s, and %s begins at %s", ErrClock, now.UTC().Format(time.RFC3339), h.Serial, h.NotBefore.UTC().Format(time.RFC3339))
@@ -94,7 +94,8 @@ func (a *Agent) Renew(ctx context.Context, track Track, keepKey bool) error {
 	return dropPending(a.cfg.Dir, fileRenewal)
 }
 
-// renewTLS is renew, or rekey, of the step-ca API. An answer that is lost costs
+// renewTLS is renew, or rekey, of the step-ca API, always over HTTPS: the old
+// certificate is the proof. An answer that is lost costs
 // a certificate that nobody uses.
 func (a *Agent) renewTLS(ctx context.Context, m *material, keepKey bool) (err error) {
 	path, question := "/1.0/renew", any(nil)
@@ -108,7 +109,7 @@ func (a *Agent) renewTLS(ctx context.Context, m *material, keepKey bool) (err er
 		}
 		path, question = "/1.0/rekey", map[string]string{"csr": csr}
 	}
-	if m.issued, err = askTLS(ctx, a.http, a.base.JoinPath(path).String(), question); err != nil {
+	if m.issued, err = askTLS(ctx, a.direct, a.home.JoinPath(path).String(), question); err != nil {
 		return err
 	}
 	return a.cfg.checkTLS(m.issued, &m.tls.PublicKey, a.cfg.System)

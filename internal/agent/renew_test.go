@@ -37,7 +37,11 @@ func TestRenew_TLS(t *testing.T) {
 			if err := a.Renew(t.Context(), TrackTLS, keep); !errors.Is(err, ErrBusy) {
 				t.Errorf("renewed from an old set: %v", err)
 			}
-			// The set before is kept for who reads it now, the one before that is not.
+			// The set before is kept for who reads it now, an older one is not.
+			long := time.Now().Add(-time.Hour)
+			if err := os.Chtimes(setPath(dir, "000001"), long, long); err != nil {
+				t.Fatal(err)
+			}
 			if err := b.Renew(t.Context(), TrackTLS, keep); err != nil {
 				t.Fatal(err)
 			}
@@ -161,6 +165,27 @@ func TestRenew_EndedAndClock(t *testing.T) {
 	}
 }
 
+// Over TLCP the pair renews without the mTLS certificate, which has ended here.
+func TestRenew_PairOverTLCPWithoutMTLS(t *testing.T) {
+	h := newHouse(t)
+	_, dir := enrolled(t, h)
+	cfg := h.config(dir)
+	cfg.TLCP = h.server.Listener.Addr().String() // speaks TLS: the call fails there, no sooner
+	a, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	now := time.Now()
+	a.leaf.NotAfter = now.Add(-time.Hour)
+	if err := a.Renew(t.Context(), TrackSM2, false); !errors.Is(err, ErrServer) {
+		t.Errorf("%v", err)
+	}
+	if err := a.Renew(t.Context(), TrackTLS, false); !errors.Is(err, ErrExpired) {
+		t.Errorf("%v", err)
+	}
+}
+
 // A reader that opens the folder while sets change never sees a key beside the
 // certificate of another.
 func TestRenew_ReadersSeeOneSet(t *testing.T) {
@@ -216,6 +241,7 @@ func TestEnrol_Replace(t *testing.T) {
 	}
 	defer k.Close()
 	cfg.Replace = true
+	h.enrolment = nil // approved anew
 	b, err := Enrol(t.Context(), cfg, token)
 	if err != nil {
 		t.Fatal(err)

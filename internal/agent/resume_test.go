@@ -1,13 +1,16 @@
 package agent
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -107,12 +110,46 @@ func TestEnrol_ResumesAfterBothTracks(t *testing.T) {
 	}
 }
 
-// The five minutes of the ECDSA track are over: it says that a new token is
-// needed, and a new token works.
+// The five minutes of the one-time token are over: the house gives another, for
+// the same pair.
+func TestEnrol_ResumesWithAFreshOneTimeToken(t *testing.T) {
+	h := newHouse(t)
+	dir := filepath.Join(t.TempDir(), "civil-a")
+	h.sign = func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }
+	if _, err := Enrol(t.Context(), h.config(dir), token); !errors.Is(err, ErrServer) {
+		t.Fatalf("%v", err)
+	}
+	var shown []string
+	h.sign = func(w http.ResponseWriter, r *http.Request) bool {
+		raw, err := io.ReadAll(r.Body)
+		h.must(err)
+		r.Body = io.NopCloser(bytes.NewReader(raw))
+		var in map[string]string
+		h.must(json.Unmarshal(raw, &in))
+		if shown = append(shown, in["ott"]); in["ott"] == "ott-1" {
+			h.refuse(w, http.StatusUnauthorized, "ott")
+			return true
+		}
+		return false
+	}
+	a, err := Enrol(t.Context(), h.config(dir), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if !slices.Equal(shown, []string{"ott-1", "ott-2"}) || !a.m.sign.PublicKey.Equal(h.enrolled) {
+		t.Errorf("%q", shown)
+	}
+}
+
+// The hour is over too: it says that a new token is needed, and a new token works.
 func TestEnrol_TooLateToResume(t *testing.T) {
 	h := newHouse(t)
 	dir := filepath.Join(t.TempDir(), "civil-a")
 	h.sign = func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }
+	if _, err := Enrol(t.Context(), h.config(dir), token+"-old"); !errors.Is(err, ErrRefused) {
+		t.Fatalf("%v", err)
+	}
 	if _, err := Enrol(t.Context(), h.config(dir), token); !errors.Is(err, ErrServer) {
 		t.Fatalf("%v", err)
 	}
@@ -120,15 +157,60 @@ func TestEnrol_TooLateToResume(t *testing.T) {
 		h.refuse(w, http.StatusUnauthorized, "ott")
 		return true
 	}
+	h.enrolment.csr = nil // the house forgets what was asked with
 	if _, err := Enrol(t.Context(), h.config(dir), token); !errors.Is(err, ErrHalf) {
 		t.Fatalf("%v", err)
 	}
-	h.sign = nil
-	a, err := Enrol(t.Context(), h.config(dir), token) // the fake takes it twice: as a new one
+	h.sign, h.enrolment = nil, nil
+	p, err := readPending(dir, fileEnrolment)
+	h.must(err)
+	p.Token = "another" // as if the officer had approved anew
+	h.must(p.save(dir, fileEnrolment))
+	a, err := Enrol(t.Context(), h.config(dir), token)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.Close()
+}
+
+// A page in place of the answer, or none: what was sent may have been taken.
+func TestEnrol_TheAnswerIsLost(t *testing.T) {
+	for name, lose := range map[string]func(w http.ResponseWriter) bool{
+		"cut off":  func(http.ResponseWriter) bool { panic(http.ErrAbortHandler) },
+		"not JSON": func(w http.ResponseWriter) bool { _, _ = w.Write([]byte("<html>")); return true },
+		"busy": func(w http.ResponseWriter) bool {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			dir := filepath.Join(t.TempDir(), "civil-a")
+			var sent []byte
+			h.problem = lose
+			if _, err := Enrol(t.Context(), h.config(dir), token); err == nil {
+				t.Fatal("enrolled by nothing")
+			}
+			p, err := readPending(dir, fileEnrolment)
+			if sent = p.CSR; err != nil || len(sent) == 0 {
+				t.Fatalf("the request is not on the disk: %v", err)
+			}
+			// Another refusal on the way is not the end either.
+			h.problem = func(w http.ResponseWriter) bool { h.refuse(w, http.StatusForbidden, "system.stopped"); return true }
+			if _, err := Enrol(t.Context(), h.config(dir), token); !errors.Is(err, ErrRefused) {
+				t.Fatal(err)
+			}
+			h.problem = nil
+			a, err := Enrol(t.Context(), h.config(dir), token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.Close()
+			if !bytes.Equal(h.enrolment.csr, sent) {
+				t.Error("another request was sent")
+			}
+		})
+	}
 }
 
 // Another token begins anew: what is under way may be of another system.
@@ -222,59 +304,4 @@ func TestEnrol_ServedByGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Close()
-}
-
-// killedEnv tells the child of TestEnrol_KilledBetweenTheTracks what to do.
-const killedEnv = "YINXIN_TEST_KILLED"
-
-// SIGKILL while the house signs the second track: a process of its own, without
-// a chance to clean up.
-func TestEnrol_KilledBetweenTheTracks(t *testing.T) {
-	if at := os.Getenv(killedEnv); at != "" {
-		cfg, err := Load(filepath.Join(at, "told"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		cfg.Dir = filepath.Join(at, "civil-a")
-		_, err = Enrol(t.Context(), cfg, token)
-		t.Fatalf("it lived: %v", err)
-	}
-	h := newHouse(t)
-	spent := h.once()
-	at := t.TempDir()
-	told := h.config(filepath.Join(at, "told"))
-	h.must(os.Mkdir(told.Dir, 0o700))
-	h.must(told.remember())
-	child := exec.Command(os.Args[0], "-test.run=^TestEnrol_KilledBetweenTheTracks$")
-	child.Env = append(os.Environ(), killedEnv+"="+at)
-	asked, gone := make(chan struct{}), make(chan struct{})
-	h.sign = func(http.ResponseWriter, *http.Request) bool {
-		close(asked)
-		<-gone
-		return true
-	}
-	out := new(strings.Builder)
-	child.Stdout, child.Stderr = out, out
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	<-asked
-	h.must(child.Process.Kill())
-	if err := child.Wait(); err == nil || child.ProcessState.Exited() {
-		t.Errorf("%v: %s", err, out)
-	}
-	close(gone)
-	dir := filepath.Join(at, "civil-a")
-	if _, err := os.Stat(filepath.Join(dir, FileSignKey)); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("half an enrolment is in force: %v", err)
-	}
-	h.sign = nil
-	a, err := Enrol(t.Context(), h.config(dir), token)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
-	if *spent != 1 || !a.m.sign.PublicKey.Equal(h.enrolled) {
-		t.Errorf("token sent %d times", *spent)
-	}
 }

@@ -3,31 +3,32 @@ package agent
 import (
 	"fmt"
 	"net"
+	"net/http"
+	"net/url"
 
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/internal/tlcp"
 )
 
-// OverTLCP is the same system on the house's TLCP port (host:port; 遗留互通,
-// legacy interop), where it is known by its SM2 pair. The host must be a name of
-// the house. Both agents are to be closed.
-func (a *Agent) OverTLCP(address string) (*Agent, error) {
-	if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
-		return nil, fmt.Errorf("%w: TLCP address %q is not host:port", ErrConfig, address)
+// checkTLCP wants no address, or host:port.
+func (c Config) checkTLCP() error {
+	if c.TLCP == "" {
+		return nil
 	}
-	over := *a
-	over.cfg.URL = "https://" + address
-	base, err := over.cfg.check()
-	if err != nil {
-		return nil, err
+	if host, port, err := net.SplitHostPort(c.TLCP); err != nil || host == "" || port == "" {
+		return fmt.Errorf("%w: TLCP address %.80q is not host:port", ErrConfig, c.TLCP)
 	}
-	over.base = base
-	c := *a.http
+	return nil
+}
+
+// overTLCP is where calls go, and what carries them, when the house is reached
+// over TLCP (遗留互通, legacy interop): it knows the system by its SM2 pair there.
+func (a *Agent) overTLCP() (*url.URL, *http.Client) {
+	c := *a.direct
 	c.Transport = tlcp.Client{
 		Pair:  tlcp.Pair{Sign: a.signs[0], Enc: a.encs[0].cert, SignKey: a.m.sign, EncKey: a.encs[0].key},
 		Trust: tlcp.Trust{Roots: []*smx509.Certificate{a.cfg.SM2Root}, Issuing: a.signs[1:], Now: a.cfg.now},
 	}.Transport()
-	over.http = &c
-	return &over, nil
+	return &url.URL{Scheme: "https", Host: a.cfg.TLCP}, &c
 }

@@ -130,6 +130,7 @@ func outcomes() []outcome {
 		{kmc.ErrRefused, http.StatusConflict, "recovery.refused"},
 		{kmc.ErrLapsed, http.StatusConflict, "recovery.lapsed"},
 		{kmc.ErrDelivered, http.StatusConflict, "recovery.delivered"},
+		{kmc.ErrUnchecked, http.StatusConflict, "recovery.unchecked"},
 		{kmc.ErrReceiver, http.StatusConflict, "recovery.receiver"},
 		{level.ErrStateSecret, http.StatusUnprocessableEntity, "state_secret"},
 		{ledger.ErrClosed, http.StatusServiceUnavailable, "ledger.closed"},

@@ -20,7 +20,7 @@ func TestSealKeysInCustody(t *testing.T) {
 	h, _, err := Found(bg, cfg, three)
 	ok(t, err)
 	order := SealOrder{ID: "11010000000001", Unit: identity.USCC(cfg.USCC), Name: "样章"}
-	_, err = h.PrepareSeal(bg, order, "p-1")
+	_, err = h.PrepareSeal(bg, order)
 	ok(t, err)
 
 	got := make([]crypto.Signer, 8)
@@ -66,13 +66,13 @@ func TestSealNumbers(t *testing.T) {
 	ok(t, err)
 	defer func() { ok(t, h.Close()) }()
 	for _, id := range []string{"", "maker", "1101000000000", "../../etc/passwd", "1101000000000x"} {
-		_, err := h.PrepareSeal(bg, SealOrder{ID: id, Unit: identity.USCC(cfg.USCC)}, "p-1")
+		_, err := h.PrepareSeal(bg, SealOrder{ID: id, Unit: identity.USCC(cfg.USCC)})
 		wantErr(t, err, ErrConfig)
 	}
 	order := SealOrder{ID: "11010000000001", Unit: identity.USCC(cfg.USCC), Name: "样章"}
-	first, err := h.PrepareSeal(bg, order, "p-1")
+	first, err := h.PrepareSeal(bg, order)
 	ok(t, err)
-	again, err := h.PrepareSeal(bg, order, "p-1")
+	again, err := h.PrepareSeal(bg, order)
 	ok(t, err)
 	if first != again {
 		t.Errorf("asked twice: %+v, %+v", first, again)
@@ -82,6 +82,6 @@ func TestSealNumbers(t *testing.T) {
 	_, _, err = h.Identity.RegisterAgency(bg, identity.Agency{USCC: other, Name: "样例乙", Kind: identity.KindOrgan, District: "110100", Sample: true}, h.service())
 	ok(t, err)
 	order.Unit = other
-	_, err = h.PrepareSeal(bg, order, "p-1")
+	_, err = h.PrepareSeal(bg, order)
 	wantErr(t, err, signer.ErrExists)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/profile"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/console"
 	"github.com/yinxin-gov/yinxin/internal/desk"
 	"github.com/yinxin-gov/yinxin/internal/keys"
@@ -29,8 +30,8 @@ func (h *House) openDesk(ctx context.Context) (*desk.Service, error) {
 	}
 	return desk.New(desk.Config{
 		Unit: h.cfg.USCC, Division: h.cfg.Division, People: h.rooms.Identity, Posts: holders{h}, Approvals: h.rooms.Approvals, Counts: h.rooms.Seals,
-		Ledger: h.Ledger, Signer: h.Signer, Life: h.Life, Answers: h, Documents: h, Persons: certifying{h}, Workshop: workshop{h}, Imports: imports{h}, Catalogue: h.rooms.Sharing, Consents: h.Consents, Archiver: h, Sealed: h.rooms.Seals, Links: links{h},
-		Recoveries: h.Recoveries, Anchors: h.Anchored, Requests: h.RA, Authority: h.CA, Suspensions: h.rooms.CA, PINs: h.Signin, Certificates: h.rooms.CA,
+		Ledger: h.Ledger, Signer: h.Signer, Life: h.Life, Answers: h, Documents: h, Persons: certifying{h}, Workshop: workshop{h}, Imports: imports{h}, Catalogue: h.rooms.Sharing, Consents: h.Consents, Archiver: h, Sealed: h.rooms.Seals, Links: links{h}, Leavers: leaving{h},
+		Recoveries: h.Recoveries, Anchors: h.Anchored, Requests: h.RA, Clearances: h.Clearances, AccountKeys: accountKeys{h}, Texts: h.rooms.ACME, Authority: h.CA, Suspensions: h.rooms.CA, PINs: h.Signin, Certificates: h.rooms.CA,
 		Blobs: h.blobs(), Key: h.draftsKey, Certs: certs, Words: h.words, Log: h.cfg.Log, Now: h.cfg.Now, NewID: newID,
 	})
 }
@@ -124,12 +125,19 @@ func (w workshop) Draw(ctx context.Context, unit identity.USCC, inscription stri
 }
 
 func (w workshop) Order(ctx context.Context, e signer.Seal) (approval.Subject, error) {
-	return w.h.PrepareSeal(ctx, SealOrder{ID: e.ID, Unit: identity.USCC(e.Unit)}, e.Applicant)
+	return w.h.PrepareSeal(ctx, SealOrder{ID: e.ID, Unit: identity.USCC(e.Unit)})
 }
 
 func (w workshop) Make(ctx context.Context, actor ledger.Actor, e signer.Seal, img seal.Picture) error {
 	_, _, err := w.h.makeSeal(ctx, actor, SealOrder{ID: e.ID, Unit: identity.USCC(e.Unit)}, img)
 	return err
+}
+
+// accountKeys makes the keys of ACME clients.
+type accountKeys struct{ h *House }
+
+func (k accountKeys) ACMEKeyOf(ctx context.Context, actor ledger.Actor, r ca.Request) (wire.ACMEKeyAnswer, error) {
+	return k.h.acmeKey(ctx, r, actor)
 }
 
 // links lets persons in for the first time.

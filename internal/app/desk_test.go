@@ -231,7 +231,7 @@ func peoplePage(t *testing.T, o *bureau) {
 	newcomer := sits(t, o.h, again, "pin-of-newcomer")
 	o.sysadmin.post("/console/people", http.StatusConflict, form...)
 	// Back another day, by number and PIN.
-	number := regexp.MustCompile(`<dd class="mono">([0-9a-f-]{36})</dd>`).FindStringSubmatch(newcomer.get("/console/", http.StatusOK))[1]
+	number := numberForm.FindStringSubmatch(newcomer.get("/console/", http.StatusOK))[1]
 	newcomer.post("/console/leave", http.StatusSeeOther)
 	newcomer.get("/console/uses", http.StatusSeeOther)
 	newcomer.post("/console/back", http.StatusForbidden, "person", number, "pin", "not-the-pin")
@@ -289,7 +289,7 @@ func endOfSeal(t *testing.T, o *bureau) {
 // ownPage: a person sees posts and certificate, and changes the PIN.
 func ownPage(t *testing.T, o *bureau) {
 	page := o.leader.get("/console/me", http.StatusOK)
-	number := regexp.MustCompile(`<dd class="mono">([0-9a-f-]{36})</dd>`).FindStringSubmatch(page)[1]
+	number := numberForm.FindStringSubmatch(page)[1]
 	person, err := o.h.rooms.Identity.Person(bg, number)
 	ok(t, err)
 	if !strings.Contains(page, signer.Digest(person.CertDER)) || !strings.Contains(page, "主管领导") || !strings.Contains(page, o.h.cfg.Organization) {

@@ -33,7 +33,7 @@ func TestKeptDocuments(t *testing.T) {
 	s.sign(t, leader, subject, true)
 	_, _, err = h.Life.Settle(bg, s.actors[clerk], order.ID)
 	ok(t, err)
-	subject, err = h.PrepareSeal(bg, order, s.actors[leader].ID)
+	subject, err = h.PrepareSeal(bg, order)
 	ok(t, err)
 	s.sign(t, ra, subject, true)
 	_, _, err = h.MakeSeal(bg, s.actors[keeper], order)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
@@ -19,24 +20,17 @@ func (h *House) CertificatesOf(ctx context.Context, system string) ([]ca.Certifi
 }
 
 // Enrol spends an enrolment token: the SM2 pair now, and a one-time token for
-// the ECDSA track, minted only because the request was approved. It is minted
-// first: when that fails the enrolment token is still good, and when the pair
-// fails nobody ever sees it.
+// the ECDSA track, minted only because the request was approved. Whoever asks
+// again in the hour with the same CSR gets the same pair and a fresh one-time
+// token: all of one request have one id, so that one of them is used, ever.
 func (h *House) Enrol(ctx context.Context, r wire.EnrolRequest) (wire.EnrolAnswer, error) {
-	req, err := h.CA.Authorize(ctx, r.Token)
-	if err != nil {
-		return wire.EnrolAnswer{}, err
-	}
-	if _, err := ca.ParseCSR(r.SM2CSR); err != nil {
-		return wire.EnrolAnswer{}, err
-	}
-	ott, err := h.StepCA.MintToken(ctx, req)
-	if err != nil {
-		return wire.EnrolAnswer{}, fmt.Errorf("app: one-time token: %w", err)
-	}
 	pair, err := h.CA.EnrolSM2(ctx, r.Token, r.SM2CSR)
 	if err != nil {
 		return wire.EnrolAnswer{}, err
+	}
+	ott, err := h.StepCA.MintToken(ctx, pair.Request, pair.Request.ID)
+	if err != nil {
+		return wire.EnrolAnswer{}, fmt.Errorf("app: one-time token: %w", err)
 	}
 	out, err := pair.Wire(r.Response)
 	if err != nil {
@@ -55,7 +49,11 @@ func (h *House) ACMEKey(ctx context.Context, token string) (wire.ACMEKeyAnswer, 
 	if err != nil {
 		return wire.ACMEKeyAnswer{}, err
 	}
-	eab, err := h.StepCA.CreateEAB(ctx, req)
+	return h.acmeKey(ctx, req, ledger.Actor{})
+}
+
+func (h *House) acmeKey(ctx context.Context, req ca.Request, by ledger.Actor) (wire.ACMEKeyAnswer, error) {
+	eab, err := h.StepCA.CreateEAB(ctx, req, by)
 	if err != nil {
 		return wire.ACMEKeyAnswer{}, fmt.Errorf("app: external account key: %w", err)
 	}

@@ -233,7 +233,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	}
 	cfg := ca.Config{
 		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: h.gate, Hosts: hosts{h.rooms.Identity},
-		KMC: h.KMC, Suspensions: h.rooms.CA, Deliveries: h.rooms.CA, Recorder: h.Ledger, SM2Issuing: h.anchors.sm2Issuing, SM2Root: h.anchors.sm2Root, SM2Signer: h.custody.signer(keySM2Issuing),
+		KMC: h.KMC, Suspensions: h.rooms.CA, Persons: h.rooms.CA, Deliveries: h.rooms.CA, Recorder: h.Ledger, SM2Issuing: h.anchors.sm2Issuing, SM2Root: h.anchors.sm2Root, SM2Signer: h.custody.signer(keySM2Issuing),
 		Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID,
 	}
 	if h.CA, err = ca.New(cfg); err != nil {
@@ -286,7 +286,7 @@ func (h *House) openWork(ctx context.Context) (err error) {
 	if h.Desk, err = h.openDesk(ctx); err != nil {
 		return err
 	}
-	if err = h.Desk.Sweep(ctx); err != nil {
+	if err = errors.Join(h.Desk.Sweep(ctx), h.endLeavers(ctx)); err != nil {
 		return err
 	}
 	h.Exchange, err = exchange.New(exchange.Config{

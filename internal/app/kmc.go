@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -15,7 +16,6 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
-	"github.com/yinxin-gov/yinxin/signer/life"
 )
 
 // KeySettings are those of the key management centre.
@@ -54,7 +54,7 @@ func (h *House) openKMC() (err error) {
 	}
 	h.Recoveries, err = kmc.NewRecoveries(kmc.RecoveryConfig{
 		Centre: h.KMC, Register: h.rooms.KMC, Certificates: h.rooms.CA, Posts: posts{h}, Approvers: recoveryApprovers{h.Approvals, identity.USCC(h.cfg.USCC)},
-		Receivers: investigators{trust{h.rooms.CA, h.anchors.sm2Root, h.anchors.sm2Issuing}, h.services}, Recorder: h.Ledger, House: h.cfg.USCC,
+		Receivers: investigators{trust{h.rooms.CA, h.anchors.sm2Root, h.anchors.sm2Issuing}, h.accredited, filepath.Join(h.anchors.dir, dirAccredited, dirStatus), h.cfg.Now}, Recorder: h.Ledger, House: h.cfg.USCC,
 		Now: h.cfg.Now, NewID: newID, Need: h.cfg.Keys.Officers, NeedJudicial: h.cfg.Keys.Judicial, Life: time.Duration(h.cfg.Keys.Days) * 24 * time.Hour,
 	})
 	return err
@@ -149,38 +149,6 @@ func (h *House) RecoverySubject(r kmc.Recovery) approval.Subject {
 		return a.check(r)
 	}
 	return a.vote(r)
-}
-
-// investigators are known by our own registry, or by an anchor of an accredited
-// service that the operator registered.
-type investigators struct {
-	own     trust
-	anchors func(ctx context.Context) ([]life.Anchor, error)
-}
-
-func (i investigators) Known(ctx context.Context, certDER []byte, at time.Time) error {
-	ours := i.own.good(certDER, at)
-	if ours == nil {
-		return nil
-	}
-	crt, err := smx509.ParseCertificate(certDER)
-	if err != nil {
-		return fmt.Errorf("app: certificate: %w", err)
-	}
-	anchors, err := i.anchors(ctx)
-	if err != nil {
-		return err
-	}
-	roots := smx509.NewCertPool()
-	for _, known := range anchors {
-		if a, err := smx509.ParseCertificate(known.DER); err == nil {
-			roots.AddCert(a)
-		}
-	}
-	if _, err := crt.Verify(smx509.VerifyOptions{Roots: roots, Intermediates: smx509.NewCertPool(), CurrentTime: at, KeyUsages: []smx509.ExtKeyUsage{smx509.ExtKeyUsageAny}}); err != nil {
-		return fmt.Errorf("app: neither ours (%w) nor under a registered anchor: %w", ours, err)
-	}
-	return nil
 }
 
 // RecoveriesOf lists what the system may come for, or came for: its owner's

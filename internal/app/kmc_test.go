@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -77,8 +79,8 @@ func newKeyTown(t *testing.T) *keyTown {
 	return w
 }
 
-// enrolled is the system's folder after an enrolment.
-func (w *keyTown) enrolled(name string) (dir string, sign, enc ca.Certificate) {
+// token is an enrolment token of the system, approved and drawn.
+func (w *keyTown) token() string {
 	w.t.Helper()
 	req, _, err := w.RA.Submit(bg, w.actor(w.admin), ca.Request{Agency: string(w.unit), System: "civil-a", CommonName: "样例业务系统", Organization: "样例民政局", Hosts: []string{"civil-a.gov.internal"}})
 	ok(w.t, err)
@@ -91,9 +93,15 @@ func (w *keyTown) enrolled(name string) (dir string, sign, enc ca.Certificate) {
 	ok(w.t, err)
 	dec, err := w.RA.Draw(bg, w.actor(w.admin), req.ID)
 	ok(w.t, err)
+	return dec.Token
+}
+
+// enrolled is the system's folder after an enrolment.
+func (w *keyTown) enrolled(name string) (dir string, sign, enc ca.Certificate) {
+	w.t.Helper()
 	tlsRoot, sm2Root := w.Roots()
 	dir = filepath.Join(w.t.TempDir(), name)
-	a, err := agent.Enrol(bg, agent.Config{URL: "https://" + w.cfg.Public, Dir: dir, TLSRoot: tlsRoot, SM2Root: sm2Root}, dec.Token)
+	a, err := agent.Enrol(bg, agent.Config{URL: "https://" + w.cfg.Public, Dir: dir, TLSRoot: tlsRoot, SM2Root: sm2Root}, w.token())
 	ok(w.t, err)
 	a.Close()
 	for file, into := range map[string]*ca.Certificate{agent.FileSignCert: &sign, agent.FileEncCert: &enc} {
@@ -189,6 +197,10 @@ func (w *keyTown) ownerRecovers(lost, sign ca.Certificate, newDir string, lostKe
 	if code := w.calls(newDir, http.MethodPost, wire.PathRecoveries+"/"+id+"/delivery", &key); code != http.StatusConflict {
 		t.Errorf("delivered before anybody signed: %d", code)
 	}
+	program := built(t)
+	if back, waiting := recovers(t, program, newDir); len(back) != 0 || len(waiting) != 1 || waiting[0] != id {
+		t.Errorf("before anybody signed: %+v, %v", back, waiting)
+	}
 	ra.answers(page, page+"/"+id+"/answer", http.StatusSeeOther, true)
 	first.answers(page, page+"/"+id+"/answer", http.StatusSeeOther, true)
 	first.post(page+"/"+id+"/answer", http.StatusConflict, "digest", r.Digest(), "pin", townPIN, "answer", "yes") // one person twice
@@ -200,14 +212,13 @@ func (w *keyTown) ownerRecovers(lost, sign ca.Certificate, newDir string, lostKe
 	if code := w.calls(newDir, http.MethodGet, wire.PathRecoveries, &list); code != http.StatusOK || len(list) != 1 || list[0].State != "approved" || list[0].Receiver != sign.Serial {
 		t.Fatalf("%d %+v", code, list)
 	}
-	tlsRoot, sm2Root := w.Roots()
-	a, err := agent.Open(agent.Config{URL: "https://" + w.cfg.Public, Dir: newDir, TLSRoot: tlsRoot, SM2Root: sm2Root})
-	ok(t, err)
-	defer a.Close()
-	back, err := a.Recover(bg, list[0])
-	ok(t, err)
-	if back.Serial != lost.Serial || !w.key(newDir, filepath.Join("old", lost.Serial+".key")).Equal(lostKey) {
-		t.Errorf("the lost key is not back: %+v", back)
+	// The command of the system's administrator: it comes back with the key, once.
+	back, waiting := recovers(t, program, newDir)
+	if len(back) != 1 || len(waiting) != 0 || back[0].ID != id || back[0].Serial != lost.Serial || !w.key(newDir, filepath.Join("old", lost.Serial+".key")).Equal(lostKey) {
+		t.Errorf("the lost key is not back: %+v, %v", back, waiting)
+	}
+	if back, waiting := recovers(t, program, newDir); len(back)+len(waiting) != 0 {
+		t.Errorf("twice: %+v, %v", back, waiting)
 	}
 	if code := w.calls(newDir, http.MethodPost, wire.PathRecoveries+"/"+id+"/delivery", &key); code != http.StatusConflict {
 		t.Errorf("delivered twice: %d", code)
@@ -216,6 +227,34 @@ func (w *keyTown) ownerRecovers(lost, sign ca.Certificate, newDir string, lostKe
 	if types := w.story(id); strings.Join(types, " ") != strings.Join(want, " ") {
 		t.Errorf("on the ledger: %v", types)
 	}
+}
+
+// built is the program.
+func built(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "yinxin")
+	if out, err := exec.Command("go", "build", "-o", bin, "../../cmd/yinxin").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return bin
+}
+
+// recovers runs `agent recover` on a system's folder, which remembers its house.
+func recovers(t *testing.T, program, dir string) (back []agent.Recovered, waiting []string) {
+	t.Helper()
+	var told bytes.Buffer
+	cmd := exec.Command(program, "agent", "recover", "--json", "--dir", dir)
+	cmd.Stderr = &told
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, &told)
+	}
+	var got struct {
+		Recovered []agent.Recovered
+		Waiting   []string
+	}
+	ok(t, json.Unmarshal(out, &got))
+	return got.Recovered, got.Waiting
 }
 
 // story is what the ledger tells of a request, in order.

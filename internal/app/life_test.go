@@ -89,7 +89,7 @@ func TestSealLivesInTheHouse(t *testing.T) {
 	s.sign(t, leader, subject, true)
 	_, _, err = h.Life.Settle(bg, s.actors[clerk], order.ID)
 	ok(t, err)
-	certificate, err := h.PrepareSeal(bg, order, s.actors[leader].ID)
+	certificate, err := h.PrepareSeal(bg, order)
 	ok(t, err)
 	_, _, err = h.MakeSeal(bg, s.actors[keeper], order)
 	wantErr(t, err, ca.ErrNotApproved)

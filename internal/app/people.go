@@ -53,6 +53,9 @@ func (h *House) personSpec(ctx context.Context, person string) (ca.IssueSpec, er
 	if err != nil {
 		return ca.IssueSpec{}, err
 	}
+	if !p.LeftAt.IsZero() {
+		return ca.IssueSpec{}, identity.ErrLeft
+	}
 	a, err := h.rooms.Identity.Agency(ctx, p.Agency)
 	if err != nil {
 		return ca.IssueSpec{}, err

@@ -48,12 +48,16 @@ func (s raStaff) Checks(ctx context.Context, person string) (bool, error) {
 }
 
 // AgencyOf implements ra.Systems.
-func (h hosts) AgencyOf(ctx context.Context, system string) (string, error) {
+func (h hosts) AgencyOf(ctx context.Context, system string) (uscc, name string, err error) {
 	s, err := h.people.System(ctx, system)
 	if errors.Is(err, identity.ErrNotFound) {
-		return "", fmt.Errorf("%w: %w", ca.ErrNotFound, err)
+		return "", "", fmt.Errorf("%w: %w", ca.ErrNotFound, err)
 	}
-	return string(s.Agency), err
+	if err != nil {
+		return "", "", err
+	}
+	a, err := h.people.Agency(ctx, s.Agency)
+	return string(s.Agency), a.Name, err
 }
 
 // RequestSubject is what a registration officer signs to approve a request.

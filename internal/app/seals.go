@@ -95,8 +95,9 @@ func askSubject(unit string, a signer.Ask) approval.Subject {
 }
 
 // PrepareSeal makes the seal's key in custody and returns what an RA officer
-// approves: the certificate that binds the key to the unit.
-func (h *House) PrepareSeal(ctx context.Context, o SealOrder, requester string) (approval.Subject, error) {
+// approves: the certificate that binds the key to the unit, at the request of who
+// applied for the seal.
+func (h *House) PrepareSeal(ctx context.Context, o SealOrder) (approval.Subject, error) {
 	if !sealNumber.MatchString(o.ID) {
 		return approval.Subject{}, fmt.Errorf("%w: seal number %.40q is not 14 digits", ErrConfig, o.ID)
 	}
@@ -110,6 +111,15 @@ func (h *House) PrepareSeal(ctx context.Context, o SealOrder, requester string) 
 	if rec.Owner != string(o.Unit) {
 		return approval.Subject{}, fmt.Errorf("%w: number %s belongs to another unit", signer.ErrExists, o.ID)
 	}
+	e, err := h.rooms.Seals.Seal(ctx, o.ID)
+	if err != nil && !errors.Is(err, signer.ErrNotFound) { // without an application nobody may answer
+		return approval.Subject{}, err
+	}
+	return h.sealOrder(ctx, o, e.Applicant)
+}
+
+// sealOrder is the subject about the certificate of a seal whose key is made.
+func (h *House) sealOrder(ctx context.Context, o SealOrder, requester string) (approval.Subject, error) {
 	spec, err := h.sealSpec(ctx, o)
 	if err != nil {
 		return approval.Subject{}, err

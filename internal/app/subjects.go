@@ -7,67 +7,138 @@ import (
 	"strings"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
+	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/internal/desk"
+	"github.com/yinxin-gov/yinxin/internal/keys"
 	"github.com/yinxin-gov/yinxin/signer"
 )
 
 // asked implements approval.Config.Asked: an answer is taken only to what is on
-// record as asked. A subject has one answer; without this the leader of any unit
-// could occupy that of another with a signature that counts for nothing. Of
-// certificates the approval room itself knows the one unit that may answer.
+// record as asked, and waits. A subject has one answer; without this whoever may
+// answer a kind could occupy another's question with a signature that counts for
+// nothing, in other words or before it was asked.
 func (h *House) asked(ctx context.Context, s approval.Subject) error {
-	var want approval.Subject
-	var err error
-	switch s.Kind {
-	case approval.KindSealUse:
-		var u signer.Use
-		if u, err = h.rooms.Seals.Use(ctx, s.ID); err == nil {
-			want, err = h.UseSubject(ctx, u)
+	want, err := h.question(ctx, s)
+	for _, unknown := range []error{signer.ErrNotFound, sharing.ErrNotFound, kmc.ErrNotFound, ca.ErrNotFound, anchor.ErrNotFound, identity.ErrNotFound, keys.ErrNotFound} {
+		if errors.Is(err, unknown) {
+			want, err = approval.Subject{}, nil
 		}
-	case approval.KindSeal:
-		number, _, _ := strings.Cut(s.ID, "/") // of the seal: questions are numbered under it
-		var e signer.Seal
-		if e, err = h.rooms.Seals.Seal(ctx, number); err == nil {
-			want = h.SealSubject(e)
-		}
-	case approval.KindCitation:
-		var c sharing.Consent
-		if c, err = h.Consents.Consent(ctx, s.ID); err == nil {
-			want = h.ConsentSubject(c)
-		}
-	case approval.KindAnchor:
-		var a anchor.Anchor
-		if a, err = h.Anchored.Anchor(ctx, s.ID); err == nil && a.State == anchor.Proposed {
-			want = h.AnchorSubject(a)
-		}
-	case approval.KindRecovery, approval.KindJudicial:
-		var r kmc.Recovery
-		if r, err = h.Recoveries.Recovery(ctx, s.ID); err == nil && r.State.Open() && h.now().Before(r.LapsesAt) {
-			want = h.RecoverySubject(r) // before the registration officer's check that is another kind
-		}
-	case approval.KindAgreement: // terms stay with the parties until they are sealed
-		if want = s; !strings.HasSuffix(s.ID, "/"+string(s.Unit)) {
-			want = approval.Subject{}
-		}
-	case approval.KindCertificate: // persons and seals have no request here
-		r, missing := h.RA.Request(ctx, s.ID)
-		if errors.Is(missing, ca.ErrNotFound) {
-			return nil
-		}
-		if err = missing; err == nil && r.State == ca.RequestReviewed {
-			want = h.RequestSubject(r)
-		}
-	default:
-		return nil
 	}
-	if err != nil && !errors.Is(err, signer.ErrNotFound) && !errors.Is(err, sharing.ErrNotFound) && !errors.Is(err, kmc.ErrNotFound) && !errors.Is(err, anchor.ErrNotFound) {
+	if err != nil {
 		return fmt.Errorf("app: what is to be approved: %w", err)
 	}
-	if err != nil || want != s {
+	if want != s || want == (approval.Subject{}) {
 		return fmt.Errorf("%w: nobody asked for this", approval.ErrInvalid)
 	}
 	return nil
+}
+
+// question is what stands open under the kind and id of a subject; the zero
+// Subject when nothing does. A kind that no room of this house asks for (grants,
+// relabelling, signed steps of the grading procedure) has no question.
+func (h *House) question(ctx context.Context, s approval.Subject) (approval.Subject, error) {
+	none := approval.Subject{}
+	switch s.Kind {
+	case approval.KindSealUse:
+		u, err := h.rooms.Seals.Use(ctx, s.ID)
+		if err != nil || u.State != signer.UseRequested {
+			return none, err
+		}
+		return h.UseSubject(ctx, u)
+	case approval.KindSeal:
+		number, _, _ := strings.Cut(s.ID, "/") // of the seal: questions are numbered under it
+		e, err := h.rooms.Seals.Seal(ctx, number)
+		return h.SealSubject(e), err
+	case approval.KindCitation:
+		c, err := h.Consents.Consent(ctx, s.ID)
+		if err != nil || c.StateAt(h.now()) != sharing.ConsentAsked {
+			return none, err
+		}
+		return h.ConsentSubject(c), nil
+	case approval.KindRecovery, approval.KindJudicial: // before the registration officer's check that is another kind
+		return h.recoveryAsked(ctx, s.ID)
+	case approval.KindAgreement:
+		return h.agreementAsked(ctx, s)
+	case approval.KindAnchor:
+		a, err := h.Anchored.Anchor(ctx, s.ID)
+		if err != nil || a.State != anchor.Proposed {
+			return none, err
+		}
+		return h.AnchorSubject(a), nil
+	case approval.KindCertificate:
+		return h.certificateAsked(ctx, s.ID)
+	}
+	return none, nil
+}
+
+// certificateAsked is the open question of a registration officer: the
+// certificate of a person or of a seal, the end of a hold, the request for the
+// certificates of a system, or the check of a request for an escrowed key.
+func (h *House) certificateAsked(ctx context.Context, id string) (approval.Subject, error) {
+	none := approval.Subject{}
+	if person, is := strings.CutPrefix(id, desk.PrefixPerson); is {
+		p, err := h.rooms.Identity.Person(ctx, person)
+		if err != nil || len(p.CertDER) > 0 {
+			return none, err
+		}
+		return h.PersonOrder(ctx, person)
+	}
+	if number, is := strings.CutPrefix(id, desk.PrefixSeal); is {
+		e, err := h.rooms.Seals.Seal(ctx, number)
+		if err != nil || e.State != signer.SealApproved {
+			return none, err
+		}
+		return h.sealOrder(ctx, SealOrder{ID: e.ID, Unit: identity.USCC(e.Unit)}, e.Applicant)
+	}
+	if hold, _, is := strings.Cut(id, "/"); is {
+		x, err := h.rooms.CA.Suspension(ctx, hold)
+		if err != nil || x.State != ca.SuspensionAsked {
+			return none, err
+		}
+		return approval.Subject{
+			Kind: approval.KindCertificate, ID: x.Question(), Digest: ca.ResumptionDigest(x), Unit: identity.USCC(h.cfg.USCC), Requester: x.AskedBy,
+		}, nil
+	}
+	r, err := h.RA.Request(ctx, id)
+	if errors.Is(err, ca.ErrNotFound) {
+		return h.recoveryAsked(ctx, id)
+	}
+	if err != nil || r.State != ca.RequestReviewed {
+		return none, err
+	}
+	return h.RequestSubject(r), nil
+}
+
+// recoveryAsked is what the next officer signs about an escrowed key.
+func (h *House) recoveryAsked(ctx context.Context, id string) (approval.Subject, error) {
+	r, err := h.Recoveries.Recovery(ctx, id)
+	if err != nil || r.State != kmc.Asked && r.State != kmc.Checked || !h.now().Before(r.LapsesAt) {
+		return approval.Subject{}, err
+	}
+	return h.RecoverySubject(r), nil
+}
+
+// agreementAsked: terms stay with the parties until they are sealed, so that their
+// digest is on no record. What can be known is asked: the party's own part of an
+// agreement that is not registered yet, at the request of one of its clerks.
+func (h *House) agreementAsked(ctx context.Context, s approval.Subject) (approval.Subject, error) {
+	none := approval.Subject{}
+	id, is := strings.CutSuffix(s.ID, "/"+string(s.Unit))
+	if !is || id == "" {
+		return none, nil
+	}
+	switch _, err := h.rooms.Sharing.Agreement(ctx, id); {
+	case err == nil:
+		return none, nil
+	case !errors.Is(err, sharing.ErrNotFound):
+		return none, err
+	}
+	if clerk, err := h.holds(ctx, s.Requester, s.Unit, identity.RoleClerk); err != nil || !clerk {
+		return none, err
+	}
+	return agreementSubject(id, s.Digest, s.Unit, s.Requester), nil
 }

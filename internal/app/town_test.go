@@ -94,7 +94,7 @@ func (w *town) newSeal(o office, n int) string {
 	w.sign(applied, o.leader, true)
 	_, _, err = w.Life.Settle(bg, w.actor(o.clerk), order.ID)
 	ok(w.t, err)
-	s, err := w.PrepareSeal(bg, order, o.leader.ID)
+	s, err := w.PrepareSeal(bg, order)
 	ok(w.t, err)
 	w.sign(s, w.officer, true)
 	keeper := w.actor(w.keeper)

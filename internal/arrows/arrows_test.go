@@ -16,6 +16,7 @@ var leaves = []string{"authz/level", "authz/ledger", "policies", "signer/ofd", "
 var only = map[string][]string{
 	"github.com/smallstep/":            {"ca/stepca"},
 	"go.step.sm/":                      {"ca/stepca"},
+	"github.com/zmap/":                 {"ca/lint/rfc"},
 	"github.com/open-policy-agent/opa": {"authz", "authz/policy"},
 	"github.com/hashicorp/vault":       {"internal/keys"},
 	"github.com/cloudflare/circl":      {"internal/keys"},

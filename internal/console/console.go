@@ -126,6 +126,8 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountCertificates(r)
 		c.mountEnrolments(r)
 		c.mountSystems(r)
+		c.mountClearances(r)
+		c.mountACME(r)
 		c.mountPeople(r)
 		c.mountOwn(r)
 		c.mountRecovery(r)

@@ -12,6 +12,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/acmestore"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
@@ -49,6 +50,7 @@ var (
 	ErrRepeated   = errors.New("console: the same request is open already")
 	ErrForm       = errors.New("console: a field of the form is missing or does not read")
 	ErrPartly     = errors.New("console: some documents of the batch were not sealed")
+	ErrDrawn      = errors.New("console: the key of this request was drawn already")
 	errPINsDiffer = errors.New("console: the two PINs differ")
 	ErrSealing    = errors.New("console: the document is being sealed")
 )
@@ -65,6 +67,8 @@ type Desk interface {
 	Certificates
 	Enrolments
 	Systems
+	Clearances
+	ACME
 	People
 	Own
 	Recoveries
@@ -95,6 +99,7 @@ var refusals = []struct {
 	{ErrTooMany, "desk.error.too_many", http.StatusTooManyRequests},
 	{ErrRepeated, "desk.error.repeated", http.StatusConflict},
 	{ErrForm, "desk.error.form", http.StatusBadRequest},
+	{identity.ErrLeft, "desk.error.left", http.StatusConflict},
 	{signer.ErrBatch, "desk.error.batch", http.StatusUnprocessableEntity},
 	{signer.ErrManifest, "desk.error.names", http.StatusUnprocessableEntity},
 	{errBusy, "problem.busy", http.StatusServiceUnavailable},
@@ -148,7 +153,10 @@ var refusals = []struct {
 	{ca.ErrDecided, "desk.error.answered", http.StatusConflict},
 	{ca.ErrSelf, "desk.error.self", http.StatusForbidden},
 	{ca.ErrInvalid, "desk.error.form", http.StatusBadRequest},
+	{ErrDrawn, "acme.error.drawn", http.StatusConflict},
+	{acmestore.ErrNotFound, "acme.error.text", http.StatusNotFound},
 	{ca.ErrNotFound, "desk.systems.unknown", http.StatusNotFound},
+	{kmc.ErrUnchecked, "problem.recovery.unchecked", http.StatusConflict},
 	{kmc.ErrReceiver, "problem.recovery.receiver", http.StatusConflict},
 	{kmc.ErrRepeated, "desk.error.repeated", http.StatusConflict},
 	{kmc.ErrPending, "problem.recovery.pending", http.StatusConflict},
@@ -172,6 +180,10 @@ var refusals = []struct {
 	{ra.ErrEnded, "ra.error.ended", http.StatusConflict},
 	{ra.ErrImport, "ra.error.import", http.StatusUnprocessableEntity},
 	{ca.ErrHost, "ra.error.host", http.StatusUnprocessableEntity},
+	{grading.ErrRole, "console.forbidden", http.StatusForbidden},
+	{grading.ErrInvalid, "clearance.error.invalid", http.StatusBadRequest},
+	{grading.ErrOrder, "clearance.error.invalid", http.StatusBadRequest},
+	{grading.ErrNotFound, "clearance.none", http.StatusNotFound},
 	{grading.ErrNotCleared, "ra.error.not_cleared", http.StatusConflict},
 	{grading.ErrNotOperating, "ra.error.not_operating", http.StatusConflict},
 	{sharing.ErrNotFound, "desk.consent.unknown", http.StatusNotFound},

@@ -24,7 +24,7 @@ import (
 )
 
 // pages of everybody, for tests that look at all of them.
-var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PagePeople, PageRecovery, PageAnchors, PageConsents, PageArchive}
+var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PageClearances, PageACME, PagePeople, PageRecovery, PageAnchors, PageConsents, PageArchive}
 
 // deskOf answers the pages of the desk with one of everything; err is what each
 // act answers, acted what was asked for.
@@ -213,7 +213,13 @@ func (d *deskOf) AnswerResume(_ context.Context, _ Person, id string, a Answer) 
 
 func (d *deskOf) Staff(context.Context, Person, string) (StaffList, error) {
 	u := Named{"11110100MB00000015", "样例区民政局"}
-	return StaffList{Units: []Named{u}, Unit: u, Roles: []string{"clerk", "unit_leader"}, People: []Member{{Named: Named{"p-2", "样例经办人"}, Posts: []string{"经办人"}, Activated: true}}}, nil
+	return StaffList{Units: []Named{u}, Unit: u, Roles: []string{"clerk", "unit_leader"}, People: []Member{{Named: Named{"p-2", "样例经办人"}, Terms: []Term{{ID: "post-1", Role: "经办人", Ends: true}}, Activated: true}, {Named: Named{"p-3", "样例离岗"}, Left: at}}}, nil
+}
+func (d *deskOf) EndPost(_ context.Context, _ Person, person, post string) error {
+	return d.act("end %s %s", person, post)
+}
+func (d *deskOf) PersonLeft(_ context.Context, _ Person, person string) error {
+	return d.act("left %s", person)
 }
 func (d *deskOf) Hire(_ context.Context, _ Person, f PostForm) (Hired, error) {
 	return Hired{Name: f.Name, URL: "https://localhost/console/enter#once", Expires: at}, d.act("hire %s %s", f.Name, f.Role)
@@ -308,7 +314,7 @@ const formType = "application/x-www-form-urlencoded"
 
 var deskPaths = []string{
 	"/console/uses", "/console/uses/u-1", "/console/uses/u-2", "/console/uses/u-3", "/console/uses/u-3?from=2", "/console/seals", "/console/seals/11010000000001", "/console/seals/import", "/console/compromise",
-	"/console/certificates", "/console/requests", "/console/enrolments", "/console/systems", "/console/systems?system=civil-a", "/console/people", "/console/recovery", "/console/anchors",
+	"/console/certificates", "/console/requests", "/console/enrolments", "/console/systems", "/console/systems?system=civil-a", "/console/people", "/console/recovery", "/console/anchors", "/console/clearances", "/console/acme", "/console/clearances?system=civil-a",
 	"/console/consents", "/console/consents/c-1", "/console/archive", "/console/me",
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/ra"
@@ -51,8 +52,9 @@ type EnrolmentList struct {
 type EnrolmentLine struct {
 	ca.Request
 	Unit, Applicant, Checker, Decider string
-	Digest                            string // what is signed
-	Mine                              bool   // of the person who looks
+	Digest                            string             // what is signed
+	Mine                              bool               // of the person who looks
+	Standings                         []grading.Standing // for officers, of a production certificate
 	MayDraw, MayCheck, MayApprove     bool
 }
 
@@ -186,8 +188,8 @@ func (c *console) checkEnrolment(w http.ResponseWriter, r *http.Request, p Perso
 	c.back(w, r, p, "/console/enrolments", err, c.queue)
 }
 
-// evidence is the form as the registration authority takes it: three documents,
-// of which the handler's is the applicant's own choice to show.
+// evidence is the form as the registration authority takes it: two documents, the
+// handler's, which is the applicant's own choice to show, and another one.
 func evidence(f filled) []ra.Shown {
 	method := func(name string) ca.EvidenceMethod { return ca.EvidenceMethod(f.Get(name)) }
 	letter := ra.Shown{Kind: ca.EvidenceAuthorisation, Number: oneLine(f.Get("letter")), Method: method("letter_method"), Note: oneLine(f.Get("note"))}
@@ -197,6 +199,9 @@ func evidence(f filled) []ra.Shown {
 	out := []ra.Shown{{Kind: ca.EvidenceUSCC, Number: strings.TrimSpace(f.Get("uscc")), Method: method("uscc_method")}, letter}
 	if number := strings.TrimSpace(f.Get("handler")); number != "" {
 		out = append(out, ra.Shown{Kind: ca.EvidenceHandler, Personal: number, Method: method("handler_method")})
+	}
+	if number := oneLine(f.Get("other")); number != "" {
+		out = append(out, ra.Shown{Kind: ca.EvidenceOther, Number: number, Method: method("other_method"), Note: oneLine(f.Get("other_note"))})
 	}
 	return out
 }

@@ -59,6 +59,7 @@ func (d *deskOf) ImportEnrolments(_ context.Context, _ Person, file []byte) (ra.
 func (d *deskOf) EnrolmentQueue(context.Context, Person) ([]EnrolmentLine, error) {
 	waits := enrolmentLine()
 	waits.ID, waits.State, waits.ReviewedBy, waits.Evidence, waits.MayApprove, waits.MayCheck = "r-2", ca.RequestSubmitted, "", nil, false, true
+	waits.Standings = standingsOf()
 	return []EnrolmentLine{enrolmentLine(), waits}, nil
 }
 
@@ -162,10 +163,10 @@ func TestEnrolmentImportIsPlannedThenConfirmed(t *testing.T) {
 func TestEnrolmentEvidenceForm(t *testing.T) {
 	h, d := newDesk(t)
 	scan := []byte("scan")
-	body, mediaType := parts(t, "scan", "授权书.pdf", scan, "uscc", " 11110102MB1234567M ", "uscc_method", "register", "letter", "授权 1号", "letter_method", "original", "handler", "11010119900307001X", "handler_method", "original", "note", "a\r\nb")
+	body, mediaType := parts(t, "scan", "授权书.pdf", scan, "uscc", " 11110102MB1234567M ", "uscc_method", "register", "letter", "授权 1号", "letter_method", "original", "handler", "11010119900307001X", "handler_method", "original", "note", "a\r\nb", "other", "批文 2号", "other_method", "copy", "other_note", "编办批文")
 	w := h.ask(http.MethodPost, "/console/enrolments/r-2/check", mediaType, body)
 	want := "check r-2 [{Kind:uscc_certificate Number:11110102MB1234567M Digest: Personal: Method:register Note:} {Kind:authorisation Number:授权 1号 Digest:" + signer.Digest(scan) +
-		" Personal: Method:original Note:a b} {Kind:handler_identity Number: Digest: Personal:11010119900307001X Method:original Note:}]"
+		" Personal: Method:original Note:a b} {Kind:handler_identity Number: Digest: Personal:11010119900307001X Method:original Note:} {Kind:other Number:批文 2号 Digest: Personal: Method:copy Note:编办批文}]"
 	if got := strings.Join(d.acted, "; "); w.Code != http.StatusSeeOther || got != want {
 		t.Errorf("%d %s", w.Code, got)
 	}

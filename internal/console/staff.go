@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -36,6 +37,11 @@ type People interface {
 	// Hire registers a person with a post and makes the link of the first visit,
 	// which is shown once.
 	Hire(ctx context.Context, p Person, f PostForm) (Hired, error)
+	// EndPost ends a post that the person holds, at once.
+	EndPost(ctx context.Context, p Person, person, post string) error
+	// PersonLeft ends everything of a person who has left: posts, sessions,
+	// certificate, key, open requests.
+	PersonLeft(ctx context.Context, p Person, person string) error
 }
 
 // PostForm is a person to be registered.
@@ -52,9 +58,17 @@ type StaffList struct {
 // Member is a person of an agency.
 type Member struct {
 	Named
-	Posts     []string // Chinese names
-	Activated bool     // has set a PIN
+	Terms     []Term // that are held now
+	Activated bool   // has set a PIN
 	Certified bool
+	Left      time.Time // zero: is there
+	Self      bool      // who looks at the page
+}
+
+// Term is a post that is held.
+type Term struct {
+	ID, Role string // role in Chinese
+	Ends     bool   // by whoever fills it
 }
 
 // Hired is a one-time link.
@@ -86,6 +100,31 @@ func (c *console) certify(w http.ResponseWriter, r *http.Request, p Person) {
 func (c *console) mountPeople(r chi.Router) {
 	r.Get("/console/people", c.opened(PagePeople, func(w http.ResponseWriter, q *http.Request, p Person) { c.people(w, q, p, staffBody{}, nil) }))
 	r.Post("/console/people", c.opened(PagePeople, c.hire))
+	r.Post("/console/people/{person}/posts/{post}/end", c.opened(PagePeople, func(w http.ResponseWriter, q *http.Request, p Person) {
+		c.ended(w, q, p, func() error {
+			return c.cfg.Desk.EndPost(q.Context(), p, chi.URLParam(q, "person"), chi.URLParam(q, "post"))
+		})
+	}))
+	r.Post("/console/people/{person}/left", c.opened(PagePeople, func(w http.ResponseWriter, q *http.Request, p Person) {
+		c.ended(w, q, p, func() error {
+			if q.PostForm.Get("sure") != "yes" {
+				return ErrForm
+			}
+			return c.cfg.Desk.PersonLeft(q.Context(), p, chi.URLParam(q, "person"))
+		})
+	}))
+}
+
+// ended does what a form of the list asks for and goes back to the unit.
+func (c *console) ended(w http.ResponseWriter, r *http.Request, p Person, do func() error) {
+	err := fields(w, r)
+	unit := r.PostForm.Get("unit")
+	if err == nil {
+		err = do()
+	}
+	c.back(w, r, p, "/console/people?"+url.Values{"unit": {unit}}.Encode(), err, func(w http.ResponseWriter, r *http.Request, p Person, cause error) {
+		c.people(w, r, p, staffBody{Form: PostForm{Unit: unit}}, cause)
+	})
 }
 
 type staffBody struct {

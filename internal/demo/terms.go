@@ -112,7 +112,7 @@ func (w *walk) makeSeal(ctx context.Context, a *agency, aloud bool) (ledger.Rece
 		return fail(err)
 	}
 	told(rc, "demo.seals.approved", "leader", a.leader.Name)
-	certificate, err := w.house.PrepareSeal(ctx, a.sealOrder, a.leader.ID)
+	certificate, err := w.house.PrepareSeal(ctx, a.sealOrder)
 	if err != nil {
 		return fail(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,7 +21,9 @@ import (
 func TestTheSameServiceOverTLCP(t *testing.T) {
 	d := demo(t)
 	address, house := tlcpDoor(t, d)
-	over, err := d.walk.agents[unitA].OverTLCP(address)
+	cfg := d.walk.agentConfig(d.walk.agents[unitA].System())
+	cfg.TLCP = address
+	over, err := agent.Open(cfg)
 	ok(t, err)
 	defer over.Close()
 	want, err := d.walk.agents[unitA].Inbox(bg)
@@ -44,10 +48,38 @@ func TestTheSameServiceOverTLCP(t *testing.T) {
 		t.Errorf("asked for another system: %v", err)
 	}
 
+	// The same on the command line.
+	for _, args := range [][]string{{"inbox"}, {"decide", "--action", "read", "--resource", resNotice, "--purpose", "social-assistance"}} {
+		cmd := exec.Command(d.bin, append([]string{"agent"}, append(args, "--json", "--dir", cfg.Dir, "--tlcp", address)...)...)
+		out, err := cmd.Output()
+		if !json.Valid(out) {
+			t.Errorf("%v: %s, %v", args, out, err)
+		}
+	}
+
+	// Both tracks renew: the pair here, the ECDSA certificate over HTTPS.
+	held := over.Held()
+	for _, track := range []agent.Track{agent.TrackSM2, agent.TrackTLS} {
+		ok(t, over.Renew(bg, track, false))
+		over.Close()
+		over, err = agent.Open(cfg)
+		ok(t, err)
+		_, err = over.Inbox(bg)
+		ok(t, err)
+	}
+	for n, now := range over.Held() {
+		if now.Serial == held[n].Serial {
+			t.Errorf("%s was not renewed", now.Track)
+		}
+	}
+	next, err := agent.Open(d.walk.agentConfig(over.System()))
+	ok(t, err)
+	defer next.Close()
+
 	all, err := house.CertificatesOf(bg, over.System())
 	ok(t, err)
 	actor := house.PersonActor(d.walk.ra.ID, d.walk.agencies[office].unit.USCC)
-	for _, c := range all {
+	for _, c := range slices.Backward(all) { // the newest
 		if c.Kind != ca.KindSM2Enc {
 			continue
 		}
@@ -56,7 +88,10 @@ func TestTheSameServiceOverTLCP(t *testing.T) {
 		if _, err := over.Inbox(bg); !errors.Is(err, agent.ErrRefused) || !strings.Contains(err.Error(), "403") {
 			t.Errorf("on hold: %v", err)
 		}
-		if _, err := d.walk.agents[unitA].Inbox(bg); err != nil {
+		if err := over.Renew(bg, agent.TrackSM2, false); !errors.Is(err, agent.ErrRefused) {
+			t.Errorf("renewed on hold: %v", err)
+		}
+		if _, err := next.Inbox(bg); err != nil {
 			t.Errorf("the mTLS certificate is another: %v", err)
 		}
 		return

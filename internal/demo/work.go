@@ -93,7 +93,7 @@ func (w *walk) enrol(ctx context.Context) error {
 		// certificate, the last record of this enrolment.
 		last := ledger.Receipt{Seq: w.house.Ledger.Head().Size - 1, Promise: ledger.Integrated}
 		w.tell.done(last, "demo.enrol.system", "id", a.system.ID, "n", fmt.Sprint(len(all)))
-		eab, err := w.house.StepCA.CreateEAB(ctx, drawn.Request)
+		eab, err := w.house.StepCA.CreateEAB(ctx, drawn.Request, ledger.Actor{})
 		if err != nil {
 			return fmt.Errorf("ACME key of %s: %w", a.system.ID, err)
 		}

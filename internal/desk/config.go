@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
+	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
@@ -114,6 +115,12 @@ type Links interface {
 	Again(ctx context.Context, actor ledger.Actor, p identity.Person, role identity.Role) (console.Hired, error)
 }
 
+// Leavers end posts, and everything of a person who has left.
+type Leavers interface {
+	EndPost(ctx context.Context, actor ledger.Actor, person, post string) error
+	Leave(ctx context.Context, actor ledger.Actor, person string) error
+}
+
 // Blobs keep the drafts. What comes here is encrypted; names are the desk's own.
 type Blobs interface {
 	exchange.Blobs
@@ -145,6 +152,7 @@ type Config struct {
 	Archiver  Archiver
 	Sealed    Sealed
 	Links     Links
+	Leavers   Leavers
 	PINs      PINs
 
 	Authority    Authority
@@ -152,6 +160,9 @@ type Config struct {
 	Recoveries   *kmc.Recoveries
 	Anchors      *anchor.Service
 	Requests     *ra.Service
+	Clearances   *grading.Clearances
+	AccountKeys  AccountKeys
+	Texts        Texts
 	Certificates Certificates
 
 	Blobs Blobs
@@ -168,7 +179,7 @@ type Config struct {
 func New(cfg Config) (*Service, error) {
 	for _, missing := range []bool{
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
-		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.PINs == nil, cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Requests == nil, cfg.Authority == nil, cfg.Suspensions == nil, cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
+		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Leavers == nil, cfg.PINs == nil, cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.AccountKeys == nil, cfg.Texts == nil, cfg.Authority == nil, cfg.Suspensions == nil, cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {
 		if missing {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
+	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/ra"
@@ -116,7 +117,23 @@ func (d *Service) EnrolmentQueue(ctx context.Context, p console.Person) ([]conso
 		return nil, err
 	}
 	slices.Reverse(waiting) // who came first is served first
-	return d.enrolmentLines(ctx, p, waiting, officer)
+	lines, err := d.enrolmentLines(ctx, p, waiting, officer)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string][]grading.Standing{} // several requests of one system wait together
+	for i, l := range lines {
+		if l.Test() {
+			continue
+		}
+		if _, read := known[l.System]; !read {
+			if known[l.System], err = d.cfg.Clearances.Standings(ctx, l.System); err != nil {
+				return nil, fmt.Errorf("desk: clearances of %s: %w", l.System, err)
+			}
+		}
+		lines[i].Standings = known[l.System]
+	}
+	return lines, nil
 }
 
 // CheckEnrolment implements console.Enrolments.

@@ -45,11 +45,11 @@ func (d *Service) Staff(ctx context.Context, p console.Person, unit string) (out
 		return out, fmt.Errorf("desk: persons: %w", err)
 	}
 	for _, q := range people {
-		m := console.Member{Named: console.Named{ID: q.ID, Name: q.Name}, Certified: len(q.CertDER) > 0}
+		m := console.Member{Named: console.Named{ID: q.ID, Name: q.Name}, Certified: len(q.CertDER) > 0, Left: q.LeftAt, Self: q.ID == p.ID}
 		if m.Activated, err = d.activated(ctx, q.ID); err != nil {
 			return out, err
 		}
-		if m.Posts, err = d.posts(ctx, q.ID); err != nil {
+		if m.Terms, err = d.terms(ctx, q.ID); err != nil {
 			return out, err
 		}
 		out.People = append(out.People, m)
@@ -82,7 +82,7 @@ func (d *Service) Hire(ctx context.Context, p console.Person, f console.PostForm
 	if err != nil {
 		return console.Hired{}, fmt.Errorf("desk: persons: %w", err)
 	}
-	i := slices.IndexFunc(people, func(q identity.Person) bool { return q.Name == f.Name })
+	i := slices.IndexFunc(people, func(q identity.Person) bool { return q.Name == f.Name && q.LeftAt.IsZero() })
 	if i < 0 {
 		return d.cfg.Links.Invite(ctx, d.actor(p), identity.Person{Name: f.Name, Agency: identity.USCC(f.Unit)}, identity.Post{Role: role, Title: f.Title})
 	}
@@ -103,6 +103,48 @@ func (d *Service) again(ctx context.Context, p console.Person, q identity.Person
 		return console.Hired{}, console.ErrRepeated
 	}
 	return d.cfg.Links.Again(ctx, d.actor(p), q, role)
+}
+
+// terms are the posts that a person holds now. Those of the three administrators
+// are not the system administrator's to end, as they are not his to fill.
+func (d *Service) terms(ctx context.Context, person string) (out []console.Term, err error) {
+	held, err := d.cfg.People.PostsOf(ctx, person)
+	if err != nil {
+		return nil, fmt.Errorf("desk: posts: %w", err)
+	}
+	for _, post := range held {
+		if post.HeldAt(d.cfg.Now()) {
+			out = append(out, console.Term{ID: post.ID, Role: d.cfg.Words.Get("role." + string(post.Role)).Zh, Ends: slices.Contains(appointed(), post.Role)})
+		}
+	}
+	return out, nil
+}
+
+// EndPost implements console.People.
+func (d *Service) EndPost(ctx context.Context, p console.Person, person, post string) error {
+	if err := allowed(d.serves(ctx, p, identity.RoleSystemAdmin)); err != nil {
+		return err
+	}
+	held, err := d.cfg.People.PostsOf(ctx, person)
+	if err != nil {
+		return fmt.Errorf("desk: posts: %w", err)
+	}
+	if i := slices.IndexFunc(held, func(q identity.Post) bool { return q.ID == post }); i >= 0 && !slices.Contains(appointed(), held[i].Role) {
+		return console.ErrForbidden
+	}
+	return d.cfg.Leavers.EndPost(ctx, d.actor(p), person, post)
+}
+
+// PersonLeft implements console.People. Nobody lets himself go: what it ends
+// needs another administrator to see it.
+func (d *Service) PersonLeft(ctx context.Context, p console.Person, person string) error {
+	if err := allowed(d.serves(ctx, p, identity.RoleSystemAdmin)); err != nil {
+		return err
+	}
+	if person == p.ID {
+		return console.ErrForbidden
+	}
+	return d.cfg.Leavers.Leave(ctx, d.actor(p), person)
 }
 
 // posts are the Chinese names of the posts that a person holds now.

@@ -57,6 +57,8 @@ type Record struct {
 	SPKISM3   string    `json:"spki_sm3"`
 	Salt      []byte    `json:"pin_salt,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
+
+	DestroyedAt time.Time `json:"destroyed_at,omitzero"`
 }
 
 const (
@@ -179,6 +181,9 @@ func (d *Dir) load(ctx context.Context, id string, passphrase []byte) (*private,
 	rec, err := d.Record(ctx, id)
 	if err != nil {
 		return nil, Record{}, err
+	}
+	if !rec.DestroyedAt.IsZero() {
+		return nil, Record{}, fmt.Errorf("%w: %s", ErrDestroyed, id)
 	}
 	file, err := readPrivate(d.File(id))
 	if err != nil {

@@ -121,6 +121,8 @@ var (
 	ErrPurpose = errors.New("keys: key is not for this purpose")
 	// ErrOptions: an option or input that Sign or Decrypt does not take.
 	ErrOptions = errors.New("keys: input or option refused")
+	// ErrDestroyed: the key was destroyed.
+	ErrDestroyed = errors.New("keys: key is destroyed")
 	// ErrClosed: the key was closed.
 	ErrClosed = errors.New("keys: key is closed")
 	// ErrFault: the key made a result that does not verify; do not use it.

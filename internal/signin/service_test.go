@@ -95,7 +95,7 @@ func (w *world) activated(person string) {
 
 func (w *world) leave(person string) {
 	w.t.Helper()
-	_, err := w.reg.Leave(person, ledger.Event{ID: "left-" + person, Type: "identity.person.left", Class: ledger.ClassAdmin, Time: w.now, Actor: admin, Object: ledger.Object{Kind: "person", ID: person}, Outcome: ledger.Success})
+	_, err := w.reg.Leave(w.t.Context(), person, w.now, ledger.Event{ID: "left-" + person, Type: "identity.person.left", Class: ledger.ClassAdmin, Time: w.now, Actor: admin, Object: ledger.Object{Kind: "person", ID: person}, Outcome: ledger.Success})
 	w.must(err)
 }
 

@@ -82,6 +82,15 @@ func (s *Service) ChangePIN(ctx context.Context, cookie, old, pin string) error 
 	return errors.Join(changed, err)
 }
 
+// EndAll ends every session of a person, for one who has left.
+func (s *Service) EndAll(ctx context.Context, person string, actor ledger.Actor) error {
+	ev := s.event("signin.sessions.ended", "person", person, actor)
+	if _, err := s.cfg.Store.EndOthers(ctx, person, "", ev.Time, ev); err != nil {
+		return fmt.Errorf("ending the sessions of %s: %w", person, err)
+	}
+	return nil
+}
+
 // Logout ends the session of a cookie.
 func (s *Service) Logout(ctx context.Context, cookie string) (ledger.Receipt, error) {
 	session, p, err := s.Session(ctx, cookie)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/uptrace/bun"
 
@@ -59,17 +60,33 @@ type acts struct {
 // commit writes the event to the outbox and lets do write the rows, in one
 // transaction. do may run more than once and touches nothing but tx.
 func (a acts) commit(ctx context.Context, ev ledger.Event, do func(context.Context, bun.Tx) error) (ledger.Receipt, error) {
+	return a.record(ctx, ev, func(p ledger.Pending) error {
+		return a.s.act(ctx, func(ctx context.Context, tx bun.Tx) error {
+			if err := a.s.enqueue(ctx, tx, p); err != nil {
+				return err
+			}
+			return do(ctx, tx)
+		})
+	})
+}
+
+// share is commit for acts of which many come at a time: the rows of o and the
+// event are written with those of other callers, in one transaction.
+func (a acts) share(ctx context.Context, ev ledger.Event, o *share) (ledger.Receipt, error) {
+	return a.record(ctx, ev, func(p ledger.Pending) error {
+		o.events = []ledger.Pending{p}
+		return a.s.group.commit(ctx, o)
+	})
+}
+
+// record makes the outbox entry of an event and, once write has committed it,
+// waits for its place in the chain.
+func (a acts) record(ctx context.Context, ev ledger.Event, write func(ledger.Pending) error) (ledger.Receipt, error) {
 	p, err := ledger.NewPending(ev, a.s.rand)
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	err = a.s.act(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := a.s.enqueue(ctx, tx, p); err != nil {
-			return err
-		}
-		return do(ctx, tx)
-	})
-	if err != nil {
+	if err := write(p); err != nil {
 		return ledger.Receipt{}, err
 	}
 	durable := ledger.Receipt{EntryID: p.ID, Promise: ledger.Durable}
@@ -83,25 +100,36 @@ func (a acts) commit(ctx context.Context, ev ledger.Event, do func(context.Conte
 	return r, nil
 }
 
-// enqueue inserts first and looks for the entry afterwards: a sequencer that
+// enqueue writes one event in the transaction of its act.
+func (s *Store) enqueue(ctx context.Context, tx bun.Tx, p ledger.Pending) error {
+	return write(ctx, tx, s.enqueueing([]ledger.Pending{p}))
+}
+
+// enqueueing inserts first and looks for the entries afterwards: a sequencer that
 // moves the same id from the outbox to the ledger holds back the insert until
 // its entry can be seen.
-func (s *Store) enqueue(ctx context.Context, tx bun.Tx, p ledger.Pending) error {
-	row := outboxRow{ID: p.ID, CreatedUS: s.tick(), Body: p.Body, Salt: p.Salt}
-	if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
-		if isDuplicate(err) {
-			return fmt.Errorf("%w: %s is in the outbox", ledger.ErrDuplicate, p.ID)
-		}
-		return fmt.Errorf("writing the event: %w", err)
+func (s *Store) enqueueing(pending []ledger.Pending) []statement {
+	rows, ids := make([]outboxRow, len(pending)), make([]string, len(pending))
+	for i, p := range pending {
+		rows[i], ids[i] = outboxRow{ID: p.ID, CreatedUS: s.tick(), Body: p.Body, Salt: p.Salt}, p.ID
 	}
-	known, err := tx.NewSelect().Model((*entryRow)(nil)).Where("entry_id = ?", p.ID).Exists(ctx)
-	if err != nil {
-		return fmt.Errorf("looking for the event: %w", err)
+	return []statement{
+		s.inserting(&rows, func(err error) error {
+			if isDuplicate(err) {
+				return fmt.Errorf("%w: %s is in the outbox", ledger.ErrDuplicate, strings.Join(ids, ", "))
+			}
+			return fmt.Errorf("writing the event: %w", err)
+		}),
+		{
+			sql: s.w.NewSelect().Model((*entryRow)(nil)).ColumnExpr("1").Where("entry_id IN (?)", bun.List(ids)).String(), none: true,
+			refused: func(_ context.Context, _ bun.Tx, err error) error {
+				if err != nil {
+					return fmt.Errorf("looking for the event: %w", err)
+				}
+				return fmt.Errorf("%w: %s", ledger.ErrDuplicate, strings.Join(ids, ", "))
+			},
+		},
 	}
-	if known {
-		return fmt.Errorf("%w: %s", ledger.ErrDuplicate, p.ID)
-	}
-	return nil
 }
 
 // commitFacts is commit for the rows that decisions rest on: identity, grading

@@ -71,6 +71,17 @@ func (a *ACME) Texts(ctx context.Context, name string, now time.Time) ([]string,
 	return all, nil
 }
 
+// TextsOf implements acmestore.Texts.
+func (a *ACME) TextsOf(ctx context.Context, system string, now time.Time) ([]acmestore.Text, error) {
+	all, err := list(ctx, a.s.r, func(r acmeTextRow) acmestore.Text {
+		return acmestore.Text{Name: r.Name, Value: r.Value, System: r.System, ExpiresAt: time.UnixMicro(r.ExpiresUS).UTC()}
+	}, "name, value", "system = ? AND expires_us > ?", system, now.UnixMicro())
+	if err != nil {
+		return nil, fmt.Errorf("reading the text records of system %q: %w", system, err)
+	}
+	return all, nil
+}
+
 // DropTexts implements acmestore.Texts.
 func (a *ACME) DropTexts(ctx context.Context, before time.Time) error {
 	return retried(ctx, func() error {

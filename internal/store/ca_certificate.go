@@ -67,50 +67,82 @@ type usedTokenRow struct {
 // reservation binds nobody, so it is answered when it is durable (design law 3);
 // its event gets its number with that of Activate at the latest.
 func (c *CA) Reserve(ctx context.Context, certs []ca.Certificate, key *ca.EscrowedKey, ev ledger.Event) (ledger.Receipt, error) {
-	return acts{s: c.s}.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		for _, k := range certs {
-			if err := insert(ctx, tx, &certificateRow{
-				Issuer: k.Issuer, Serial: k.Serial, Kind: string(k.Kind), Pair: k.Pair, Agency: k.Agency, System: k.System,
-				Person: k.Person, Request: k.Request, Subject: k.Subject, TBSSM3: k.TBSSM3, TBS: k.TBS,
-				State: string(ca.StatePending), NotBefore: at(k.NotBefore), NotAfter: at(k.NotAfter), CreatedAt: at(k.CreatedAt),
-			}, ca.ErrExists, ca.ErrNotFound, "certificate", k.Serial); err != nil {
-				return err
-			}
+	o := &share{certs: make([]certificateRow, len(certs))}
+	for i, k := range certs {
+		o.certs[i] = certificateRow{
+			Issuer: k.Issuer, Serial: k.Serial, Kind: string(k.Kind), Pair: k.Pair, Agency: k.Agency, System: k.System,
+			Person: k.Person, Request: k.Request, Subject: k.Subject, TBSSM3: k.TBSSM3, TBS: k.TBS,
+			State: string(ca.StatePending), NotBefore: at(k.NotBefore), NotAfter: at(k.NotAfter), CreatedAt: at(k.CreatedAt),
 		}
-		if key == nil {
-			return nil
-		}
-		return insert(ctx, tx, &escrowRow{
-			Pair: key.Pair, Wrapped: key.Wrapped, KEK: key.KEK, PublicSM3: key.PublicSM3, CreatedAt: at(key.CreatedAt),
-		}, ca.ErrExists, ca.ErrNotFound, "escrowed key of pair", key.Pair)
+	}
+	if key != nil {
+		o.keys = []escrowRow{{Pair: key.Pair, Wrapped: key.Wrapped, KEK: key.KEK, PublicSM3: key.PublicSM3, CreatedAt: at(key.CreatedAt)}}
+	}
+	return acts{s: c.s}.share(ctx, ev, o)
+}
+
+func (s *Store) reserving(certs []certificateRow) statement {
+	return s.inserting(&certs, func(err error) error {
+		return refusedInsert(err, ca.ErrExists, ca.ErrNotFound, "certificate", certs[0].Serial)
 	})
+}
+
+func (s *Store) escrowing(keys []escrowRow) statement {
+	return s.inserting(&keys, func(err error) error {
+		return refusedInsert(err, ca.ErrExists, ca.ErrNotFound, "escrowed key of pair", keys[0].Pair)
+	})
+}
+
+// signedRow is a certificate whose signature exists.
+type signedRow struct {
+	issuer, serial string
+	der            []byte
+}
+
+func signedRows(certs []ca.Certificate) ([]signedRow, error) {
+	out := make([]signedRow, len(certs))
+	for i, k := range certs {
+		if len(k.DER) == 0 {
+			return nil, fmt.Errorf("%w: certificate %q has not been signed", ca.ErrState, k.Serial)
+		}
+		out[i] = signedRow{k.Issuer, k.Serial, k.DER}
+	}
+	return out, nil
 }
 
 // Activate implements ca.Registry.
 func (c *CA) Activate(ctx context.Context, certs []ca.Certificate, ev ledger.Event) (ledger.Receipt, error) {
-	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error { return activate(ctx, tx, certs) })
+	signed, err := signedRows(certs)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	return c.share(ctx, ev, &share{signed: signed})
 }
 
-func activate(ctx context.Context, tx bun.Tx, certs []ca.Certificate) error {
-	for _, k := range certs {
-		if len(k.DER) == 0 {
-			return fmt.Errorf("%w: certificate %q has not been signed", ca.ErrState, k.Serial)
-		}
-		n, err := changed(ctx, tx, "UPDATE ca_certificate SET state = ?, der = ? WHERE issuer = ? AND serial = ? AND state = ?",
-			string(ca.StateGood), k.DER, k.Issuer, k.Serial, string(ca.StatePending))
-		if err != nil {
-			return fmt.Errorf("activating certificate %q: %w", k.Serial, err)
-		}
-		if n == 1 {
-			continue
-		}
-		now, err := one[certificateRow](ctx, tx, "issuer = ? AND serial = ?", k.Issuer, k.Serial)
-		if err != nil {
-			return found(err, ca.ErrNotFound, "certificate", k.Serial)
-		}
-		return fmt.Errorf("%w: certificate %q is %s", ca.ErrState, k.Serial, now.State)
+// activating moves all from pending to good, or none. The values are cast because
+// PostgreSQL would take the bytes of a list for text.
+func (s *Store) activating(certs []signedRow) statement {
+	values, args := make([]string, len(certs)), []any{string(ca.StateGood)}
+	for i, k := range certs {
+		values[i] = "(?, ?, CAST(? AS " + s.types.Bytes + "))"
+		args = append(args, k.issuer, k.serial, k.der)
 	}
-	return nil
+	return statement{
+		sql: s.format(`UPDATE ca_certificate SET state = ?, der = v.column3 FROM (VALUES `+strings.Join(values, ", ")+`) AS v
+			WHERE ca_certificate.issuer = v.column1 AND ca_certificate.serial = v.column2 AND ca_certificate.state = ?`, append(args, string(ca.StatePending))...),
+		rows: int64(len(certs)),
+		refused: func(ctx context.Context, tx bun.Tx, err error) error {
+			if err != nil {
+				return fmt.Errorf("activating certificate %q: %w", certs[0].serial, err)
+			}
+			for _, k := range certs {
+				if _, err := one[pairedRow](ctx, tx, "issuer = ? AND serial = ?", k.issuer, k.serial); err != nil {
+					return found(err, ca.ErrNotFound, "certificate", k.serial)
+				}
+			}
+			return fmt.Errorf("%w: certificate %q, or another half of its pair, is not pending", ca.ErrState, certs[0].serial)
+		},
+	}
 }
 
 // SetState implements ca.Registry. RevokedAt is when it was held or revoked,
@@ -201,10 +233,7 @@ func (c *CA) CertificatesOf(ctx context.Context, system string) ([]ca.Certificat
 // UseOnce implements ca.Registry. Ids are kept for good: an id that could be
 // forgotten could be used again.
 func (c *CA) UseOnce(ctx context.Context, id string, expires time.Time) (bool, error) {
-	err := retried(ctx, func() error {
-		_, err := c.s.w.NewInsert().Model(&usedTokenRow{ID: id, Expires: at(expires)}).Exec(ctx)
-		return err
-	})
+	err := c.s.group.commit(ctx, &share{tokens: []usedTokenRow{{ID: id, Expires: at(expires)}}})
 	switch {
 	case err == nil:
 		return true, nil
@@ -212,4 +241,8 @@ func (c *CA) UseOnce(ctx context.Context, id string, expires time.Time) (bool, e
 		return false, nil
 	}
 	return false, fmt.Errorf("recording a one-time token: %w", err)
+}
+
+func (s *Store) usingTokens(tokens []usedTokenRow) statement {
+	return s.inserting(&tokens, func(err error) error { return err })
 }

@@ -75,7 +75,7 @@ func (k *KMC) TakePooled(ctx context.Context, ids []string, ev ledger.Event) (le
 
 // Escrowed implements kmc.Keys.
 func (k *KMC) Escrowed(ctx context.Context, pair string) (ca.EscrowedKey, error) {
-	r, err := one[escrowRow](ctx, k.s.r, "pair = ?", pair)
+	r, err := one[escrowRow](ctx, k.s.r, "pair = ? AND NOT EXISTS (SELECT 1 FROM ca_abandoned_key AS a WHERE a.pair = escrow_row.pair)", pair)
 	return r.key(), found(err, kmc.ErrNotFound, "escrowed key of pair", pair)
 }
 

@@ -81,6 +81,10 @@ func (c *CA) Deliver(ctx context.Context, d ca.Delivery, until time.Time, certs 
 	if d.Sign == "" || d.Enc == "" || d.CSRSM3 == "" || len(d.Envelope) == 0 {
 		return ledger.Receipt{}, fmt.Errorf("%w: delivery %q is not complete", ca.ErrState, d.Basis)
 	}
+	signed, err := signedRows(certs)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
 	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		n, err := changed(ctx, tx, `UPDATE ca_delivery SET claimed_until_us = 0, csr_sm3 = ?, issuer = ?, sign_serial = ?, enc_serial = ?,
 			renews = ?, envelope = ?, created_at = ? WHERE basis = ? AND sign_serial IS NULL AND claimed_until_us = ?`,
@@ -93,14 +97,22 @@ func (c *CA) Deliver(ctx context.Context, d ca.Delivery, until time.Time, certs 
 		case n != 1:
 			return fmt.Errorf("%w: the claim on %q is not held any more", ca.ErrBusy, d.Basis)
 		}
-		return activate(ctx, tx, certs)
+		return write(ctx, tx, []statement{c.s.activating(signed)})
 	})
 }
 
 // Delivery implements ca.Deliveries.
-func (c *CA) Delivery(ctx context.Context, basis string) (ca.Delivery, error) {
-	r, err := one[deliveryRow](ctx, c.s.r, "basis = ? AND sign_serial IS NOT NULL", basis)
-	return r.delivery(), found(err, ca.ErrNotFound, "delivery", basis)
+func (c *CA) Delivery(ctx context.Context, basis string, now time.Time) (ca.Delivery, error) {
+	r, err := one[deliveryRow](ctx, c.s.r, "basis = ?", basis)
+	switch {
+	case err != nil:
+		return ca.Delivery{}, found(err, ca.ErrNotFound, "delivery", basis)
+	case r.SignSerial.Valid:
+		return r.delivery(), nil
+	case r.ClaimedUntilUS > now.UnixMicro():
+		return ca.Delivery{}, fmt.Errorf("%w: %q", ca.ErrBusy, basis)
+	}
+	return ca.Delivery{}, fmt.Errorf("%w: delivery %q", ca.ErrNotFound, basis)
 }
 
 // DeliveryOf implements ca.Deliveries.

@@ -52,6 +52,12 @@ func (c *CA) Abandon(ctx context.Context, certs []ca.Certificate, when time.Time
 			if n != 1 {
 				return fmt.Errorf("%w: certificate %q is not pending", ca.ErrState, k.Serial)
 			}
+			// The key stays in escrow, marked: see kmc.Keys.Escrowed.
+			_, err = changed(ctx, tx, `INSERT INTO ca_abandoned_key (pair, abandoned_at) SELECT pair, ? FROM ca_escrowed_key AS k
+				WHERE pair = ? AND NOT EXISTS (SELECT 1 FROM ca_abandoned_key AS a WHERE a.pair = k.pair)`, at(when), k.Pair)
+			if err != nil {
+				return fmt.Errorf("marking the key of pair %q: %w", k.Pair, err)
+			}
 		}
 		return nil
 	})

@@ -178,6 +178,9 @@ func (c *CA) Requests(ctx context.Context, q ra.Query) ([]ca.Request, error) {
 		if q.Agency != "" {
 			s = s.Where("q.agency = ?", q.Agency)
 		}
+		if q.SubmittedBy != "" {
+			s = s.Where("q.submitted_by = ?", q.SubmittedBy)
+		}
 		if len(q.States) > 0 {
 			s = s.Where("q.state IN (?)", bun.List(q.States))
 		}

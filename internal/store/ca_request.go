@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -103,32 +104,47 @@ func (c *CA) RequestByToken(ctx context.Context, tokenHash string, now time.Time
 	return claimable(ctx, c.s.r, tokenHash, now)
 }
 
-// ClaimToken implements ca.Registry: the guarded update decides who of several
-// callers claimed it.
+// ClaimToken implements ca.Registry. A claim binds nobody but the holder of the
+// token, so it is answered when it is durable (design law 3), as a reservation.
 func (c *CA) ClaimToken(ctx context.Context, tokenHash string, now time.Time, ev ledger.Event) (ca.Request, ledger.Receipt, error) {
-	var claimed ca.Request
-	receipt, err := c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		r, err := claimable(ctx, tx, tokenHash, now)
-		if err != nil {
-			return err
-		}
-		n, err := changed(ctx, tx, `UPDATE ca_request SET state = ?, token_used = ?
-			WHERE id = ? AND state = ? AND token_used IS NULL`,
-			string(ca.RequestIssued), at(now), r.ID, string(ca.RequestApproved))
-		if err != nil {
-			return fmt.Errorf("claiming the token: %w", err)
-		}
-		if n != 1 {
-			return ca.ErrToken
-		}
-		r.State, r.TokenUsed = ca.RequestIssued, utc(at(now))
-		claimed = r
-		return nil
-	})
-	if err != nil && !errors.Is(err, ErrUnintegrated) {
+	r, err := claimable(ctx, c.s.r, tokenHash, now)
+	if err != nil {
 		return ca.Request{}, ledger.Receipt{}, err
 	}
-	return claimed, receipt, err
+	receipt, err := acts{s: c.s}.share(ctx, ev, &share{claims: []tokenClaim{{tokenHash, now}}})
+	if err != nil {
+		return ca.Request{}, ledger.Receipt{}, err
+	}
+	r.State, r.TokenUsed = ca.RequestIssued, utc(at(now))
+	return r, receipt, nil
+}
+
+// tokenClaim is a token on its way to being used.
+type tokenClaim struct {
+	hash string
+	now  time.Time
+}
+
+// claiming is the guarded update that decides who of several callers claimed a
+// token: whatever was read before does not count.
+func (s *Store) claiming(claims []tokenClaim) statement {
+	values, args := make([]string, len(claims)), []any{string(ca.RequestIssued)}
+	for i, c := range claims {
+		values[i] = "(?, CAST(? AS " + s.types.Instant + "))"
+		args = append(args, c.hash, at(c.now))
+	}
+	return statement{
+		sql: s.format(`UPDATE ca_request SET state = ?, token_used = v.column2 FROM (VALUES `+strings.Join(values, ", ")+`) AS v
+			WHERE ca_request.token_hash = v.column1 AND ca_request.state = ? AND ca_request.token_used IS NULL
+			AND ca_request.token_expires > v.column2`, append(args, string(ca.RequestApproved))...),
+		rows: int64(len(claims)),
+		refused: func(_ context.Context, _ bun.Tx, err error) error {
+			if err != nil {
+				return fmt.Errorf("claiming the token: %w", err)
+			}
+			return ca.ErrToken
+		},
+	}
 }
 
 // claimable never says why a token is refused. Looking it up by its digest

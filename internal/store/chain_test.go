@@ -16,7 +16,7 @@ func TestActsStandInTheChain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			url := migrated(t, address(t))
 			s := open(t, url)
-			house(t, s) // 10 acts without a sequencer: durable, in the outbox
+			house(t, s) // 11 acts without a sequencer: durable, in the outbox
 			start := func() *ledger.Sequencer {
 				q, err := ledger.New(bg, ledger.Config{Store: s.Ledger(), Now: time.Now, Rand: rand.Reader})
 				ok(t, err)
@@ -55,8 +55,8 @@ func TestActsStandInTheChain(t *testing.T) {
 			s = open(t, url)
 			q = start() // verifies head, root and last leaf
 			defer func() { ok(t, q.Close(bg)) }()
-			if size := q.Head().Size; size != 90 {
-				t.Fatalf("%d entries for 90 acts", size)
+			if size := q.Head().Size; size != 91 {
+				t.Fatalf("%d entries for 91 acts", size)
 			}
 			for seq, id := range seqs {
 				es, err := s.Ledger().Entries(bg, 0, seq, seq+1)

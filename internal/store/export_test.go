@@ -31,3 +31,25 @@ func (s *Store) Exec(ctx context.Context, query string, args ...any) error {
 func (s *Store) CountRows(ctx context.Context, table string) (int64, error) {
 	return s.w.NewSelect().Table(table).Count(ctx)
 }
+
+// Hold lets shares gather until release is called. through stands between the
+// group and the database, and may be nil.
+func (s *Store) Hold(through func(write func() error) error) (release func()) {
+	g := s.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.running = true
+	if write := g.write; through != nil {
+		g.write = func(ctx context.Context, steps []statement) error {
+			return through(func() error { return write(ctx, steps) })
+		}
+	}
+	return func() { g.run(context.Background()) }
+}
+
+// Waiting is how many shares have gathered.
+func (s *Store) Waiting() int {
+	s.group.mu.Lock()
+	defer s.group.mu.Unlock()
+	return len(s.group.queue)
+}

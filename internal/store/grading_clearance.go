@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -26,6 +27,17 @@ type clearanceRow struct {
 	RecordedAt bun.NullTime         `bun:"recorded_at,pk"`
 }
 
+type withdrawnClearanceRow struct {
+	bun.BaseModel `bun:"table:grading_clearance_withdrawn"`
+
+	System      string       `bun:"system,pk"`
+	Kind        string       `bun:"kind,pk"`
+	RecordedAt  bun.NullTime `bun:"recorded_at,pk"`
+	WithdrawnBy string       `bun:"withdrawn_by"`
+	WithdrawnAt bun.NullTime `bun:"withdrawn_at"`
+	Why         string       `bun:"why"`
+}
+
 func (r clearanceRow) clearance() grading.Clearance {
 	return grading.Clearance{
 		System: r.System, Kind: grading.ClearanceKind(r.Kind), Number: r.Number, Passed: r.Passed, On: r.On.V, By: r.By, Report: r.Report,
@@ -43,7 +55,33 @@ func (g *Grading) AddClearance(ctx context.Context, c grading.Clearance, ev ledg
 	})
 }
 
-// Clearances implements grading.ClearanceStore.
+// WithdrawClearance implements grading.ClearanceStore.
+func (g *Grading) WithdrawClearance(ctx context.Context, c grading.Clearance, ev ledger.Event) (ledger.Receipt, error) {
+	return g.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		return insert(ctx, tx, &withdrawnClearanceRow{
+			System: c.System, Kind: string(c.Kind), RecordedAt: at(c.RecordedAt), WithdrawnBy: c.WithdrawnBy, WithdrawnAt: at(c.WithdrawnAt), Why: c.Why,
+		}, grading.ErrExists, grading.ErrNotFound, "withdrawal of a clearance of", c.System)
+	})
+}
+
+// Clearances implements grading.ClearanceStore. Withdrawals are read second: none
+// is missed of a record that was read.
 func (g *Grading) Clearances(ctx context.Context, system string) ([]grading.Clearance, error) {
-	return list(ctx, g.s.r, clearanceRow.clearance, "recorded_at, kind", "system = ?", system)
+	all, err := list(ctx, g.s.r, clearanceRow.clearance, "recorded_at, kind", "system = ?", system)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	gone, err := list(ctx, g.s.r, func(r withdrawnClearanceRow) withdrawnClearanceRow { return r }, "recorded_at", "system = ?", system)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range gone {
+		i := slices.IndexFunc(all, func(c grading.Clearance) bool {
+			return string(c.Kind) == w.Kind && c.RecordedAt.Equal(utc(w.RecordedAt))
+		})
+		if i >= 0 { // else it was recorded since
+			all[i].WithdrawnBy, all[i].WithdrawnAt, all[i].Why = w.WithdrawnBy, utc(w.WithdrawnAt), w.Why
+		}
+	}
+	return all, nil
 }

@@ -29,6 +29,19 @@ func TestXA18_17ClearancesAreKept(t *testing.T) {
 		}
 		_, err = r.Grading.AddClearance(bg, first, event("system", "civil-a"))
 		wantErr(t, err, grading.ErrExists)
+		second.WithdrawnBy, second.WithdrawnAt, second.Why = "p-2", kept(4), "记错系统"
+		_, err = r.Grading.WithdrawClearance(bg, second, event("system", "civil-a"))
+		ok(t, err)
+		got, err = r.Grading.Clearances(bg, "civil-a")
+		ok(t, err)
+		if len(got) != 2 || got[0] != first || got[1] != second {
+			t.Errorf("after the withdrawal: %+v", got)
+		}
+		_, err = r.Grading.WithdrawClearance(bg, second, event("system", "civil-a"))
+		wantErr(t, err, grading.ErrExists)
+		first.RecordedAt, first.WithdrawnAt = kept(5), kept(6)
+		_, err = r.Grading.WithdrawClearance(bg, first, event("system", "civil-a"))
+		wantErr(t, err, grading.ErrNotFound)
 		first.System = "ghost"
 		before := snapshot(t, s)
 		_, err = r.Grading.AddClearance(bg, first, event("system", "ghost"))

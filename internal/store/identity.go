@@ -90,11 +90,7 @@ func (i *Identity) AddPerson(ctx context.Context, p identity.Person, ev ledger.E
 // SetPersonKey implements identity.Register.
 func (i *Identity) SetPersonKey(ctx context.Context, person, keyID string, certDER []byte, ev ledger.Event) (ledger.Receipt, error) {
 	return i.commitFacts(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		n, err := changed(ctx, tx, "UPDATE identity_person SET key_id = ?, cert_der = ? WHERE id = ?", keyID, certDER, person)
-		if err == nil && n == 0 {
-			err = fmt.Errorf("%w: person %q", identity.ErrNotFound, person)
-		}
-		return err
+		return present(ctx, tx, person, "UPDATE identity_person SET key_id = ?, cert_der = ? WHERE id = ? AND left_at IS NULL", keyID, certDER, person)
 	})
 }
 
@@ -171,6 +167,13 @@ func (i *Identity) AddPost(ctx context.Context, p identity.Post, ev ledger.Event
 		return ledger.Receipt{}, fmt.Errorf("%w: the term of post %q ends before it begins", identity.ErrInvalid, p.ID)
 	}
 	return i.commitFacts(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		who, err := one[personRow](ctx, tx, "id = ?", p.Person)
+		if err == nil && !who.LeftAt.IsZero() {
+			err = identity.ErrLeft
+		}
+		if err != nil {
+			return found(err, identity.ErrNotFound, "person", p.Person)
+		}
 		held, err := list(ctx, tx, postRow.post, "id", "person = ?", p.Person)
 		if err != nil {
 			return fmt.Errorf("reading the posts of %q: %w", p.Person, err)
@@ -210,5 +213,5 @@ func (i *Identity) Persons(ctx context.Context, unit identity.USCC) ([]identity.
 
 // Uncertified returns the persons of all units who have no certificate.
 func (i *Identity) Uncertified(ctx context.Context) ([]identity.Person, error) {
-	return list(ctx, i.s.r, personRow.person, "id", "cert_der IS NULL OR length(cert_der) = 0")
+	return list(ctx, i.s.r, personRow.person, "id", "left_at IS NULL AND (cert_der IS NULL OR length(cert_der) = 0)")
 }

@@ -83,21 +83,25 @@ func migrationDB(ctx context.Context, cfg Config, create bool) (*bun.DB, func() 
 	return w, (&Store{w: w, r: r}).Close, nil
 }
 
-// types are the only words of the schema in which the engines differ.
-type types struct{ Bytes, Time, Clustered string }
+// types are the only words of the schema in which the engines differ. Instant is
+// what a Time is cast to in a statement: SQLite keeps times as text.
+type types struct{ Bytes, Time, Instant, Clustered string }
+
+func typesOf(db *bun.DB) types {
+	if db.Dialect().Name() == dialect.SQLite {
+		return types{Bytes: "BLOB", Time: "TIMESTAMP", Instant: "TEXT", Clustered: " WITHOUT ROWID"}
+	}
+	return types{Bytes: "BYTEA", Time: "TIMESTAMPTZ", Instant: "TIMESTAMPTZ"}
+}
 
 func migrator(db *bun.DB) (*migrate.Migrator, error) {
 	known := migrate.NewMigrations()
 	if err := known.Discover(migrationFiles); err != nil {
 		return nil, fmt.Errorf("reading the migrations: %w", err)
 	}
-	t := types{Bytes: "BYTEA", Time: "TIMESTAMPTZ"}
-	if db.Dialect().Name() == dialect.SQLite {
-		t = types{Bytes: "BLOB", Time: "TIMESTAMP", Clustered: " WITHOUT ROWID"}
-	}
 	return migrate.NewMigrator(db, known,
 		migrate.WithMarkAppliedOnSuccess(true), // the default marks before it runs
-		migrate.WithTemplateData(t)), nil
+		migrate.WithTemplateData(typesOf(db))), nil
 }
 
 // checkSchema refuses whatever is not exactly what this program's migrations

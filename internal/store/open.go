@@ -42,10 +42,12 @@ func (c Config) withDefaults() Config {
 // safe for concurrent use.
 type Store struct {
 	w, r   *bun.DB // one and the same on PostgreSQL
+	types  types
 	now    func() time.Time
 	rand   io.Reader
 	append *liteAppend  // prepared statements of AppendBatch; nil on PostgreSQL
 	last   atomic.Int64 // newest tick
+	group  *group
 }
 
 // tick is the time in microseconds, never the same twice: it orders the outbox
@@ -69,7 +71,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{w: w, r: r, now: cfg.Now, rand: cfg.Rand}
+	s := &Store{w: w, r: r, now: cfg.Now, rand: cfg.Rand, types: typesOf(w)}
+	s.group = newGroup(s)
 	if err := checkSchema(ctx, s.w); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

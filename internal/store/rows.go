@@ -85,6 +85,10 @@ func list[R, T any](ctx context.Context, db bun.IDB, to func(R) T, order, where 
 // refers to is not there. Room sentinels, wrapped with the id.
 func insert[R any](ctx context.Context, tx bun.Tx, row *R, exists, missing error, what, id string) error {
 	_, err := tx.NewInsert().Model(row).Exec(ctx)
+	return refusedInsert(err, exists, missing, what, id)
+}
+
+func refusedInsert(err, exists, missing error, what, id string) error {
 	switch {
 	case err == nil:
 		return nil
@@ -94,4 +98,9 @@ func insert[R any](ctx context.Context, tx bun.Tx, row *R, exists, missing error
 		return fmt.Errorf("%w: what %s %q refers to", missing, what, id)
 	}
 	return fmt.Errorf("writing %s %q: %w", what, id, err)
+}
+
+// format writes values into a statement, as the dialect quotes them.
+func (s *Store) format(query string, args ...any) string {
+	return s.w.NewRaw(query, args...).String()
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
@@ -127,6 +128,9 @@ func (r *Register) AddPost(_ context.Context, p identity.Post, ev ledger.Event) 
 	if err := p.Validate(); err != nil {
 		return ledger.Receipt{}, err
 	}
+	if !r.persons[p.Person].LeftAt.IsZero() {
+		return ledger.Receipt{}, fmt.Errorf("%w: %s", identity.ErrLeft, p.Person)
+	}
 	for _, q := range r.posts {
 		if q.ID == p.ID {
 			return ledger.Receipt{}, fmt.Errorf("%w: %s", identity.ErrExists, p.ID)
@@ -144,10 +148,34 @@ func (r *Register) SetPersonKey(_ context.Context, person, keyID string, certDER
 	return r.change(person, ev, func(p *identity.Person) { p.KeyID, p.CertDER = keyID, slices.Clone(certDER) })
 }
 
-// Leave marks a person as gone at the event's time; there is no such act in
-// the contract yet, tests need its effect.
-func (r *Register) Leave(person string, ev ledger.Event) (ledger.Receipt, error) {
-	return r.change(person, ev, func(p *identity.Person) { p.LeftAt = ev.Time })
+// EndPost ends a term that covers until.
+func (r *Register) EndPost(_ context.Context, id string, until time.Time, ev ledger.Event) (ledger.Receipt, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.IndexFunc(r.posts, func(p identity.Post) bool { return p.ID == id && p.HeldAt(until) })
+	if i < 0 {
+		return ledger.Receipt{}, fmt.Errorf("%w: %s", identity.ErrNotFound, id)
+	}
+	rc, err := r.Record(ev)
+	if err == nil {
+		r.posts[i].Until = until
+	}
+	return rc, err
+}
+
+// Leave marks a person as gone and ends the terms that are not over.
+func (r *Register) Leave(_ context.Context, person string, at time.Time, ev ledger.Event) (ledger.Receipt, error) {
+	return r.change(person, ev, func(p *identity.Person) {
+		p.LeftAt = at
+		for i, q := range r.posts {
+			if q.Person == person && (q.Until.IsZero() || q.Until.After(at)) {
+				r.posts[i].Until = at
+				if q.From.After(at) {
+					r.posts[i].Until = q.From
+				}
+			}
+		}
+	})
 }
 
 func (r *Register) change(person string, ev ledger.Event, edit func(*identity.Person)) (ledger.Receipt, error) {
@@ -156,6 +184,9 @@ func (r *Register) change(person string, ev ledger.Event, edit func(*identity.Pe
 	p, ok := r.persons[person]
 	if !ok {
 		return ledger.Receipt{}, fmt.Errorf("%w: %s", identity.ErrNotFound, person)
+	}
+	if !p.LeftAt.IsZero() {
+		return ledger.Receipt{}, fmt.Errorf("%w: %s", identity.ErrLeft, person)
 	}
 	rc, err := r.Record(ev)
 	if err == nil {

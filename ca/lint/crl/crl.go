@@ -2,6 +2,7 @@
 // signed, and any list afterwards: one check a file, each with its clause, in
 // the manner of its parent ca/lint.
 //
+// zlint reads every list a second time (ca/lint/rfc), of either track.
 // It judges form only, never a signature. A check that needs the issuer's
 // certificate answers "na" without it; whoever signs gives it. Clauses:
 // RFC 5280 5 and 6.3, GM/T 0015 for the algorithm of the SM2 track.
@@ -13,6 +14,7 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/ca/lint"
+	"github.com/yinxin-gov/yinxin/ca/lint/rfc"
 )
 
 // Input is a list with what is known around it.
@@ -40,13 +42,20 @@ func All() []Lint {
 
 // Linter holds the register ready for use. It is immutable and safe for
 // concurrent use.
-type Linter struct{ lints []Lint }
+type Linter struct {
+	lints []Lint
+	rfc   *rfc.Linter
+}
 
-// New prepares every check of All.
-func New() *Linter { return &Linter{lints: All()} }
+// New prepares every check of All, and zlint.
+func New() *Linter { return &Linter{lints: All(), rfc: rfc.New()} }
 
-// Run applies every check.
+// Run applies every check, ours first.
 func (l *Linter) Run(in Input) []lint.Result {
+	return append(l.own(in), lint.Second(l.rfc.List(in.View.DER))...)
+}
+
+func (l *Linter) own(in Input) []lint.Result {
 	out := make([]lint.Result, 0, len(l.lints))
 	for _, rule := range l.lints {
 		r := lint.Result{ID: rule.ID, Clause: rule.Clause, Applies: rule.Effective.Format(time.DateOnly), Result: lint.NA}
@@ -61,16 +70,8 @@ func (l *Linter) Run(in Input) []lint.Result {
 
 // Check is Run as a yes or no: nil, or a *lint.Refusal with all that failed.
 func (l *Linter) Check(in Input) error {
-	var failed []lint.Result
-	for _, r := range l.Run(in) {
-		if r.Result == lint.Fail {
-			failed = append(failed, r)
-		}
-	}
-	if len(failed) > 0 {
-		return &lint.Refusal{Failed: failed}
-	}
-	return nil
+	findings, err := l.rfc.List(in.View.DER)
+	return lint.Refuse(l.own(in), findings, err)
 }
 
 func pass() lint.Finding              { return lint.Finding{Outcome: lint.Pass} }

@@ -29,6 +29,7 @@ const (
 
 // View is a list as the checks see it, and as a delta is computed from it.
 type View struct {
+	DER        []byte
 	Refused    error // why the library refuses the whole; nil when it does not
 	TBS        []byte
 	Version    int // as it is counted: v2 is 2
@@ -116,7 +117,7 @@ func read(der []byte) (*View, error) {
 	}
 	in := cryptobyte.String(der)
 	var outer, element, tbs, algorithm, signature cryptobyte.String
-	v := &View{Version: 1}
+	v := &View{DER: der, Version: 1}
 	if !in.ReadASN1(&outer, cbasn1.SEQUENCE) || !in.Empty() || !outer.ReadASN1Element(&element, cbasn1.SEQUENCE) ||
 		!outer.ReadASN1(&algorithm, cbasn1.SEQUENCE) || !algorithm.ReadASN1ObjectIdentifier(&v.Outer) ||
 		!outer.ReadASN1(&signature, cbasn1.BIT_STRING) || !outer.Empty() {

@@ -47,7 +47,8 @@ type Anchors struct {
 	AccessWarning string `json:"notice" doc:"what these certificates do not prove"`
 }
 
-// EnrolRequest turns one enrolment token into both tracks.
+// EnrolRequest turns one enrolment token into both tracks. The same request again
+// gets the same pair for an hour, another one with the token is refused.
 type EnrolRequest struct {
 	Token    string `json:"token" minLength:"20" maxLength:"128" doc:"one-time enrolment token"`
 	SM2CSR   []byte `json:"sm2_csr" maxLength:"16384" doc:"PKCS#10 request of the SM2 signing key, DER"`

@@ -1,0 +1,106 @@
+package app
+
+import (
+	"errors"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/internal/keys"
+	"github.com/yinxin-gov/yinxin/internal/signin"
+	"github.com/yinxin-gov/yinxin/signer"
+)
+
+var numberForm = regexp.MustCompile(`<dd class="mono">([0-9a-f-]{36})</dd>`)
+
+// Design §1: a leaver's grants and keys end the same day. A clerk who holds a
+// certificate, a session, a key under a PIN and an open request leaves; after the
+// one click none of it is there, and everybody else has what he had.
+func TestALeaversGrantsAndKeysEndTheSameDay(t *testing.T) {
+	o := openBureau(t)
+	o.makeSeal(t)
+	h := o.h
+	who := func(c *counter) string { return numberForm.FindStringSubmatch(c.get("/console/", http.StatusOK))[1] }
+	clerk, admin, leader := who(o.clerk), who(o.sysadmin), who(o.leader)
+	use := filepath.Base(o.clerk.send("/console/uses", http.StatusSeeOther, "document", "a.ofd", notice(t, "离岗之前"), "seal", testSeal, "title", "离岗之前"))
+	before, err := h.rooms.Identity.Person(bg, clerk)
+	ok(t, err)
+	if len(before.CertDER) == 0 {
+		t.Fatal("the clerk has no certificate")
+	}
+	left := "/console/people/" + clerk + "/left"
+	for name, c := range map[string]struct {
+		who  *counter
+		path string
+		want int
+		sure string
+	}{
+		"a leader":              {o.leader, left, http.StatusForbidden, "yes"},
+		"the clerk himself":     {o.clerk, left, http.StatusForbidden, "yes"},
+		"not confirmed":         {o.sysadmin, left, http.StatusBadRequest, ""},
+		"the administrator":     {o.sysadmin, "/console/people/" + admin + "/left", http.StatusForbidden, "yes"},
+		"nobody":                {o.sysadmin, "/console/people/nobody/left", http.StatusNotFound, "yes"},
+		"a post of nobody":      {o.sysadmin, "/console/people/nobody/posts/none/end", http.StatusNotFound, "yes"},
+		"a post, by the leader": {o.leader, "/console/people/" + clerk + "/posts/none/end", http.StatusForbidden, "yes"},
+	} {
+		t.Run(name, func(t *testing.T) { c.who.post(c.path, c.want, "unit", h.cfg.USCC, "sure", c.sure) })
+	}
+	o.clerk.get("/console/uses", http.StatusOK) // nothing of that took effect
+	o.sysadmin.post(left, http.StatusSeeOther, "unit", h.cfg.USCC, "sure", "yes")
+
+	o.clerk.get("/console/uses", http.StatusSeeOther) // the session
+	o.clerk.post("/console/back", http.StatusForbidden, "person", clerk, "pin", o.clerk.pin)
+	if holds, err := h.holds(bg, clerk, identity.USCC(h.cfg.USCC), identity.RoleClerk); holds || err != nil {
+		t.Errorf("the post: %v, %v", holds, err)
+	}
+	certs, err := h.rooms.CA.CertificatesOfPerson(bg, clerk)
+	if err != nil || len(certs) != 1 || certs[0].State != ca.StateRevoked || certs[0].Reason != ca.ReasonAffiliationChanged {
+		t.Errorf("the certificate: %+v, %v", certs, err)
+	}
+	if _, err := h.custody.people.Open(bg, personKey(clerk), o.clerk.pin); !errors.Is(err, keys.ErrDestroyed) {
+		t.Errorf("the key: %v", err)
+	}
+	if _, _, err := h.Signin.Open(bg, clerk, o.clerk.pin); !errors.Is(err, signin.ErrPIN) {
+		t.Errorf("the PIN: %v", err)
+	}
+	if _, err := h.PersonOrder(bg, clerk); !errors.Is(err, identity.ErrLeft) {
+		t.Errorf("another certificate: %v", err)
+	}
+	if u, err := h.Signer.Use(bg, use); err != nil || u.State != signer.UseLapsed {
+		t.Errorf("the open request: %s, %v", u.State, err)
+	}
+	o.leader.get("/console/uses", http.StatusOK)
+	if p, err := h.rooms.Identity.Person(bg, leader); err != nil || !p.LeftAt.IsZero() {
+		t.Errorf("the leader: %v, %v", p.LeftAt, err)
+	}
+	page := o.sysadmin.get("/console/people", http.StatusOK)
+	if !strings.Contains(page, "已离岗") || strings.Contains(page, left) {
+		t.Error("the page does not show who has left")
+	}
+	o.sysadmin.post(left, http.StatusConflict, "unit", h.cfg.USCC, "sure", "yes")
+
+	size := h.Ledger.Head().Size
+	ok(t, h.endLeavers(bg)) // nothing is left to end
+	if now := h.Ledger.Head().Size; now != size {
+		t.Errorf("%d events about a leaver who has nothing", now-size)
+	}
+}
+
+// An act that broke off after its first commit is finished by the next start.
+func TestALeaverIsFinishedAfterACrash(t *testing.T) {
+	w := newTown(t, 1)
+	p := w.certified(w.units[0].unit, identity.RoleUnitLeader)
+	_, _, err := w.Identity.Leave(bg, p.ID, w.service())
+	ok(t, err)
+	ok(t, w.endLeavers(bg))
+	if certs, err := w.rooms.CA.CertificatesOfPerson(bg, p.ID); err != nil || len(certs) != 1 || certs[0].State != ca.StateRevoked {
+		t.Errorf("%+v, %v", certs, err)
+	}
+	if rec, err := w.custody.dir.Record(bg, personKey(p.ID)); err != nil || rec.DestroyedAt.IsZero() {
+		t.Errorf("%+v, %v", rec, err)
+	}
+}

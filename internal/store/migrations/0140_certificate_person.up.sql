@@ -1,0 +1,1 @@
+CREATE INDEX IF NOT EXISTS ca_certificate_person ON ca_certificate (person) WHERE person <> ''

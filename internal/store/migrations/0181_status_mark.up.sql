@@ -1,0 +1,4 @@
+CREATE TABLE IF NOT EXISTS ca_status_mark (
+  at_us BIGINT NOT NULL PRIMARY KEY,
+  revision BIGINT NOT NULL
+)

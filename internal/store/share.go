@@ -1,0 +1,160 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/uptrace/bun"
+
+	"github.com/yinxin-gov/yinxin/authz/ledger"
+)
+
+// share is what one caller brings to a common transaction: rows of the
+// certificate registry and the event that tells of them.
+type share struct {
+	events []ledger.Pending
+	claims []tokenClaim
+	tokens []usedTokenRow
+	certs  []certificateRow
+	keys   []escrowRow
+	signed []signedRow
+}
+
+// statement is one step of a transaction. It reads nothing that another step
+// needs, so that all can be sent at once.
+type statement struct {
+	sql  string // with its values
+	none bool   // a query that must not find a row
+	rows int64  // of a guarded change: how many it has to change; 0: whatever it does
+	// refused says what a refusal means: err is the database's, or nil when the
+	// rows were not as wanted.
+	refused func(ctx context.Context, tx bun.Tx, err error) error
+}
+
+// statements writes what shares bring, a statement for each table.
+func (s *Store) statements(shares ...*share) []statement {
+	var all share
+	for _, o := range shares {
+		all.events, all.claims, all.tokens = append(all.events, o.events...), append(all.claims, o.claims...), append(all.tokens, o.tokens...)
+		all.certs, all.keys, all.signed = append(all.certs, o.certs...), append(all.keys, o.keys...), append(all.signed, o.signed...)
+	}
+	var out []statement
+	if len(all.events) > 0 {
+		out = append(out, s.enqueueing(all.events)...)
+	}
+	if len(all.claims) > 0 {
+		out = append(out, s.claiming(all.claims))
+	}
+	if len(all.tokens) > 0 {
+		out = append(out, s.usingTokens(all.tokens))
+	}
+	if len(all.certs) > 0 {
+		out = append(out, s.reserving(all.certs))
+	}
+	if len(all.keys) > 0 {
+		out = append(out, s.escrowing(all.keys))
+	}
+	if len(all.signed) > 0 {
+		out = append(out, s.activating(all.signed))
+	}
+	return out
+}
+
+// inserting is a statement for rows, a pointer to a slice of them.
+func (s *Store) inserting(rows any, refused func(error) error) statement {
+	return statement{
+		sql:     s.w.NewInsert().Model(rows).String(),
+		refused: func(_ context.Context, _ bun.Tx, err error) error { return refused(err) },
+	}
+}
+
+// write runs statements one by one; its error says which was refused, and why.
+func write(ctx context.Context, tx bun.Tx, steps []statement) error {
+	for _, o := range steps {
+		if o.none {
+			found, err := exists(ctx, tx, o.sql)
+			if err != nil || found {
+				return o.refused(ctx, tx, err)
+			}
+			continue
+		}
+		// The values are in the text already: nothing in it is a parameter.
+		res, err := tx.Tx.ExecContext(ctx, o.sql)
+		if err != nil {
+			return o.refused(ctx, tx, err)
+		}
+		if n, err := res.RowsAffected(); err != nil || o.rows > 0 && n != o.rows {
+			return o.refused(ctx, tx, err)
+		}
+	}
+	return nil
+}
+
+func exists(ctx context.Context, tx bun.Tx, query string) (bool, error) {
+	rows, err := tx.Tx.QueryContext(ctx, query)
+	if err != nil {
+		return false, err
+	}
+	found := rows.Next()
+	return found, errors.Join(rows.Err(), rows.Close())
+}
+
+// writeSQLite writes for a group. Only a commit can fail without a word whether
+// it happened.
+func (s *Store) writeSQLite(ctx context.Context, steps []statement) error {
+	written := false
+	err := s.act(ctx, func(ctx context.Context, tx bun.Tx) error {
+		err := write(ctx, tx, steps)
+		written = err == nil
+		return err
+	})
+	if err != nil && !written {
+		return errApart
+	}
+	return err
+}
+
+// writePostgres writes for a group in one round trip, its commit included: on a
+// busy machine each further one costs more than the work in between. A guard that
+// does not hold divides by zero, which is an error inside the transaction, and the
+// server skips what stands behind an error.
+func (s *Store) writePostgres(ctx context.Context, steps []statement) error {
+	var b strings.Builder
+	b.WriteString("BEGIN")
+	for _, o := range steps {
+		b.WriteString("; ")
+		switch {
+		case o.none:
+			b.WriteString("SELECT 1 / (CASE WHEN EXISTS (" + o.sql + ") THEN 0 ELSE 1 END)")
+		case o.rows > 0:
+			fmt.Fprintf(&b, "WITH done AS (%s RETURNING 1) SELECT 1 / (CASE WHEN count(*) = %d THEN 1 ELSE 0 END) FROM done", o.sql, o.rows)
+		default:
+			b.WriteString(o.sql)
+		}
+	}
+	b.WriteString("; COMMIT")
+	conn, err := s.w.DB.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	return conn.Raw(func(driver any) error {
+		c, ok := driver.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("store: unexpected driver %T", driver)
+		}
+		_, err := c.Conn().PgConn().Exec(ctx, b.String()).ReadAll()
+		if !errors.As(err, new(*pgconn.PgError)) {
+			return err // nil, or the connection: nobody knows
+		}
+		// The connection goes back to the pool: not in a broken transaction.
+		if _, err := c.Conn().PgConn().Exec(ctx, "ROLLBACK").ReadAll(); err != nil {
+			return errors.Join(errApart, err, c.Conn().Close(ctx))
+		}
+		return errApart
+	})
+}
