@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -127,28 +126,16 @@ func (s *Store) writeSQLite(ctx context.Context, steps []statement) error {
 	return err
 }
 
-// writePostgres writes for a group in one round trip, its commit included: on a
-// busy machine each further one costs more than the work in between. A guard that
-// does not hold divides by zero, which is an error inside the transaction, and the
-// server skips what stands behind an error.
+// writePostgres writes for a group in two round trips, the second its commit: on
+// a busy machine each further one costs more than the work in between.
 func (s *Store) writePostgres(ctx context.Context, steps []statement) error {
-	var b strings.Builder
-	b.WriteString("BEGIN")
+	text := "BEGIN"
 	for _, o := range steps {
-		b.WriteString("; ")
-		switch {
-		case o.none:
-			b.WriteString("SELECT 1 / (CASE WHEN EXISTS (" + o.sql + ") THEN 0 ELSE 1 END)")
-		case o.rows > 0:
-			fmt.Fprintf(&b, "WITH done AS (%s RETURNING 1) SELECT 1 / (CASE WHEN count(*) = %d THEN 1 ELSE 0 END) FROM done", o.sql, o.rows)
-		default:
-			b.WriteString(o.sql)
-		}
+		text += "; " + o.sql
 	}
-	b.WriteString("; COMMIT")
 	conn, err := s.w.DB.Conn(ctx)
 	if err != nil {
-		return err
+		return errors.Join(errApart, err)
 	}
 	defer func() { _ = conn.Close() }()
 	return conn.Raw(func(driver any) error {
@@ -156,14 +143,32 @@ func (s *Store) writePostgres(ctx context.Context, steps []statement) error {
 		if !ok {
 			return fmt.Errorf("store: unexpected driver %T", driver)
 		}
-		_, err := c.Conn().PgConn().Exec(ctx, b.String()).ReadAll()
-		if !errors.As(err, new(*pgconn.PgError)) {
-			return err // nil, or the connection: nobody knows
+		pg := c.Conn().PgConn()
+		done, err := pg.Exec(ctx, text).ReadAll()
+		if err == nil && asWanted(steps, done) {
+			// Refused, it is rolled back. Without an answer nobody knows.
+			if _, err = pg.Exec(ctx, "COMMIT").ReadAll(); !errors.As(err, new(*pgconn.PgError)) {
+				return err
+			}
 		}
 		// The connection goes back to the pool: not in a broken transaction.
-		if _, err := c.Conn().PgConn().Exec(ctx, "ROLLBACK").ReadAll(); err != nil {
-			return errors.Join(errApart, err, c.Conn().Close(ctx))
+		if _, undo := pg.Exec(ctx, "ROLLBACK").ReadAll(); undo != nil {
+			return errors.Join(errApart, err, undo, c.Conn().Close(ctx))
 		}
 		return errApart
 	})
+}
+
+// asWanted compares what the database did, BEGIN first, with the guards.
+func asWanted(steps []statement, done []*pgconn.Result) bool {
+	if len(done) != len(steps)+1 {
+		return false
+	}
+	for i, o := range steps {
+		r := done[i+1]
+		if o.none && len(r.Rows) > 0 || o.rows > 0 && r.CommandTag.RowsAffected() != o.rows {
+			return false
+		}
+	}
+	return true
 }
