@@ -22,9 +22,17 @@ import (
 func TestEnrolmentIssuesAPairGMT0034(t *testing.T) {
 	h, ctx := newHouse(t), context.Background()
 	key := sm2Key(t)
-	got, err := h.svc.EnrolSM2(ctx, h.token(), csr(t, key, host))
+	token := h.token()
+	got, err := h.svc.EnrolSM2(ctx, token, csr(t, key, host))
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, ev := range h.reg.Events() {
+		for k, v := range ev.Details {
+			if strings.Contains(v, token) || strings.Contains(v, ca.TokenHash(token)) {
+				t.Errorf("%s holds the token or its hash: %s", ev.Type, k)
+			}
+		}
 	}
 	sign, enc, issuing := parse(t, got.SignCert), parse(t, got.EncCert), parse(t, h.boot.SM2Issuing)
 	for _, c := range []*smx509.Certificate{sign, enc} {
@@ -251,6 +259,42 @@ func TestACallerThatGoesAwayGetsItsPairLater(t *testing.T) {
 	}
 	if _, err := h.svc.EnrolSM2(context.Background(), token, request); err != nil {
 		t.Error(err)
+	}
+}
+
+// late is a registry whose look at a token is older than its claim.
+type late struct {
+	*catest.Registry
+	seen ca.Request
+}
+
+func (l late) RequestByToken(context.Context, string, time.Time) (ca.Request, error) {
+	return l.seen, nil
+}
+
+// Whoever looked at the token before another caller was through gets what that
+// one asked for, or nothing.
+func TestALateLookAtTheTokenMakesNoSecondPair(t *testing.T) {
+	h, ctx := newHouse(t), context.Background()
+	token, request := h.token(), csr(t, sm2Key(t))
+	seen, err := h.svc.Authorize(ctx, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := h.svc.EnrolSM2(ctx, token, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.cfg.Registry = late{h.reg, seen}
+	svc := must(ca.New(h.cfg))
+	if got, err := svc.EnrolSM2(ctx, token, request); err != nil || got.Serial != first.Serial {
+		t.Errorf("the same request: %v", err)
+	}
+	if _, err := svc.EnrolSM2(ctx, token, csr(t, sm2Key(t))); !errors.Is(err, ca.ErrToken) {
+		t.Errorf("another request: %v", err)
+	}
+	if pending, good := h.states(); pending != 0 || good != 2 {
+		t.Errorf("%d pending, %d good", pending, good)
 	}
 }
 

@@ -44,7 +44,8 @@ type BatchRequest struct {
 
 // RequestBatch records a request whose document is the manifest: the leader signs
 // once, for exactly these documents and one place (GB/T 33481). It does not see
-// them; each is checked when it is sealed, and before by who has them: Check.
+// them; each is checked when it is sealed, and before by who has them: Check. The
+// bounds of the seal have to leave room for all of them today.
 func (s *Service) RequestBatch(ctx context.Context, actor ledger.Actor, req BatchRequest) (Use, ledger.Receipt, error) {
 	fail := func(err error) (Use, ledger.Receipt, error) { return Use{}, ledger.Receipt{}, err }
 	if s.cfg.Batches == nil {
@@ -54,11 +55,11 @@ func (s *Service) RequestBatch(ctx context.Context, actor ledger.Actor, req Batc
 	if err := s.typed(req.Type); err != nil {
 		return fail(err)
 	}
-	e, err := s.usable(ctx, actor, req.Seal, now)
+	m, err := req.Manifest.checked()
 	if err != nil {
 		return fail(err)
 	}
-	m, err := req.Manifest.checked()
+	e, err := s.usable(ctx, actor, req.Seal, now, len(m))
 	if err != nil {
 		return fail(err)
 	}

@@ -289,3 +289,28 @@ func TestBatchCountsItsDocuments(t *testing.T) {
 		t.Errorf("%+v, %v", out, err)
 	}
 }
+
+// Bounds of a seal are asked for the whole batch when it is requested: no leader
+// signs for documents of which some can never be sealed.
+func TestBatchIsRefusedWhenItsDocumentsDoNotFit(t *testing.T) {
+	for name, a := range map[string]signer.Authorisation{"in all": {Total: 3}, "a day": {Quota: 3, Per: signer.PerDay}} {
+		h := newHouse(t)
+		h.makeSeal(t)
+		ctx := context.Background()
+		if _, _, err := h.Life.AskAuthorise(ctx, signertest.Keeper, sealID, a, "限量"); err != nil {
+			t.Fatal(err)
+		}
+		h.Answer(t, sealID, true)
+		if _, _, err := h.Life.Settle(ctx, signertest.Keeper, sealID); err != nil {
+			t.Fatal(err)
+		}
+		_, four := papers(t, 4)
+		if u, _, err := h.RequestBatch(ctx, clerk, signer.BatchRequest{Seal: sealID, Manifest: four}); !errors.Is(err, signer.ErrQuota) || u.ID != "" {
+			t.Errorf("%s: four of three: %v", name, err)
+		}
+		_, three := papers(t, 3)
+		if _, _, err := h.RequestBatch(ctx, clerk, signer.BatchRequest{Seal: sealID, Manifest: three}); err != nil {
+			t.Errorf("%s: three of three: %v", name, err)
+		}
+	}
+}

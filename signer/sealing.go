@@ -94,7 +94,7 @@ func (s *Service) stands(ctx context.Context, actor ledger.Actor, u Use, now tim
 
 // open returns a seal that the actor may use now, and its key.
 func (s *Service) open(ctx context.Context, actor ledger.Actor, sealID string, now time.Time) (Seal, crypto.Signer, error) {
-	e, err := s.usable(ctx, actor, sealID, now)
+	e, err := s.usable(ctx, actor, sealID, now, 1)
 	if err != nil {
 		return Seal{}, nil, err
 	}

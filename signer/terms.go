@@ -33,7 +33,7 @@ func (s *Service) RequestTerms(ctx context.Context, actor ledger.Actor, req Term
 		return fail(fmt.Errorf("%w: terms need a digest and a title", ErrInvalid))
 	}
 	now := s.now()
-	e, err := s.usable(ctx, actor, req.Seal, now)
+	e, err := s.usable(ctx, actor, req.Seal, now, 1)
 	if err != nil {
 		return fail(err)
 	}

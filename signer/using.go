@@ -39,7 +39,7 @@ func (s *Service) admissible(ctx context.Context, actor ledger.Actor, req UseReq
 	if err = s.typed(req.Type); err != nil {
 		return e, quotes, err
 	}
-	if e, err = s.usable(ctx, actor, req.Seal, now); err != nil {
+	if e, err = s.usable(ctx, actor, req.Seal, now, 1); err != nil {
 		return e, quotes, err
 	}
 	job := s.job(e, now, req.Place, false)
@@ -180,9 +180,9 @@ func (s *Service) use(ctx context.Context, id string, in UseState) (Use, error) 
 	return u, nil
 }
 
-// usable loads a seal that the actor may use now (电子印章管理办法 art. 21:
-// 谁所有、谁控制).
-func (s *Service) usable(ctx context.Context, actor ledger.Actor, sealID string, now time.Time) (Seal, error) {
+// usable loads a seal that the actor may use now so many times (电子印章管理办法
+// art. 21: 谁所有、谁控制).
+func (s *Service) usable(ctx context.Context, actor ledger.Actor, sealID string, now time.Time, uses int) (Seal, error) {
 	e, err := s.cfg.Register.Seal(ctx, sealID)
 	if err != nil {
 		return Seal{}, fmt.Errorf("signer: seal %s: %w", sealID, err)
@@ -195,6 +195,7 @@ func (s *Service) usable(ctx context.Context, actor ledger.Actor, sealID string,
 	if err != nil {
 		return Seal{}, fmt.Errorf("signer: counting the uses of seal %s: %w", sealID, err)
 	}
+	taken.All, taken.Window = taken.All+uses-1, taken.Window+uses-1 // the last of them has to find room too
 	if err := e.Admit(actor.ID, now, taken); err != nil {
 		if s.cfg.Ender != nil && now.After(e.ValidUntil) {
 			err = errors.Join(err, s.cfg.Ender.End(ctx, sealID))

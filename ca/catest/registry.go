@@ -27,6 +27,7 @@ type Registry struct {
 	requests map[string]ca.Request
 	tokens   map[string]string // token hash → request id
 	certs    map[[2]string]ca.Certificate
+	uses     map[string]systemUse
 	invalid  map[[2]string]time.Time
 	order    [][2]string
 	keys     map[string]ca.EscrowedKey
@@ -54,7 +55,7 @@ func New() *Registry {
 	return &Registry{
 		requests: map[string]ca.Request{}, tokens: map[string]string{}, certs: map[[2]string]ca.Certificate{}, invalid: map[[2]string]time.Time{}, keys: map[string]ca.EscrowedKey{},
 		once: map[string]time.Time{}, seen: map[string]ledger.Receipt{}, failNext: map[string]error{},
-		deliveries: map[string]ca.Delivery{}, abandoned: map[string]bool{}, claims: map[string]time.Time{},
+		deliveries: map[string]ca.Delivery{}, abandoned: map[string]bool{}, claims: map[string]time.Time{}, uses: map[string]systemUse{},
 	}
 }
 

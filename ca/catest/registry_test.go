@@ -11,6 +11,7 @@ import (
 func TestMemoryRegistryConforms(t *testing.T) {
 	catest.Run(t, func(*testing.T) ca.Registry { return catest.New() })
 	catest.RunPersons(t, catest.New())
+	catest.RunStale(t, catest.New())
 	catest.RunRequests(t, func(*testing.T) catest.Registered { return catest.New() })
 }
 

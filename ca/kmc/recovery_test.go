@@ -128,6 +128,13 @@ func TestJudicialRecovery_GMT0034_12_5(t *testing.T) {
 	if _, _, err := w.svc.Ask(bg, person("admin", unit), ask); !errors.Is(err, kmc.ErrRole) {
 		t.Errorf("asked by the owner: %v", err)
 	}
+	for _, years := range []int{-1, 2} { // before and after the certificate's period
+		w.now = start.AddDate(years, 0, 0)
+		if _, _, err := w.svc.Ask(bg, officer, ask); !errors.Is(err, kmc.ErrReceiver) {
+			t.Errorf("%d years away: %v", years, err)
+		}
+	}
+	w.now = start
 	r, _, err := w.svc.Ask(bg, officer, ask)
 	if err != nil || r.Need != 3 {
 		t.Fatalf("%+v, %v", r, err)
@@ -260,6 +267,18 @@ func TestChangedRefusedAndLapsed(t *testing.T) {
 	if got := w.types(); got[len(got)-1] != "lapsed" {
 		t.Errorf("events: %v", got)
 	}
+	r = w.asked(lost, anew)
+	for _, c := range []struct {
+		left string
+		want kmc.State
+	}{{"somebody else", kmc.Asked}, {r.AskedBy, kmc.Lapsed}} {
+		if err := w.svc.WithdrawAll(bg, service, c.left); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := w.svc.Recovery(bg, r.ID); err != nil || got.State != c.want {
+			t.Errorf("%s left: %+v, %v", c.left, got, err)
+		}
+	}
 }
 
 // Wrapped keys that were exchanged between rows do not open, the ledger says so,
@@ -294,6 +313,39 @@ func TestExchangedRowsDoNotOpen(t *testing.T) {
 	}
 	if _, err := w.svc.Deliver(bg, system, r.ID); err != nil {
 		t.Errorf("the row as it was: %v", err)
+	}
+}
+
+// loose is a key-encryption key that binds nothing, as some modules have it.
+type loose struct{ kmc.Wrapper }
+
+func (l loose) Wrap(ctx context.Context, key, _ []byte) ([]byte, error) {
+	return l.Wrapper.Wrap(ctx, key, nil)
+}
+
+func (l loose) Unwrap(ctx context.Context, wrapped, _ []byte) ([]byte, error) {
+	return l.Wrapper.Unwrap(ctx, wrapped, nil)
+}
+
+// Where the wrapping binds nothing the public key on record still does.
+func TestAnotherKeyInARowDoesNotGoOut(t *testing.T) {
+	w := newWorld(t)
+	w.centre = w.centreWith(loose{w.kek}, 0)
+	w.cfg.Centre = w.centre
+	var err error
+	if w.svc, err = kmc.NewRecoveries(w.cfg); err != nil {
+		t.Fatal(err)
+	}
+	lost, anew := w.enrol("civil-a", unit), w.enrol("civil-a", unit)
+	r := w.asked(lost, anew)
+	w.check(r)
+	w.settle(r, kmc.Checked)
+	w.vote(r, 2)
+	w.settle(r, kmc.Approved)
+	other, _ := w.store.Registry.Escrowed(anew.id)
+	w.store.Tamper(lost.id, func(k *ca.EscrowedKey) { k.Wrapped = other.Wrapped })
+	if _, err := w.svc.Deliver(bg, system, r.ID); !errors.Is(err, kmc.ErrUnwrap) {
+		t.Errorf("another key went out: %v", err)
 	}
 }
 

@@ -177,6 +177,22 @@ func TestApproveNeedsAThirdPersonsSignature(t *testing.T) {
 	}
 }
 
+// Whoever asked or checked hears it before anything is signed: a subject takes
+// one answer only.
+func TestApprovableIsAskedBeforeTheSignature(t *testing.T) {
+	h := newHouse(t)
+	r := h.submit()
+	if _, err := h.svc.Approvable(context.Background(), actor("p-ra"), r.ID); !errors.Is(err, ra.ErrEvidence) {
+		t.Errorf("without a check: %v", err)
+	}
+	r = h.review(r)
+	for who, want := range map[string]error{"p-admin": ca.ErrSelf, "p-check": ca.ErrSelf, "": ca.ErrInvalid, "p-ra": nil} {
+		if _, err := h.svc.Approvable(context.Background(), actor(who), r.ID); !errors.Is(err, want) {
+			t.Errorf("%q: %v, want %v", who, err, want)
+		}
+	}
+}
+
 func TestRefusalAndWithdrawal(t *testing.T) {
 	ctx := context.Background()
 	h := newHouse(t)
@@ -254,5 +270,29 @@ func TestDraw(t *testing.T) {
 	h.now = h.now.Add(72 * time.Hour)
 	if _, err := h.svc.Draw(ctx, actor("p-admin"), r.ID); !errors.Is(err, ra.ErrEnded) {
 		t.Errorf("after the approval's life: %v", err)
+	}
+}
+
+// What a leaver asked for is taken back at every stage before the certificates,
+// and a token that was drawn ends with it; others keep theirs.
+func TestWithdrawAllEndsALeaversRequests(t *testing.T) {
+	h, ctx := newHouse(t), context.Background()
+	r := h.approve(h.review(h.submit()))
+	drawn, err := h.svc.Draw(ctx, actor("p-admin"), r.ID)
+	h.ok(err)
+	if n, err := h.svc.WithdrawAll(ctx, actor("p-sys"), "p-ra"); n != 0 || err != nil {
+		t.Errorf("another's leaving: %d, %v", n, err)
+	}
+	if n, err := h.svc.WithdrawAll(ctx, actor("p-sys"), "p-admin"); n != 1 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if got := h.state(r.ID); got != ca.RequestWithdrawn {
+		t.Errorf("it is %s", got)
+	}
+	if _, err := h.reg.RequestByToken(ctx, ca.TokenHash(drawn.Token), time.Now()); !errors.Is(err, ca.ErrToken) {
+		t.Errorf("the token: %v", err)
+	}
+	if n, err := h.svc.WithdrawAll(ctx, actor("p-sys"), "p-admin"); n != 0 || err != nil {
+		t.Errorf("again: %d, %v", n, err)
 	}
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/big"
 	"testing"
 	"time"
 
 	"github.com/emmansun/gmsm/smx509"
 
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/catest"
 	"github.com/yinxin-gov/yinxin/ca/profile"
@@ -25,6 +27,7 @@ type node struct {
 	reads  int
 	during func() // called after a row was read, before it is returned
 	behind bool
+	back   int64 // by how much the database was set back
 }
 
 func newNode(t *testing.T) *node {
@@ -53,7 +56,7 @@ func (n *node) ChangedSince(ctx context.Context, revision int64) (int64, []statu
 	if n.behind {
 		return now, nil, fmt.Errorf("%w: for the test", status.ErrBehind)
 	}
-	return now, keys, err
+	return now - n.back, keys, err
 }
 
 func (n *node) ForgetChanges(ctx context.Context, now time.Time, age time.Duration) (int64, error) {
@@ -109,6 +112,44 @@ func TestRowsAreKeptWhileNothingChanges(t *testing.T) {
 	n.behind = true
 	n.look()
 	n.expect(b, "good", 1) // of everything, where the changes are too many to name
+}
+
+// A database that was set back may say less than what was kept.
+func TestNothingIsKeptFromBeforeASetBack(t *testing.T) {
+	n := newNode(t)
+	n.revoke(n.leaf())
+	c := n.leaf()
+	n.look()
+	n.expect(c, "good", 1)
+	n.expect(c, "good", 0)
+	n.back = 1
+	n.look()
+	n.expect(c, "good", 1)
+}
+
+// asked is a store before whose activation somebody asks for the status.
+type asked struct {
+	catest.StatusStore
+	ask func(serial string)
+}
+
+func (a asked) Activate(ctx context.Context, certs []ca.Certificate, ev ledger.Event) (ledger.Receipt, error) {
+	a.ask(certs[0].Serial)
+	return a.StatusStore.Activate(ctx, certs, ev)
+}
+
+// What is pending is not kept: no change tells that it was issued.
+func TestWhatIsPendingIsNotKept(t *testing.T) {
+	n := newNode(t)
+	n.look()
+	n.House.Store = asked{n.reg, func(serial string) {
+		number, _ := new(big.Int).SetString(serial, 16)
+		if got, _ := n.says(&smx509.Certificate{SerialNumber: number}); got != "unknown" {
+			t.Errorf("before it was signed: %s", got)
+		}
+	}}
+	c := n.leaf()
+	n.expect(c, "good", 1)
 }
 
 // No answer says good for longer than a second after the revocation, whatever

@@ -33,6 +33,21 @@ func TestX11_23LeafEndsWithTheGatesBound(t *testing.T) {
 	if next := o.post(t, o.client(cert), "/1.0/renew", nil).leaf(t); !next.NotAfter.Equal(sooner) {
 		t.Errorf("renewed until %s", next.NotAfter)
 	}
+	// What was cut short gets the full length again once the gate allows it.
+	bound(time.Time{})
+	full, err := profile.Get(profile.ECDSALeaf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/1.0/renew", "/1.0/rekey"} {
+		var in map[string]any
+		if path == "/1.0/rekey" {
+			in = map[string]any{"csr": csr(t, newKey(t), system, host)}
+		}
+		if next := o.post(t, o.client(cert), path, in).leaf(t); next.NotAfter.Sub(next.NotBefore)+time.Second < full.Validity {
+			t.Errorf("%s: %s, not the full length", path, next.NotAfter.Sub(next.NotBefore))
+		}
+	}
 	bound(time.Now().Add(-time.Second))
 	if got := o.post(t, o.client(cert), "/1.0/renew", nil); got.Status < http.StatusBadRequest {
 		t.Errorf("renewed for no time at all: %d", got.Status)

@@ -73,7 +73,9 @@ func (s *service) CreateCertificate(req *casapi.CreateCertificateRequest) (*casa
 }
 
 // RenewCertificate issues the follower of a good certificate: same request and
-// names, everything else as the profile and the request say today. A host that
+// names, everything else as the profile, the gate and the request say today. Its
+// length is the full one, and not the old certificate's as in stock step-ca: what
+// the gate once cut short would stay short for good. A host that
 // was struck off the register since then stops the renewal.
 func (s *service) RenewCertificate(req *casapi.RenewCertificateRequest) (*casapi.RenewCertificateResponse, error) {
 	serial, ok := renewed(req.Template)
@@ -96,14 +98,11 @@ func (s *service) RenewCertificate(req *casapi.RenewCertificateRequest) (*casapi
 	if err != nil {
 		return nil, answer(err)
 	}
-	// Both ends of a period belong to it (RFC 5280 4.1.2.5): without the second
-	// each renewal would be shorter than the one before.
-	length := req.Lifetime + req.Backdate + time.Second
 	name, err := commonName(req.Template.RawSubject)
 	if err != nil || !slices.Contains(hosts, name) {
 		name = ""
 	}
-	cert, err := s.system(old.Request, name, hosts, req.Template, length, serial)
+	cert, err := s.system(old.Request, name, hosts, req.Template, s.a.lifetime, serial)
 	if err != nil {
 		return nil, answer(err)
 	}

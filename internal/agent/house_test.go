@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,6 +41,7 @@ type house struct {
 	enrolment       *follower        // the one pair of the token; nil: not spent
 	otts            int              // one-time tokens that were given
 	early           func()           // the pair is made, the answer not sent
+	setting         sync.Mutex
 	encKey          *sm2.PrivateKey
 	bend            func(*wire.EnrolAnswer)
 	sign            func(w http.ResponseWriter, r *http.Request) bool // true: answered
@@ -107,6 +109,7 @@ func newHouse(t *testing.T) *house {
 		h.answer(w, map[string]bool{"decision": true})
 	})
 	h.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.set(func() {}) // what was set before the call is seen
 		if h.problem == nil || !h.problem(w) {
 			mux.ServeHTTP(w, r)
 		}
@@ -121,6 +124,13 @@ func newHouse(t *testing.T) *house {
 	h.server.StartTLS()
 	t.Cleanup(h.server.Close)
 	return h
+}
+
+// set bends the house for a caller in another process.
+func (h *house) set(f func()) {
+	h.setting.Lock()
+	defer h.setting.Unlock()
+	f()
 }
 
 func (h *house) config(dir string) Config {

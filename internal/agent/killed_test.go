@@ -42,9 +42,11 @@ func TestEnrol_Killed(t *testing.T) {
 			child := exec.Command(os.Args[0], "-test.run=^TestEnrol_Killed$")
 			child.Env = append(os.Environ(), killedEnv+"="+at)
 			asked, gone := make(chan struct{}), make(chan struct{})
-			stand(h, func() {
-				close(asked)
-				<-gone
+			h.set(func() {
+				stand(h, func() {
+					close(asked)
+					<-gone
+				})
 			})
 			out := new(strings.Builder)
 			child.Stdout, child.Stderr = out, out

@@ -137,6 +137,7 @@ func (c certificates) newest(ctx context.Context, system string, kind ca.Kind) (
 type peers struct {
 	ca     *ca.Service
 	people identity.Reader
+	used   func(ctx context.Context, system string)
 }
 
 func (p peers) Peer(ctx context.Context, leaf, issuer *x509.Certificate) (ledger.Actor, error) {
@@ -156,6 +157,7 @@ func (p peers) system(ctx context.Context, crt ca.Certificate) (ledger.Actor, er
 	if err != nil {
 		return ledger.Actor{}, err
 	}
+	p.used(ctx, sys.ID)
 	return ledger.Actor{Kind: "system", ID: sys.ID, Unit: string(sys.Agency), Certificate: crt.Serial}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,14 @@ func approvedBatch(t *testing.T, o *bureau) {
 	if page := o.clerk.post(at+"/seal", http.StatusConflict); !strings.Contains(alert(page), items[1].Title) {
 		t.Errorf("it is not said what was not sealed: %s", alert(page))
 	}
+	why := o.h.words.Get("desk.error.not_kept")
+	if page := o.clerk.get(at, http.StatusOK); strings.Count(page, why.Zh) != 1 || strings.Count(page, why.En) != 1 {
+		t.Error("the list does not say why one document was not sealed")
+	}
+	ok(t, o.h.Desk.Sweep(bg)) // the reason stays while the document may still be sealed
+	if page := o.clerk.get(at, http.StatusOK); !strings.Contains(page, why.Zh) {
+		t.Error("the reason is swept away")
+	}
 	if got := o.unpacked(t, at); len(got) != 2 || got["通知（盖章）.ofd"] == nil {
 		t.Errorf("fetched %d", len(got))
 	}
@@ -110,6 +119,9 @@ func approvedBatch(t *testing.T, o *bureau) {
 	o.clerk.post(at+"/seal", http.StatusSeeOther)
 	if u := must(o.h.Signer.Use(bg, id)); u.State != signer.UseSealed {
 		t.Errorf("the batch is %s", u.State)
+	}
+	if page := o.clerk.get(at, http.StatusOK); strings.Contains(page, why.Zh) || slices.Contains(drafts(t, o.h, items[1].ID), items[1].ID+".why") {
+		t.Error("the reason of before is still shown, or kept")
 	}
 	got := o.unpacked(t, at)
 	for name, doc := range got {

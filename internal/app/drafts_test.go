@@ -1,9 +1,11 @@
 package app
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,6 +49,23 @@ func TestKeptDocuments(t *testing.T) {
 		ok(t, err)
 		return id
 	}
+	// The same form twice at once: one request, and nothing is left of the other.
+	var twice [2]error
+	var once [2]string
+	doc := notice(t, "两次")
+	var both sync.WaitGroup
+	for i := range twice {
+		both.Go(func() {
+			once[i], twice[i] = d.Submit(bg, person(clerk), console.UseForm{Seal: order.ID, Title: "两次", Papers: []console.Paper{{Name: "两次.ofd", Bytes: doc}}})
+		})
+	}
+	both.Wait()
+	if made := once[0] + once[1]; (twice[0] == nil) == (twice[1] == nil) || !errors.Is(errors.Join(twice[:]...), console.ErrRepeated) || len(drafts(t, h, "")) != 1 || len(drafts(t, h, made+".asked")) != 1 {
+		t.Errorf("%v, %v, kept %v", once, twice, drafts(t, h, ""))
+	}
+	v1, err := d.Use(bg, person(leader), once[0]+once[1], 0)
+	ok(t, err)
+	ok(t, d.Decide(bg, person(leader), v1.ID, console.Answer{Digest: v1.Digest, PIN: s.pins[leader], Reason: "重复"}))
 	yes := func(id string) {
 		u, err := h.Signer.Use(bg, id)
 		ok(t, err)

@@ -19,6 +19,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
+	"github.com/yinxin-gov/yinxin/ca/stale"
 	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/ca/stepca"
 	"github.com/yinxin-gov/yinxin/internal/desk"
@@ -63,6 +64,7 @@ type House struct {
 	CA         *ca.Service
 	StepCA     *stepca.Authority
 	CertStatus *status.Service
+	Idle       *stale.Watch    // systems that nobody uses
 	Anchored   *anchor.Service // of others, registered by two persons
 	KMC        *kmc.Centre
 	Recoveries *kmc.Recoveries // of escrowed keys
@@ -249,6 +251,9 @@ func (h *House) openCA(ctx context.Context) (err error) {
 		Recorder: h.Ledger, Agency: h.cfg.USCC, ACME: h.rooms.ACME, Pairs: h.CA, Wrapper: wrapper, Resolver: register{h.rooms.Identity}, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
 	})
 	if err != nil {
+		return err
+	}
+	if err = h.openIdle(); err != nil {
 		return err
 	}
 	h.CertStatus, err = h.openStatus()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/signer/life"
 	captured "github.com/yinxin-gov/yinxin/signer/revocation"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -20,14 +21,14 @@ import (
 const dirStatus = "status"
 
 // investigators are known by our own registry, or by an anchor of an accredited
-// service, of the folder or registered. Of the latter nobody tells us what was
+// service that the operator registered. Of the latter nobody tells us what was
 // revoked: captured lists and OCSP responses have to say of each certificate below
 // the anchor that it is not revoked. They are read at each question, which comes
 // once in a recovery, so that a new list needs no restart.
 type investigators struct {
 	own     trust
-	anchors func(ctx context.Context) (*verify.Trust, error)
-	status  string // folder
+	anchors func(ctx context.Context) ([]life.Anchor, error) // of accredited services
+	status  string                                           // folder
 	now     func() time.Time
 }
 
@@ -44,9 +45,13 @@ func (i investigators) Known(ctx context.Context, certDER []byte, at time.Time) 
 	}
 	anchors, err := i.anchors(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("app: anchors of investigators: %w", err)
 	}
-	path := anchors.Path(certDER, at, between...)
+	var roots [][]byte
+	for _, a := range anchors {
+		roots = append(roots, a.DER)
+	}
+	path := verify.NewTrust(roots...).Path(certDER, at, between...)
 	if len(path) < 2 { // an anchor is no person
 		return fmt.Errorf("app: neither ours (%v) nor under a registered anchor", ours)
 	}

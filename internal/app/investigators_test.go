@@ -16,7 +16,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
-	"github.com/yinxin-gov/yinxin/signer/verify"
+	"github.com/yinxin-gov/yinxin/signer/life"
 )
 
 // inquiry is an authority or a person of the investigators.
@@ -120,7 +120,7 @@ func TestInvestigatorsAreCheckedGMT0034_12_5(t *testing.T) {
 			for n, b := range tc.files {
 				ok(t, os.WriteFile(filepath.Join(dir, n), b, 0o600))
 			}
-			i := investigators{trust{w.rooms.CA, w.anchors.sm2Root, w.anchors.sm2Issuing}, func(context.Context) (*verify.Trust, error) { return verify.NewTrust(root.cert.Raw), nil }, dir, w.cfg.Now}
+			i := investigators{trust{w.rooms.CA, w.anchors.sm2Root, w.anchors.sm2Issuing}, func(context.Context) ([]life.Anchor, error) { return []life.Anchor{{DER: root.cert.Raw}}, nil }, dir, w.cfg.Now}
 			err := i.Known(bg, tc.of.cert.Raw, now)
 			if tc.want == unknown {
 				if err == nil || errors.Is(err, kmc.ErrUnchecked) {
@@ -129,8 +129,7 @@ func TestInvestigatorsAreCheckedGMT0034_12_5(t *testing.T) {
 			} else if !errors.Is(err, tc.want) {
 				t.Errorf("%v, want %v", err, tc.want)
 			}
-			i.anchors = func(context.Context) (*verify.Trust, error) { return nil, nil }
-			if i.Known(bg, tc.of.cert.Raw, now) == nil {
+			if i.anchors = nil; i.Known(bg, tc.of.cert.Raw, now) == nil {
 				t.Error("known without an anchor")
 			}
 		})

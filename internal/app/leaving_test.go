@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/internal/keys"
@@ -88,6 +89,51 @@ func TestALeaversGrantsAndKeysEndTheSameDay(t *testing.T) {
 	if now := h.Ledger.Head().Size; now != size {
 		t.Errorf("%d events about a leaver who has nothing", now-size)
 	}
+}
+
+// A system that nobody uses is warned, then held as a pair, and its resumption by
+// two officers stands (issue 4, stale systems).
+func TestAnUnusedSystemIsWarnedThenHeld(t *testing.T) {
+	w := newTown(t, 0)
+	own := identity.USCC(w.cfg.USCC)
+	_, _, err := w.Identity.RegisterSystem(bg, identity.System{ID: "civil-x", Name: "样例系统", Agency: own, Hosts: []string{"x.gov.internal"}}, w.service())
+	ok(t, err)
+	sign, enc := w.paired("civil-x")
+	start := w.at
+	round := func(days, warned, held int) {
+		t.Helper()
+		w.at = start.AddDate(0, 0, days)
+		done, err := w.Idle.Round(bg)
+		if err != nil || len(done.Warned) != warned || len(done.Held) != held {
+			t.Errorf("day %d: %+v, %v", days, done, err)
+		}
+	}
+	round(80, 0, 0)
+	w.used(bg, "civil-x")
+	round(91, 0, 0)
+	round(170, 1, 0)
+	round(199, 0, 0)
+	round(200, 0, 1)
+	for _, c := range []ca.Certificate{sign, enc} {
+		if now, err := w.CA.Status(bg, c.Issuer, c.Serial); err != nil || now.State != ca.StateHold {
+			t.Errorf("%s is %s, %v", c.Kind, now.State, err)
+		}
+	}
+	round(201, 0, 0)
+	holds, err := w.rooms.CA.SuspensionsOf(bg, "civil-x")
+	if err != nil || len(holds) != 1 || holds[0].HeldBy != "yinxin" {
+		t.Fatalf("%+v, %v", holds, err)
+	}
+	second := w.certified(own, identity.RoleRAOfficer)
+	x, _, err := w.CA.AskResume(bg, w.actor(w.officer), holds[0].ID, "恢复使用")
+	ok(t, err)
+	if _, _, err := w.CA.Resume(bg, w.actor(w.officer), x.ID); !errors.Is(err, ca.ErrNotApproved) && !errors.Is(err, ca.ErrSelf) {
+		t.Errorf("resumed by one person: %v", err)
+	}
+	w.sign(approval.Subject{Kind: approval.KindCertificate, ID: x.Question(), Digest: ca.ResumptionDigest(x), Unit: own, Requester: w.officer.ID}, second, true)
+	_, _, err = w.CA.Resume(bg, w.actor(second), x.ID)
+	ok(t, err)
+	round(202, 0, 0) // not held again the next day
 }
 
 // An act that broke off after its first commit is finished by the next start.

@@ -25,6 +25,13 @@ import (
 var server *pgtest.Server
 
 func TestMain(m *testing.M) {
+	if os.Getenv(envClients) != "" {
+		if err := runClients(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	server = pgtest.Start()
 	code := m.Run()
 	server.Stop()

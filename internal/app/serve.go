@@ -82,6 +82,7 @@ func (h *House) ServeAll(ctx context.Context, l Listeners) error {
 	})
 	timers.Go(func() { h.Desk.Run(timing) })
 	timers.Go(func() { h.runKMC(timing) })
+	timers.Go(func() { h.runDaily(timing) })
 	timers.Go(func() { h.sweeper().Run(timing) })
 	var doors []func() error
 	if l.Plain != nil {
@@ -189,7 +190,7 @@ func (h *House) handler() (http.Handler, error) {
 	return r, err
 }
 
-func (h *House) peers() peers { return peers{h.CA, h.rooms.Identity} }
+func (h *House) peers() peers { return peers{h.CA, h.rooms.Identity, h.used} }
 
 func actionNames() (names []string) {
 	for _, a := range authz.Actions() {

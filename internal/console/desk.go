@@ -195,6 +195,12 @@ var refusals = []struct {
 	{identity.ErrNotFound, "desk.error.person", http.StatusNotFound},
 }
 
+// Reason is the key of the text for people about an error of the house.
+func Reason(err error) string {
+	key, _ := refusal(err)
+	return key
+}
+
 func refusal(err error) (key string, code int) {
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {

@@ -25,6 +25,7 @@ const (
 type view struct {
 	Page    string
 	Parent  string // in the menu
+	Menu    []group
 	Person  *Person
 	Status  wire.Status
 	Anchors wire.Anchors
@@ -106,7 +107,7 @@ func mark(result any) string {
 // render sends a page once all of it could be made.
 func (c *console) render(w http.ResponseWriter, r *http.Request, code int, name string, v view) {
 	v.Parent = map[string]string{pageUse: PageUses, pageSeal: PageSeals, pageImport: PageSeals, pageConsent: PageConsents}[name]
-	v.Page, v.Status, v.Anchors = name, c.cfg.Status(r.Context()), c.cfg.Anchors
+	v.Page, v.Menu, v.Status, v.Anchors = name, menu(v.Person), c.cfg.Status(r.Context()), c.cfg.Anchors
 	var out bytes.Buffer
 	if err := c.pages[name].ExecuteTemplate(&out, "frame.html", v); err != nil {
 		c.cfg.Log.ErrorContext(r.Context(), "page failed", "page", name, "error", err)

@@ -89,6 +89,7 @@ type UseItem struct {
 	signer.Item
 	Paper *Paper // while it is kept as it was asked for
 	Spots []ofd.Place
+	Why   string // key of the text why it was not sealed when that was last tried
 }
 
 // Answered is a signed answer, as it stands in the register.

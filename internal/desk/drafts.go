@@ -24,6 +24,7 @@ const (
 	draftFetched = "fetched" // … has fetched: kept a day more, should the way home have failed
 	draftPicture = "picture" // the picture of a seal that was applied for
 	draftNew     = "new"     // not yet part of anything
+	draftWhy     = "why"     // key of the text why a document of a batch was not sealed
 )
 
 // dirDesk is the folder of drafts among the blobs.

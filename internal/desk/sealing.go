@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/internal/console"
@@ -94,6 +95,10 @@ func (d *Service) sealBatch(ctx context.Context, p console.Person, got part) err
 		return err
 	}
 	out, err := d.cfg.Signer.SealBatch(ctx, d.actor(p), got.use.ID, place, f)
+	for _, r := range out.Refused { // what the page says of it until it is sealed
+		why := draft{Bytes: []byte(console.Reason(r.Err))}
+		err = errors.Join(err, d.drafts.put(context.WithoutCancel(ctx), f.uses[r.Path].ID, draftWhy, why))
+	}
 	switch {
 	case err != nil && out.Sealed > 0:
 		return fmt.Errorf("%w: %d sealed: %w", console.ErrPartly, out.Sealed, err)
@@ -106,6 +111,22 @@ func (d *Service) sealBatch(ctx context.Context, p console.Person, got part) err
 		return &console.PaperError{Name: out.Open[0], Err: console.ErrSealing}
 	}
 	return nil
+}
+
+// why is the key of the text that says why a document of a batch was not sealed
+// when that was last tried; empty when it was not refused.
+func (d *Service) why(ctx context.Context, u signer.Use) (string, error) {
+	if u.State != signer.UseApproved {
+		return "", nil
+	}
+	got, err := d.drafts.get(ctx, u.ID, draftWhy)
+	if key := string(got.Bytes); err == nil && d.cfg.Words.Has(key) {
+		return key, nil
+	}
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errDraft) {
+		err = nil
+	}
+	return "", err
 }
 
 // folder gives the signer the kept documents of a batch, and keeps the sealed ones.
@@ -121,5 +142,9 @@ func (f folder) Open(ctx context.Context, title string) ([]byte, error) {
 }
 
 func (f folder) Keep(ctx context.Context, title string, out signer.Sealed) error {
-	return f.d.keepSealed(ctx, f.p, f.uses[title].ID, title, out)
+	id := f.uses[title].ID
+	if err := f.d.keepSealed(ctx, f.p, id, title, out); err != nil {
+		return err
+	}
+	return f.d.drafts.drop(context.WithoutCancel(ctx), id, draftWhy)
 }

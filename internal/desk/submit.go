@@ -44,9 +44,7 @@ func (d *Service) Submit(ctx context.Context, p console.Person, f console.UseFor
 			}
 		}
 	}
-	d.asking.Lock()
-	defer d.asking.Unlock()
-	if err := d.room(ctx, p, f); err != nil {
+	if err := d.room(ctx, p, f); err != nil { // before anything is written; asked again below
 		return "", err
 	}
 	loose := make([]string, len(f.Papers))
@@ -56,16 +54,30 @@ func (d *Service) Submit(ctx context.Context, p console.Person, f console.UseFor
 			break
 		}
 	}
-	var head string
-	var uses []string
+	head := ""
 	if err == nil {
-		head, uses, err = d.request(ctx, p, f, cited)
+		head, err = d.count(ctx, p, f, cited, loose)
 	}
-	if err != nil {
+	if head == "" && err != nil {
 		ctx = context.WithoutCancel(ctx)
 		for _, id := range loose {
 			err = errors.Join(err, d.drafts.drop(ctx, id, draftNew))
 		}
+		return "", err
+	}
+	return head, err
+}
+
+// count records a request while no other one is counted, and makes the documents
+// that are written already part of it. No id: nothing was recorded.
+func (d *Service) count(ctx context.Context, p console.Person, f console.UseForm, cited []cite.Citation, loose []string) (string, error) {
+	d.asking.Lock()
+	defer d.asking.Unlock()
+	if err := d.room(ctx, p, f); err != nil {
+		return "", err
+	}
+	head, uses, err := d.request(ctx, p, f, cited)
+	if err != nil {
 		return "", err
 	}
 	for i, id := range loose {

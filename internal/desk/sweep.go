@@ -71,6 +71,15 @@ func (d *Service) overdue(ctx context.Context, f draftFile) (string, error) {
 			return "", nil
 		}
 		return string(u.State), nil
+	case f.kind == draftWhy:
+		u, err := d.cfg.Signer.Use(ctx, f.id)
+		switch {
+		case errors.Is(err, signer.ErrNotFound):
+			return "no request", nil
+		case err != nil || u.State == signer.UseApproved || u.State == signer.UseSealing:
+			return "", err
+		}
+		return string(u.State), nil
 	case f.kind == draftPicture:
 		e, err := d.cfg.Life.Seal(ctx, f.id)
 		switch {

@@ -96,6 +96,9 @@ func (d *Service) showBatch(ctx context.Context, p console.Person, got part, fro
 			return err
 		}
 		shown := console.UseItem{Item: it, Paper: doc}
+		if shown.Why, err = d.why(ctx, it.Use); err != nil {
+			return err
+		}
 		if doc != nil {
 			if shown.Spots, err = d.spots(ctx, got, u.Place, doc); err != nil {
 				return err

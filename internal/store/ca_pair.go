@@ -43,14 +43,11 @@ func (r deliveryRow) delivery() ca.Delivery {
 // ClaimDelivery implements ca.Deliveries: the key of the table decides between
 // first callers, the guarded update between later ones.
 func (c *CA) ClaimDelivery(ctx context.Context, basis string, now, until time.Time) error {
+	err := c.s.group.commit(ctx, &share{bases: []deliveryRow{{Basis: basis, ClaimedUntilUS: until.UnixMicro()}}})
+	if !isDuplicate(err) {
+		return err
+	}
 	return retried(ctx, func() error {
-		_, err := c.s.w.NewInsert().Model(&deliveryRow{Basis: basis, ClaimedUntilUS: until.UnixMicro()}).Exec(ctx)
-		if err == nil {
-			return nil
-		}
-		if !isDuplicate(err) {
-			return fmt.Errorf("claiming %q: %w", basis, err)
-		}
 		n, err := changed(ctx, c.s.w, "UPDATE ca_delivery SET claimed_until_us = ? WHERE basis = ? AND sign_serial IS NULL AND claimed_until_us <= ?",
 			until.UnixMicro(), basis, now.UnixMicro())
 		if err != nil || n == 1 {
@@ -65,6 +62,10 @@ func (c *CA) ClaimDelivery(ctx context.Context, basis string, now, until time.Ti
 		}
 		return fmt.Errorf("%w: %q", ca.ErrBusy, basis)
 	})
+}
+
+func (s *Store) claimingBases(rows []deliveryRow) statement {
+	return s.inserting(&rows, func(err error) error { return fmt.Errorf("claiming %q: %w", rows[0].Basis, err) })
 }
 
 // ReleaseDelivery implements ca.Deliveries.
@@ -85,20 +86,32 @@ func (c *CA) Deliver(ctx context.Context, d ca.Delivery, until time.Time, certs 
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		n, err := changed(ctx, tx, `UPDATE ca_delivery SET claimed_until_us = 0, csr_sm3 = ?, issuer = ?, sign_serial = ?, enc_serial = ?,
+	return c.share(ctx, ev, &share{handed: []handedRow{{d, until}}, signed: signed})
+}
+
+// handedRow is a delivery under a claim that ends at until.
+type handedRow struct {
+	ca.Delivery
+	until time.Time
+}
+
+// handing stores a delivery as long as it is claimed.
+func (s *Store) handing(d handedRow) statement {
+	return statement{
+		sql: s.format(`UPDATE ca_delivery SET claimed_until_us = 0, csr_sm3 = ?, issuer = ?, sign_serial = ?, enc_serial = ?,
 			renews = ?, envelope = ?, created_at = ? WHERE basis = ? AND sign_serial IS NULL AND claimed_until_us = ?`,
-			d.CSRSM3, d.Issuer, d.Sign, d.Enc, d.Renews, d.Envelope, at(d.CreatedAt), d.Basis, until.UnixMicro())
-		switch {
-		case isDuplicate(err):
-			return fmt.Errorf("%w: certificate %q", ca.ErrExists, d.Sign)
-		case err != nil:
-			return fmt.Errorf("delivering %q: %w", d.Basis, err)
-		case n != 1:
+			d.CSRSM3, d.Issuer, d.Sign, d.Enc, d.Renews, d.Envelope, at(d.CreatedAt), d.Basis, d.until.UnixMicro()),
+		rows: 1,
+		refused: func(_ context.Context, _ bun.Tx, err error) error {
+			switch {
+			case isDuplicate(err):
+				return fmt.Errorf("%w: certificate %q", ca.ErrExists, d.Sign)
+			case err != nil:
+				return fmt.Errorf("delivering %q: %w", d.Basis, err)
+			}
 			return fmt.Errorf("%w: the claim on %q is not held any more", ca.ErrBusy, d.Basis)
-		}
-		return write(ctx, tx, []statement{c.s.activating(signed)})
-	})
+		},
+	}
 }
 
 // Delivery implements ca.Deliveries.

@@ -16,6 +16,7 @@ func TestRegistryConforms(t *testing.T) {
 			s := open(t, migrated(t, address(t)))
 			catest.Run(t, func(*testing.T) ca.Registry { return s.Rooms(nil).CA })
 			catest.RunPersons(t, s.Rooms(nil).CA)
+			catest.RunStale(t, s.Rooms(nil).CA)
 		})
 	}
 }

@@ -2,12 +2,14 @@ package store_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
@@ -130,6 +132,27 @@ func TestOneBadCallerFailsNoOther(t *testing.T) {
 			}
 		}
 		_, err := r.CA.Certificate(bg, "aa", "never")
+		wantErr(t, err, ca.ErrNotFound)
+	})
+}
+
+// An event that already stands in the chain is refused in company, too.
+func TestAKnownEventIsRefusedAmongOthers(t *testing.T) {
+	onEngines(t, func(t *testing.T, s *store.Store) {
+		r := house(t, s)
+		q, err := ledger.New(bg, ledger.Config{Store: s.Ledger(), Now: time.Now, Rand: rand.Reader})
+		ok(t, err)
+		defer func() { ok(t, q.Close(bg)) }()
+		known := event("certificate", "known")
+		_, err = q.Append(bg, known)
+		ok(t, err)
+		errs, _ := gathered(s, []func() error{reserving(r, "other"), func() error {
+			_, err := r.CA.Reserve(bg, []ca.Certificate{certificate("known")}, nil, known)
+			return err
+		}})
+		ok(t, errs[0])
+		wantErr(t, errs[1], ledger.ErrDuplicate)
+		_, err = r.CA.Certificate(bg, "aa", "known")
 		wantErr(t, err, ca.ErrNotFound)
 	})
 }

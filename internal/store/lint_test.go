@@ -116,6 +116,7 @@ func eachLiteral(t *testing.T, visit func(file, text string)) {
 // What they lead to (an account, an order, a certificate) has its event.
 var unrecorded = map[string]string{
 	"UseOnce":          "replay guard of one-time tokens",
+	"NoteUse":          "the last day on which a system was seen; what follows from it is recorded",
 	"AddNonce":         "replay guard of ACME requests; one for every answer",
 	"UseNonce":         "replay guard of ACME requests",
 	"DropNonces":       "expired replay guards",

@@ -22,6 +22,8 @@ type share struct {
 	certs  []certificateRow
 	keys   []escrowRow
 	signed []signedRow
+	bases  []deliveryRow // claims of deliveries that nobody had before
+	handed []handedRow
 }
 
 // statement is one step of a transaction. It reads nothing that another step
@@ -35,12 +37,13 @@ type statement struct {
 	refused func(ctx context.Context, tx bun.Tx, err error) error
 }
 
-// statements writes what shares bring, a statement for each table.
+// statements writes what shares bring, mostly a statement for each table.
 func (s *Store) statements(shares ...*share) []statement {
 	var all share
 	for _, o := range shares {
 		all.events, all.claims, all.tokens = append(all.events, o.events...), append(all.claims, o.claims...), append(all.tokens, o.tokens...)
 		all.certs, all.keys, all.signed = append(all.certs, o.certs...), append(all.keys, o.keys...), append(all.signed, o.signed...)
+		all.bases, all.handed = append(all.bases, o.bases...), append(all.handed, o.handed...)
 	}
 	var out []statement
 	if len(all.events) > 0 {
@@ -57,6 +60,12 @@ func (s *Store) statements(shares ...*share) []statement {
 	}
 	if len(all.keys) > 0 {
 		out = append(out, s.escrowing(all.keys))
+	}
+	if len(all.bases) > 0 {
+		out = append(out, s.claimingBases(all.bases))
+	}
+	for _, d := range all.handed {
+		out = append(out, s.handing(d))
 	}
 	if len(all.signed) > 0 {
 		out = append(out, s.activating(all.signed))

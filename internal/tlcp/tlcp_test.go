@@ -129,10 +129,18 @@ func TestListenerRefusesPairsGBT38636Section6453(t *testing.T) {
 	nist := p256()
 	nistLeaf := h.leaf(&nist.PublicKey, signing, "a", nil)
 	authority := h.pair("a", func(c *smx509.Certificate) { c.IsCA = true })
+	both := func(pub crypto.PublicKey, change func(*smx509.Certificate)) []byte {
+		return h.leaf(pub, signing|encrypting, "a", change).Raw
+	}
+	elsewhere := func(c *smx509.Certificate) { c.DNSNames = []string{"elsewhere"} }
 	for name, c := range map[string]struct {
 		certs [][]byte
 		key   crypto.Signer
 	}{
+		"signing certificate that decrypts":  {[][]byte{both(good.SignKey.Public(), nil), good.Enc.Raw}, good.SignKey},
+		"encryption certificate that signs":  {[][]byte{good.Sign.Raw, both(good.Enc.PublicKey, nil)}, good.SignKey},
+		"one key in both":                    {[][]byte{good.Sign.Raw, h.leaf(good.SignKey.Public(), encrypting, "a", nil).Raw}, good.SignKey},
+		"other hosts in the second":          {[][]byte{good.Sign.Raw, h.leaf(good.Enc.PublicKey, encrypting, "a", elsewhere).Raw}, good.SignKey},
 		"no certificate":                     {nil, nil},
 		"one certificate":                    {[][]byte{good.Sign.Raw}, good.SignKey},
 		"pair in the wrong order":            {[][]byte{good.Enc.Raw, good.Sign.Raw}, good.EncKey.(crypto.Signer)},
