@@ -129,7 +129,8 @@ func TestInvestigatorsAreCheckedGMT0034_12_5(t *testing.T) {
 			} else if !errors.Is(err, tc.want) {
 				t.Errorf("%v, want %v", err, tc.want)
 			}
-			if i.anchors = nil; i.Known(bg, tc.of.cert.Raw, now) == nil {
+			i.anchors = func(context.Context) ([]life.Anchor, error) { return nil, nil }
+			if i.Known(bg, tc.of.cert.Raw, now) == nil {
 				t.Error("known without an anchor")
 			}
 		})
