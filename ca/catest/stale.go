@@ -33,7 +33,7 @@ func (r *Registry) InForce(_ context.Context, now time.Time) ([]stale.Standing, 
 	by := map[string]stale.Standing{}
 	for _, k := range r.order {
 		c := r.certs[k]
-		if c.State != ca.StateGood || !now.Before(c.NotAfter) || !c.Kind.Paired() && c.Kind != ca.KindECDSA && c.Kind != ca.KindECDSATest {
+		if c.State != ca.StateGood || !now.Before(c.NotAfter) || !slices.Contains(stale.Kinds(), c.Kind) {
 			continue
 		}
 		x := by[c.System]

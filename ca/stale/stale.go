@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -28,6 +29,10 @@ import (
 // ErrWarned: the system was warned of this standstill already, or has been used
 // since.
 var ErrWarned = errors.New("stale: warned already, or used since")
+
+// Kinds are the certificates that are watched: those of systems in production. A
+// test certificate opens nothing there and lives 30 days.
+func Kinds() []ca.Kind { return []ca.Kind{ca.KindECDSA, ca.KindSM2Sign, ca.KindSM2Enc} }
 
 // Standing is a system with certificates in force.
 type Standing struct {
@@ -162,7 +167,7 @@ func (w *Watch) hold(ctx context.Context, x Standing, idle time.Duration) error 
 	pairs := map[string]bool{}
 	reason := fmt.Sprintf("闲置 %d 天 / unused for %[1]d days", idle/day)
 	for _, c := range certs {
-		if c.State != ca.StateGood || !now.Before(c.NotAfter) || pairs[c.Pair] {
+		if !slices.Contains(Kinds(), c.Kind) || c.State != ca.StateGood || !now.Before(c.NotAfter) || pairs[c.Pair] {
 			continue
 		}
 		if _, _, err := w.cfg.Holder.Hold(ctx, w.cfg.Actor, c.Issuer, c.Serial, reason); err != nil && !errors.Is(err, ca.ErrState) && !errors.Is(err, ca.ErrRevoked) {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -41,7 +42,7 @@ func (r *register) NoteUse(_ context.Context, system string, at time.Time) error
 
 func (r *register) InForce(_ context.Context, now time.Time) ([]stale.Standing, error) {
 	for _, c := range r.certs {
-		if c.State == ca.StateGood && now.Before(c.NotAfter) {
+		if slices.Contains(stale.Kinds(), c.Kind) && c.State == ca.StateGood && now.Before(c.NotAfter) {
 			return []stale.Standing{r.standing}, nil
 		}
 	}
@@ -85,10 +86,11 @@ func TestUnusedIsWarnedThenHeld(t *testing.T) {
 	start := time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)
 	now := start
 	good := func(serial, pair string) ca.Certificate {
-		return ca.Certificate{Serial: serial, Pair: pair, State: ca.StateGood, NotAfter: start.AddDate(2, 0, 0)}
+		return ca.Certificate{Kind: ca.KindSM2Sign, Serial: serial, Pair: pair, State: ca.StateGood, NotAfter: start.AddDate(2, 0, 0)}
 	}
 	reg := &register{standing: stale.Standing{System: "civil-a", Agency: "u", Active: start}, certs: []ca.Certificate{
-		good("1", ""), good("2", "p"), good("3", "p"), {Serial: "4", State: ca.StateRevoked, NotAfter: start.AddDate(2, 0, 0)}, {Serial: "5", State: ca.StateGood, NotAfter: start},
+		good("1", ""), good("2", "p"), good("3", "p"), {Kind: ca.KindECDSA, Serial: "4", State: ca.StateRevoked, NotAfter: start.AddDate(2, 0, 0)}, {Kind: ca.KindECDSA, Serial: "5", State: ca.StateGood, NotAfter: start},
+		{Kind: ca.KindECDSATest, Serial: "6", State: ca.StateGood, NotAfter: start.AddDate(2, 0, 0)},
 	}}
 	w, err := stale.New(stale.Config{Store: reg, Holder: reg, Actor: ledger.Actor{Kind: "service", ID: "yinxin"}, Now: func() time.Time { return now }, NewID: func() string { return uuid.NewString() }})
 	if err != nil {
@@ -126,7 +128,7 @@ func TestUnusedIsWarnedThenHeld(t *testing.T) {
 	if reg.notes != 1 {
 		t.Errorf("%d writes for three uses of a day", reg.notes)
 	}
-	if fmt.Sprint(reg.held) != "[1 2]" { // a pair by one half; not what is revoked or has run out
+	if fmt.Sprint(reg.held) != "[1 2]" { // a pair by one half; not what is revoked, has run out or is for tests
 		t.Errorf("held %v", reg.held)
 	}
 	if ev := reg.events[0]; ev.Type != "ca.system.stale" || ev.Details["unused_since"] != "2026-01-01" || ev.Details["days"] != "90" {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/ca/kmc"
-	"github.com/yinxin-gov/yinxin/signer/life"
 	captured "github.com/yinxin-gov/yinxin/signer/revocation"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -27,8 +26,8 @@ const dirStatus = "status"
 // once in a recovery, so that a new list needs no restart.
 type investigators struct {
 	own     trust
-	anchors func(ctx context.Context) ([]life.Anchor, error) // of accredited services
-	status  string                                           // folder
+	anchors func(ctx context.Context) (*verify.Trust, error)
+	status  string // folder
 	now     func() time.Time
 }
 
@@ -45,13 +44,9 @@ func (i investigators) Known(ctx context.Context, certDER []byte, at time.Time) 
 	}
 	anchors, err := i.anchors(ctx)
 	if err != nil {
-		return fmt.Errorf("app: anchors of investigators: %w", err)
+		return err
 	}
-	var roots [][]byte
-	for _, a := range anchors {
-		roots = append(roots, a.DER)
-	}
-	path := verify.NewTrust(roots...).Path(certDER, at, between...)
+	path := anchors.Path(certDER, at, between...)
 	if len(path) < 2 { // an anchor is no person
 		return fmt.Errorf("app: neither ours (%v) nor under a registered anchor", ours)
 	}

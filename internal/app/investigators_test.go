@@ -16,7 +16,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
-	"github.com/yinxin-gov/yinxin/signer/life"
+	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
 // inquiry is an authority or a person of the investigators.
@@ -120,7 +120,7 @@ func TestInvestigatorsAreCheckedGMT0034_12_5(t *testing.T) {
 			for n, b := range tc.files {
 				ok(t, os.WriteFile(filepath.Join(dir, n), b, 0o600))
 			}
-			i := investigators{trust{w.rooms.CA, w.anchors.sm2Root, w.anchors.sm2Issuing}, func(context.Context) ([]life.Anchor, error) { return []life.Anchor{{DER: root.cert.Raw}}, nil }, dir, w.cfg.Now}
+			i := investigators{trust{w.rooms.CA, w.anchors.sm2Root, w.anchors.sm2Issuing}, func(context.Context) (*verify.Trust, error) { return verify.NewTrust(root.cert.Raw), nil }, dir, w.cfg.Now}
 			err := i.Known(bg, tc.of.cert.Raw, now)
 			if tc.want == unknown {
 				if err == nil || errors.Is(err, kmc.ErrUnchecked) {

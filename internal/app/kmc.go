@@ -54,7 +54,7 @@ func (h *House) openKMC() (err error) {
 	}
 	h.Recoveries, err = kmc.NewRecoveries(kmc.RecoveryConfig{
 		Centre: h.KMC, Register: h.rooms.KMC, Certificates: h.rooms.CA, Posts: posts{h}, Approvers: recoveryApprovers{h.Approvals, identity.USCC(h.cfg.USCC)},
-		Receivers: investigators{trust{h.rooms.CA, h.anchors.sm2Root, h.anchors.sm2Issuing}, h.services, filepath.Join(h.anchors.dir, dirAccredited, dirStatus), h.cfg.Now}, Recorder: h.Ledger, House: h.cfg.USCC,
+		Receivers: investigators{trust{h.rooms.CA, h.anchors.sm2Root, h.anchors.sm2Issuing}, h.accredited, filepath.Join(h.anchors.dir, dirAccredited, dirStatus), h.cfg.Now}, Recorder: h.Ledger, House: h.cfg.USCC,
 		Now: h.cfg.Now, NewID: newID, Need: h.cfg.Keys.Officers, NeedJudicial: h.cfg.Keys.Judicial, Life: time.Duration(h.cfg.Keys.Days) * 24 * time.Hour,
 	})
 	return err

@@ -23,7 +23,7 @@ import (
 // nothing, in other words or before it was asked.
 func (h *House) asked(ctx context.Context, s approval.Subject) error {
 	want, err := h.question(ctx, s)
-	for _, unknown := range []error{signer.ErrNotFound, sharing.ErrNotFound, kmc.ErrNotFound, ca.ErrNotFound, identity.ErrNotFound, keys.ErrNotFound, anchor.ErrNotFound} {
+	for _, unknown := range []error{signer.ErrNotFound, sharing.ErrNotFound, kmc.ErrNotFound, ca.ErrNotFound, anchor.ErrNotFound, identity.ErrNotFound, keys.ErrNotFound} {
 		if errors.Is(err, unknown) {
 			want, err = approval.Subject{}, nil
 		}
@@ -59,12 +59,6 @@ func (h *House) question(ctx context.Context, s approval.Subject) (approval.Subj
 			return none, err
 		}
 		return h.ConsentSubject(c), nil
-	case approval.KindAnchor:
-		a, err := h.Anchored.Anchor(ctx, s.ID)
-		if err != nil || a.State != anchor.Proposed {
-			return none, err
-		}
-		return h.AnchorSubject(a), nil
 	case approval.KindRecovery, approval.KindJudicial: // before the registration officer's check that is another kind
 		return h.recoveryAsked(ctx, s.ID)
 	case approval.KindAgreement:

@@ -50,11 +50,6 @@ func (r idleRow) idle() stale.Standing {
 	return x
 }
 
-// ofSystems are the kinds of certificates that an agency's system holds.
-func ofSystems() []ca.Kind {
-	return []ca.Kind{ca.KindECDSA, ca.KindSM2Sign, ca.KindSM2Enc, ca.KindECDSATest, ca.KindSM2SignTest, ca.KindSM2EncTest}
-}
-
 // InForce implements stale.Store.
 func (c *CA) InForce(ctx context.Context, now time.Time) ([]stale.Standing, error) {
 	var rows []idleRow
@@ -62,7 +57,7 @@ func (c *CA) InForce(ctx context.Context, now time.Time) ([]stale.Standing, erro
 			(SELECT MAX(s.answered_at) FROM ca_suspension s WHERE s.system = c.system AND s.state = ?) AS lifted
 		FROM ca_certificate c LEFT JOIN ca_system_use u ON u.system = c.system
 		WHERE c.kind IN (?) AND c.state = ? AND c.not_after > ? GROUP BY c.system, u.used_on, u.warned_at ORDER BY c.system`,
-		string(ca.SuspensionLifted), bun.List(ofSystems()), string(ca.StateGood), at(now)).Scan(ctx, &rows)
+		string(ca.SuspensionLifted), bun.List(stale.Kinds()), string(ca.StateGood), at(now)).Scan(ctx, &rows)
 	if err != nil {
 		return nil, fmt.Errorf("reading systems in force: %w", err)
 	}

@@ -121,6 +121,7 @@ var unrecorded = map[string]string{
 	"UseNonce":         "replay guard of ACME requests",
 	"DropNonces":       "expired replay guards",
 	"DropTexts":        "text records whose time is over",
+	"ForgetChanges":    "what every node has seen of a change; the change has its event",
 	"MoveOrder":        "an order follows its authorizations when it is polled",
 	"ClaimOrder":       "a lease while a certificate is made",
 	"ReleaseOrder":     "the end of that lease",
