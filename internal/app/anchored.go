@@ -59,10 +59,20 @@ func (h *House) registered(ctx context.Context) ([]life.Anchor, error) {
 	return out, nil
 }
 
-// services are all anchors of accredited services: of the folder and registered.
-func (h *House) services(ctx context.Context) ([]life.Anchor, error) {
-	more, err := h.registered(ctx)
-	return slices.Concat(h.anchors.services(), more), err
+// accredited are the anchors of the folder and the registered ones whose licence
+// is in force now.
+func (h *House) accredited(ctx context.Context) (*verify.Trust, error) {
+	all, err := h.Anchored.InForce(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := verify.NewTrust(h.anchors.accredited.Anchors()...)
+	for _, a := range all {
+		if a.Counts(h.cfg.Now()) {
+			out.Include(verify.NewTrust(a.DER))
+		}
+	}
+	return out, nil
 }
 
 // trusting keeps the set of anchors that was made last, with what it was made of.

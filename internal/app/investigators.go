@@ -20,7 +20,7 @@ import (
 const dirStatus = "status"
 
 // investigators are known by our own registry, or by an anchor of an accredited
-// service that the operator registered. Of the latter nobody tells us what was
+// service, of the folder or registered. Of the latter nobody tells us what was
 // revoked: captured lists and OCSP responses have to say of each certificate below
 // the anchor that it is not revoked. They are read at each question, which comes
 // once in a recovery, so that a new list needs no restart.

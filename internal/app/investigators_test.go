@@ -129,7 +129,7 @@ func TestInvestigatorsAreCheckedGMT0034_12_5(t *testing.T) {
 			} else if !errors.Is(err, tc.want) {
 				t.Errorf("%v, want %v", err, tc.want)
 			}
-			i.anchors = func(context.Context) ([]life.Anchor, error) { return nil, nil }
+			i.anchors = func(context.Context) (*verify.Trust, error) { return nil, nil }
 			if i.Known(bg, tc.of.cert.Raw, now) == nil {
 				t.Error("known without an anchor")
 			}

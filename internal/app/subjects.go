@@ -63,6 +63,12 @@ func (h *House) question(ctx context.Context, s approval.Subject) (approval.Subj
 		return h.recoveryAsked(ctx, s.ID)
 	case approval.KindAgreement:
 		return h.agreementAsked(ctx, s)
+	case approval.KindAnchor:
+		a, err := h.Anchored.Anchor(ctx, s.ID)
+		if err != nil || a.State != anchor.Proposed {
+			return none, err
+		}
+		return h.AnchorSubject(a), nil
 	case approval.KindCertificate:
 		return h.certificateAsked(ctx, s.ID)
 	}
