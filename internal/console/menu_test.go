@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -72,6 +73,7 @@ func TestBrowser_PagesFitTheScreen(t *testing.T) {
 	desk, _ := newDesk(t)
 	desk.report = sampleReport()
 	paths := append([]string{"/console/", "/console/verify", "/console/ledger"}, deskPaths...)
+	var one sync.Mutex
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/measure" {
 			list, err := json.Marshal(paths)
@@ -82,6 +84,8 @@ func TestBrowser_PagesFitTheScreen(t *testing.T) {
 			return
 		}
 		session(r)
+		one.Lock() // the fake house answers one request at a time
+		defer one.Unlock()
 		desk.router.ServeHTTP(framed{w}, r)
 	}))
 	srv.TLS = &tls.Config{MinVersion: tls.VersionTLS12}

@@ -147,7 +147,7 @@ func rows(t testing.TB) []written {
 	return []written{
 		agencies("agency", branch, "b1"),
 		agencies("bare agency", identity.Agency{USCC: "b2"}, "b2"),
-		persons("person", person("p1"), "p1"),
+		persons("person", leaver("p1"), "p1"),
 		persons("bare person", identity.Person{ID: "p2", Agency: provider}, "p2"),
 		systems("system", system("s1"), "s1"),
 		systems("bare system", identity.System{ID: "s2", Agency: provider}, "s2"),

@@ -38,7 +38,13 @@ func agency(id identity.USCC) identity.Agency {
 }
 
 func person(id string) identity.Person {
-	return identity.Person{ID: id, Name: "王 芳", Agency: provider, KeyID: "k-1", CertDER: []byte{0x30, 0, 0xff}, LeftAt: day(9), CreatedAt: day(1)}
+	return identity.Person{ID: id, Name: "王 芳", Agency: provider, KeyID: "k-1", CertDER: []byte{0x30, 0, 0xff}, CreatedAt: day(1)}
+}
+
+func leaver(id string) identity.Person {
+	p := person(id)
+	p.LeftAt = day(9)
+	return p
 }
 
 func post(id, person string, role identity.Role) identity.Post {
