@@ -67,15 +67,6 @@ var columns = []struct{ name, zh string }{
 
 const optional = "purpose"
 
-// Columns lists the header of an import.
-func Columns() []string {
-	out := make([]string, len(columns))
-	for i, c := range columns {
-		out[i] = c.name
-	}
-	return out
-}
-
 // ParseCSV reads an import: a header and one request a line, hosts separated by
 // semicolons, in UTF-8 with or without a mark, or in GB18030, as spreadsheets in
 // China save it. It checks all that needs no register. Rows with a problem are

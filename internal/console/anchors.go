@@ -43,19 +43,14 @@ type AnchorLine struct {
 }
 
 func (c *console) mountAnchors(r chi.Router) {
-	r.Get("/console/anchors", c.opened(PageAnchors, func(w http.ResponseWriter, q *http.Request, p Person) { c.anchored(w, q, p, nil) }))
+	r.Get("/console/anchors", c.opened(PageAnchors, first(c.anchored)))
 	r.Post("/console/anchors", c.opened(PageAnchors, c.proposeAnchor))
 	r.Post("/console/anchors/{id}/answer", c.opened(PageAnchors, c.answerAnchor))
 	r.Post("/console/anchors/{id}/withdraw", c.opened(PageAnchors, c.withdrawAnchor))
 }
 
 func (c *console) anchored(w http.ResponseWriter, r *http.Request, p Person, cause error) {
-	list, err := c.cfg.Desk.Anchored(r.Context(), p)
-	if err != nil {
-		c.lost(w, r, p, err)
-		return
-	}
-	c.told(w, r, PageAnchors, p, list, cause)
+	listed(c, w, r, p, PageAnchors, c.cfg.Desk.Anchored, cause)
 }
 
 func (c *console) proposeAnchor(w http.ResponseWriter, r *http.Request, p Person) {

@@ -38,17 +38,12 @@ type NoticeLine struct {
 }
 
 func (c *console) mountReports(r chi.Router) {
-	r.Get("/console/compromise", c.opened(PageCompromise, func(w http.ResponseWriter, q *http.Request, p Person) { c.reports(w, q, p, nil) }))
+	r.Get("/console/compromise", c.opened(PageCompromise, first(c.reports)))
 	r.Post("/console/compromise/notices/{id}", c.opened(PageCompromise, func(w http.ResponseWriter, q *http.Request, p Person) {
 		c.back(w, q, p, "/console/compromise", c.cfg.Desk.Acknowledge(q.Context(), p, chi.URLParam(q, "id")), c.reports)
 	}))
 }
 
 func (c *console) reports(w http.ResponseWriter, r *http.Request, p Person, cause error) {
-	list, err := c.cfg.Desk.Reports(r.Context(), p)
-	if err != nil {
-		c.lost(w, r, p, err)
-		return
-	}
-	c.told(w, r, PageCompromise, p, list, cause)
+	listed(c, w, r, p, PageCompromise, c.cfg.Desk.Reports, cause)
 }

@@ -62,7 +62,7 @@ type ConsentView struct {
 func (c *console) mountConsents(r chi.Router) {
 	r.Get("/console/consents", c.opened(PageConsents, func(w http.ResponseWriter, q *http.Request, p Person) { c.consents(w, q, p, ConsentForm{}, nil) }))
 	r.Post("/console/consents", c.opened(PageConsents, c.askConsent))
-	r.Get("/console/consents/{id}", c.opened(PageConsents, func(w http.ResponseWriter, q *http.Request, p Person) { c.consent(w, q, p, nil) }))
+	r.Get("/console/consents/{id}", c.opened(PageConsents, first(c.consent)))
 	r.Post("/console/consents/{id}/answer", c.opened(PageConsents, c.answerConsent))
 	r.Post("/console/consents/{id}/withdraw", c.opened(PageConsents, c.withdrawConsent))
 }

@@ -249,6 +249,34 @@ func (c *console) told(w http.ResponseWriter, r *http.Request, page string, p Pe
 	c.fail(w, r, page, key, v, code, cause)
 }
 
+// shower makes a page of the desk; the error is nil, or why a form was refused.
+type shower func(http.ResponseWriter, *http.Request, Person, error)
+
+// first is a page as it is opened, before any form.
+func first(show shower) func(http.ResponseWriter, *http.Request, Person) {
+	return func(w http.ResponseWriter, r *http.Request, p Person) { show(w, r, p, nil) }
+}
+
+// listed is a page that shows just what the house answers.
+func listed[T any](c *console, w http.ResponseWriter, r *http.Request, p Person, page string, read func(context.Context, Person) (T, error), cause error) {
+	list, err := read(r.Context(), p)
+	if err != nil {
+		c.lost(w, r, p, err)
+		return
+	}
+	c.told(w, r, page, p, list, cause)
+}
+
+// back leads from a form to a page: by a redirect, so that a reload repeats
+// nothing, or with what was wrong.
+func (c *console) back(w http.ResponseWriter, r *http.Request, p Person, page string, err error, show shower) {
+	if err != nil {
+		show(w, r, p, err)
+		return
+	}
+	http.Redirect(w, r, page, http.StatusSeeOther)
+}
+
 // lost answers when the page itself cannot be made: on the status page.
 func (c *console) lost(w http.ResponseWriter, r *http.Request, p Person, err error) {
 	key, code := refusal(err)

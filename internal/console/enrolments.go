@@ -81,7 +81,7 @@ func (c *console) mountEnrolments(r chi.Router) {
 	r.Post("/console/requests/import", c.opened(PageRequests, c.importEnrolments))
 	r.Post("/console/requests/{id}/withdraw", c.opened(PageRequests, c.withdrawEnrolment))
 	r.Post("/console/requests/{id}/token", c.opened(PageRequests, c.drawToken))
-	r.Get("/console/enrolments", c.opened(PageEnrolments, func(w http.ResponseWriter, q *http.Request, p Person) { c.queue(w, q, p, nil) }))
+	r.Get("/console/enrolments", c.opened(PageEnrolments, first(c.queue)))
 	r.Post("/console/enrolments/{id}/check", c.opened(PageEnrolments, c.checkEnrolment))
 	r.Post("/console/enrolments/{id}/answer", c.opened(PageEnrolments, c.answerEnrolment))
 	r.Post("/console/enrolments/{id}/refuse", c.opened(PageEnrolments, c.refuseEnrolment))
@@ -163,12 +163,7 @@ func (c *console) importEnrolments(w http.ResponseWriter, r *http.Request, p Per
 }
 
 func (c *console) queue(w http.ResponseWriter, r *http.Request, p Person, cause error) {
-	list, err := c.cfg.Desk.EnrolmentQueue(r.Context(), p)
-	if err != nil {
-		c.lost(w, r, p, err)
-		return
-	}
-	c.told(w, r, PageEnrolments, p, list, cause)
+	listed(c, w, r, p, PageEnrolments, c.cfg.Desk.EnrolmentQueue, cause)
 }
 
 // checkEnrolment reads the evidence form. A scan is read for its SM3.

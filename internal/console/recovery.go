@@ -69,7 +69,7 @@ type RecoveryLine struct {
 }
 
 func (c *console) mountRecovery(r chi.Router) {
-	r.Get("/console/recovery", c.opened(PageRecovery, func(w http.ResponseWriter, q *http.Request, p Person) { c.recovering(w, q, p, nil) }))
+	r.Get("/console/recovery", c.opened(PageRecovery, first(c.recovering)))
 	r.Post("/console/recovery", c.opened(PageRecovery, c.askRecovery))
 	r.Post("/console/recovery/judicial", c.opened(PageRecovery, c.askJudicial))
 	r.Post("/console/recovery/{id}/answer", c.opened(PageRecovery, c.answerRecovery))
@@ -77,12 +77,7 @@ func (c *console) mountRecovery(r chi.Router) {
 }
 
 func (c *console) recovering(w http.ResponseWriter, r *http.Request, p Person, cause error) {
-	list, err := c.cfg.Desk.Recovering(r.Context(), p)
-	if err != nil {
-		c.lost(w, r, p, err)
-		return
-	}
-	c.told(w, r, PageRecovery, p, list, cause)
+	listed(c, w, r, p, PageRecovery, c.cfg.Desk.Recovering, cause)
 }
 
 func (c *console) askRecovery(w http.ResponseWriter, r *http.Request, p Person) {

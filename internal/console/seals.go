@@ -92,7 +92,7 @@ const maxSealPicture = 1 << 20
 func (c *console) mountSeals(r chi.Router) {
 	r.Get("/console/seals", c.opened(PageSeals, func(w http.ResponseWriter, q *http.Request, p Person) { c.seals(w, q, p, SealForm{}, nil) }))
 	r.Post("/console/seals", c.opened(PageSeals, c.applySeal))
-	r.Get("/console/seals/{id}", c.opened(PageSeals, func(w http.ResponseWriter, q *http.Request, p Person) { c.seal(w, q, p, nil) }))
+	r.Get("/console/seals/{id}", c.opened(PageSeals, first(c.seal)))
 	r.Post("/console/seals/{id}/answer", c.opened(PageSeals, c.answerSeal))
 	r.Post("/console/seals/{id}/acts/{act}", c.opened(PageSeals, c.actOnSeal))
 }

@@ -79,17 +79,12 @@ type Hired struct {
 }
 
 func (c *console) mountCertificates(r chi.Router) {
-	r.Get("/console/certificates", c.opened(PageCertificates, func(w http.ResponseWriter, q *http.Request, p Person) { c.orders(w, q, p, nil) }))
+	r.Get("/console/certificates", c.opened(PageCertificates, first(c.orders)))
 	r.Post("/console/certificates/{id}", c.opened(PageCertificates, c.certify))
 }
 
 func (c *console) orders(w http.ResponseWriter, r *http.Request, p Person, cause error) {
-	list, err := c.cfg.Desk.Waiting(r.Context(), p)
-	if err != nil {
-		c.lost(w, r, p, err)
-		return
-	}
-	c.told(w, r, PageCertificates, p, list, cause)
+	listed(c, w, r, p, PageCertificates, c.cfg.Desk.Waiting, cause)
 }
 
 func (c *console) certify(w http.ResponseWriter, r *http.Request, p Person) {

@@ -103,7 +103,7 @@ type Answered struct {
 func (c *console) mountUses(r chi.Router) {
 	r.Get("/console/uses", c.opened(PageUses, func(w http.ResponseWriter, q *http.Request, p Person) { c.uses(w, q, p, UseForm{}, nil) }))
 	r.Post("/console/uses", c.opened(PageUses, c.askUse))
-	r.Get("/console/uses/{id}", c.opened(PageUses, func(w http.ResponseWriter, q *http.Request, p Person) { c.use(w, q, p, nil) }))
+	r.Get("/console/uses/{id}", c.opened(PageUses, first(c.use)))
 	r.Post("/console/uses/{id}/answer", c.opened(PageUses, c.answerUse))
 	r.Post("/console/uses/{id}/seal", c.opened(PageUses, c.putSeal))
 	r.Get("/console/uses/{id}/document", c.opened(PageUses, c.download(c.cfg.Desk.Paper)))
@@ -218,16 +218,6 @@ func (c *console) answerUse(w http.ResponseWriter, r *http.Request, p Person) {
 func (c *console) putSeal(w http.ResponseWriter, r *http.Request, p Person) {
 	id := chi.URLParam(r, "id")
 	c.back(w, r, p, "/console/uses/"+id, c.cfg.Desk.PutSeal(r.Context(), p, id), c.use)
-}
-
-// back leads from a form to a page: by a redirect, so that a reload repeats
-// nothing, or with what was wrong.
-func (c *console) back(w http.ResponseWriter, r *http.Request, p Person, page string, err error, show func(http.ResponseWriter, *http.Request, Person, error)) {
-	if err != nil {
-		show(w, r, p, err)
-		return
-	}
-	http.Redirect(w, r, page, http.StatusSeeOther)
 }
 
 // download sends a document as a file: never shown by the browser, whatever it
