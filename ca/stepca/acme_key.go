@@ -38,7 +38,7 @@ type EAB struct {
 // CreateEAB makes the external account key (外部账户绑定密钥) of the system of an
 // approved request. It binds one account, within Config.KeyLife. A new key
 // replaces one that was not bound yet; a request gives one key, ever
-// (ca.ErrExists). Only the id of r is used, the rest is read from the registry.
+// (ca.ErrKeyGiven). Only the id of r is used, the rest is read from the registry.
 // by is who draws it; zero: the system itself, by its token. It refuses as
 // MintToken does.
 func (a *Authority) CreateEAB(ctx context.Context, r ca.Request, by ledger.Actor) (EAB, error) {
@@ -87,7 +87,7 @@ func (a *Authority) CreateEAB(ctx context.Context, r ca.Request, by ledger.Actor
 		CreatedAt: now, ExpiresAt: out.Expires,
 	}, ev)
 	if errors.Is(err, acmestore.ErrExists) {
-		return EAB{}, fmt.Errorf("%w: external account key of the request", ca.ErrExists)
+		return EAB{}, ca.ErrKeyGiven
 	}
 	if err != nil {
 		return EAB{}, fmt.Errorf("stepca: record external account key: %w", err)

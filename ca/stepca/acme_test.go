@@ -125,7 +125,7 @@ func TestACMERequiresExternalAccountBinding(t *testing.T) {
 	if _, err := o.CreateEAB(t.Context(), r, ledger.Actor{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := o.CreateEAB(t.Context(), r, ledger.Actor{}); !errors.Is(err, ca.ErrExists) {
+	if _, err := o.CreateEAB(t.Context(), r, ledger.Actor{}); !errors.Is(err, ca.ErrKeyGiven) {
 		t.Errorf("second key of a request: %v", err)
 	}
 	first, second := o.eab(t), o.eab(t)

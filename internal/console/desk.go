@@ -165,6 +165,7 @@ var refusals = []struct {
 	{kmc.ErrDelivered, "problem.recovery.delivered", http.StatusConflict},
 	{kmc.ErrRole, "console.forbidden", http.StatusForbidden},
 	{kmc.ErrInvalid, "desk.error.recovery", http.StatusBadRequest},
+	{kmc.ErrUnused, "problem.recovery.unused", http.StatusConflict},
 	{kmc.ErrNotFound, "problem.recovery.unknown", http.StatusNotFound},
 	{anchor.ErrForbidden, "console.forbidden", http.StatusForbidden},
 	{anchor.ErrCertificate, "anchor.error.certificate", http.StatusUnprocessableEntity},
