@@ -19,7 +19,7 @@ const provisionerID = "acme/" + acmeName
 
 // routes are those of RFC 8555 under /acme/acme, and the text register.
 func (s *acmeServer) routes(r chi.Router) {
-	r.Use(s.prepare)
+	r.Use(s.prepare, s.suitable)
 	if s.pairs == nil {
 		acmeapi.Route(r)
 	} else {
