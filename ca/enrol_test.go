@@ -132,8 +132,9 @@ func TestARefusedEnrolmentKeepsItsToken(t *testing.T) {
 			if _, err := h.svc.EnrolSM2(context.Background(), token, c.csr); !errors.Is(err, c.want) {
 				t.Fatalf("err = %v, want %v", err, c.want)
 			}
-			if h.key.calls != 0 || len(h.reg.Events()) != before {
-				t.Errorf("%d signatures, %d events", h.key.calls, len(h.reg.Events())-before)
+			said := h.reg.Events()[before:]
+			if h.key.calls != 0 || len(said) != 1 || said[0].Type != "ca.enrolment.refused" || said[0].Actor.ID != "civil-a" || said[0].Outcome != ledger.Failure {
+				t.Errorf("%d signatures, events %+v", h.key.calls, said)
 			}
 			if _, err := h.svc.Authorize(context.Background(), token); err != nil {
 				t.Errorf("token is gone: %v", err)
@@ -161,6 +162,41 @@ func TestATokenServesExactlyOneOfEightKeys(t *testing.T) {
 	wg.Wait()
 	if pending, good := h.states(); won.Load() != 1 || pending != 0 || good != 2 {
 		t.Errorf("%d won, %d pending, %d good", won.Load(), pending, good)
+	}
+}
+
+// A token that was used is recorded with the system whose it was, each time it
+// comes again; what nobody knows once a minute, with a count.
+func TestReplayedTokensAreRecorded(t *testing.T) {
+	h, ctx := newHouse(t), context.Background()
+	token := h.token()
+	if _, err := h.svc.EnrolSM2(ctx, token, csr(t, sm2Key(t))); err != nil {
+		t.Fatal(err)
+	}
+	before := len(h.reg.Events())
+	refused := func(token string) {
+		t.Helper()
+		if _, err := h.svc.EnrolSM2(ctx, token, csr(t, sm2Key(t))); !errors.Is(err, ca.ErrToken) {
+			t.Errorf("%v", err)
+		}
+	}
+	refused(token)
+	refused(token)
+	for range 4 {
+		refused(strings.Repeat("x", ca.TokenLength))
+	}
+	if _, err := h.svc.Authorize(ctx, "y"); !errors.Is(err, ca.ErrToken) {
+		t.Errorf("%v", err)
+	}
+	h.clock.advance(time.Minute)
+	refused("")
+	var said []string
+	for _, ev := range h.reg.Events()[before:] {
+		said = append(said, ev.Type+" "+ev.Actor.ID+" "+ev.Details["passed_over"])
+	}
+	want := "ca.enrolment.refused civil-a ; ca.enrolment.refused civil-a ; ca.enrolment.refused ca 0; ca.enrolment.refused ca 4"
+	if got := strings.Join(said, "; "); got != want {
+		t.Errorf("events: %s", got)
 	}
 }
 

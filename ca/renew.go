@@ -3,7 +3,6 @@ package ca
 import (
 	"context"
 	"crypto/ecdsa"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -134,23 +133,4 @@ func (s *Service) approvedRequest(ctx context.Context, id string) (Request, erro
 		return Request{}, fmt.Errorf("%w: request is %s", ErrNotApproved, r.State)
 	}
 	return r, nil
-}
-
-// refused records that an authenticated caller was turned down, and hands the
-// cause on. What is no outcome of this room is an error of the house, not an
-// answer, and its text stays out of the ledger.
-func (s *Service) refused(ctx context.Context, kind string, actor ledger.Actor, object ledger.Object, cause error) error {
-	word := "internal"
-	for _, known := range []error{ErrNotFound, ErrRevoked, ErrState, ErrExpired, ErrProof, ErrRenewed, ErrBusy, ErrNotApproved, ErrHost, ErrCSR, ErrLint, ErrExists} {
-		if errors.Is(cause, known) {
-			word = known.Error()
-			break
-		}
-	}
-	ev := s.event(kind, actor, object, map[string]string{"cause": word})
-	ev.Outcome = ledger.Failure
-	if _, err := s.cfg.Recorder.Record(ctx, ev); err != nil {
-		return fmt.Errorf("ca: record refusal: %w", err)
-	}
-	return cause
 }

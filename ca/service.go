@@ -56,6 +56,8 @@ type Service struct {
 	linter *lint.Linter
 	chain  [][]byte
 	hosts  HostRule
+
+	strangers Strangers
 }
 
 // New refuses to start on an authority that does not fit: other key, other

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/smallstep/certificates/acme"
@@ -21,11 +19,6 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 )
-
-// strangerEvery is how often a refusal of somebody unknown is recorded: anybody
-// may send rubbish, and must not fill the ledger with it. What is passed over is
-// counted in the next record.
-const strangerEvery = time.Minute
 
 // recorded is a cause whose event is written.
 type recorded struct{ cause error }
@@ -48,25 +41,6 @@ type call struct{ body []byte }
 
 type callKey struct{}
 
-// strangers counts the refusals that are not recorded one by one.
-type strangers struct {
-	mu     sync.Mutex
-	last   time.Time
-	passed int
-}
-
-// due says whether to record now, and how many were passed over since.
-func (s *strangers) due(now time.Time) (passed int, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.last.IsZero() && now.Sub(s.last) < strangerEvery {
-		s.passed++
-		return 0, false
-	}
-	passed, s.last, s.passed = s.passed, now, 0
-	return passed, true
-}
-
 // refuse sees every error that smallstep is about to answer with. It corrects
 // type and status of some (see correct), and records those that nobody recorded: each for a caller who
 // is known, one a minute for those who are not.
@@ -82,7 +56,7 @@ func (a *Authority) refuse(_ http.ResponseWriter, r *http.Request, err error) {
 	actor, known := a.callerOf(ctx, r)
 	passed, due := 0, known
 	if !known {
-		passed, due = a.strangers.due(now)
+		passed, due = a.strangers.Due(now)
 	}
 	if !due {
 		return
