@@ -3,6 +3,9 @@ package ca_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"slices"
 	"strings"
@@ -116,6 +119,8 @@ func TestARefusedEnrolmentKeepsItsToken(t *testing.T) {
 		"flipped signature byte":            {csr: flipped, want: ca.ErrCSR},
 		"host that was not approved":        {csr: elsewhere, want: ca.ErrCSR},
 		"host registered, but not approved": {csr: csr(t, key, "b.gov.internal"), want: ca.ErrCSR},
+		"host named twice":                  {csr: csr(t, key, host, strings.ToUpper(host)), want: ca.ErrCSR},
+		"two common names":                  {csr: twoNames(t, key), want: ca.ErrCSR},
 		"empty":                             {csr: nil, want: ca.ErrCSR},
 		"too large":                         {csr: make([]byte, 20<<10), want: ca.ErrCSR},
 		"host taken off the register":       {csr: csr(t, key), want: ca.ErrHost, spoil: func(h *house) { h.hosts["civil-a"] = nil }},
@@ -141,6 +146,19 @@ func TestARefusedEnrolmentKeepsItsToken(t *testing.T) {
 			}
 		})
 	}
+}
+
+// twoNames is a CSR with a second common name before the approved one.
+func twoNames(t *testing.T, key *sm2.PrivateKey) []byte {
+	t.Helper()
+	cn := asn1.ObjectIdentifier{2, 5, 4, 3}
+	der, err := smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{
+		SignatureAlgorithm: smx509.SM2WithSM3, Subject: pkix.Name{ExtraNames: []pkix.AttributeTypeAndValue{{Type: cn, Value: "evil.example"}, {Type: cn, Value: host}}},
+	}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
 }
 
 func TestATokenServesExactlyOneOfEightKeys(t *testing.T) {

@@ -12,6 +12,8 @@ import (
 	acmeapi "github.com/smallstep/certificates/acme/api"
 	"github.com/smallstep/certificates/api/render"
 	"github.com/smallstep/certificates/authority/provisioner"
+
+	"github.com/yinxin-gov/yinxin/ca"
 )
 
 // provisionerID stands in accounts and orders as smallstep sees them.
@@ -100,7 +102,7 @@ func (f finalizer) AuthorizeSign(ctx context.Context, token string) ([]provision
 	if err != nil {
 		return nil, err
 	}
-	if req, err := x509.ParseCertificateRequest(sentCSR(ctx)); err != nil || namesTwice(req.DNSNames) {
+	if req, err := x509.ParseCertificateRequest(sentCSR(ctx)); err != nil || ca.NamesTwice(req.DNSNames) {
 		return nil, acme.NewDetailedError(acme.ErrorBadCSRType, saysTwice)
 	}
 	if err := f.s.claimOrder(ctx, chi.URLParamFromCtx(ctx, "ordID")); err != nil {

@@ -171,19 +171,8 @@ const saysTwice = "the certificate request names a host twice"
 
 // Valid implements provisioner.CertificateRequestValidator.
 func (oneOfEach) Valid(req *x509.CertificateRequest) error {
-	if namesTwice(req.DNSNames) {
+	if ca.NamesTwice(req.DNSNames) {
 		return errs.NewError(http.StatusBadRequest, ca.ErrCSR, saysTwice)
 	}
 	return nil
-}
-
-func namesTwice(names []string) bool {
-	seen := map[string]bool{}
-	for _, n := range names {
-		if n = strings.ToLower(n); seen[n] {
-			return true
-		}
-		seen[n] = true
-	}
-	return false
 }

@@ -179,13 +179,14 @@ func (h *handlers) words(ctx context.Context, status int, code string) *problem 
 }
 
 // write answers an outcome outside of huma's handlers.
-func (h *handlers) write(ctx context.Context, w http.ResponseWriter, cause error) {
+func (h *handlers) write(ctx context.Context, w http.ResponseWriter, cause error) *problem {
 	p := h.problem(ctx, cause).(*problem)
 	w.Header().Set("Content-Type", problemType)
 	w.WriteHeader(p.Status)
 	if err := json.NewEncoder(w).Encode(p); err != nil {
 		h.cfg.Log.DebugContext(ctx, "problem not delivered", "error", err)
 	}
+	return p
 }
 
 // requestCodes names what huma itself refuses, by status.
@@ -220,6 +221,7 @@ func (h *handlers) transform(hctx huma.Context, _ string, v any) (any, error) {
 		h.cfg.Log.ErrorContext(ctx, "request failed", "request_id", requestID(ctx), "status", m.Status, "error", m.Detail)
 		return h.words(ctx, m.Status, codeInternal), nil
 	}
+	h.refused(hctx, m.Status, code)
 	p := h.words(ctx, m.Status, code)
 	for _, e := range m.Errors {
 		if e != nil && len(p.Fields) < maxFields {
