@@ -61,7 +61,7 @@ func (s *Service) EnrolSM2(ctx context.Context, token string, csrDER []byte) (Du
 		return DualResult{}, err
 	}
 	actor := ledger.Actor{Kind: "system", ID: r.System, Unit: r.Agency}
-	got, err := s.fulfil(ctx, commission{basis: tokenBasis(token), csr: csrDER, request: r, actor: actor, token: token})
+	got, err := s.fulfil(ctx, commission{basis: tokenBasis(token), csr: csrDER, request: r, way: WayToken, actor: actor, token: token})
 	if errors.Is(err, ErrRenewed) {
 		return DualResult{}, ErrToken
 	}
