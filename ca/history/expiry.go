@@ -20,8 +20,8 @@ const (
 type Soon struct {
 	Now, Until     time.Time
 	System, Agency string // empty: of any
-	// Superseded lists those too that have a successor in force: one that follows
-	// it, or a later one of its line, and ends later.
+	// Superseded lists those too that have a successor in force: one that follows it,
+	// or was made later in its line, and ends later than it.
 	Superseded bool
 	// Tests lists certificates for tests too. They live 30 days and are asked for
 	// anew: nobody waits for their end.

@@ -125,7 +125,7 @@ func (c *CA) Escrowed(ctx context.Context, pair string) (time.Time, error) {
 const later = ` AND m.der IS NOT NULL AND m.state = 'good' AND m.not_before <= ? AND m.not_after > c.not_after)`
 
 const superseded = `(EXISTS (SELECT 1 FROM ca_lineage AS n JOIN ca_certificate AS m ON m.issuer = n.issuer AND m.serial = n.serial
-	WHERE n.line = l.line AND n.line <> ''` + later + `
+	WHERE n.line = l.line AND n.line <> '' AND n.created_at > l.created_at` + later + `
 	OR EXISTS (SELECT 1 FROM ca_lineage AS n JOIN ca_certificate AS m ON m.issuer = n.issuer AND m.serial = n.serial
 	WHERE n.previous = c.issuer || ':' || c.serial AND n.previous <> ''` + later + `)`
 
