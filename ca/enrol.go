@@ -59,7 +59,7 @@ func (s *Service) EnrolSM2(ctx context.Context, token string, csrDER []byte) (Du
 	switch {
 	case err == nil:
 		actor := ledger.Actor{Kind: "system", ID: r.System, Unit: r.Agency}
-		got, err = s.fulfil(ctx, commission{basis: tokenBasis(token), csr: csrDER, request: r, actor: actor, token: token})
+		got, err = s.fulfil(ctx, commission{basis: tokenBasis(token), csr: csrDER, request: r, way: WayToken, actor: actor, token: token})
 	case errors.Is(err, ErrToken) && len(token) == TokenLength:
 		got, r, err = s.enrolled(ctx, token, csrDER, err)
 	}

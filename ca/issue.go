@@ -86,6 +86,9 @@ func (s *Service) IssueSM2(ctx context.Context, actor ledger.Actor, spec IssueSp
 	}
 	h.row.Agency, h.row.Person, h.row.System = spec.Agency, spec.Person, spec.System
 	details["serial"] = h.row.Serial
+	if h.row.Origin.Way = WayHouse; spec.Kind != KindService {
+		h.row.Origin.Way, h.row.Origin.Ref = WayOrder, spec.ID
+	}
 	reserved := s.event("ca.certificate.reserved", actor, certificateObject(h.row), details)
 	issued := s.event("ca.certificate.issued", actor, certificateObject(h.row), details)
 	reserved.Payload, issued.Payload = h.row.TBSSM3, h.row.TBSSM3

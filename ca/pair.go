@@ -43,7 +43,7 @@ func (s *Service) IssueServerPair(ctx context.Context, actor ledger.Actor, spec 
 		if err != nil {
 			return Certificate{}, Certificate{}, err
 		}
-		h.row.Pair, h.row.Agency, h.row.System = pair, spec.Agency, spec.Service
+		h.row.Pair, h.row.Agency, h.row.System, h.row.Origin.Way = pair, spec.Agency, spec.Service, WayHouse
 		halves[i] = h
 	}
 	of := Request{System: spec.Service, Agency: spec.Agency}

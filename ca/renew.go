@@ -2,6 +2,7 @@ package ca
 
 import (
 	"context"
+	"errors"
 	"crypto/ecdsa"
 	"fmt"
 	"slices"
@@ -85,7 +86,15 @@ func (s *Service) renew(ctx context.Context, actor ledger.Actor, r Renewal) (Dua
 		return DualResult{}, err
 	}
 	request.Hosts = cert.DNSNames
-	return s.fulfil(ctx, commission{basis: basis, csr: r.CSR, request: request, renews: old.Serial, actor: actor})
+	c := commission{basis: basis, csr: r.CSR, request: request, renews: old.Serial, before: cert, actor: actor}
+	c.previous[0] = old.Name()
+	switch d, err := s.cfg.Deliveries.DeliveryOf(ctx, old.Issuer, old.Serial); {
+	case err == nil:
+		c.previous[1] = d.Issuer + ":" + d.Enc
+	case !errors.Is(err, ErrNotFound):
+		return DualResult{}, fmt.Errorf("ca: read delivered pair: %w", err)
+	}
+	return s.fulfil(ctx, c)
 }
 
 // PairOrder asks for a pair on an order whose hosts were proved (ACME).
@@ -113,7 +122,7 @@ func (s *Service) IssuePair(ctx context.Context, actor ledger.Actor, o PairOrder
 		}
 	}
 	request.Hosts = slices.Clone(o.Hosts)
-	c := commission{basis: "acme:" + o.Order, csr: o.CSR, request: request, actor: actor}
+	c := commission{basis: "acme:" + o.Order, csr: o.CSR, request: request, way: WayACME, ref: o.Order, actor: actor}
 	if !o.NotAfter.IsZero() {
 		if c.validity, err = s.untilThen(o.NotAfter, request); err != nil {
 			return DualResult{}, err

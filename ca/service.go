@@ -162,5 +162,5 @@ func (s *Service) event(kind string, actor ledger.Actor, object ledger.Object, d
 
 // certificateObject is how events name a certificate.
 func certificateObject(c Certificate) ledger.Object {
-	return ledger.Object{Kind: "certificate", ID: c.Issuer + ":" + c.Serial}
+	return ledger.Object{Kind: "certificate", ID: c.Name()}
 }

@@ -52,6 +52,7 @@ type order struct {
 	until      time.Time  // the latest end; zero: none
 	request    ca.Request // for the house's own certificates: agency and service only
 	renews     string     // serial of the certificate that this one follows, or ""
+	origin     ca.Origin  // Names are the draft's
 	actor      ledger.Actor
 }
 
@@ -69,6 +70,7 @@ func (i *issuer) issue(ctx context.Context, o order) (*x509.Certificate, error) 
 	}
 	row := draft.Row(o.kind)
 	row.Agency, row.System, row.Request = o.request.Agency, o.request.System, o.request.ID
+	row.Origin.Way, row.Origin.Ref, row.Origin.Previous = o.origin.Way, o.origin.Ref, o.origin.Previous
 	row.CreatedAt = i.now().UTC().Truncate(time.Microsecond)
 	ev, err := i.event("ca.certificate.reserved", o, row)
 	if err != nil {
