@@ -141,7 +141,7 @@ func (s *Service) approvedRequest(ctx context.Context, id string) (Request, erro
 // answer, and its text stays out of the ledger.
 func (s *Service) refused(ctx context.Context, kind string, actor ledger.Actor, object ledger.Object, cause error) error {
 	word := "internal"
-	for _, known := range []error{ErrNotFound, ErrRevoked, ErrState, ErrExpired, ErrProof, ErrRenewed, ErrBusy, ErrNotApproved, ErrHost, ErrCSR, ErrLint, ErrExists} {
+	for _, known := range []error{ErrNotFound, ErrRevoked, ErrState, ErrExpired, ErrProof, ErrRenewed, ErrBusy, ErrClosing, ErrNotApproved, ErrHost, ErrCSR, ErrLint, ErrExists} {
 		if errors.Is(cause, known) {
 			word = known.Error()
 			break

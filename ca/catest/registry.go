@@ -43,6 +43,8 @@ type Registry struct {
 	claims      map[string]time.Time
 	suspensions []ca.Suspension // in order of recording
 	changes     []status.Key    // of a Standing, in order
+
+	ends func() time.Time // of NewClosing; nil: no end is announced
 }
 
 var (
