@@ -115,6 +115,17 @@ func (s *Store) withinEnd(certs []certificateRow) statement {
 	}
 }
 
+// LastEnd is when the last certificate of an issuer ends that was ever handed
+// out; zero: there is none.
+func (c *CA) LastEnd(ctx context.Context, issuer string) (time.Time, error) {
+	var rows []certificateRow
+	err := c.s.r.NewSelect().Model(&rows).Column("not_after").Where("issuer = ? AND der IS NOT NULL", issuer).OrderExpr("not_after DESC").Limit(1).Scan(ctx)
+	if err != nil || len(rows) == 0 {
+		return time.Time{}, err
+	}
+	return utc(rows[0].NotAfter), nil
+}
+
 // holderRow is one of several certificates of a holder.
 type holderRow struct {
 	Kind   string `bun:"kind"`
