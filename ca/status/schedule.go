@@ -75,7 +75,7 @@ func (s *Service) due(ctx context.Context, i *issuer, shard string, delta bool) 
 		return !delta, nil
 	case err != nil:
 		return false, err
-	case !delta && full.NextUpdate.Before(final):
+	case !delta && full.NextUpdate.Before(final.Truncate(time.Second)):
 		return true, nil // the service has ended since
 	case !delta:
 		return !now.Before(full.ThisUpdate.Add(s.cfg.FullEvery)), nil
