@@ -138,15 +138,20 @@ func (s *Service) claimToken(ctx context.Context, c commission) (Request, error)
 	return r, nil
 }
 
-// admit asks the gate, and whether a host was taken off the register since the
-// approval. It returns the latest end of a certificate; zero: its profile's.
+// admit asks the gate, whether the service ends, and whether a host was taken off
+// the register since the approval. It returns the latest end of a certificate;
+// zero: its profile's.
 func (s *Service) admit(ctx context.Context, r Request) (until time.Time, err error) {
 	if s.cfg.Gate != nil {
 		if until, err = s.cfg.Gate.MayIssue(ctx, r.System, r.Purpose); err != nil {
 			return time.Time{}, fmt.Errorf("ca: system may not have certificates: %w", err)
 		}
 	}
-	return until, s.hosts.Admit(ctx, r.System, r.Hosts)
+	f := profile.Fields{NotAfter: until, Now: s.cfg.Now()}
+	if err := Within(ctx, s.cfg.Horizon, KindSM2Sign, &f); err != nil {
+		return time.Time{}, err
+	}
+	return f.NotAfter, s.hosts.Admit(ctx, r.System, r.Hosts)
 }
 
 // untilThen is the length of a certificate that begins as the profile says and
@@ -187,7 +192,7 @@ func (s *Service) draftPair(ctx context.Context, pair string, r Request, signing
 	}
 	for i, want := range pairOf {
 		fields := profile.Fields{Subject: subject, Public: want.public, Hosts: r.Hosts, Validity: validity, NotAfter: until}
-		h, err := s.draft(want.name, want.kind, fields, r.Hosts)
+		h, err := s.draft(ctx, want.name, want.kind, fields, r.Hosts)
 		if err != nil {
 			return nil, EncryptionKey{}, err
 		}

@@ -80,7 +80,7 @@ func (s *Service) IssueSM2(ctx context.Context, actor ledger.Actor, spec IssueSp
 			return Issued{}, err
 		}
 	}
-	h, err := s.draft(spec.Profile, spec.Kind, profile.Fields{Subject: spec.Subject, Public: public, Validity: spec.Validity}, nil)
+	h, err := s.draft(ctx, spec.Profile, spec.Kind, profile.Fields{Subject: spec.Subject, Public: public, Validity: spec.Validity}, nil)
 	if err != nil {
 		return Issued{}, err
 	}

@@ -39,7 +39,7 @@ func (s *Service) IssueServerPair(ctx context.Context, actor ledger.Actor, spec 
 		name   profile.Name
 		public *ecdsa.PublicKey
 	}{{profile.SM2Server, spec.Sign}, {profile.SM2ServerEnc, spec.Enc}} {
-		h, err := s.draft(want.name, KindService, profile.Fields{Subject: subject, Public: want.public, Hosts: slices.Clone(spec.Hosts)}, spec.Hosts)
+		h, err := s.draft(ctx, want.name, KindService, profile.Fields{Subject: subject, Public: want.public, Hosts: slices.Clone(spec.Hosts)}, spec.Hosts)
 		if err != nil {
 			return Certificate{}, Certificate{}, err
 		}

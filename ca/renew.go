@@ -2,8 +2,8 @@ package ca
 
 import (
 	"context"
-	"errors"
 	"crypto/ecdsa"
+	"errors"
 	"fmt"
 	"slices"
 	"time"

@@ -23,6 +23,7 @@ type Config struct {
 	Registry Registry
 	Approver Approver // nil only when Founding
 	Gate     Gate     // nil: every system may have certificates
+	Horizon  Horizon  // the announced end of the service; nil: none is ever announced
 	Hosts    Hosts
 	KMC      KeyCentre
 	// Suspensions keeps holds; nil: nothing can be held.
@@ -99,7 +100,7 @@ type half struct {
 }
 
 // draft builds and lints one certificate under the SM2 issuing authority.
-func (s *Service) draft(name profile.Name, kind Kind, f profile.Fields, hosts []string) (half, error) {
+func (s *Service) draft(ctx context.Context, name profile.Name, kind Kind, f profile.Fields, hosts []string) (half, error) {
 	p, err := profile.Get(name)
 	if err != nil {
 		return half{}, err
@@ -108,6 +109,9 @@ func (s *Service) draft(name profile.Name, kind Kind, f profile.Fields, hosts []
 		return half{}, err
 	}
 	f.Issuer, f.Now = s.cfg.SM2Issuing, s.cfg.Now()
+	if err := Within(ctx, s.cfg.Horizon, kind, &f); err != nil {
+		return half{}, err
+	}
 	d, err := NewDraft(p, s.cfg.Site, f)
 	if err != nil {
 		return half{}, fmt.Errorf("ca: draft %s: %w", name, err)

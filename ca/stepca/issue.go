@@ -24,6 +24,7 @@ type issuer struct {
 	id       string
 	signer   crypto.Signer
 	site     profile.Site
+	horizon  ca.Horizon
 	lint     *lint.Linter
 	now      func() time.Time
 	rand     io.Reader
@@ -36,7 +37,7 @@ func newIssuer(cfg Config) (*issuer, error) {
 	}
 	return &issuer{
 		registry: cfg.Registry, cert: cert, id: ca.IssuerID(cert),
-		signer: cfg.Signer, site: cfg.Site, lint: lint.New(), now: cfg.Now, rand: cfg.Rand,
+		signer: cfg.Signer, site: cfg.Site, horizon: cfg.Horizon, lint: lint.New(), now: cfg.Now, rand: cfg.Rand,
 	}, nil
 }
 
@@ -61,7 +62,7 @@ type order struct {
 // reservation the signer is never called; when the signer fails the row stays
 // pending, which is the record that a signature was wanted and not made.
 func (i *issuer) issue(ctx context.Context, o order) (*x509.Certificate, error) {
-	draft, err := i.draft(o)
+	draft, err := i.draft(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func (i *issuer) issue(ctx context.Context, o order) (*x509.Certificate, error) 
 	return cert, nil
 }
 
-func (i *issuer) draft(o order) (*ca.Draft, error) {
+func (i *issuer) draft(ctx context.Context, o order) (*ca.Draft, error) {
 	public, ok := o.public.(*ecdsa.PublicKey)
 	if !ok {
 		return nil, fmt.Errorf("%w: the key is not an ECDSA key", ca.ErrCSR)
@@ -114,10 +115,14 @@ func (i *issuer) draft(o order) (*ca.Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	draft, err := ca.NewDraft(p, i.site, profile.Fields{
+	f := profile.Fields{
 		Serial: serial, Subject: o.subject, Public: public, Hosts: o.hosts,
 		Issuer: i.cert, Now: i.now(), Validity: o.validity, NotAfter: o.until,
-	})
+	}
+	if err := ca.Within(ctx, i.horizon, o.kind, &f); err != nil {
+		return nil, err
+	}
+	draft, err := ca.NewDraft(p, i.site, f)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ca.ErrCSR, err)
 	}

@@ -215,6 +215,10 @@ func renewed(t *x509.Certificate) (serial string, ok bool) {
 // answer maps an outcome to what the client of the API sees. What has no row
 // here stays an internal error with no detail.
 func answer(err error) error {
+	var ends *ca.ClosingError
+	if errors.As(err, &ends) { // its text names the day
+		return errs.NewError(http.StatusForbidden, err, "%s", ends)
+	}
 	for _, m := range []struct {
 		outcome error
 		status  int
@@ -241,7 +245,7 @@ func answer(err error) error {
 // outcome names the sentinel behind an error for the ledger: texts may hold
 // what a client sent.
 func outcome(err error) string {
-	for _, s := range []error{ca.ErrHost, ErrStopped, ErrPeer, ca.ErrNotApproved, ca.ErrLint, ca.ErrState, ca.ErrRevoked, ca.ErrCSR, ca.ErrRenewed, ca.ErrBusy, ca.ErrNotFound, ca.ErrKeyGiven, ca.ErrExists, errReplay, errKind, errPeriod, errBinding, errPassword, acmestore.ErrKey} {
+	for _, s := range []error{ca.ErrHost, ErrStopped, ca.ErrClosing, ErrPeer, ca.ErrNotApproved, ca.ErrLint, ca.ErrState, ca.ErrRevoked, ca.ErrCSR, ca.ErrRenewed, ca.ErrBusy, ca.ErrNotFound, ca.ErrKeyGiven, ca.ErrExists, errReplay, errKind, errPeriod, errBinding, errPassword, acmestore.ErrKey} {
 		if errors.Is(err, s) {
 			return s.Error()
 		}

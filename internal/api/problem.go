@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -80,6 +81,7 @@ func outcomes() []outcome {
 		{ca.ErrCSR, http.StatusUnprocessableEntity, "enrol.csr"},
 		{ca.ErrLint, http.StatusUnprocessableEntity, "enrol.lint"},
 		{ca.ErrHost, http.StatusUnprocessableEntity, "enrol.host"},
+		{ca.ErrClosing, http.StatusForbidden, "enrol.closing"},
 		{ca.ErrNotApproved, http.StatusForbidden, "enrol.unapproved"},
 		{ErrCertificate, http.StatusNotFound, "certificate.unknown"},
 		{ca.ErrProof, http.StatusForbidden, "certificate.proof"},
@@ -153,6 +155,10 @@ func (h *handlers) problem(ctx context.Context, err error) error {
 		h.cfg.Log.ErrorContext(ctx, "request failed", "request_id", requestID(ctx), "code", code, "error", err)
 	}
 	out := h.words(ctx, status, code)
+	var ends *ca.ClosingError
+	if errors.As(err, &ends) {
+		out.Fields = append(out.Fields, wire.FieldError{Location: "closing.at", Message: ends.Until.UTC().Format(time.RFC3339)})
+	}
 	var field *archive.FieldError
 	if errors.As(err, &field) {
 		out.Fields = append(out.Fields, wire.FieldError{Location: "body.metadata." + field.Field, Message: field.Why})

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -33,17 +32,11 @@ func (h *House) AnchorSubject(a anchor.Anchor) approval.Subject {
 type anchorApprover struct{ h *House }
 
 func (p anchorApprover) Answer(ctx context.Context, a anchor.Anchor) (anchor.Answer, error) {
-	want := p.h.AnchorSubject(a)
-	got, err := p.h.Approvals.Verified(ctx, want.Kind, want.ID, want.Digest)
-	switch {
-	case errors.Is(err, approval.ErrRefused) && got.Subject == want:
-		return anchor.Answer{ID: got.ID}, nil
-	case err != nil:
-		return anchor.Answer{}, fmt.Errorf("%w: %w", anchor.ErrNotApproved, err)
-	case got.Subject != want:
-		return anchor.Answer{}, fmt.Errorf("%w: the answer is about another entry", anchor.ErrNotApproved)
+	id, yes, err := p.h.answered(ctx, p.h.AnchorSubject(a))
+	if err != nil {
+		err = fmt.Errorf("%w: %w", anchor.ErrNotApproved, err)
 	}
-	return anchor.Answer{ID: got.ID, Yes: true}, nil
+	return anchor.Answer{ID: id, Yes: yes}, err
 }
 
 // registered are the anchors that two persons took on, with their licences.

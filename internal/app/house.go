@@ -17,6 +17,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
+	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/ca/stale"
@@ -64,8 +65,9 @@ type House struct {
 	CA         *ca.Service
 	StepCA     *stepca.Authority
 	CertStatus *status.Service
-	Idle       *stale.Watch    // systems that nobody uses
-	Anchored   *anchor.Service // of others, registered by two persons
+	Closing    *closing.Service // the end of the service, announced by two persons
+	Idle       *stale.Watch     // systems that nobody uses
+	Anchored   *anchor.Service  // of others, registered by two persons
 	KMC        *kmc.Centre
 	Recoveries *kmc.Recoveries // of escrowed keys
 	Signer     *signer.Service
@@ -223,6 +225,9 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	if err = h.openAnchors(); err != nil {
 		return err
 	}
+	if err = h.openClosing(); err != nil {
+		return err
+	}
 	if err = h.openKMC(); err != nil {
 		return err
 	}
@@ -234,7 +239,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 		return err
 	}
 	cfg := ca.Config{
-		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: h.gate, Hosts: hosts{h.rooms.Identity},
+		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: h.gate, Horizon: h.Closing, Hosts: hosts{h.rooms.Identity},
 		KMC: h.KMC, Suspensions: h.rooms.CA, Persons: h.rooms.CA, Deliveries: h.rooms.CA, Recorder: h.Ledger, SM2Issuing: h.anchors.sm2Issuing, SM2Root: h.anchors.sm2Root, SM2Signer: h.custody.signer(keySM2Issuing),
 		Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID,
 	}
@@ -247,7 +252,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	}
 	h.StepCA, err = stepca.New(ctx, stepca.Config{
 		Registry: h.rooms.CA, Root: h.anchors.ecdsaRoot, Issuing: h.anchors.ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing),
-		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Identity}, Gate: h.gate,
+		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Identity}, Gate: h.gate, Horizon: h.Closing,
 		Recorder: h.Ledger, Agency: h.cfg.USCC, ACME: h.rooms.ACME, Pairs: h.CA, Wrapper: wrapper, Resolver: register{h.rooms.Identity}, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/status"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
 
 // openStatus speaks for all four authorities: the roots answer for the issuing
@@ -29,7 +30,7 @@ func (h *House) openStatus() (*status.Service, error) {
 	return status.New(status.Config{
 		Authorities: authorities, Delegate: responders{h, authorities}.make,
 		Registry: h.rooms.CA, Lists: h.rooms.CA, Published: h.rooms.CA, Changes: h.rooms.CA, Site: h.cfg.site(), Actor: h.service(),
-		Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID, Log: h.cfg.Log,
+		Final: h.finalUntil, Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID, Log: h.cfg.Log,
 	})
 }
 
@@ -49,6 +50,7 @@ func (h *House) mountStatus(r chi.Router) {
 	}
 	r.Get("/pki/issuers/{name}", h.issuers)
 	r.Get("/pki/cps", h.cps)
+	r.Get(wire.PathClosing, h.closing)
 }
 
 // issuers serves the issuing certificates that certificates point to (AIA).

@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/yinxin-gov/yinxin/authz"
+	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/internal/api"
 	"github.com/yinxin-gov/yinxin/internal/api/authzen"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
@@ -61,7 +62,10 @@ func (h *House) ServeAll(ctx context.Context, l Listeners) error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	if h.server, err = h.StepCA.ServerCertificate(ctx, h.cfg.Names); err != nil {
+	if h.server, err = h.StepCA.ServerCertificate(ctx, h.cfg.Names); errors.Is(err, ca.ErrClosing) && l.Plain != nil {
+		return h.serveEnded(ctx, l, err)
+	}
+	if err != nil {
 		return errors.Join(fmt.Errorf("app: server certificate: %w", err), l.Close())
 	}
 	if l.TLCP != nil {
@@ -106,6 +110,27 @@ func (h *House) ServeAll(ctx context.Context, l Listeners) error {
 		err = errors.Join(err, <-others)
 	}
 	return err
+}
+
+// serveEnded goes on after the end of the service, when the house itself has no
+// certificate any more: what was issued is answered for, in plain HTTP and signed.
+func (h *House) serveEnded(ctx context.Context, l Listeners, why error) error {
+	h.cfg.Log.WarnContext(ctx, "the certification service has ended: only lists, OCSP and what certificates point to are served", "error", why)
+	plain := l.Plain
+	l.Plain = nil
+	if err := l.Close(); err != nil {
+		return errors.Join(err, plain.Close())
+	}
+	timing, end := context.WithCancel(ctx)
+	var timers sync.WaitGroup
+	defer timers.Wait()
+	defer end()
+	timers.Go(func() {
+		if err := h.CertStatus.Run(timing); !errors.Is(err, context.Canceled) {
+			h.cfg.Log.ErrorContext(ctx, "lists of revoked certificates are not built any more", "error", err)
+		}
+	})
+	return h.servePlain(ctx, plain)
 }
 
 // tlsConfig serves the house's own certificate, which renews itself. A client
@@ -206,10 +231,11 @@ func (h *House) caller(r *http.Request) (string, bool) {
 }
 
 // Status is what anybody may know.
-func (h *House) Status(context.Context) wire.Status {
+func (h *House) Status(ctx context.Context) wire.Status {
 	return wire.Status{
 		Name: h.cfg.Organization, Version: Version, Time: h.cfg.Now().UTC(), LedgerSize: h.Ledger.Head().Size,
 		Healthy: h.Ledger.Healthy() == nil, Sample: h.cfg.Sample,
+		Closing: h.closingNow(ctx),
 	}
 }
 

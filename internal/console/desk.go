@@ -14,6 +14,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
+	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/signin"
@@ -73,6 +74,7 @@ type Desk interface {
 	Own
 	Recoveries
 	Anchors
+	Closings
 	Consents
 	Archives
 }
@@ -174,6 +176,14 @@ var refusals = []struct {
 	{anchor.ErrState, "anchor.error.state", http.StatusConflict},
 	{anchor.ErrNotApproved, "anchor.error.state", http.StatusConflict},
 	{anchor.ErrNotFound, "anchor.error.unknown", http.StatusNotFound},
+	{closing.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{closing.ErrSoon, "closing.error.soon", http.StatusUnprocessableEntity},
+	{closing.ErrInvalid, "closing.error.invalid", http.StatusBadRequest},
+	{closing.ErrOpen, "closing.error.waits", http.StatusConflict},
+	{closing.ErrState, "closing.error.state", http.StatusConflict},
+	{closing.ErrNotApproved, "closing.error.state", http.StatusConflict},
+	{closing.ErrNotFound, "closing.error.state", http.StatusNotFound},
+	{ca.ErrClosing, "problem.enrol.closing", http.StatusConflict},
 	{ra.ErrApplicant, "console.forbidden", http.StatusForbidden},
 	{ra.ErrOfficer, "console.forbidden", http.StatusForbidden},
 	{ra.ErrEvidence, "ra.error.evidence", http.StatusBadRequest},
