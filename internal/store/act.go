@@ -31,6 +31,7 @@ type Rooms struct {
 	ACME      *ACME
 	KMC       *KMC
 	Anchors   *Anchors
+	Peers     *Peers
 }
 
 // Rooms returns the rooms over this store. With a nil Integrator acts are
@@ -47,7 +48,7 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 	return &Rooms{
 		Identity: &Identity{a}, Grading: &Grading{a}, Sharing: &Sharing{a}, Approvals: &Approvals{a},
 		CA: &CA{a}, Seals: &Seals{a}, Transfers: &Transfers{a}, Signin: &Signin{a},
-		ACME: &ACME{a}, KMC: &KMC{a}, Anchors: &Anchors{a},
+		ACME: &ACME{a}, KMC: &KMC{a}, Anchors: &Anchors{a}, Peers: &Peers{a},
 	}
 }
 
