@@ -28,10 +28,11 @@ const (
 	dirCeremonies = "ceremonies"          // outcomes that were brought in
 )
 
-// founded refuses a house that waits for its first ceremony.
+// founded refuses a house whose founding broke off, or waits for its first
+// ceremony.
 func founded(cfg Config) error {
-	if !cfg.OfflineRoot {
-		return nil
+	if err := brokeOff(cfg.Dir); err != nil || !cfg.OfflineRoot {
+		return err
 	}
 	if _, err := os.Stat(filepath.Join(cfg.Dir, fileOrder)); err == nil {
 		return fmt.Errorf("%w: %s", ErrAwaiting, cfg.Dir)

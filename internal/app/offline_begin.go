@@ -1,10 +1,13 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/emmansun/gmsm/smx509"
 
@@ -15,7 +18,8 @@ import (
 
 // Begin founds a house whose roots are offline, up to what the roots have to
 // sign: folder, keys, store, and the order for the room. roots is the outcome of
-// the ceremony that made them; the caller compared their fingerprints.
+// the ceremony that made them; the caller compared their fingerprints. Begun with
+// the same roots, a house gives its order again.
 func Begin(ctx context.Context, cfg Config, roots []byte) (order []byte, err error) {
 	cfg = cfg.withDefaults()
 	cfg.OfflineRoot = true
@@ -28,6 +32,9 @@ func Begin(ctx context.Context, cfg Config, roots []byte) (order []byte, err err
 	}
 	if rec.Kind != ceremony.RecordRoot || rec.Organization != cfg.Organization {
 		return nil, fmt.Errorf("%w: it made no roots for %q", ceremony.ErrRecord, cfg.Organization)
+	}
+	if order, err := cfg.orderAgain(made.Roots); order != nil || err != nil {
+		return order, err
 	}
 	cu, undo, err := foundBase(ctx, cfg)
 	if err != nil {
@@ -57,7 +64,32 @@ func Begin(ctx context.Context, cfg Config, roots []byte) (order []byte, err err
 	if order, err = o.Encode(); err != nil {
 		return nil, err
 	}
-	return order, writeAtomic(filepath.Join(cfg.Dir, fileOrder), order, 0o600)
+	return order, errors.Join(writeAtomic(filepath.Join(cfg.Dir, fileOrder), order, 0o600), foundingEnds(cfg.Dir))
+}
+
+// orderAgain is the order of a house that was begun with these roots and waits
+// for its ceremony; nil: there is none.
+func (c Config) orderAgain(roots [][]byte) ([]byte, error) {
+	order, err := os.ReadFile(filepath.Join(c.Dir, fileOrder))
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFolder, err)
+	}
+	for i, name := range []string{fileSM2Root, fileECDSARoot} {
+		if der, err := readDER(c.Dir, name); err != nil || !bytes.Equal(der, roots[i]) {
+			return nil, fmt.Errorf("%w: %s was begun with other roots", ErrInitialised, c.Dir)
+		}
+	}
+	o, err := ceremony.ReadOrder(order)
+	if err == nil && o.Organization != c.Organization {
+		err = fmt.Errorf("%w: %s was begun for %q", ErrInitialised, c.Dir, o.Organization)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return order, foundingEnds(c.Dir)
 }
 
 // prepare records both issuing authorities and the first lists of both roots.

@@ -15,10 +15,11 @@ import (
 )
 
 // Complete takes the outcome of the ceremony that signed Begin's order, and ends
-// the founding. It may be repeated after a failure.
+// the founding. Broken off at any step it is repeated: what is there stays, and
+// the administrators get other links.
 func Complete(ctx context.Context, cfg Config, signed []byte, admins []Administrator) (_ Founded, err error) {
 	cfg = cfg.withDefaults()
-	if err := errors.Join(cfg.validate(), threePersons(admins), private(cfg.Dir)); err != nil {
+	if err := errors.Join(cfg.validate(), threePersons(admins), private(cfg.Dir), brokeOff(cfg.Dir)); err != nil {
 		return Founded{}, err
 	}
 	raw, err := os.ReadFile(filepath.Join(cfg.Dir, fileOrder))
@@ -54,7 +55,7 @@ func Complete(ctx context.Context, cfg Config, signed []byte, admins []Administr
 		return cfg.adopt(ctx, cu, rooms, roots, o, out, sum)
 	})
 	if err == nil {
-		err = errors.Join(keepOutcome(cfg, signed, sum), os.Remove(filepath.Join(cfg.Dir, fileOrder)))
+		err = keepOutcome(cfg, signed, sum)
 	}
 	if err != nil {
 		return Founded{}, errors.Join(err, cu.Close())
@@ -63,7 +64,11 @@ func Complete(ctx context.Context, cfg Config, signed []byte, admins []Administr
 	if err != nil {
 		return Founded{}, err
 	}
-	return made, errors.Join(h.recordKept(ctx, roots), h.Close())
+	// The order last: as long as it is there, everything here is done again.
+	if err = h.recordKept(ctx, roots); err == nil {
+		err = os.Remove(filepath.Join(cfg.Dir, fileOrder))
+	}
+	return made, errors.Join(err, h.Close())
 }
 
 // recordKept puts the founding's ceremonies on the ledger: the one that made the

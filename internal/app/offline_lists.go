@@ -52,4 +52,3 @@ func ImportCeremony(ctx context.Context, cfg Config, raw []byte) (lists int, err
 	}
 	return lists, err
 }
-

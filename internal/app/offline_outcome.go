@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -46,10 +47,10 @@ func (h *House) importedEvent(ctx context.Context, rec ceremony.Record, sum stri
 		details["order"] = rec.Order
 	}
 	_, err := h.Ledger.Record(ctx, ledger.Event{
-		ID: newID(), Type: "ca.ceremony.imported", Class: ledger.ClassCertificate, Time: h.now(), Actor: h.service(),
+		ID: "ceremony:" + sum, Type: "ca.ceremony.imported", Class: ledger.ClassCertificate, Time: h.now(), Actor: h.service(),
 		Object: ledger.Object{Kind: "ceremony", ID: sum}, Outcome: ledger.Success, Payload: sum, Details: details,
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, ledger.ErrDuplicate) { // a ceremony is brought in once
 		return fmt.Errorf("app: record ceremony: %w", err)
 	}
 	return nil
