@@ -108,7 +108,7 @@ func Open(ctx context.Context, cfg Config) (*House, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	if err := private(cfg.Dir); err != nil {
+	if err := errors.Join(private(cfg.Dir), founded(cfg)); err != nil {
 		return nil, err
 	}
 	cu, err := openCustody(cfg)
@@ -130,9 +130,6 @@ func open(ctx context.Context, cfg Config, cu *custody) (_ *House, err error) {
 		}
 	}()
 	if h.words, err = text.Load(); err != nil {
-		return nil, err
-	}
-	if err = founded(cfg); err != nil {
 		return nil, err
 	}
 	if h.anchors, err = loadAuthorities(cfg.Dir); err != nil {
