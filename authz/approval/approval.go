@@ -32,6 +32,8 @@ const (
 	KindCitation    Kind = "citation"     // 引用同意: the provider's consent to be quoted (BJ17 art. 19)
 	KindAnchor      Kind = "trust_anchor" // 信任锚: an authority of others that the house takes on
 
+	KindAuthority Kind = "ca_generation" // 更替认证机构: another generation of the house's own authorities
+
 	// These take a Quorum: several persons answer, each once.
 	KindRecovery Kind = "key_recovery"          // 用户密钥恢复 (GM/T 0034 12.4)
 	KindJudicial Kind = "judicial_key_recovery" // 司法密钥恢复 (GM/T 0034 12.5)

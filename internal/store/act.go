@@ -20,17 +20,18 @@ type Integrator interface {
 
 // Rooms implements what the rooms of the house ask of a store.
 type Rooms struct {
-	Identity  *Identity
-	Grading   *Grading
-	Sharing   *Sharing
-	Approvals *Approvals
-	CA        *CA
-	Seals     *Seals
-	Transfers *Transfers
-	Signin    *Signin
-	ACME      *ACME
-	KMC       *KMC
-	Anchors   *Anchors
+	Identity   *Identity
+	Grading    *Grading
+	Sharing    *Sharing
+	Approvals  *Approvals
+	CA         *CA
+	Seals      *Seals
+	Transfers  *Transfers
+	Signin     *Signin
+	ACME       *ACME
+	KMC        *KMC
+	Anchors    *Anchors
+	Succession *Generations
 }
 
 // Rooms returns the rooms over this store. With a nil Integrator acts are
@@ -47,7 +48,7 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 	return &Rooms{
 		Identity: &Identity{a}, Grading: &Grading{a}, Sharing: &Sharing{a}, Approvals: &Approvals{a},
 		CA: &CA{a}, Seals: &Seals{a}, Transfers: &Transfers{a}, Signin: &Signin{a},
-		ACME: &ACME{a}, KMC: &KMC{a}, Anchors: &Anchors{a},
+		ACME: &ACME{a}, KMC: &KMC{a}, Anchors: &Anchors{a}, Succession: &Generations{a},
 	}
 }
 
