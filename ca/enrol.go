@@ -24,16 +24,16 @@ type DualResult struct {
 	SignCert []byte         // DER
 	EncCert  []byte         // DER
 	Envelope []byte         // SM2EnvelopedKey, DER
-	Chain    [][]byte       // issuing, root
+	Chain    [][]byte       // who issued it, root, and what leads to an earlier root
 	Renews   string         // serial of the signing certificate that it follows
 	Receipt  ledger.Receipt // empty when a pair is given again
 }
 
 // dual puts the answer together.
-func (s *Service) dual(r Request, pair string, halves []half, envelope []byte, receipt ledger.Receipt, renews string) DualResult {
+func dual(r Request, pair string, halves []half, envelope []byte, receipt ledger.Receipt, renews string) DualResult {
 	return DualResult{
 		Request: r, Pair: pair, Issuer: halves[0].row.Issuer, Serial: halves[0].row.Serial, SignCert: halves[0].row.DER, EncCert: halves[1].row.DER,
-		Envelope: envelope, Chain: s.Chain(), Renews: renews, Receipt: receipt,
+		Envelope: envelope, Chain: halves[0].by.Chain(), Renews: renews, Receipt: receipt,
 	}
 }
 
@@ -175,6 +175,10 @@ func (s *Service) untilThen(end time.Time, r Request) (time.Duration, error) {
 // draftPair drafts both certificates for one subject; the encryption key comes
 // from the key centre. Neither lives beyond until, where that is set.
 func (s *Service) draftPair(ctx context.Context, pair string, r Request, signing *ecdsa.PublicKey, validity time.Duration, until time.Time) ([]half, EncryptionKey, error) {
+	by, err := s.current(ctx)
+	if err != nil {
+		return nil, EncryptionKey{}, err
+	}
 	key, err := s.cfg.KMC.NewPair(ctx, pair, signing)
 	if err != nil {
 		return nil, EncryptionKey{}, fmt.Errorf("ca: encryption key: %w", err)
@@ -192,7 +196,7 @@ func (s *Service) draftPair(ctx context.Context, pair string, r Request, signing
 	}
 	for i, want := range pairOf {
 		fields := profile.Fields{Subject: subject, Public: want.public, Hosts: r.Hosts, Validity: validity, NotAfter: until}
-		h, err := s.draft(ctx, want.name, want.kind, fields, r.Hosts)
+		h, err := s.draft(ctx, by, want.name, want.kind, fields, r.Hosts)
 		if err != nil {
 			return nil, EncryptionKey{}, err
 		}

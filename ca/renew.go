@@ -44,16 +44,19 @@ func (s *Service) RenewSM2(ctx context.Context, actor ledger.Actor, r Renewal) (
 	}
 	got, err := s.renew(ctx, actor, r)
 	if err != nil {
-		object := ledger.Object{Kind: "certificate", ID: IssuerID(s.cfg.SM2Issuing) + ":" + r.Serial}
+		object := ledger.Object{Kind: "certificate", ID: r.Serial}
+		if old, rerr := BySerial(ctx, s.cfg.Registry, s.cfg.SM2, r.Serial); rerr == nil {
+			object = certificateObject(old)
+		}
 		return DualResult{}, s.refused(ctx, "ca.renewal.refused", actor, object, err)
 	}
 	return got, nil
 }
 
 func (s *Service) renew(ctx context.Context, actor ledger.Actor, r Renewal) (DualResult, error) {
-	old, err := s.Status(ctx, IssuerID(s.cfg.SM2Issuing), r.Serial)
+	old, err := BySerial(ctx, s.cfg.Registry, s.cfg.SM2, r.Serial)
 	if err != nil {
-		return DualResult{}, err
+		return DualResult{}, fmt.Errorf("ca: read certificate: %w", err)
 	}
 	// What is another system's does not exist for this one.
 	if old.Kind != KindSM2Sign || old.System != actor.ID || old.DER == nil {
