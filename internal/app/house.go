@@ -17,6 +17,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
+	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/ca/stale"
@@ -64,8 +65,9 @@ type House struct {
 	CA         *ca.Service
 	StepCA     *stepca.Authority
 	CertStatus *status.Service
-	Idle       *stale.Watch    // systems that nobody uses
-	Anchored   *anchor.Service // of others, registered by two persons
+	Idle       *stale.Watch     // systems that nobody uses
+	Anchored   *anchor.Service  // of others, registered by two persons
+	History    *history.Service // what became of certificates
 	KMC        *kmc.Centre
 	Recoveries *kmc.Recoveries // of escrowed keys
 	Signer     *signer.Service
@@ -254,6 +256,9 @@ func (h *House) openCA(ctx context.Context) (err error) {
 		return err
 	}
 	if err = h.openIdle(); err != nil {
+		return err
+	}
+	if err = h.openHistory(); err != nil {
 		return err
 	}
 	h.CertStatus, err = h.openStatus()

@@ -14,6 +14,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
+	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/signin"
@@ -73,6 +74,7 @@ type Desk interface {
 	Own
 	Recoveries
 	Anchors
+	Histories
 	Consents
 	Archives
 }
@@ -173,6 +175,7 @@ var refusals = []struct {
 	{anchor.ErrState, "anchor.error.state", http.StatusConflict},
 	{anchor.ErrNotApproved, "anchor.error.state", http.StatusConflict},
 	{anchor.ErrNotFound, "anchor.error.unknown", http.StatusNotFound},
+	{history.ErrQuery, "history.error.query", http.StatusBadRequest},
 	{ra.ErrApplicant, "console.forbidden", http.StatusForbidden},
 	{ra.ErrOfficer, "console.forbidden", http.StatusForbidden},
 	{ra.ErrEvidence, "ra.error.evidence", http.StatusBadRequest},
