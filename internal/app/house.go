@@ -19,6 +19,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/authority"
 	"github.com/yinxin-gov/yinxin/ca/closing"
+	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/ca/stale"
@@ -70,6 +71,7 @@ type House struct {
 	Idle       *stale.Watch       // systems that nobody uses
 	Anchored   *anchor.Service    // of others, registered by two persons
 	Succession *authority.Service // of the house's own authorities
+	History    *history.Service   // what became of certificates
 	KMC        *kmc.Centre
 	Recoveries *kmc.Recoveries // of escrowed keys
 	Signer     *signer.Service
@@ -265,6 +267,9 @@ func (h *House) openCA(ctx context.Context) (err error) {
 		return err
 	}
 	if err = h.openIdle(); err != nil {
+		return err
+	}
+	if err = h.openHistory(); err != nil {
 		return err
 	}
 	if h.CertStatus, err = h.openStatus(ctx); err != nil {

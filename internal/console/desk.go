@@ -15,6 +15,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/closing"
+	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/signin"
@@ -75,6 +76,7 @@ type Desk interface {
 	Recoveries
 	Anchors
 	Closings
+	Histories
 	Consents
 	Archives
 }
@@ -184,6 +186,7 @@ var refusals = []struct {
 	{closing.ErrNotApproved, "closing.error.state", http.StatusConflict},
 	{closing.ErrNotFound, "closing.error.state", http.StatusNotFound},
 	{ca.ErrClosing, "problem.enrol.closing", http.StatusConflict},
+	{history.ErrQuery, "history.error.query", http.StatusBadRequest},
 	{ra.ErrApplicant, "console.forbidden", http.StatusForbidden},
 	{ra.ErrOfficer, "console.forbidden", http.StatusForbidden},
 	{ra.ErrEvidence, "ra.error.evidence", http.StatusBadRequest},

@@ -15,6 +15,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/closing"
+	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/console"
@@ -168,6 +169,7 @@ type Config struct {
 	AccountKeys  AccountKeys
 	Texts        Texts
 	Certificates Certificates
+	History      *history.Service
 
 	Blobs Blobs
 	Key   crypto.Decrypter // opens drafts, and does nothing else
@@ -186,7 +188,7 @@ func New(cfg Config) (*Service, error) {
 		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil,
 		cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Leavers == nil, cfg.PINs == nil, cfg.Authority == nil, cfg.Suspensions == nil,
 		cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Closing == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.AccountKeys == nil, cfg.Texts == nil,
-		cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
+		cfg.Certificates == nil, cfg.History == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {
 		if missing {
