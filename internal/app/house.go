@@ -25,6 +25,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/desk"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/keys"
+	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/internal/store"
 	"github.com/yinxin-gov/yinxin/internal/text"
@@ -68,6 +69,7 @@ type House struct {
 	Anchored   *anchor.Service // of others, registered by two persons
 	KMC        *kmc.Centre
 	Recoveries *kmc.Recoveries // of escrowed keys
+	Notices    *notify.Service // to systems outside
 	Signer     *signer.Service
 	Life       *life.Service // of seals: making them and everything but their use
 	PDP        *authz.PDP
@@ -256,8 +258,10 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	if err = h.openIdle(); err != nil {
 		return err
 	}
-	h.CertStatus, err = h.openStatus()
-	return err
+	if h.CertStatus, err = h.openStatus(); err != nil {
+		return err
+	}
+	return h.openNotices()
 }
 
 // openWork builds what does the main job.

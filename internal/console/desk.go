@@ -16,6 +16,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
+	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/archive"
@@ -75,6 +76,7 @@ type Desk interface {
 	Anchors
 	Consents
 	Archives
+	Notices
 }
 
 // Answer is a person's signed answer: the PIN opens the key for this one act.
@@ -173,6 +175,10 @@ var refusals = []struct {
 	{anchor.ErrState, "anchor.error.state", http.StatusConflict},
 	{anchor.ErrNotApproved, "anchor.error.state", http.StatusConflict},
 	{anchor.ErrNotFound, "anchor.error.unknown", http.StatusNotFound},
+	{notify.ErrInvalid, "notify.error.invalid", http.StatusBadRequest},
+	{notify.ErrState, "notify.error.state", http.StatusConflict},
+	{notify.ErrNotFound, "notify.error.unknown", http.StatusNotFound},
+	{notify.ErrTooMany, "notify.error.many", http.StatusConflict},
 	{ra.ErrApplicant, "console.forbidden", http.StatusForbidden},
 	{ra.ErrOfficer, "console.forbidden", http.StatusForbidden},
 	{ra.ErrEvidence, "ra.error.evidence", http.StatusBadRequest},
