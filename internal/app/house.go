@@ -28,6 +28,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/desk"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/keys"
+	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/internal/store"
 	"github.com/yinxin-gov/yinxin/internal/text"
@@ -74,6 +75,7 @@ type House struct {
 	History    *history.Service   // what became of certificates
 	KMC        *kmc.Centre
 	Recoveries *kmc.Recoveries // of escrowed keys
+	Notices    *notify.Service // to systems outside
 	Signer     *signer.Service
 	Life       *life.Service // of seals: making them and everything but their use
 	PDP        *authz.PDP
@@ -275,7 +277,10 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	if h.CertStatus, err = h.openStatus(ctx); err != nil {
 		return err
 	}
-	return h.succeed(ctx)
+	if err = h.succeed(ctx); err != nil {
+		return err
+	}
+	return h.openNotices()
 }
 
 // openWork builds what does the main job.

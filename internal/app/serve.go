@@ -88,6 +88,7 @@ func (h *House) ServeAll(ctx context.Context, l Listeners) error {
 	timers.Go(func() { h.Desk.Run(timing) })
 	timers.Go(func() { h.runKMC(timing) })
 	timers.Go(func() { h.runDaily(timing) })
+	timers.Go(func() { h.runNotices(timing) })
 	timers.Go(func() { h.sweeper().Run(timing) })
 	timers.Go(func() { h.runSuccession(timing) })
 	var doors []func() error

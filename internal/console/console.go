@@ -136,6 +136,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountHistories(r)
 		c.mountConsents(r)
 		c.mountArchives(r)
+		c.mountNotices(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))
 	})
 	return nil

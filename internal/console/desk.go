@@ -18,6 +18,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
+	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/archive"
@@ -79,6 +80,7 @@ type Desk interface {
 	Histories
 	Consents
 	Archives
+	Notices
 }
 
 // Answer is a person's signed answer: the PIN opens the key for this one act.
@@ -187,6 +189,10 @@ var refusals = []struct {
 	{closing.ErrNotFound, "closing.error.state", http.StatusNotFound},
 	{ca.ErrClosing, "problem.enrol.closing", http.StatusConflict},
 	{history.ErrQuery, "history.error.query", http.StatusBadRequest},
+	{notify.ErrInvalid, "notify.error.invalid", http.StatusBadRequest},
+	{notify.ErrState, "notify.error.state", http.StatusConflict},
+	{notify.ErrNotFound, "notify.error.unknown", http.StatusNotFound},
+	{notify.ErrTooMany, "notify.error.many", http.StatusConflict},
 	{ra.ErrApplicant, "console.forbidden", http.StatusForbidden},
 	{ra.ErrOfficer, "console.forbidden", http.StatusForbidden},
 	{ra.ErrEvidence, "ra.error.evidence", http.StatusBadRequest},

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
-	"time"
 )
 
 // ErrAddress: notices do not go to this address.
@@ -83,5 +82,5 @@ func (g guard) control(_, address string, _ syscall.RawConn) error {
 }
 
 func (g guard) dialer() *net.Dialer {
-	return &net.Dialer{Timeout: attemptTime, KeepAlive: -1 * time.Second, Control: g.control}
+	return &net.Dialer{Control: g.control}
 }

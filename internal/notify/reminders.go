@@ -17,6 +17,7 @@ type Ending struct {
 	Unit   string
 	System string
 	Object ledger.Object
+	From   time.Time // what lives for a month is not told a month before
 	At     time.Time
 }
 
@@ -32,7 +33,8 @@ const (
 	lookBack = 7 * day
 )
 
-// steps are the days before an end on which it is told.
+// steps are the days before an end on which it is told, as far as they lie in the
+// last third of its life: that is when clients renew by themselves.
 var steps = []int{1, 7, 14, 30}
 
 // Remind records what the calendar says, each step once: the id of a notice is
@@ -69,7 +71,7 @@ func reminder(e Ending, now time.Time) (Notice, bool) {
 	left := e.At.Sub(now)
 	step := 0
 	for _, d := range steps {
-		if left <= time.Duration(d)*day {
+		if left <= time.Duration(d)*day && e.At.Sub(e.From) >= 3*time.Duration(d)*day {
 			step = d
 			break
 		}

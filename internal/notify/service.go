@@ -46,6 +46,7 @@ type Config struct {
 	Now        func() time.Time
 	Rand       io.Reader
 	NewID      func() string // UUIDv7
+	Patience   time.Duration // for one attempt, from the name to the answer; 0: 10 seconds, at most half a minute
 }
 
 // Service is the room. It is safe for concurrent use.
@@ -63,11 +64,14 @@ func New(c Config) (*Service, error) {
 	if c.Store == nil || c.Directory == nil || c.Wrapper == nil || c.Words == nil || c.Source == "" || c.Log == nil || c.Now == nil || c.Rand == nil || c.NewID == nil {
 		return nil, errors.New("notify: every field of the configuration but calendar, networks and enterprise number is required")
 	}
-	if !printable(c.Host, 255) || c.Enterprise < 0 {
-		return nil, fmt.Errorf("notify: host %q, enterprise number %d", c.Host, c.Enterprise)
+	if !printable(c.Host, 255) || c.Enterprise < 0 || c.Patience < 0 || c.Patience > leaseTime/2 {
+		return nil, fmt.Errorf("notify: host %q, enterprise number %d or patience %s", c.Host, c.Enterprise, c.Patience)
 	}
 	if c.Enterprise == 0 {
 		c.Enterprise = DocumentationNumber
+	}
+	if c.Patience == 0 {
+		c.Patience = 10 * time.Second
 	}
 	nets, err := Networks(c.Networks)
 	if err != nil {
@@ -249,6 +253,8 @@ func (s *Service) attempt(ctx context.Context, c *Channel, d Delivery) Result {
 }
 
 func (s *Service) send(ctx context.Context, c Channel, d Delivery) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Patience)
+	defer cancel()
 	if c.Kind == Syslog {
 		m, err := s.message(d).encode()
 		if err != nil {

@@ -15,7 +15,10 @@ import (
 
 // closingTime is how long a syslog receiver may take to end its side. One that
 // keeps it open has read what was sent, as far as anybody can know.
-const closingTime = 3 * time.Second
+const (
+	closingTime = 3 * time.Second
+	maxAnswer   = 4 << 10
+)
 
 // write sends one message to a syslog receiver: TLS (RFC 5425) and TCP (RFC 6587)
 // with a count of octets before it, UDP (RFC 5426) as one datagram.
@@ -24,19 +27,12 @@ func (s *Service) write(ctx context.Context, c Channel, message []byte) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, attemptTime)
-	defer cancel()
 	conn, err := s.connect(ctx, u, c.Roots)
 	if err != nil {
 		return fmt.Errorf("notify: connect: %w", err)
 	}
 	defer func() { _ = conn.Close() }()
-	if at, has := ctx.Deadline(); has {
-		if err := conn.SetDeadline(at); err != nil {
-			return fmt.Errorf("notify: connect: %w", err)
-		}
-	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // a house that ends does not wait
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // breaks off what is under way
 	defer stop()
 	if u.Scheme != "udp" {
 		message = append(strconv.AppendInt(nil, int64(len(message)), 10), append([]byte{' '}, message...)...)
@@ -44,7 +40,7 @@ func (s *Service) write(ctx context.Context, c Channel, message []byte) error {
 	if _, err := conn.Write(message); err != nil {
 		return fmt.Errorf("notify: write: %w", err)
 	}
-	return ended(conn)
+	return ended(ctx, conn)
 }
 
 func (s *Service) connect(ctx context.Context, u *url.URL, roots []byte) (net.Conn, error) {
@@ -60,7 +56,7 @@ func (s *Service) connect(ctx context.Context, u *url.URL, roots []byte) (net.Co
 
 // ended closes our side of a stream and waits for the other: a reset says that
 // the receiver did not read it all.
-func ended(conn net.Conn) error {
+func ended(ctx context.Context, conn net.Conn) error {
 	half, is := conn.(interface{ CloseWrite() error })
 	if !is {
 		return nil
@@ -72,7 +68,7 @@ func ended(conn net.Conn) error {
 		return fmt.Errorf("notify: close: %w", err)
 	}
 	_, err := io.Copy(io.Discard, io.LimitReader(conn, maxAnswer))
-	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
 		return fmt.Errorf("notify: close: %w", err)
 	}
 	return nil

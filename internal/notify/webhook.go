@@ -10,18 +10,13 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"time"
 )
 
-const (
-	attemptTime = 10 * time.Second // for one attempt, from the name to the last byte
-	maxAnswer   = 4 << 10          // of which nothing is kept
-	maxHeaders  = 16 << 10
-)
+const maxHeaders = 16 << 10 // of an answer
 
 // secretPrefix marks a secret as the libraries of Standard Webhooks read it.
 const secretPrefix = "whsec_"
@@ -76,19 +71,18 @@ func (s *Service) post(ctx context.Context, c Channel, d Delivery, body []byte) 
 	way := s.transport(roots)
 	defer way.CloseIdleConnections()
 	client := &http.Client{
-		Transport: way, Timeout: attemptTime,
+		Transport:     way,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	res, err := client.Do(req)
 	if err != nil {
 		return fmt.Errorf("notify: send: %w", cause(err))
 	}
+	// What else the receiver says nobody reads: its status is the answer.
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		return &refusedError{res.StatusCode}
 	}
-	// The receiver said that it has the notice; what else it says nobody reads.
-	_, _ = io.CopyN(io.Discard, res.Body, maxAnswer)
 	return nil
 }
 
@@ -96,7 +90,7 @@ func (s *Service) post(ctx context.Context, c Channel, d Delivery, body []byte) 
 func (s *Service) transport(roots *x509.CertPool) *http.Transport {
 	return &http.Transport{
 		DialContext: s.guard.dialer().DialContext, TLSClientConfig: s.tls(roots), DisableKeepAlives: true, DisableCompression: true,
-		TLSHandshakeTimeout: attemptTime, ResponseHeaderTimeout: attemptTime, MaxResponseHeaderBytes: maxHeaders,
+		MaxResponseHeaderBytes: maxHeaders,
 	}
 }
 

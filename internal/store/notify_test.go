@@ -251,3 +251,40 @@ func TestNotifyTestsAndRemoves(t *testing.T) {
 		wantErr(t, n.LeaseChannel(bg, "c-1", "me", later(0), later(time.Minute)), notify.ErrLeased)
 	})
 }
+
+func TestNotifyCalendar(t *testing.T) {
+	onEngines(t, func(t *testing.T, s *store.Store) {
+		rooms := s.Rooms(nil)
+		serial := 0
+		add := func(c ca.Certificate) string {
+			serial++
+			c.Issuer, c.Serial, c.Agency, c.NotBefore, c.CreatedAt = "iss", fmt.Sprintf("%02x", serial), "u-1", kept(1), kept(1)
+			_, err := rooms.CA.Reserve(bg, []ca.Certificate{c}, nil, event("certificate", c.Serial))
+			ok(t, err)
+			c.DER = []byte{1}
+			_, err = rooms.CA.Activate(bg, []ca.Certificate{c}, event("certificate", c.Serial))
+			ok(t, err)
+			return c.Issuer + ":" + c.Serial
+		}
+		ends := add(ca.Certificate{Kind: ca.KindECDSA, System: "s-1", NotAfter: kept(9)})
+		add(ca.Certificate{Kind: ca.KindECDSA, System: "s-2", NotAfter: kept(9)}) // renewed by the next one
+		renewed := add(ca.Certificate{Kind: ca.KindECDSA, System: "s-2", NotAfter: kept(10)})
+		add(ca.Certificate{Kind: ca.KindECDSATest, System: "s-3", NotAfter: kept(9)})
+		add(ca.Certificate{Kind: ca.KindECDSA, System: "s-4", NotAfter: kept(20)})
+		person := add(ca.Certificate{Kind: ca.KindPerson, Person: "p-1", NotAfter: kept(9)})
+		got, err := rooms.Notify.Endings(bg, kept(8), kept(12))
+		ok(t, err)
+		var ids []string
+		for _, e := range got {
+			ids = append(ids, e.Object.ID)
+		}
+		if !reflect.DeepEqual(ids, []string{ends, person, renewed}) || got[0].System != "s-1" || got[0].Unit != "u-1" || !got[0].At.Equal(kept(9)) || !got[0].From.Equal(kept(1)) {
+			t.Errorf("%+v", got)
+		}
+		if unit, system, err := rooms.Notify.HolderOf(bg, "iss", "01"); err != nil || unit != "u-1" || system != "s-1" {
+			t.Errorf("%s %s %v", unit, system, err)
+		}
+		_, _, err = rooms.Notify.HolderOf(bg, "iss", "ff")
+		wantErr(t, err, notify.ErrNotFound)
+	})
+}
