@@ -31,6 +31,7 @@ const (
 	KindRegrade     Kind = "regrade"      // 等级变更
 	KindCitation    Kind = "citation"     // 引用同意: the provider's consent to be quoted (BJ17 art. 19)
 	KindAnchor      Kind = "trust_anchor" // 信任锚: an authority of others that the house takes on
+	KindPeer        Kind = "peer_domain"  // 对等域: a trust domain of others that works with the house
 
 	// These take a Quorum: several persons answer, each once.
 	KindRecovery Kind = "key_recovery"          // 用户密钥恢复 (GM/T 0034 12.4)

@@ -130,8 +130,9 @@ var (
 	ErrOld         = errors.New("peer: a newer list is kept")
 )
 
-// What Refusal says.
+// What Refusal says; every one is ErrRefused too.
 var (
+	ErrRefused     = errors.New("peer: refused")
 	ErrWithdrawn   = errors.New("peer: the domain is not in force")
 	ErrAnchor      = errors.New("peer: no anchor of the domain vouches for the certificate")
 	ErrAlgorithm   = errors.New("peer: algorithm or key that is not used here")
@@ -161,6 +162,9 @@ func (r *Refusal) Error() string {
 }
 
 func (r *Refusal) Unwrap() error { return r.Cause }
+
+// Is makes every refusal ErrRefused.
+func (r *Refusal) Is(target error) bool { return target == ErrRefused }
 
 // Register is the store. Mutating methods commit row and event in one
 // transaction; reads are of what was committed last.

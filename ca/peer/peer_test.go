@@ -200,7 +200,7 @@ func TestX14_05_DomainCountsBetweenApprovalAndEnd(t *testing.T) {
 			t.Errorf("%+v", ev)
 		}
 	}
-	if len(w.refused) != 4 { // anchor, no list, over, withdrawn an hour later
+	if len(w.refused) != 3 { // no list, over, withdrawn an hour later; not what no domain stands behind
 		t.Errorf("%d refusals on the ledger", len(w.refused))
 	}
 }

@@ -84,6 +84,11 @@ func (h *House) ServeAll(ctx context.Context, l Listeners) error {
 	timers.Go(func() { h.runKMC(timing) })
 	timers.Go(func() { h.runDaily(timing) })
 	timers.Go(func() { h.sweeper().Run(timing) })
+	fetcher, err := h.listFetcher()
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	timers.Go(func() { fetcher.Run(timing) })
 	var doors []func() error
 	if l.Plain != nil {
 		doors = append(doors, func() error { return h.servePlain(ctx, l.Plain) })
@@ -111,10 +116,13 @@ func (h *House) ServeAll(ctx context.Context, l Listeners) error {
 // tlsConfig serves the house's own certificate, which renews itself. A client
 // certificate is optional here: each door says itself whom it lets in.
 func (h *House) tlsConfig() *tls.Config {
-	return &tls.Config{
+	own := &tls.Config{
 		MinVersion: tls.VersionTLS12, GetCertificate: h.server.GetCertificate,
 		ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: h.StepCA.ClientPool(),
 	}
+	out, with := own.Clone(), &pool{house: h, own: own}
+	out.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) { return with.peers(hello.Context()), nil }
+	return out
 }
 
 // servePlain answers plain HTTP on ln until ctx ends: what relying parties fetch
@@ -161,7 +169,7 @@ func (h *House) handler() (http.Handler, error) {
 	r := chi.NewRouter()
 	r.Use(api.Identify(newID), recoverer(h.cfg.Log))
 	err := api.Mount(r, api.Config{
-		Exchange: h.Exchange, Archive: h, Enroller: h, Certifier: certifier{h.CA}, Recoverer: h, Ledger: h, Peers: h.peers(), Verify: h.Verify, Status: h.Status,
+		Exchange: h.Exchange, Archive: h, Enroller: h, Certifier: certifier{h.CA}, Recoverer: h, Ledger: h, Peers: h.peers(), Guest: h.guest, Verify: h.Verify, Status: h.Status,
 		Report: h.reportData, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log, Version: Version,
 	})
 	if err != nil {
@@ -190,7 +198,7 @@ func (h *House) handler() (http.Handler, error) {
 	return r, err
 }
 
-func (h *House) peers() peers { return peers{h.CA, h.rooms.Identity, h.used} }
+func (h *House) peers() peers { return peers{h.CA, h.rooms.Identity, h.Peering, h.used} }
 
 func actionNames() (names []string) {
 	for _, a := range authz.Actions() {
@@ -242,5 +250,5 @@ func (h *House) Verify(ctx context.Context, document []byte) (verify.Report, err
 
 func (h *House) verifyOptions(ctx context.Context) (verify.Options, error) {
 	t, err := h.trustNow(ctx)
-	return verify.Options{Trust: t, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors, h.Life.CompromisedSince}, Consents: h.citations()}, err
+	return verify.Options{Trust: t, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors, h.Life.CompromisedSince, h.Peering}, Consents: h.citations()}, err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -73,6 +74,7 @@ type Desk interface {
 	Own
 	Recoveries
 	Anchors
+	Peers
 	Consents
 	Archives
 }
@@ -173,6 +175,17 @@ var refusals = []struct {
 	{anchor.ErrState, "anchor.error.state", http.StatusConflict},
 	{anchor.ErrNotApproved, "anchor.error.state", http.StatusConflict},
 	{anchor.ErrNotFound, "anchor.error.unknown", http.StatusNotFound},
+	{peer.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{peer.ErrAuthority, "peer.error.authority", http.StatusUnprocessableEntity},
+	{peer.ErrTaken, "peer.error.taken", http.StatusConflict},
+	{peer.ErrInvalid, "peer.error.invalid", http.StatusBadRequest},
+	{peer.ErrExists, "peer.error.exists", http.StatusConflict},
+	{peer.ErrState, "peer.error.state", http.StatusConflict},
+	{peer.ErrNotApproved, "peer.error.state", http.StatusConflict},
+	{peer.ErrList, "peer.error.list", http.StatusUnprocessableEntity},
+	{peer.ErrOld, "peer.error.old", http.StatusConflict},
+	{peer.ErrWithdrawn, "peer.error.state", http.StatusConflict},
+	{peer.ErrNotFound, "peer.error.unknown", http.StatusNotFound},
 	{ra.ErrApplicant, "console.forbidden", http.StatusForbidden},
 	{ra.ErrOfficer, "console.forbidden", http.StatusForbidden},
 	{ra.ErrEvidence, "ra.error.evidence", http.StatusBadRequest},

@@ -52,7 +52,7 @@ func (c *console) parse() error {
 	c.pages = map[string]*template.Template{}
 	for _, name := range []string{
 		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, pageImport, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PagePeople, PageRecovery,
-		PageAnchors, PageConsents, pageConsent, PageClearances, PageACME, PageArchive, pageMe,
+		PageAnchors, PagePeers, PageConsents, pageConsent, PageClearances, PageACME, PageArchive, pageMe,
 	} {
 		t, err := template.New(name).Funcs(funcs).ParseFS(files, "pages/frame.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {
@@ -98,7 +98,7 @@ func mark(result any) string {
 		return "✗"
 	case "submitted", "reviewed", "requested", "listed", "sealing", "applied", "pending", "asked", "checked", "proposed":
 		return "…"
-	case "skipped", "":
+	case "skipped", "replaced", "":
 		return "–"
 	}
 	return "?"
