@@ -32,6 +32,7 @@ type Rooms struct {
 	KMC       *KMC
 	Anchors   *Anchors
 	Closing   *Closing
+	Retention *Retention
 }
 
 // Rooms returns the rooms over this store. With a nil Integrator acts are
@@ -48,7 +49,7 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 	return &Rooms{
 		Identity: &Identity{a}, Grading: &Grading{a}, Sharing: &Sharing{a}, Approvals: &Approvals{a},
 		CA: &CA{a}, Seals: &Seals{a}, Transfers: &Transfers{a}, Signin: &Signin{a},
-		ACME: &ACME{a}, KMC: &KMC{a}, Anchors: &Anchors{a}, Closing: &Closing{a},
+		ACME: &ACME{a}, KMC: &KMC{a}, Anchors: &Anchors{a}, Closing: &Closing{a}, Retention: &Retention{a},
 	}
 }
 
