@@ -21,7 +21,7 @@ const (
 const (
 	maxText  = 500
 	MaxItems = 200 // of one purge: a person has to be able to read it
-	maxYears = 100
+	maxYears = 1000
 )
 
 // Config of a Service. Fields without another word are required.

@@ -20,6 +20,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
+	"github.com/yinxin-gov/yinxin/ca/retention"
 	"github.com/yinxin-gov/yinxin/ca/stale"
 	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/ca/stepca"
@@ -65,9 +66,10 @@ type House struct {
 	CA         *ca.Service
 	StepCA     *stepca.Authority
 	CertStatus *status.Service
-	Closing    *closing.Service // the end of the service, announced by two persons
-	Idle       *stale.Watch     // systems that nobody uses
-	Anchored   *anchor.Service  // of others, registered by two persons
+	Closing    *closing.Service   // the end of the service, announced by two persons
+	Retention  *retention.Service // of what belongs to certificates
+	Idle       *stale.Watch       // systems that nobody uses
+	Anchored   *anchor.Service    // of others, registered by two persons
 	KMC        *kmc.Centre
 	Recoveries *kmc.Recoveries // of escrowed keys
 	Signer     *signer.Service
@@ -226,6 +228,9 @@ func (h *House) openCA(ctx context.Context) (err error) {
 		return err
 	}
 	if err = h.openClosing(); err != nil {
+		return err
+	}
+	if err = h.openRetention(); err != nil {
 		return err
 	}
 	if err = h.openKMC(); err != nil {

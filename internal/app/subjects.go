@@ -13,6 +13,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/retention"
 	"github.com/yinxin-gov/yinxin/internal/desk"
 	"github.com/yinxin-gov/yinxin/internal/keys"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -24,7 +25,7 @@ import (
 // nothing, in other words or before it was asked.
 func (h *House) asked(ctx context.Context, s approval.Subject) error {
 	want, err := h.question(ctx, s)
-	for _, unknown := range []error{signer.ErrNotFound, sharing.ErrNotFound, kmc.ErrNotFound, ca.ErrNotFound, anchor.ErrNotFound, closing.ErrNotFound, identity.ErrNotFound, keys.ErrNotFound} {
+	for _, unknown := range []error{signer.ErrNotFound, sharing.ErrNotFound, kmc.ErrNotFound, ca.ErrNotFound, anchor.ErrNotFound, closing.ErrNotFound, retention.ErrNotFound, identity.ErrNotFound, keys.ErrNotFound} {
 		if errors.Is(err, unknown) {
 			want, err = approval.Subject{}, nil
 		}
@@ -76,6 +77,12 @@ func (h *House) question(ctx context.Context, s approval.Subject) (approval.Subj
 			return none, err
 		}
 		return h.ClosingSubject(a), nil
+	case approval.KindPurge:
+		a, err := h.Retention.Act(ctx, s.ID)
+		if err != nil || a.State != retention.Proposed {
+			return none, err
+		}
+		return h.RetentionSubject(a), nil
 	case approval.KindCertificate:
 		return h.certificateAsked(ctx, s.ID)
 	}

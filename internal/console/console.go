@@ -133,6 +133,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountRecovery(r)
 		c.mountAnchors(r)
 		c.mountClosing(r)
+		c.mountRetention(r)
 		c.mountConsents(r)
 		c.mountArchives(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))

@@ -58,6 +58,7 @@ func (d *Service) Pages(p identity.Person, held []identity.Post) (pages []string
 	opens(console.PagePeople, house, identity.RoleSystemAdmin)
 	opens(console.PageRecovery, p.Agency, identity.RoleAgencySysadmin, identity.RoleUnitLeader)
 	opens(console.PageAnchors, house, identity.RoleRAOfficer, identity.RoleSystemAdmin, identity.RoleAuditor)
+	opens(console.PageRetention, house, identity.RoleRAOfficer, identity.RoleSystemAdmin, identity.RoleAuditor)
 	opens(console.PageRecovery, house, identity.RoleRAOfficer, identity.RoleKMCOfficer, identity.RoleAuditor)
 	return append(pages, console.PageClosing) // everybody with a certificate is told (电子签名法 art. 23)
 }
