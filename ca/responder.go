@@ -59,6 +59,7 @@ func (s *Service) IssueResponder(ctx context.Context, actor ledger.Actor, o Resp
 	}
 	row := d.Row(KindService)
 	row.Agency, row.System, row.CreatedAt = o.Agency, o.Service, s.cfg.Now().UTC().Truncate(time.Microsecond)
+	row.Origin.Way = WayHouse
 	event := func(kind string) ledger.Event {
 		ev := s.event(kind, actor, certificateObject(row), map[string]string{"kind": string(KindService), "profile": string(name), "serial": row.Serial})
 		ev.Payload = row.TBSSM3

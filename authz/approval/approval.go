@@ -34,6 +34,8 @@ const (
 	KindClosing     Kind = "ca_closing"      // 停止服务: the end of the certification service, and what belongs to it (电子签名法 art. 23)
 	KindPurge       Kind = "retention_purge" // 到期销毁: what is kept of certificates long over (art. 24)
 
+	KindAuthority Kind = "ca_generation" // 更替认证机构: another generation of the house's own authorities
+
 	// These take a Quorum: several persons answer, each once.
 	KindRecovery Kind = "key_recovery"          // 用户密钥恢复 (GM/T 0034 12.4)
 	KindJudicial Kind = "judicial_key_recovery" // 司法密钥恢复 (GM/T 0034 12.5)

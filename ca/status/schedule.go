@@ -39,7 +39,7 @@ func (s *Service) Run(ctx context.Context) error {
 // keep the others from their lists.
 func (s *Service) BuildDue(ctx context.Context) error {
 	var failed error
-	for _, i := range s.issuers {
+	for _, i := range *s.issuers.Load() {
 		if i.offline() {
 			continue // its lists are made in a ceremony: Order, Import
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -87,7 +88,8 @@ type Authority struct {
 // Service builds lists and answers OCSP. It is safe for concurrent use.
 type Service struct {
 	cfg     Config
-	issuers []*issuer
+	adding  sync.Mutex                // held while an authority is added
+	issuers atomic.Pointer[[]*issuer] // never nil after New; only ever grows
 	linter  *crl.Linter
 	cache   *answers
 	rows    *rows
@@ -133,17 +135,33 @@ func New(cfg Config) (*Service, error) {
 		cfg.CacheSize = 4096
 	}
 	s := &Service{cfg: cfg, linter: crl.New(), cache: newAnswers(cfg.CacheSize), rows: newRows(), served: newListCache()}
+	s.issuers.Store(&[]*issuer{})
 	for _, a := range cfg.Authorities {
-		i, err := newIssuer(a, cfg.Site.Shards, cfg.Now())
-		if err != nil {
+		if err := s.Add(a); err != nil {
 			return nil, err
 		}
-		if s.issuer(i.id) != nil {
-			return nil, fmt.Errorf("status: authority %q is given twice", a.Certificate.Subject)
-		}
-		s.issuers = append(s.issuers, i)
 	}
 	return s, nil
+}
+
+// ErrKnown: the service speaks for that authority already.
+var ErrKnown = errors.New("status: authority is given twice")
+
+// Add lets the service speak for one more authority from now on: one that a house
+// made after it was founded.
+func (s *Service) Add(a Authority) error {
+	i, err := newIssuer(a, s.cfg.Site.Shards, s.cfg.Now())
+	if err != nil {
+		return err
+	}
+	s.adding.Lock()
+	defer s.adding.Unlock()
+	if s.issuer(i.id) != nil {
+		return fmt.Errorf("%w: %q", ErrKnown, a.Certificate.Subject)
+	}
+	all := append(slices.Clone(*s.issuers.Load()), i)
+	s.issuers.Store(&all)
+	return nil
 }
 
 func (c *Config) times() error {
@@ -205,7 +223,7 @@ func newIssuer(a Authority, shards int, now time.Time) (*issuer, error) {
 }
 
 func (s *Service) issuer(id string) *issuer {
-	for _, i := range s.issuers {
+	for _, i := range *s.issuers.Load() {
 		if i.id == id {
 			return i
 		}
@@ -215,8 +233,9 @@ func (s *Service) issuer(id string) *issuer {
 
 // Issuers are the ids of all authorities, as in addresses.
 func (s *Service) Issuers() []string {
-	out := make([]string, len(s.issuers))
-	for n, i := range s.issuers {
+	all := *s.issuers.Load()
+	out := make([]string, len(all))
+	for n, i := range all {
 		out[n] = i.id
 	}
 	return out

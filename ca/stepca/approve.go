@@ -10,7 +10,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/profile"
 )
 
-// approved reads a request and refuses it unless a second person approved it.
+// approved reads a request, and refuses it, as it was read, unless a second person approved it.
 // The stored row counts, never what a caller brought.
 func (a *Authority) approved(ctx context.Context, id string) (ca.Request, error) {
 	r, err := a.registry.Request(ctx, id)
@@ -19,11 +19,11 @@ func (a *Authority) approved(ctx context.Context, id string) (ca.Request, error)
 	}
 	switch {
 	case r.State != ca.RequestApproved && r.State != ca.RequestIssued:
-		return ca.Request{}, fmt.Errorf("%w: request is %s", ca.ErrNotApproved, r.State)
+		return r, fmt.Errorf("%w: request is %s", ca.ErrNotApproved, r.State)
 	case r.Approval == "" || r.DecidedBy == "":
-		return ca.Request{}, fmt.Errorf("%w: request names no approval", ca.ErrNotApproved)
+		return r, fmt.Errorf("%w: request names no approval", ca.ErrNotApproved)
 	case r.DecidedBy == r.SubmittedBy:
-		return ca.Request{}, fmt.Errorf("%w: decided by who submitted it", ca.ErrNotApproved)
+		return r, fmt.Errorf("%w: decided by who submitted it", ca.ErrNotApproved)
 	}
 	return r, nil
 }

@@ -77,7 +77,7 @@ func outcomes() []outcome {
 		{sharing.ErrLowered, http.StatusConflict, "holding.label"},
 		{grading.ErrBelowHoldings, http.StatusConflict, "holding.grade"},
 		{ca.ErrToken, http.StatusForbidden, "enrol.token"},
-		{ca.ErrExists, http.StatusConflict, "enrol.exists"},
+		{ca.ErrKeyGiven, http.StatusConflict, "enrol.key_given"},
 		{ca.ErrCSR, http.StatusUnprocessableEntity, "enrol.csr"},
 		{ca.ErrLint, http.StatusUnprocessableEntity, "enrol.lint"},
 		{ca.ErrHost, http.StatusUnprocessableEntity, "enrol.host"},
@@ -128,6 +128,7 @@ func outcomes() []outcome {
 		{life.ErrConflict, http.StatusConflict, "seal.conflict"},
 		{signer.ErrInvalid, http.StatusUnprocessableEntity, "seal.invalid"},
 		{kmc.ErrNotFound, http.StatusNotFound, "recovery.unknown"},
+		{kmc.ErrUnused, http.StatusConflict, "recovery.unused"},
 		{kmc.ErrPending, http.StatusConflict, "recovery.pending"},
 		{kmc.ErrRefused, http.StatusConflict, "recovery.refused"},
 		{kmc.ErrLapsed, http.StatusConflict, "recovery.lapsed"},
@@ -184,13 +185,14 @@ func (h *handlers) words(ctx context.Context, status int, code string) *problem 
 }
 
 // write answers an outcome outside of huma's handlers.
-func (h *handlers) write(ctx context.Context, w http.ResponseWriter, cause error) {
+func (h *handlers) write(ctx context.Context, w http.ResponseWriter, cause error) *problem {
 	p := h.problem(ctx, cause).(*problem)
 	w.Header().Set("Content-Type", problemType)
 	w.WriteHeader(p.Status)
 	if err := json.NewEncoder(w).Encode(p); err != nil {
 		h.cfg.Log.DebugContext(ctx, "problem not delivered", "error", err)
 	}
+	return p
 }
 
 // requestCodes names what huma itself refuses, by status.
@@ -225,6 +227,7 @@ func (h *handlers) transform(hctx huma.Context, _ string, v any) (any, error) {
 		h.cfg.Log.ErrorContext(ctx, "request failed", "request_id", requestID(ctx), "status", m.Status, "error", m.Detail)
 		return h.words(ctx, m.Status, codeInternal), nil
 	}
+	h.refused(hctx, m.Status, code)
 	p := h.words(ctx, m.Status, code)
 	for _, e := range m.Errors {
 		if e != nil && len(p.Fields) < maxFields {

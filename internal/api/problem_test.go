@@ -50,7 +50,7 @@ func sentinels() map[string]struct {
 		"archive.ErrDocument": {archive.ErrDocument, "archive.document"}, "archive.ErrLimit": {archive.ErrLimit, "document.limit"},
 		"archive.ErrStamp": {archive.ErrStamp, "seal.stamp"}, "archive.ErrSigner": {archive.ErrSigner, ""}, "archive.ErrInvalid": {archive.ErrInvalid, ""},
 		"authz.ErrFacts": {authz.ErrFacts, "decision.failed"}, "authz.ErrRecord": {authz.ErrRecord, "decision.failed"},
-		"ca.ErrToken": {ca.ErrToken, "enrol.token"}, "ca.ErrExists": {ca.ErrExists, "enrol.exists"}, "ca.ErrCSR": {ca.ErrCSR, "enrol.csr"}, "ca.ErrLint": {ca.ErrLint, "enrol.lint"},
+		"ca.ErrToken": {ca.ErrToken, "enrol.token"}, "ca.ErrExists": {ca.ErrExists, ""}, "ca.ErrKeyGiven": {ca.ErrKeyGiven, "enrol.key_given"}, "ca.ErrCSR": {ca.ErrCSR, "enrol.csr"}, "ca.ErrLint": {ca.ErrLint, "enrol.lint"},
 		"ca.ErrHost": {ca.ErrHost, "enrol.host"}, "ca.ErrNotApproved": {ca.ErrNotApproved, "enrol.unapproved"}, "ca.ErrClosing": {ca.ErrClosing, "enrol.closing"},
 		"ca.ErrNotFound": {ca.ErrNotFound, ""}, "ca.ErrDecided": {ca.ErrDecided, ""}, "ca.ErrState": {ca.ErrState, "certificate.state"},
 		"ca.ErrRevoked": {ca.ErrRevoked, "certificate.revoked"}, "ca.ErrSelf": {ca.ErrSelf, ""}, "ca.ErrInvalid": {ca.ErrInvalid, ""},

@@ -18,7 +18,7 @@ import (
 // folder (anchors/accredited) count beside it, as an operator's own statement.
 func (h *House) openAnchors() (err error) {
 	h.Anchored, err = anchor.New(anchor.Config{
-		Register: h.rooms.Anchors, Approver: anchorApprover{h}, Posts: posts{h}, House: h.cfg.USCC, Own: h.anchors.authorities(), Now: h.cfg.Now, NewID: newID,
+		Register: h.rooms.Anchors, Approver: anchorApprover{h}, Posts: posts{h}, House: h.cfg.USCC, Own: h.authoritiesDER, Now: h.cfg.Now, NewID: newID,
 	})
 	return err
 }
@@ -71,7 +71,7 @@ func (h *House) accredited(ctx context.Context) (*verify.Trust, error) {
 // trusting keeps the set of anchors that was made last, with what it was made of.
 type trusting struct {
 	mu  sync.Mutex
-	of  []string // guarded by mu: digests of the registered anchors
+	of  []string // guarded by mu: digests of the registered anchors and of own authorities
 	set *verify.Trust
 }
 
@@ -84,9 +84,16 @@ func (h *House) trustNow(ctx context.Context) (*verify.Trust, error) {
 	if err != nil {
 		return nil, err
 	}
+	own, err := h.authoritiesDER(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var of []string
 	for _, a := range all {
 		of = append(of, a.Digest())
+	}
+	for _, der := range own {
+		of = append(of, string(der))
 	}
 	t := &h.trusting
 	t.mu.Lock()
@@ -94,7 +101,7 @@ func (h *House) trustNow(ctx context.Context) (*verify.Trust, error) {
 	if t.set != nil && slices.Equal(t.of, of) {
 		return t.set, nil
 	}
-	set, err := h.anchors.trust()
+	set, err := h.anchors.trust(own)
 	if err != nil {
 		return nil, err
 	}

@@ -134,8 +134,10 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountAnchors(r)
 		c.mountClosing(r)
 		c.mountRetention(r)
+		c.mountHistories(r)
 		c.mountConsents(r)
 		c.mountArchives(r)
+		c.mountNotices(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))
 	})
 	return nil

@@ -15,9 +15,11 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/closing"
+	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/ca/retention"
+	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/archive"
@@ -77,8 +79,10 @@ type Desk interface {
 	Anchors
 	Closings
 	Retentions
+	Histories
 	Consents
 	Archives
+	Notices
 }
 
 // Answer is a person's signed answer: the PIN opens the key for this one act.
@@ -169,6 +173,7 @@ var refusals = []struct {
 	{kmc.ErrDelivered, "problem.recovery.delivered", http.StatusConflict},
 	{kmc.ErrRole, "console.forbidden", http.StatusForbidden},
 	{kmc.ErrInvalid, "desk.error.recovery", http.StatusBadRequest},
+	{kmc.ErrUnused, "problem.recovery.unused", http.StatusConflict},
 	{kmc.ErrNotFound, "problem.recovery.unknown", http.StatusNotFound},
 	{anchor.ErrForbidden, "console.forbidden", http.StatusForbidden},
 	{anchor.ErrCertificate, "anchor.error.certificate", http.StatusUnprocessableEntity},
@@ -193,6 +198,11 @@ var refusals = []struct {
 	{retention.ErrInvalid, "retention.error.invalid", http.StatusBadRequest},
 	{retention.ErrNotFound, "retention.error.unknown", http.StatusNotFound},
 	{ca.ErrClosing, "problem.enrol.closing", http.StatusConflict},
+	{history.ErrQuery, "history.error.query", http.StatusBadRequest},
+	{notify.ErrInvalid, "notify.error.invalid", http.StatusBadRequest},
+	{notify.ErrState, "notify.error.state", http.StatusConflict},
+	{notify.ErrNotFound, "notify.error.unknown", http.StatusNotFound},
+	{notify.ErrTooMany, "notify.error.many", http.StatusConflict},
 	{ra.ErrApplicant, "console.forbidden", http.StatusForbidden},
 	{ra.ErrOfficer, "console.forbidden", http.StatusForbidden},
 	{ra.ErrEvidence, "ra.error.evidence", http.StatusBadRequest},

@@ -9,10 +9,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/retention"
+	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/life"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
@@ -327,4 +329,32 @@ func (d *deskOf) PlaceHold(_ context.Context, _ Person, h retention.Hold) error 
 
 func (d *deskOf) LiftHold(_ context.Context, _ Person, id, reason string) error {
 	return d.act("lift %s %s", id, reason)
+}
+func (d *deskOf) Notices(context.Context, Person) (NoticeList, error) {
+	n := notify.Notice{ID: "n-1", Kind: notify.CertificateRevoked, Severity: notify.Warning, Unit: "u-1", System: "civil\u202e-a", Object: ledger.Object{Kind: "certificate", ID: "iss:01"}, At: at, Details: map[string]string{"days": "7"}}
+	c := notify.Channel{ID: "c-1", Name: "样例\u202e接收", Kind: notify.Webhook, Address: "https://hook.example/in", Unit: "u-1", Kinds: notify.Kinds(), Severity: notify.Info, State: notify.Active, LastError: "notify: the receiver answered 503", FailedAt: at, SentAt: at}
+	paused := notify.Standing{Channel: c}
+	paused.ID, paused.State, paused.Kinds = "c-2", notify.Paused, nil
+	letter := notify.Letter{Delivery: notify.Delivery{Notice: n, Channel: "c-1"}, Error: "notify: the receiver answered 422"}
+	return NoticeList{Recent: []notify.Notice{n}, Channels: []notify.Standing{{Channel: c, Count: notify.Count{Queued: 2, Dead: 1}, Letters: []notify.Letter{letter}}, paused}, Sees: true, MayWrite: true}, nil
+}
+
+func (d *deskOf) AddChannel(_ context.Context, _ Person, c notify.Channel) (string, error) {
+	secret := ""
+	if c.Kind == notify.Webhook {
+		secret = "whsec_eA=="
+	}
+	return secret, d.act("channel %s %s %s %s %v %s %d", c.Name, c.Kind, c.Address, c.Unit, c.Kinds, c.Severity, len(c.Roots))
+}
+
+func (d *deskOf) MoveChannel(_ context.Context, _ Person, id string, to notify.State) error {
+	return d.act("move %s %s", id, to)
+}
+
+func (d *deskOf) TestChannel(_ context.Context, _ Person, id string) error {
+	return d.act("test %s", id)
+}
+
+func (d *deskOf) RetryNotice(_ context.Context, _ Person, channel, notice string) error {
+	return d.act("retry %s %s", channel, notice)
 }

@@ -15,11 +15,13 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/closing"
+	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/ca/retention"
 	"github.com/yinxin-gov/yinxin/internal/console"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
+	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/cite"
@@ -160,6 +162,7 @@ type Config struct {
 	Links     Links
 	Leavers   Leavers
 	PINs      PINs
+	Notices   *notify.Service
 
 	Authority    Authority
 	Suspensions  Suspensions
@@ -172,6 +175,7 @@ type Config struct {
 	AccountKeys  AccountKeys
 	Texts        Texts
 	Certificates Certificates
+	History      *history.Service
 
 	Blobs Blobs
 	Key   crypto.Decrypter // opens drafts, and does nothing else
@@ -188,9 +192,9 @@ func New(cfg Config) (*Service, error) {
 	for _, missing := range []bool{
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
 		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil,
-		cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Leavers == nil, cfg.PINs == nil, cfg.Authority == nil, cfg.Suspensions == nil,
+		cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Leavers == nil, cfg.PINs == nil, cfg.Notices == nil, cfg.Authority == nil, cfg.Suspensions == nil,
 		cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Closing == nil, cfg.Retention == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.AccountKeys == nil, cfg.Texts == nil,
-		cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
+		cfg.Certificates == nil, cfg.History == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {
 		if missing {
