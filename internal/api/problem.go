@@ -14,6 +14,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
@@ -82,6 +83,7 @@ func outcomes() []outcome {
 		{ca.ErrHost, http.StatusUnprocessableEntity, "enrol.host"},
 		{ca.ErrNotApproved, http.StatusForbidden, "enrol.unapproved"},
 		{ErrCertificate, http.StatusNotFound, "certificate.unknown"},
+		{history.ErrQuery, http.StatusUnprocessableEntity, "request.invalid"},
 		{ca.ErrProof, http.StatusForbidden, "certificate.proof"},
 		{ca.ErrRevoked, http.StatusConflict, "certificate.revoked"},
 		{ca.ErrExpired, http.StatusConflict, "certificate.expired"},
