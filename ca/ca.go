@@ -99,8 +99,10 @@ type EscrowedKey struct {
 
 // Outcomes that callers branch on.
 var (
-	ErrNotFound    = errors.New("ca: not found")
-	ErrExists      = errors.New("ca: already registered")
+	ErrNotFound = errors.New("ca: not found")
+	ErrExists   = errors.New("ca: already registered")
+	// ErrKeyGiven: a request gives one external account key, ever.
+	ErrKeyGiven    = errors.New("ca: the request has given its ACME key")
 	ErrNotApproved = errors.New("ca: not approved")
 	ErrDecided     = errors.New("ca: request already decided")
 	ErrToken       = errors.New("ca: enrolment token unknown, expired or used")

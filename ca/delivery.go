@@ -159,7 +159,7 @@ func (s *Service) deliver(ctx context.Context, c commission, public *ecdsa.Publi
 	if err != nil {
 		return DualResult{}, err
 	}
-	return s.dual(c.request, pair, halves, key.Envelope, receipt, c.renews), nil
+	return dual(c.request, pair, halves, key.Envelope, receipt, c.renews), nil
 }
 
 // delivered looks whether a basis made its pair already; the CSR has to be the
@@ -197,7 +197,15 @@ func (s *Service) again(ctx context.Context, d Delivery) (DualResult, error) {
 	if err != nil {
 		return DualResult{}, fmt.Errorf("ca: read request: %w", err)
 	}
-	return s.dual(r, sign.Pair, []half{{row: sign}, {row: enc}}, d.Envelope, ledger.Receipt{}, d.Renews), nil
+	cert, err := smx509.ParseCertificate(sign.DER)
+	if err != nil {
+		return DualResult{}, fmt.Errorf("ca: read certificate: %w", err)
+	}
+	by, err := IssuerNamed(ctx, s.cfg.SM2, cert.RawIssuer, cert.AuthorityKeyId)
+	if err != nil {
+		return DualResult{}, err
+	}
+	return dual(r, sign.Pair, []half{{row: sign, by: by}, {row: enc, by: by}}, d.Envelope, ledger.Receipt{}, d.Renews), nil
 }
 
 // PairOf gives a pair that was made without a token again, found by the serial
@@ -206,7 +214,7 @@ func (s *Service) PairOf(ctx context.Context, serial string) (DualResult, error)
 	if s.cfg.Deliveries == nil {
 		return DualResult{}, ErrNotFound
 	}
-	row, err := s.Status(ctx, IssuerID(s.cfg.SM2Issuing), serial)
+	row, err := BySerial(ctx, s.cfg.Registry, s.cfg.SM2, serial)
 	if err != nil {
 		return DualResult{}, err
 	}

@@ -33,7 +33,7 @@ type IssueSpec struct {
 // Issued is the certificate and what stands above it.
 type Issued struct {
 	Certificate Certificate // row; DER in it
-	Chain       [][]byte    // issuing, root
+	Chain       [][]byte    // as DualResult.Chain
 	Receipt     ledger.Receipt
 }
 
@@ -80,7 +80,11 @@ func (s *Service) IssueSM2(ctx context.Context, actor ledger.Actor, spec IssueSp
 			return Issued{}, err
 		}
 	}
-	h, err := s.draft(spec.Profile, spec.Kind, profile.Fields{Subject: spec.Subject, Public: public, Validity: spec.Validity}, nil)
+	by, err := s.current(ctx)
+	if err != nil {
+		return Issued{}, err
+	}
+	h, err := s.draft(ctx, by, spec.Profile, spec.Kind, profile.Fields{Subject: spec.Subject, Public: public, Validity: spec.Validity}, nil)
 	if err != nil {
 		return Issued{}, err
 	}
@@ -97,7 +101,7 @@ func (s *Service) IssueSM2(ctx context.Context, actor ledger.Actor, spec IssueSp
 	if err != nil {
 		return Issued{}, err
 	}
-	return Issued{Certificate: one[0].row, Chain: s.Chain(), Receipt: receipt}, nil
+	return Issued{Certificate: one[0].row, Chain: by.Chain(), Receipt: receipt}, nil
 }
 
 func (spec IssueSpec) public() (*ecdsa.PublicKey, error) {

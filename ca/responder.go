@@ -43,10 +43,14 @@ func (s *Service) IssueResponder(ctx context.Context, actor ledger.Actor, o Resp
 	if err != nil {
 		return Certificate{}, err
 	}
-	d, err := NewDraft(p, s.cfg.Site, profile.Fields{
+	f := profile.Fields{
 		Serial: serial, Public: o.Public, Issuer: o.Issuer, Now: s.cfg.Now(),
 		Subject: profile.Subject{CommonName: o.Issuer.Subject.CommonName + " OCSP", Organization: o.Organization},
-	})
+	}
+	if err := Within(ctx, s.cfg.Horizon, KindService, &f); err != nil {
+		return Certificate{}, err
+	}
+	d, err := NewDraft(p, s.cfg.Site, f)
 	if err != nil {
 		return Certificate{}, fmt.Errorf("ca: draft %s: %w", name, err)
 	}

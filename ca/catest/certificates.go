@@ -25,6 +25,14 @@ func (r *Registry) Reserve(_ context.Context, certs []ca.Certificate, key *ca.Es
 	if err := r.enter("Reserve"); err != nil {
 		return ledger.Receipt{}, err
 	}
+	if r.ends != nil {
+		end := r.ends()
+		for _, c := range certs {
+			if !end.IsZero() && !c.NotAfter.Before(end) {
+				return ledger.Receipt{}, &ca.ClosingError{Until: end}
+			}
+		}
+	}
 	fresh := map[[2]string]bool{}
 	for _, c := range certs {
 		k := [2]string{c.Issuer, c.Serial}

@@ -44,6 +44,8 @@ type Registry struct {
 	suspensions []ca.Suspension   // in order of recording
 	lines       map[string]string // of certificates, by name
 	changes     []status.Key      // of a Standing, in order
+
+	ends func() time.Time // of NewClosing; nil: no end is announced
 }
 
 var (

@@ -12,6 +12,8 @@ import (
 	acmeapi "github.com/smallstep/certificates/acme/api"
 	"github.com/smallstep/certificates/api/render"
 	"github.com/smallstep/certificates/authority/provisioner"
+
+	"github.com/yinxin-gov/yinxin/ca"
 )
 
 // provisionerID stands in accounts and orders as smallstep sees them.
@@ -19,7 +21,7 @@ const provisionerID = "acme/" + acmeName
 
 // routes are those of RFC 8555 under /acme/acme, and the text register.
 func (s *acmeServer) routes(r chi.Router) {
-	r.Use(s.prepare)
+	r.Use(s.prepare, s.suitable)
 	if s.pairs == nil {
 		acmeapi.Route(r)
 	} else {
@@ -100,7 +102,7 @@ func (f finalizer) AuthorizeSign(ctx context.Context, token string) ([]provision
 	if err != nil {
 		return nil, err
 	}
-	if req, err := x509.ParseCertificateRequest(sentCSR(ctx)); err != nil || namesTwice(req.DNSNames) {
+	if req, err := x509.ParseCertificateRequest(sentCSR(ctx)); err != nil || ca.NamesTwice(req.DNSNames) {
 		return nil, acme.NewDetailedError(acme.ErrorBadCSRType, saysTwice)
 	}
 	order := chi.URLParamFromCtx(ctx, "ordID")

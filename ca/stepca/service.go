@@ -70,7 +70,8 @@ func (s *service) CreateCertificate(req *casapi.CreateCertificateRequest) (*casa
 	if err != nil {
 		return nil, answer(err)
 	}
-	return &casapi.CreateCertificateResponse{Certificate: cert, CertificateChain: []*x509.Certificate{s.a.issuing}}, nil
+	chain, err := s.above(cert)
+	return &casapi.CreateCertificateResponse{Certificate: cert, CertificateChain: chain}, err
 }
 
 // RenewCertificate issues the follower of a good certificate: same request and
@@ -85,7 +86,7 @@ func (s *service) RenewCertificate(req *casapi.RenewCertificateRequest) (*casapi
 	}
 	ctx, cancel := s.a.call()
 	defer cancel()
-	old, err := s.a.registry.Certificate(ctx, s.a.issuer.id, serial)
+	old, err := s.a.row(ctx, serial)
 	if err != nil {
 		return nil, answer(fmt.Errorf("stepca: read certificate to renew: %w", err))
 	}
@@ -112,7 +113,15 @@ func (s *service) RenewCertificate(req *casapi.RenewCertificateRequest) (*casapi
 	if err != nil {
 		return nil, answer(err)
 	}
-	return &casapi.RenewCertificateResponse{Certificate: cert, CertificateChain: []*x509.Certificate{s.a.issuing}}, nil
+	chain, err := s.above(cert)
+	return &casapi.RenewCertificateResponse{Certificate: cert, CertificateChain: chain}, err
+}
+
+// above is what the client gets with a certificate.
+func (s *service) above(cert *x509.Certificate) ([]*x509.Certificate, error) {
+	ctx, cancel := s.a.call()
+	defer cancel()
+	return s.a.above(ctx, cert)
 }
 
 // origin says by what a certificate that is none's follower was asked for: the
@@ -215,6 +224,10 @@ func renewed(t *x509.Certificate) (serial string, ok bool) {
 // answer maps an outcome to what the client of the API sees. What has no row
 // here stays an internal error with no detail.
 func answer(err error) error {
+	var ends *ca.ClosingError
+	if errors.As(err, &ends) { // its text names the day
+		return errs.NewError(http.StatusForbidden, err, "%s", ends)
+	}
 	for _, m := range []struct {
 		outcome error
 		status  int
@@ -241,7 +254,7 @@ func answer(err error) error {
 // outcome names the sentinel behind an error for the ledger: texts may hold
 // what a client sent.
 func outcome(err error) string {
-	for _, s := range []error{ca.ErrHost, ErrStopped, ErrPeer, ca.ErrNotApproved, ca.ErrLint, ca.ErrState, ca.ErrRevoked, ca.ErrCSR, ca.ErrRenewed, ca.ErrBusy, ca.ErrNotFound, ca.ErrExists, errReplay, errPeriod, errBinding, errPassword, acmestore.ErrKey} {
+	for _, s := range []error{ca.ErrHost, ErrStopped, ca.ErrClosing, ErrPeer, ca.ErrNotApproved, ca.ErrLint, ca.ErrState, ca.ErrRevoked, ca.ErrCSR, ca.ErrRenewed, ca.ErrBusy, ca.ErrNotFound, ca.ErrKeyGiven, ca.ErrExists, errReplay, errKind, errPeriod, errBinding, errPassword, acmestore.ErrKey} {
 		if errors.Is(err, s) {
 			return s.Error()
 		}

@@ -31,9 +31,13 @@ type x5c struct {
 	a *Authority
 }
 
-func (a *Authority) newX5C(claims *provisioner.Claims) *x5c {
+func (a *Authority) newX5C(claims *provisioner.Claims, authorities []*x509.Certificate) *x5c {
+	var roots []byte
+	for _, c := range authorities {
+		roots = append(roots, ca.PEM(c.Raw)...)
+	}
 	return &x5c{a: a, X5C: &provisioner.X5C{
-		ID: x5cName, Type: "X5C", Name: x5cName, Roots: ca.PEM(a.root.Raw, a.issuing.Raw), Claims: claims,
+		ID: x5cName, Type: "X5C", Name: x5cName, Roots: roots, Claims: claims,
 	}}
 }
 
@@ -86,7 +90,7 @@ func (a *Authority) verifyX5C(ctx context.Context, token string) (claims, ca.Cer
 		if leaf, err = x509.ParseCertificate(der); err != nil {
 			return nil, ErrPeer
 		}
-		if err := leaf.CheckSignatureFrom(a.issuing); err != nil || now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
+		if err := a.signedBy(ctx, leaf); err != nil || now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
 			return nil, ErrPeer
 		}
 		return leaf.PublicKey, nil

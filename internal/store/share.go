@@ -57,7 +57,7 @@ func (s *Store) statements(shares ...*share) []statement {
 		out = append(out, s.usingTokens(all.tokens))
 	}
 	if len(all.certs) > 0 {
-		out = append(out, s.reserving(all.certs))
+		out = append(out, s.withinEnd(all.certs), s.reserving(all.certs))
 	}
 	if len(all.lines) > 0 {
 		out = append(out, s.tracing(all.lines))
