@@ -78,7 +78,7 @@ func TestMTLS(t *testing.T) {
 			}
 		}
 	}
-	if want := 4 + 7*len(refusedPeers()); len(h.refused) != want { // reading without a certificate is nobody's act
+	if want := 4 + 9*len(refusedPeers()); len(h.refused) != want { // reading without a certificate is nobody's act
 		t.Errorf("%d refusals, want %d", len(h.refused), want)
 	}
 	h.peerErr = fmt.Errorf("%s: the database is down", secret)
