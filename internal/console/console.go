@@ -134,6 +134,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountAnchors(r)
 		c.mountClosing(r)
 		c.mountHistories(r)
+		c.mountPeers(r)
 		c.mountConsents(r)
 		c.mountArchives(r)
 		c.mountNotices(r)
