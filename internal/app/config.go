@@ -49,6 +49,8 @@ const (
 var (
 	// ErrNotInitialised: the folder holds no configuration.
 	ErrNotInitialised = errors.New("app: the data folder is not initialised")
+	// ErrBrokeOff: a founding ended halfway; nothing of it is in use.
+	ErrBrokeOff = errors.New("app: the founding of a house broke off here")
 	// ErrInitialised: the folder or the store is in use already; nothing was changed.
 	ErrInitialised = errors.New("app: already initialised")
 	// ErrAdministrators: not three persons for the three posts (三员分立).

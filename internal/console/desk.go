@@ -14,6 +14,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
+	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/notify"
@@ -74,6 +75,7 @@ type Desk interface {
 	Own
 	Recoveries
 	Anchors
+	Closings
 	Consents
 	Archives
 	Notices
@@ -167,6 +169,7 @@ var refusals = []struct {
 	{kmc.ErrDelivered, "problem.recovery.delivered", http.StatusConflict},
 	{kmc.ErrRole, "console.forbidden", http.StatusForbidden},
 	{kmc.ErrInvalid, "desk.error.recovery", http.StatusBadRequest},
+	{kmc.ErrUnused, "problem.recovery.unused", http.StatusConflict},
 	{kmc.ErrNotFound, "problem.recovery.unknown", http.StatusNotFound},
 	{anchor.ErrForbidden, "console.forbidden", http.StatusForbidden},
 	{anchor.ErrCertificate, "anchor.error.certificate", http.StatusUnprocessableEntity},
@@ -179,6 +182,14 @@ var refusals = []struct {
 	{notify.ErrState, "notify.error.state", http.StatusConflict},
 	{notify.ErrNotFound, "notify.error.unknown", http.StatusNotFound},
 	{notify.ErrTooMany, "notify.error.many", http.StatusConflict},
+	{closing.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{closing.ErrSoon, "closing.error.soon", http.StatusUnprocessableEntity},
+	{closing.ErrInvalid, "closing.error.invalid", http.StatusBadRequest},
+	{closing.ErrOpen, "closing.error.waits", http.StatusConflict},
+	{closing.ErrState, "closing.error.state", http.StatusConflict},
+	{closing.ErrNotApproved, "closing.error.state", http.StatusConflict},
+	{closing.ErrNotFound, "closing.error.state", http.StatusNotFound},
+	{ca.ErrClosing, "problem.enrol.closing", http.StatusConflict},
 	{ra.ErrApplicant, "console.forbidden", http.StatusForbidden},
 	{ra.ErrOfficer, "console.forbidden", http.StatusForbidden},
 	{ra.ErrEvidence, "ra.error.evidence", http.StatusBadRequest},

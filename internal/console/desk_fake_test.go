@@ -11,6 +11,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
+	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -306,3 +307,26 @@ func (d *deskOf) TestChannel(_ context.Context, _ Person, id string) error {
 func (d *deskOf) RetryNotice(_ context.Context, _ Person, channel, notice string) error {
 	return d.act("retry %s %s", channel, notice)
 }
+
+func (d *deskOf) Closing(context.Context, Person) (ClosingView, error) {
+	a := closing.Act{ID: "e-1", Kind: closing.Announcement, Mode: closing.End, At: at.AddDate(0, 4, 0), Reason: "样例\u202e", Successor: "样例服务", AskedAt: at, State: closing.InForce, Approval: "a-1", SettledAt: at}
+	asked := closing.Act{ID: "e-2", Kind: closing.HandOver, Of: "e-1", Taker: "样例服务", Records: "证书库", Protocol: "ab", Reported: at, Reason: "样例", AskedAt: at, State: closing.Proposed}
+	return ClosingView{
+		Phase: closing.Closing, Act: a, MayWrite: true, Mine: 2, Notices: map[closing.NoticeState]int{closing.NoticePending: 3},
+		Acts: []ClosingLine{{Act: asked, By: "样例", Sum: asked.Digest(), MayAnswer: true, MayDrop: true}, {Act: a, By: "样例", Sum: a.Digest()}},
+	}, nil
+}
+
+func (d *deskOf) ProposeClosing(_ context.Context, _ Person, a closing.Act) error {
+	return d.act("closing %s %s %s %s %s %s %s", a.Kind, a.Mode, a.At.UTC().Format(time.RFC3339), a.Reason, a.Successor, a.Taker, a.Reported.UTC().Format(time.RFC3339))
+}
+
+func (d *deskOf) AnswerClosing(_ context.Context, _ Person, id string, a Answer) error {
+	return d.act("answer %s %v %s", id, a.Yes, a.Digest)
+}
+
+func (d *deskOf) DropClosing(_ context.Context, _ Person, id string) error {
+	return d.act("drop %s", id)
+}
+
+func (d *deskOf) SeenClosing(context.Context, Person) error { return d.act("seen") }

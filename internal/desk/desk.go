@@ -61,7 +61,7 @@ func (d *Service) Pages(p identity.Person, held []identity.Post) (pages []string
 	opens(console.PageNotices, house, identity.RoleSystemAdmin, identity.RoleAuditor)
 	opens(console.PageNotices, p.Agency, identity.RoleAgencySysadmin)
 	opens(console.PageRecovery, house, identity.RoleRAOfficer, identity.RoleKMCOfficer, identity.RoleAuditor)
-	return pages
+	return append(pages, console.PageClosing) // everybody with a certificate is told (电子签名法 art. 23)
 }
 
 // now is the clock as events carry it.
