@@ -80,9 +80,20 @@ func TestTell(t *testing.T) {
 		}
 	}
 	h.register(in.channel())
+	own := in.channel()
+	own.Unit = "u-1"
+	h.round()
+	if err := h.Tell(bg, n); !errors.Is(err, notify.ErrWaiting) || len(in.names()) != 1 {
+		t.Errorf("the house's own receiver is not the unit's: %v, %v", err, in.names())
+	}
+	n.ID = "n2"
+	h.register(own)
+	if err := h.Tell(bg, n); !errors.Is(err, notify.ErrWaiting) {
+		t.Fatal(err)
+	}
 	h.round()
 	ok(t, h.Tell(bg, n))
-	if got := in.names(); len(got) != 1 {
+	if got := in.names(); len(got) != 3 {
 		t.Errorf("%v", got)
 	}
 	if err := h.Tell(bg, notify.Notice{}); !errors.Is(err, notify.ErrInvalid) {

@@ -148,12 +148,15 @@ func TestNotifyLeasesToOne(t *testing.T) {
 		due, err := n.Due(bg, "c-1", over, 9)
 		ok(t, err)
 		wantErr(t, n.SettleDelivery(bg, "node-0", notify.Result{Delivery: due[0], At: over}), notify.ErrLeased)
-		if taken, err := n.Taken(bg, "n-1"); err != nil || taken {
+		if taken, err := n.Taken(bg, "n-1", "u-1"); err != nil || taken {
 			t.Errorf("who lost the channel settled: %v, %v", taken, err)
 		}
 		ok(t, n.SettleDelivery(bg, "next", notify.Result{Delivery: due[0], At: over}))
-		if taken, err := n.Taken(bg, "n-1"); err != nil || !taken {
+		if taken, err := n.Taken(bg, "n-1", "u-1"); err != nil || !taken {
 			t.Errorf("%v, %v", taken, err)
+		}
+		if taken, err := n.Taken(bg, "n-1", "u-2"); err != nil || taken {
+			t.Errorf("another unit took it: %v, %v", taken, err)
 		}
 		ok(t, n.ReleaseChannel(bg, "c-1", "node-0"))
 		wantErr(t, n.LeaseChannel(bg, "c-1", "node-0", over, over.Add(time.Minute)), notify.ErrLeased)
