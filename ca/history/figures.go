@@ -61,6 +61,9 @@ type Revoked struct {
 	Late   bool `json:"-"`
 }
 
+// Name is that of the reason.
+func (r Revoked) Name() string { return ca.ReasonName(r.Reason) }
+
 // AllIssued is the sum over kinds and ways.
 func (f Figures) AllIssued() (n int) {
 	for _, i := range f.Issued {

@@ -34,17 +34,13 @@ type Record struct {
 	Followed []string `json:"followed,omitempty"`
 }
 
-// Cursor is the place after a record in a list; zero: its beginning.
-type Cursor struct {
-	At             time.Time
-	Issuer, Serial string
-}
-
 // Query selects certificates of one system or of one unit.
 type Query struct {
 	System, Agency string // one of them
-	After          Cursor
-	Limit          int // 0: 20, at most 200
+	// Judicial shows recoveries for the law too, which are no business of the owner.
+	Judicial bool
+	After    Cursor
+	Limit    int // 0: 20, at most 200
 }
 
 // Bounds of a page.
@@ -135,7 +131,7 @@ func (s *Service) Of(ctx context.Context, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	w := walk{s: s, requests: map[string]*ca.Request{}, holds: map[string][]ca.Suspension{}, acts: map[ledger.Object][]Act{}}
+	w := walk{s: s, judicial: q.Judicial, requests: map[string]*ca.Request{}, holds: map[string][]ca.Suspension{}, acts: map[ledger.Object][]Act{}}
 	out := Page{Entries: make([]Entry, len(records)), Next: next}
 	for i, r := range records {
 		if out.Entries[i], err = w.entry(ctx, r); err != nil {
@@ -168,6 +164,7 @@ func (s *Service) records(ctx context.Context, q Query) ([]Record, Cursor, error
 // walk remembers, for one page, what several of its certificates share.
 type walk struct {
 	s        *Service
+	judicial bool
 	requests map[string]*ca.Request
 	holds    map[string][]ca.Suspension
 	acts     map[ledger.Object][]Act
@@ -216,6 +213,9 @@ func (w walk) escrow(ctx context.Context, e *Entry, objects *[]ledger.Object) (e
 		return fmt.Errorf("history: recoveries: %w", err)
 	}
 	for _, r := range slices.Backward(all) { // oldest first
+		if r.Kind == kmc.ForLaw && !w.judicial {
+			continue
+		}
 		e.Recoveries = append(e.Recoveries, Recovered{ID: r.ID, Kind: r.Kind, State: r.State, AskedBy: r.AskedBy, AskedAt: r.AskedAt, DeliveredAt: r.DeliveredAt})
 		*objects = append(*objects, ledger.Object{Kind: "key_recovery", ID: r.ID})
 	}

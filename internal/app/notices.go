@@ -54,8 +54,8 @@ func (h *House) openNotices() error {
 // which only a ceremony renews.
 type dates struct{ h *House }
 
-func (d dates) Endings(ctx context.Context, from, to time.Time) ([]notify.Ending, error) {
-	out, err := d.h.rooms.Notify.Endings(ctx, from, to)
+func (d dates) Endings(ctx context.Context, now, from, to time.Time) ([]notify.Ending, error) {
+	out, err := d.h.rooms.Notify.Endings(ctx, now, from, to)
 	if err != nil {
 		return nil, err
 	}

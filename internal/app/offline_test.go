@@ -95,7 +95,7 @@ func TestOfflineRootFromCeremonyToNextList(t *testing.T) {
 	if list := rootList(t, h, root); list.Number.Int64() != 1 || len(list.RevokedCertificateEntries) != 0 || !list.NextUpdate.After(now.AddDate(0, 6, 0)) {
 		t.Errorf("first list: %+v", list)
 	}
-	ends, err := dates{h}.Endings(bg, now, now.AddDate(0, 7, 0)) // nobody but a ceremony renews these
+	ends, err := dates{h}.Endings(bg, now, now, now.AddDate(0, 7, 0)) // nobody but a ceremony renews these
 	ok(t, err)
 	if lists := slices.DeleteFunc(ends, func(e notify.Ending) bool { return e.Kind != notify.ListEnding }); len(lists) != 2 || lists[0].At.Sub(lists[0].From) < 180*24*time.Hour {
 		t.Errorf("%+v", lists)

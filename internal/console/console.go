@@ -133,6 +133,8 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountRecovery(r)
 		c.mountAnchors(r)
 		c.mountClosing(r)
+		c.mountHistories(r)
+		c.mountPeers(r)
 		c.mountConsents(r)
 		c.mountArchives(r)
 		c.mountNotices(r)

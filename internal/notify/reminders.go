@@ -21,9 +21,9 @@ type Ending struct {
 	At     time.Time
 }
 
-// Calendar knows what ends between two moments, and nothing replaced.
+// Calendar knows what ends between two moments and has no successor in force now.
 type Calendar interface {
-	Endings(ctx context.Context, from, to time.Time) ([]Ending, error)
+	Endings(ctx context.Context, now, from, to time.Time) ([]Ending, error)
 }
 
 const (
@@ -48,7 +48,7 @@ func (s *Service) Remind(ctx context.Context) error {
 	if s.cfg.Calendar == nil {
 		return err
 	}
-	ends, cause := s.cfg.Calendar.Endings(ctx, now.Add(-lookBack), now.Add(time.Duration(steps[len(steps)-1])*day))
+	ends, cause := s.cfg.Calendar.Endings(ctx, now, now.Add(-lookBack), now.Add(time.Duration(steps[len(steps)-1])*day))
 	if cause != nil {
 		return errors.Join(err, fmt.Errorf("notify: calendar: %w", cause))
 	}

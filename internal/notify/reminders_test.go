@@ -16,7 +16,7 @@ import (
 // calendar has these dates.
 type calendar []notify.Ending
 
-func (c calendar) Endings(_ context.Context, from, to time.Time) (out []notify.Ending, err error) {
+func (c calendar) Endings(_ context.Context, _, from, to time.Time) (out []notify.Ending, err error) {
 	for _, e := range c {
 		if e.At.After(from) && !e.At.After(to) {
 			out = append(out, e)

@@ -270,12 +270,12 @@ func TestNotifyCalendar(t *testing.T) {
 			return c.Issuer + ":" + c.Serial
 		}
 		ends := add(ca.Certificate{Kind: ca.KindECDSA, System: "s-1", NotAfter: kept(9)})
-		add(ca.Certificate{Kind: ca.KindECDSA, System: "s-2", NotAfter: kept(9)}) // renewed by the next one
-		renewed := add(ca.Certificate{Kind: ca.KindECDSA, System: "s-2", NotAfter: kept(10)})
+		old := add(ca.Certificate{Kind: ca.KindECDSA, System: "s-2", NotAfter: kept(9)})
+		renewed := add(ca.Certificate{Kind: ca.KindECDSA, System: "s-2", NotAfter: kept(10), Origin: ca.Origin{Previous: old}})
 		add(ca.Certificate{Kind: ca.KindECDSATest, System: "s-3", NotAfter: kept(9)})
 		add(ca.Certificate{Kind: ca.KindECDSA, System: "s-4", NotAfter: kept(20)})
 		person := add(ca.Certificate{Kind: ca.KindPerson, Person: "p-1", NotAfter: kept(9)})
-		got, err := rooms.Notify.Endings(bg, kept(8), kept(12))
+		got, err := rooms.Notify.Endings(bg, kept(8), kept(8), kept(12))
 		ok(t, err)
 		var ids []string
 		for _, e := range got {
