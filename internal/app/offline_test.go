@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/ceremony"
 	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/internal/keys"
+	"github.com/yinxin-gov/yinxin/internal/notify"
 	kept "github.com/yinxin-gov/yinxin/signer/revocation"
 )
 
@@ -92,6 +94,11 @@ func TestOfflineRootFromCeremonyToNextList(t *testing.T) {
 	wantErr(t, h.CertStatus.Publish(bg, ca.IssuerID(root), false), status.ErrOffline)
 	if list := rootList(t, h, root); list.Number.Int64() != 1 || len(list.RevokedCertificateEntries) != 0 || !list.NextUpdate.After(now.AddDate(0, 6, 0)) {
 		t.Errorf("first list: %+v", list)
+	}
+	ends, err := dates{h}.Endings(bg, now, now, now.AddDate(0, 7, 0)) // nobody but a ceremony renews these
+	ok(t, err)
+	if lists := slices.DeleteFunc(ends, func(e notify.Ending) bool { return e.Kind != notify.ListEnding }); len(lists) != 2 || lists[0].At.Sub(lists[0].From) < 180*24*time.Hour {
+		t.Errorf("%+v", lists)
 	}
 	// The SM2 issuing authority falls; its root's next list says so.
 	err = h.CA.Revoke(bg, h.service(), ca.IssuerID(root), ca.FormatSerial(issuing.SerialNumber), ca.ReasonSuperseded)
