@@ -80,6 +80,7 @@ func (h *House) ServeAll(ctx context.Context, l Listeners) error {
 			h.cfg.Log.ErrorContext(ctx, "lists of revoked certificates are not built any more", "error", err)
 		}
 	})
+	timers.Go(func() { h.runServing(timing) })
 	timers.Go(func() { h.Desk.Run(timing) })
 	timers.Go(func() { h.runKMC(timing) })
 	timers.Go(func() { h.runDaily(timing) })
