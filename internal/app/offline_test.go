@@ -93,6 +93,15 @@ func TestOfflineRootFromCeremonyToNextList(t *testing.T) {
 	if list := rootList(t, h, root); list.Number.Int64() != 1 || len(list.RevokedCertificateEntries) != 0 || !list.NextUpdate.After(now.AddDate(0, 6, 0)) {
 		t.Errorf("first list: %+v", list)
 	}
+	if s := h.Status(bg); s.CeremonyDue || !s.RootListEnds.Equal(rootList(t, h, root).NextUpdate) {
+		t.Errorf("%+v", s)
+	}
+	today := now
+	now = now.AddDate(0, 0, 190-29)
+	if s := h.Status(bg); !s.CeremonyDue || !s.Healthy {
+		t.Errorf("29 days before the end: %+v", s)
+	}
+	now = today
 	// The SM2 issuing authority falls; its root's next list says so.
 	err = h.CA.Revoke(bg, h.service(), ca.IssuerID(root), ca.FormatSerial(issuing.SerialNumber), ca.ReasonSuperseded)
 	ok(t, err)

@@ -207,11 +207,16 @@ func (h *House) caller(r *http.Request) (string, bool) {
 }
 
 // Status is what anybody may know.
-func (h *House) Status(context.Context) wire.Status {
-	return wire.Status{
+func (h *House) Status(ctx context.Context) wire.Status {
+	s := wire.Status{
 		Name: h.cfg.Organization, Version: Version, Time: h.cfg.Now().UTC(), LedgerSize: h.Ledger.Head().Size,
 		Healthy: h.Ledger.Healthy() == nil, Sample: h.cfg.Sample,
 	}
+	var err error
+	if s.RootListEnds, s.CeremonyDue, err = h.rootListDue(ctx); err != nil && ctx.Err() == nil {
+		h.cfg.Log.ErrorContext(ctx, "when the lists of the roots end is not known", "error", err)
+	}
+	return s
 }
 
 // recoverer answers 500 to a panic and logs it; the connection lives on.
