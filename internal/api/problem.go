@@ -15,6 +15,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -81,6 +82,12 @@ func outcomes() []outcome {
 		{ca.ErrLint, http.StatusUnprocessableEntity, "enrol.lint"},
 		{ca.ErrHost, http.StatusUnprocessableEntity, "enrol.host"},
 		{ca.ErrNotApproved, http.StatusForbidden, "enrol.unapproved"},
+		{ErrRequest, http.StatusNotFound, "certificate_request.unknown"},
+		{ra.ErrApplicant, http.StatusForbidden, "certificate_request.applicant"},
+		{ra.ErrOpen, http.StatusConflict, "certificate_request.open"},
+		{ra.ErrEnded, http.StatusConflict, "certificate_request.ended"},
+		{ca.ErrDecided, http.StatusConflict, "certificate_request.decided"},
+		{ca.ErrInvalid, http.StatusUnprocessableEntity, "certificate_request.invalid"},
 		{ErrCertificate, http.StatusNotFound, "certificate.unknown"},
 		{ca.ErrProof, http.StatusForbidden, "certificate.proof"},
 		{ca.ErrRevoked, http.StatusConflict, "certificate.revoked"},
