@@ -24,16 +24,16 @@ type DualResult struct {
 	SignCert []byte         // DER
 	EncCert  []byte         // DER
 	Envelope []byte         // SM2EnvelopedKey, DER
-	Chain    [][]byte       // issuing, root
+	Chain    [][]byte       // who issued it, root, and what leads to an earlier root
 	Renews   string         // serial of the signing certificate that it follows
 	Receipt  ledger.Receipt // empty when a pair is given again
 }
 
 // dual puts the answer together.
-func (s *Service) dual(r Request, pair string, halves []half, envelope []byte, receipt ledger.Receipt, renews string) DualResult {
+func dual(r Request, pair string, halves []half, envelope []byte, receipt ledger.Receipt, renews string) DualResult {
 	return DualResult{
 		Request: r, Pair: pair, Issuer: halves[0].row.Issuer, Serial: halves[0].row.Serial, SignCert: halves[0].row.DER, EncCert: halves[1].row.DER,
-		Envelope: envelope, Chain: s.Chain(), Renews: renews, Receipt: receipt,
+		Envelope: envelope, Chain: halves[0].by.Chain(), Renews: renews, Receipt: receipt,
 	}
 }
 
@@ -59,7 +59,7 @@ func (s *Service) EnrolSM2(ctx context.Context, token string, csrDER []byte) (Du
 	switch {
 	case err == nil:
 		actor := ledger.Actor{Kind: "system", ID: r.System, Unit: r.Agency}
-		got, err = s.fulfil(ctx, commission{basis: tokenBasis(token), csr: csrDER, request: r, actor: actor, token: token})
+		got, err = s.fulfil(ctx, commission{basis: tokenBasis(token), csr: csrDER, request: r, way: WayToken, actor: actor, token: token})
 	case errors.Is(err, ErrToken) && len(token) == TokenLength:
 		got, r, err = s.enrolled(ctx, token, csrDER, err)
 	}
@@ -138,15 +138,20 @@ func (s *Service) claimToken(ctx context.Context, c commission) (Request, error)
 	return r, nil
 }
 
-// admit asks the gate, and whether a host was taken off the register since the
-// approval. It returns the latest end of a certificate; zero: its profile's.
+// admit asks the gate, whether the service ends, and whether a host was taken off
+// the register since the approval. It returns the latest end of a certificate;
+// zero: its profile's.
 func (s *Service) admit(ctx context.Context, r Request) (until time.Time, err error) {
 	if s.cfg.Gate != nil {
 		if until, err = s.cfg.Gate.MayIssue(ctx, r.System, r.Purpose); err != nil {
 			return time.Time{}, fmt.Errorf("ca: system may not have certificates: %w", err)
 		}
 	}
-	return until, s.hosts.Admit(ctx, r.System, r.Hosts)
+	f := profile.Fields{NotAfter: until, Now: s.cfg.Now()}
+	if err := Within(ctx, s.cfg.Horizon, KindSM2Sign, &f); err != nil {
+		return time.Time{}, err
+	}
+	return f.NotAfter, s.hosts.Admit(ctx, r.System, r.Hosts)
 }
 
 // untilThen is the length of a certificate that begins as the profile says and
@@ -170,6 +175,10 @@ func (s *Service) untilThen(end time.Time, r Request) (time.Duration, error) {
 // draftPair drafts both certificates for one subject; the encryption key comes
 // from the key centre. Neither lives beyond until, where that is set.
 func (s *Service) draftPair(ctx context.Context, pair string, r Request, signing *ecdsa.PublicKey, validity time.Duration, until time.Time) ([]half, EncryptionKey, error) {
+	by, err := s.current(ctx)
+	if err != nil {
+		return nil, EncryptionKey{}, err
+	}
 	key, err := s.cfg.KMC.NewPair(ctx, pair, signing)
 	if err != nil {
 		return nil, EncryptionKey{}, fmt.Errorf("ca: encryption key: %w", err)
@@ -187,7 +196,7 @@ func (s *Service) draftPair(ctx context.Context, pair string, r Request, signing
 	}
 	for i, want := range pairOf {
 		fields := profile.Fields{Subject: subject, Public: want.public, Hosts: r.Hosts, Validity: validity, NotAfter: until}
-		h, err := s.draft(want.name, want.kind, fields, r.Hosts)
+		h, err := s.draft(ctx, by, want.name, want.kind, fields, r.Hosts)
 		if err != nil {
 			return nil, EncryptionKey{}, err
 		}

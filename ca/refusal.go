@@ -14,7 +14,7 @@ import (
 // answer, and its text stays out of the ledger.
 func (s *Service) refused(ctx context.Context, kind string, actor ledger.Actor, object ledger.Object, cause error) error {
 	word := "internal"
-	for _, known := range []error{ErrToken, ErrNotFound, ErrRevoked, ErrState, ErrExpired, ErrProof, ErrRenewed, ErrBusy, ErrNotApproved, ErrHost, ErrCSR, ErrLint, ErrExists} {
+	for _, known := range []error{ErrToken, ErrNotFound, ErrRevoked, ErrState, ErrExpired, ErrProof, ErrRenewed, ErrBusy, ErrClosing, ErrNotApproved, ErrHost, ErrCSR, ErrLint, ErrExists} {
 		if errors.Is(cause, known) {
 			word = known.Error()
 			break

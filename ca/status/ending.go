@@ -21,7 +21,7 @@ type Ending struct {
 // Endings are those of every offline authority, the first to end first.
 func (s *Service) Endings(ctx context.Context) ([]Ending, error) {
 	var out []Ending
-	for _, i := range s.issuers {
+	for _, i := range *s.issuers.Load() {
 		if !i.offline() {
 			continue
 		}

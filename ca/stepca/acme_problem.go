@@ -24,6 +24,12 @@ func problem(err error) *acme.Error {
 	if errors.As(err, &done) {
 		return done
 	}
+	var ends *ca.ClosingError
+	if errors.As(err, &ends) { // its text names the day
+		e := acme.NewDetailedError(acme.ErrorUnauthorizedType, "%s", ends)
+		e.Err = err
+		return e
+	}
 	for _, m := range []struct {
 		outcome error
 		kind    acme.ProblemType

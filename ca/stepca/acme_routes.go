@@ -105,17 +105,21 @@ func (f finalizer) AuthorizeSign(ctx context.Context, token string) ([]provision
 	if req, err := x509.ParseCertificateRequest(sentCSR(ctx)); err != nil || ca.NamesTwice(req.DNSNames) {
 		return nil, acme.NewDetailedError(acme.ErrorBadCSRType, saysTwice)
 	}
-	if err := f.s.claimOrder(ctx, chi.URLParamFromCtx(ctx, "ordID")); err != nil {
+	order := chi.URLParamFromCtx(ctx, "ordID")
+	if err := f.s.claimOrder(ctx, order); err != nil {
 		return nil, err
 	}
-	return append(opts, acmeEnrolment{ACME: f.ACME, request: visitOf(ctx).owner.Request}), nil
+	return append(opts, acmeEnrolment{ACME: f.ACME, request: visitOf(ctx).owner.Request, order: order}), nil
 }
 
 // acmeEnrolment is to ACME what enrolment is to tokens.
 type acmeEnrolment struct {
 	*provisioner.ACME
-	request string
+	request, order string
 }
 
 // GetID returns the id of the approved request.
 func (e acmeEnrolment) GetID() string { return e.request }
+
+// GetName returns the id of the order, for the certificate service.
+func (e acmeEnrolment) GetName() string { return e.order }

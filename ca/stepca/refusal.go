@@ -89,7 +89,7 @@ func (a *Authority) callerOf(ctx context.Context, r *http.Request) (ledger.Actor
 	if v := visitOf(ctx); v.owner.System != "" && (v.proved || ctx.Value(acmeapi.ContextKey("payload")) != nil) {
 		return v.actor(), true
 	}
-	if leaf, err := a.verifiedPeer(r.TLS); err == nil {
+	if leaf, err := a.verifiedPeer(r.Context(), r.TLS); err == nil {
 		row, err := a.Peer(ctx, leaf)
 		if row.System != "" { // also one that is revoked
 			return ledger.Actor{Kind: "system", ID: row.System, Unit: row.Agency, Certificate: row.Serial}, true

@@ -31,6 +31,7 @@ const secret = "cause-that-stays-inside"
 
 // house is every dependency of the API; err is what each of them answers.
 type house struct {
+	guest   string // a system of a peer domain
 	t       *testing.T
 	url     string
 	err     error
@@ -74,6 +75,7 @@ func newHouse(t *testing.T) *house {
 		Report: func(_ context.Context, _ []byte, l report.Level, known bool) (report.Report, error) {
 			return report.Report{Schema: report.Schema, Level: l, Nature: fmt.Sprint(known)}, h.err
 		},
+		Guest:   func(_ context.Context, system string) (bool, error) { return system == h.guest, nil },
 		Status:  func(context.Context) wire.Status { return wire.Status{Name: "样例", Healthy: true} },
 		Anchors: wire.Anchors{SM2RootSM3: "ab"},
 		Log:     slog.New(slog.NewTextHandler(syncWriter{h}, nil)),

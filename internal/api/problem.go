@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
@@ -30,6 +32,7 @@ var (
 	ErrNoPeer = errors.New("api: no client certificate")
 	// ErrPeer: the certificate is unknown, on hold or revoked.
 	ErrPeer    = errors.New("api: client certificate is not good")
+	errGuest   = errors.New("api: not for the systems of a peer domain")
 	errNoRoute = errors.New("api: no such route")
 	errBusy    = errors.New("api: too many large bodies at once")
 )
@@ -59,6 +62,8 @@ func outcomes() []outcome {
 	return []outcome{
 		{ErrNoPeer, http.StatusUnauthorized, "peer.missing"},
 		{ErrPeer, http.StatusForbidden, "peer.refused"},
+		{errGuest, http.StatusForbidden, "peer.guest"},
+		{peer.ErrRefused, http.StatusConflict, "peer.certificate"}, // of a receiver or a receipt
 		{errNoRoute, http.StatusNotFound, "route.unknown"},
 		{errBusy, http.StatusServiceUnavailable, "busy"},
 		{verify.ErrNotDocument, http.StatusUnprocessableEntity, "document.unreadable"},
@@ -81,6 +86,8 @@ func outcomes() []outcome {
 		{ca.ErrCSR, http.StatusUnprocessableEntity, "enrol.csr"},
 		{ca.ErrLint, http.StatusUnprocessableEntity, "enrol.lint"},
 		{ca.ErrHost, http.StatusUnprocessableEntity, "enrol.host"},
+		{ca.ErrClosing, http.StatusForbidden, "enrol.closing"},
+		{ca.ErrNoIssuer, http.StatusServiceUnavailable, "enrol.issuer"},
 		{ca.ErrNotApproved, http.StatusForbidden, "enrol.unapproved"},
 		{ErrRequest, http.StatusNotFound, "certificate_request.unknown"},
 		{ra.ErrApplicant, http.StatusForbidden, "certificate_request.applicant"},
@@ -160,6 +167,10 @@ func (h *handlers) problem(ctx context.Context, err error) error {
 		h.cfg.Log.ErrorContext(ctx, "request failed", "request_id", requestID(ctx), "code", code, "error", err)
 	}
 	out := h.words(ctx, status, code)
+	var ends *ca.ClosingError
+	if errors.As(err, &ends) {
+		out.Fields = append(out.Fields, wire.FieldError{Location: "closing.at", Message: ends.Until.UTC().Format(time.RFC3339)})
+	}
 	var field *archive.FieldError
 	if errors.As(err, &field) {
 		out.Fields = append(out.Fields, wire.FieldError{Location: "body.metadata." + field.Field, Message: field.Why})
