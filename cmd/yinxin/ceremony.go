@@ -304,6 +304,8 @@ func ceremonyHint(err error) string {
 		return "ceremony.hint.shares"
 	case errors.Is(err, app.ErrRoom):
 		return "ceremony.hint.room"
+	case errors.Is(err, app.ErrServing):
+		return "ceremony.hint.serving"
 	case errors.Is(err, status.ErrOnline):
 		return "ceremony.hint.online"
 	}

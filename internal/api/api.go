@@ -86,6 +86,7 @@ type Config struct {
 	Certifier Certifier
 	Recoverer Recoverer
 	Historian Historian
+	Requester Requester
 	Ledger    Ledger
 	Peers     Peers
 	Refusals  Refusals
@@ -103,7 +104,7 @@ type Config struct {
 }
 
 func (c Config) check() error {
-	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Historian == nil || c.Ledger == nil || c.Peers == nil || c.Refusals == nil || c.Guest == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
+	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Historian == nil || c.Requester == nil || c.Ledger == nil || c.Peers == nil || c.Refusals == nil || c.Guest == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
 		return fmt.Errorf("api: every field of the configuration is required")
 	}
 	return nil
@@ -181,6 +182,9 @@ func (h *handlers) routes(a huma.API) {
 	huma.Register(a, own(open("pair", http.MethodGet, wire.PathPairs+"/{serial}", "A renewed or ordered SM2 pair of the calling system", 0)), h.pair)
 	huma.Register(a, own(open("revoke", http.MethodPost, wire.PathRevocations, "Revoke a certificate of the calling system", maxJSON)), h.revoke)
 	huma.Register(a, open("acme-key", http.MethodPost, wire.PathACMEKeys, "External account key for an ACME client, once for an approved request", maxJSON), h.acmeKey)
+	h.requestRoutes(a, func(id, method, path, summary string, maxBody int64) huma.Operation {
+		return own(open(id, method, path, summary, maxBody))
+	})
 	judge := large(open("verify", http.MethodPost, wire.PathVerify, "Verify a sealed document", maxDocument))
 	judge.Responses["200"] = &huma.Response{Description: "The judgement, or with ?report= a report (schema " + report.Schema + ")", Content: map[string]*huma.MediaType{
 		"application/json": {Schema: &huma.Schema{OneOf: []*huma.Schema{

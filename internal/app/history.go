@@ -75,7 +75,7 @@ func wireEntry(e history.Entry) wire.Certificate {
 		out.Reason = ca.ReasonName(e.Reason)
 	}
 	if r := e.Request; r != nil {
-		out.Request = &wire.CertificateRequest{ID: r.ID, SubmittedBy: r.SubmittedBy, ReviewedBy: r.ReviewedBy, DecidedBy: r.DecidedBy, Approval: r.Approval}
+		out.Request = &wire.CertificateOrigin{ID: r.ID, SubmittedBy: r.SubmittedBy, ReviewedBy: r.ReviewedBy, DecidedBy: r.DecidedBy, Approval: r.Approval}
 		for _, v := range r.Evidence {
 			if v.Digest != "" && v.Salt == "" { // a salted one is of a person's number
 				out.Request.Evidence = append(out.Request.Evidence, v.Digest)

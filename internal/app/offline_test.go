@@ -101,6 +101,15 @@ func TestOfflineRootFromCeremonyToNextList(t *testing.T) {
 	if lists := slices.DeleteFunc(ends, func(e notify.Ending) bool { return e.Kind != notify.ListEnding }); len(lists) != 2 || lists[0].At.Sub(lists[0].From) < 180*24*time.Hour {
 		t.Errorf("%+v", lists)
 	}
+	if s := h.Status(bg); s.CeremonyDue || !s.RootListEnds.Equal(rootList(t, h, root).NextUpdate) {
+		t.Errorf("%+v", s)
+	}
+	today := now
+	now = now.AddDate(0, 0, 190-29)
+	if s := h.Status(bg); !s.CeremonyDue || !s.Healthy {
+		t.Errorf("29 days before the end: %+v", s)
+	}
+	now = today
 	// The SM2 issuing authority falls; its root's next list says so.
 	err = h.CA.Revoke(bg, h.service(), ca.IssuerID(root), ca.FormatSerial(issuing.SerialNumber), ca.ReasonSuperseded)
 	ok(t, err)
