@@ -57,6 +57,7 @@ type Exchange interface {
 	Fetch(ctx context.Context, actor ledger.Actor, id string) (exchange.Transfer, io.ReadCloser, error)
 	Receive(ctx context.Context, actor ledger.Actor, id string, signature []byte) (exchange.Transfer, ledger.Receipt, error)
 	Inbox(ctx context.Context, system string) ([]exchange.Transfer, error)
+	Confirm(ctx context.Context, actor ledger.Actor, c exchange.Confirmation) (exchange.Confirmation, ledger.Receipt, error)
 }
 
 // Enroller turns a token and a CSR into certificates of both tracks, or a token
@@ -207,5 +208,6 @@ func (h *handlers) routes(a huma.API) {
 	huma.Register(a, own(open("expiring", http.MethodGet, wire.PathSystems+"/{id}/certificates/expiring", "What ends soon of the calling system", 0)), h.expiring)
 	huma.Register(a, own(open("recoveries", http.MethodGet, wire.PathRecoveries, "Encryption keys that were asked for by the owner of the calling system", 0)), h.recoveries)
 	huma.Register(a, own(open("recover", http.MethodPost, wire.PathRecoveries+"/{id}/delivery", "Fetch a recovered key, once, enveloped", 0)), h.recover)
+	huma.Register(a, mtls(open("confirm", http.MethodPost, wire.PathReceipts, "Receipt of an exchange platform for one publication or fetch", maxJSON)), h.confirm)
 	huma.Register(a, mtls(open("receipt", http.MethodPost, wire.PathTransfers+"/{id}/receipt", "Confirm receipt by a signature", maxJSON)), h.receipt)
 }

@@ -164,6 +164,11 @@ func (h *house) Inbox(_ context.Context, system string) ([]exchange.Transfer, er
 	return []exchange.Transfer{{ID: "t-1", ToSystem: system, Blob: "secret-place"}}, h.err
 }
 
+func (h *house) Confirm(_ context.Context, _ ledger.Actor, c exchange.Confirmation) (exchange.Confirmation, ledger.Receipt, error) {
+	h.calls++
+	return c, ledger.Receipt{Seq: 7, Promise: ledger.Integrated}, h.err
+}
+
 func (h *house) Enrol(_ context.Context, r wire.EnrolRequest) (wire.EnrolAnswer, error) {
 	h.calls++
 	return wire.EnrolAnswer{System: "civil-a", EnvelopedKey: r.SM2CSR}, h.err

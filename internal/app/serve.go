@@ -212,7 +212,7 @@ func (h *House) handler() (http.Handler, error) {
 		return nil, err
 	}
 	zen, err := authzen.New(authzen.Config{
-		Decider: authzen.Guarded{PDP: h.PDP}, MayAsk: authzen.OwnAgency{People: h.rooms.Identity}, Candidates: h.store.Candidates(),
+		Decider: authzen.Guarded{PDP: h.PDP}, MayAsk: authzen.OwnAgency{People: h.rooms.Identity}, Platform: h.platform, Candidates: h.store.Candidates(),
 		Actions: actionNames(), Caller: h.caller, Identifier: "https://" + h.cfg.Public,
 	})
 	if err != nil {

@@ -21,6 +21,7 @@ const (
 	PathVerify    = "/api/v1/verifications"
 	PathTransfers = "/api/v1/transfers"
 	PathArchives  = "/api/v1/archives"
+	PathReceipts  = "/api/v1/receipts"
 	PathHead      = "/api/v1/ledger/head"
 )
 
@@ -127,6 +128,20 @@ type Transfer struct {
 // "yinxin/receipt/v1\n<transfer id>\n<document SM3 hex>\n".
 type ReceiptRequest struct {
 	Signature []byte `json:"signature" minLength:"8" maxLength:"256"`
+}
+
+// Confirmation is an exchange platform's receipt for one publication or fetch under a
+// decision of this house.
+type Confirmation struct {
+	Decision string         `json:"decision" maxLength:"64" doc:"id of the decision"`
+	Action   string         `json:"action" maxLength:"32"`
+	Resource string         `json:"resource" maxLength:"256"`
+	Target   string         `json:"target,omitempty" maxLength:"64" doc:"system where it went"`
+	Purpose  string         `json:"purpose,omitempty" maxLength:"256"`
+	Document string         `json:"document_sm3" minLength:"64" maxLength:"64"`
+	Log      string         `json:"log" maxLength:"128" doc:"number of the line in the platform's log"`
+	At       time.Time      `json:"at" doc:"when the platform did it"`
+	Receipt  ledger.Receipt `json:"receipt,omitzero" readOnly:"true"`
 }
 
 // Head is the newest state of the ledger.
