@@ -252,7 +252,7 @@ func TestStampsRenewAndStepBack(t *testing.T) {
 	}
 	set(start.Add(-24 * time.Hour))
 	wantErr(t, h.stamps.ecdsa.use(bg, h.stamps.ecdsa.cert), tsa.ErrClock) // before its certificate
-	set(later)                                                        // for the last checkpoint
+	set(later)                                                            // for the last checkpoint
 	ok(t, h.Close())
 }
 

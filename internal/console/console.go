@@ -132,6 +132,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountOwn(r)
 		c.mountRecovery(r)
 		c.mountAnchors(r)
+		c.mountSuccession(r)
 		c.mountConsents(r)
 		c.mountArchives(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))

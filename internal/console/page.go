@@ -52,7 +52,7 @@ func (c *console) parse() error {
 	c.pages = map[string]*template.Template{}
 	for _, name := range []string{
 		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, pageImport, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PagePeople, PageRecovery,
-		PageAnchors, PageConsents, pageConsent, PageClearances, PageACME, PageArchive, pageMe,
+		PageAnchors, PageSuccession, PageConsents, pageConsent, PageClearances, PageACME, PageArchive, pageMe,
 	} {
 		t, err := template.New(name).Funcs(funcs).ParseFS(files, "pages/frame.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {
@@ -92,13 +92,13 @@ func moment(s string) string {
 // mark is the sign beside a result: colour never stands alone.
 func mark(result any) string {
 	switch fmt.Sprint(result) {
-	case "pass", "valid", "intact", "success", "allow", "approved", "sealed", "made", "filed", "active", "acknowledged", "delivered", "issued", "consented", "in_force":
+	case "pass", "valid", "intact", "success", "allow", "approved", "sealed", "made", "filed", "active", "acknowledged", "delivered", "issued", "consented", "in_force", "current":
 		return "✓"
 	case "withdrawn", "fail", "invalid", "altered", "failure", "deny", "refused", "lapsed", "suspended", "cancelled", "expired":
 		return "✗"
-	case "submitted", "reviewed", "requested", "listed", "sealing", "applied", "pending", "asked", "checked", "proposed":
+	case "submitted", "reviewed", "requested", "listed", "sealing", "applied", "pending", "asked", "checked", "proposed", "recorded", "prepared":
 		return "…"
-	case "skipped", "":
+	case "skipped", "retired", "":
 		return "–"
 	}
 	return "?"

@@ -58,6 +58,7 @@ func (d *Service) Pages(p identity.Person, held []identity.Post) (pages []string
 	opens(console.PagePeople, house, identity.RoleSystemAdmin)
 	opens(console.PageRecovery, p.Agency, identity.RoleAgencySysadmin, identity.RoleUnitLeader)
 	opens(console.PageAnchors, house, identity.RoleRAOfficer, identity.RoleSystemAdmin, identity.RoleAuditor)
+	opens(console.PageSuccession, house, identity.RoleRAOfficer, identity.RoleSystemAdmin, identity.RoleAuditor)
 	opens(console.PageRecovery, house, identity.RoleRAOfficer, identity.RoleKMCOfficer, identity.RoleAuditor)
 	return pages
 }
