@@ -23,7 +23,7 @@ func (h *House) openStatus(ctx context.Context) (*status.Service, error) {
 	}
 	var authorities []status.Authority
 	for _, a := range set.All() {
-		if a.Kind != authority.Root && a.Kind != authority.Issuing {
+		if !h.speaks(a) {
 			continue
 		}
 		one, err := h.statusAuthority(ctx, a)
