@@ -71,6 +71,10 @@ type commission struct {
 	validity time.Duration
 	until    time.Time // of the gate, set by fulfil
 	renews   string
+	before   *smx509.Certificate // the one that is renewed
+	way      Way
+	ref      string    // Origin.Ref
+	previous [2]string // Origin.Previous of both halves
 	actor    ledger.Actor
 	token    string // to be claimed before anything is recorded; empty: none
 }
@@ -89,6 +93,9 @@ func (s *Service) fulfil(ctx context.Context, c commission) (DualResult, error) 
 	}
 	if err := fits(csr, c.request); err != nil {
 		return DualResult{}, err
+	}
+	if c.before != nil {
+		c.way = WayOf(c.before, csr.PublicKey)
 	}
 	if c.until, err = s.admit(ctx, c.request); err != nil {
 		return DualResult{}, err
@@ -127,6 +134,10 @@ func (s *Service) deliver(ctx context.Context, c commission, public *ecdsa.Publi
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeout(context.WithoutCancel(ctx), claimLife)
 		defer stop()
+	}
+	for i := range halves {
+		o := &halves[i].row.Origin
+		o.Way, o.Ref, o.Previous = c.way, c.ref, c.previous[i]
 	}
 	d := Delivery{
 		Basis: c.basis, CSRSM3: csrDigest(c.csr), Issuer: halves[0].row.Issuer, Sign: halves[0].row.Serial, Enc: halves[1].row.Serial,

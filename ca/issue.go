@@ -84,12 +84,15 @@ func (s *Service) IssueSM2(ctx context.Context, actor ledger.Actor, spec IssueSp
 	if err != nil {
 		return Issued{}, err
 	}
-	h, err := s.draft(by, spec.Profile, spec.Kind, profile.Fields{Subject: spec.Subject, Public: public, Validity: spec.Validity}, nil)
+	h, err := s.draft(ctx, by, spec.Profile, spec.Kind, profile.Fields{Subject: spec.Subject, Public: public, Validity: spec.Validity}, nil)
 	if err != nil {
 		return Issued{}, err
 	}
 	h.row.Agency, h.row.Person, h.row.System = spec.Agency, spec.Person, spec.System
 	details["serial"] = h.row.Serial
+	if h.row.Origin.Way = WayHouse; spec.Kind != KindService {
+		h.row.Origin.Way, h.row.Origin.Ref = WayOrder, spec.ID
+	}
 	reserved := s.event("ca.certificate.reserved", actor, certificateObject(h.row), details)
 	issued := s.event("ca.certificate.issued", actor, certificateObject(h.row), details)
 	reserved.Payload, issued.Payload = h.row.TBSSM3, h.row.TBSSM3

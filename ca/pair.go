@@ -43,11 +43,11 @@ func (s *Service) IssueServerPair(ctx context.Context, actor ledger.Actor, spec 
 		name   profile.Name
 		public *ecdsa.PublicKey
 	}{{profile.SM2Server, spec.Sign}, {profile.SM2ServerEnc, spec.Enc}} {
-		h, err := s.draft(by, want.name, KindService, profile.Fields{Subject: subject, Public: want.public, Hosts: slices.Clone(spec.Hosts)}, spec.Hosts)
+		h, err := s.draft(ctx, by, want.name, KindService, profile.Fields{Subject: subject, Public: want.public, Hosts: slices.Clone(spec.Hosts)}, spec.Hosts)
 		if err != nil {
 			return Certificate{}, Certificate{}, err
 		}
-		h.row.Pair, h.row.Agency, h.row.System = pair, spec.Agency, spec.Service
+		h.row.Pair, h.row.Agency, h.row.System, h.row.Origin.Way = pair, spec.Agency, spec.Service, WayHouse
 		halves[i] = h
 	}
 	of := Request{System: spec.Service, Agency: spec.Agency}

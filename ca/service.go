@@ -23,6 +23,7 @@ type Config struct {
 	Registry Registry
 	Approver Approver // nil only when Founding
 	Gate     Gate     // nil: every system may have certificates
+	Horizon  Horizon  // the announced end of the service; nil: none is ever announced
 	Hosts    Hosts
 	KMC      KeyCentre
 	// Suspensions keeps holds; nil: nothing can be held.
@@ -57,6 +58,8 @@ type Service struct {
 	cfg    Config
 	linter *lint.Linter
 	hosts  HostRule
+
+	strangers Strangers
 }
 
 // New refuses to start on an authority that does not fit: other key, other
@@ -119,7 +122,7 @@ type half struct {
 }
 
 // draft builds and lints one certificate under an SM2 issuing authority.
-func (s *Service) draft(by Issuer, name profile.Name, kind Kind, f profile.Fields, hosts []string) (half, error) {
+func (s *Service) draft(ctx context.Context, by Issuer, name profile.Name, kind Kind, f profile.Fields, hosts []string) (half, error) {
 	p, err := profile.Get(name)
 	if err != nil {
 		return half{}, err
@@ -128,6 +131,9 @@ func (s *Service) draft(by Issuer, name profile.Name, kind Kind, f profile.Field
 		return half{}, err
 	}
 	f.Issuer, f.Now = by.Certificate, s.cfg.Now()
+	if err := Within(ctx, s.cfg.Horizon, kind, &f); err != nil {
+		return half{}, err
+	}
 	d, err := NewDraft(p, s.cfg.Site, f)
 	if err != nil {
 		return half{}, fmt.Errorf("ca: draft %s: %w", name, err)
@@ -182,5 +188,5 @@ func (s *Service) event(kind string, actor ledger.Actor, object ledger.Object, d
 
 // certificateObject is how events name a certificate.
 func certificateObject(c Certificate) ledger.Object {
-	return ledger.Object{Kind: "certificate", ID: c.Issuer + ":" + c.Serial}
+	return ledger.Object{Kind: "certificate", ID: c.Name()}
 }

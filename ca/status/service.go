@@ -53,6 +53,12 @@ type Config struct {
 	// 3.3). 0: FullValidity and a day.
 	ExpiredMargin time.Duration
 
+	// Final is how long the lists of an authority speak once its service has ended,
+	// and zero before: to the end of the last certificate, for the key may go
+	// (RFC 5280 5.1.2.5). Such a list keeps expired certificates, is complete, and
+	// names no delta. nil: no service ends.
+	Final func(ctx context.Context, issuerID string) (time.Time, error)
+
 	OCSPValidity time.Duration // of an answer; 0: one hour
 	// MaxAge lets HTTP caches answer in our place for so long, at most until
 	// nextUpdate. 0: caches ask again each time, so that a revocation is seen

@@ -73,8 +73,11 @@ func (d acmeDB) CreateOrder(ctx context.Context, o *acme.Order) error {
 func (d acmeDB) judge(ctx context.Context, owner acmestore.Account, o *acme.Order) ([]string, error) {
 	var hosts []string
 	for _, id := range o.Identifiers {
-		if id.Type != acme.DNS || slices.Contains(hosts, id.Value) {
-			return nil, fmt.Errorf("%w: not a DNS name, or named twice", ca.ErrHost)
+		if id.Type != acme.DNS {
+			return nil, errKind
+		}
+		if slices.Contains(hosts, id.Value) {
+			return nil, fmt.Errorf("%w: named twice", ca.ErrHost)
 		}
 		hosts = append(hosts, id.Value)
 	}

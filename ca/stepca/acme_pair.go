@@ -145,7 +145,7 @@ func namesExactly(der []byte, hosts []string) error {
 	if err != nil {
 		return err
 	}
-	if namesTwice(csr.DNSNames) {
+	if ca.NamesTwice(csr.DNSNames) {
 		return fmt.Errorf("%w: %s", ca.ErrCSR, saysTwice)
 	}
 	var names []string

@@ -32,7 +32,8 @@ type Config struct {
 	DNSNames []string          // further names of the same service; empty: the host of Address only
 	Agency   string            // unified social credit code of the unit that runs the house
 	Hosts    ca.Hosts
-	Gate     ca.Gate // required here: who has nothing to ask says so in an implementation
+	Gate     ca.Gate    // required here: who has nothing to ask says so in an implementation
+	Horizon  ca.Horizon // the announced end of the service; nil: none is ever announced
 	Recorder Recorder
 	Site     profile.Site // CRL, OCSP, issuer and policy addresses of every certificate
 

@@ -20,13 +20,14 @@ type issuer struct {
 	registry ca.Registry
 	issuers  ca.Issuers
 	site     profile.Site
+	horizon  ca.Horizon
 	lint     *lint.Linter
 	now      func() time.Time
 	rand     io.Reader
 }
 
 func newIssuer(cfg Config) *issuer {
-	return &issuer{registry: cfg.Registry, issuers: cfg.Issuers, site: cfg.Site, lint: lint.New(), now: cfg.Now, rand: cfg.Rand}
+	return &issuer{registry: cfg.Registry, issuers: cfg.Issuers, site: cfg.Site, horizon: cfg.Horizon, lint: lint.New(), now: cfg.Now, rand: cfg.Rand}
 }
 
 // order is one certificate to make.
@@ -41,6 +42,7 @@ type order struct {
 	until      time.Time  // the latest end; zero: none
 	request    ca.Request // for the house's own certificates: agency and service only
 	renews     string     // serial of the certificate that this one follows, or ""
+	origin     ca.Origin  // Names are the draft's
 	actor      ledger.Actor
 }
 
@@ -56,7 +58,7 @@ func (i *issuer) issue(ctx context.Context, o order) (*x509.Certificate, error) 
 	if err != nil {
 		return nil, fmt.Errorf("stepca: %w", err)
 	}
-	draft, err := i.draft(by, o)
+	draft, err := i.draft(ctx, by, o)
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +67,7 @@ func (i *issuer) issue(ctx context.Context, o order) (*x509.Certificate, error) 
 	}
 	row := draft.Row(o.kind)
 	row.Agency, row.System, row.Request = o.request.Agency, o.request.System, o.request.ID
+	row.Origin.Way, row.Origin.Ref, row.Origin.Previous = o.origin.Way, o.origin.Ref, o.origin.Previous
 	row.CreatedAt = i.now().UTC().Truncate(time.Microsecond)
 	ev, err := i.event("ca.certificate.reserved", o, row)
 	if err != nil {
@@ -95,7 +98,7 @@ func (i *issuer) issue(ctx context.Context, o order) (*x509.Certificate, error) 
 	return cert, nil
 }
 
-func (i *issuer) draft(by ca.Issuer, o order) (*ca.Draft, error) {
+func (i *issuer) draft(ctx context.Context, by ca.Issuer, o order) (*ca.Draft, error) {
 	public, ok := o.public.(*ecdsa.PublicKey)
 	if !ok {
 		return nil, fmt.Errorf("%w: the key is not an ECDSA key", ca.ErrCSR)
@@ -108,10 +111,14 @@ func (i *issuer) draft(by ca.Issuer, o order) (*ca.Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	draft, err := ca.NewDraft(p, i.site, profile.Fields{
+	f := profile.Fields{
 		Serial: serial, Subject: o.subject, Public: public, Hosts: o.hosts,
 		Issuer: by.Certificate, Now: i.now(), Validity: o.validity, NotAfter: o.until,
-	})
+	}
+	if err := ca.Within(ctx, i.horizon, o.kind, &f); err != nil {
+		return nil, err
+	}
+	draft, err := ca.NewDraft(p, i.site, f)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ca.ErrCSR, err)
 	}

@@ -91,7 +91,7 @@ func (s *ServerCertificate) issue(ctx context.Context) (*tls.Certificate, error)
 		subject: profile.Subject{CommonName: s.names[0], Organization: s.a.organization},
 		hosts:   s.names, registered: s.names, public: key.Public(), validity: s.a.serverLifetime,
 		request: ca.Request{Agency: s.a.agency, System: serverSystem},
-		actor:   houseActor(),
+		actor:   houseActor(), origin: ca.Origin{Way: ca.WayHouse},
 	}
 	leaf, err := s.a.issuer.issue(ctx, o)
 	if err != nil {

@@ -81,7 +81,7 @@ type Authority struct {
 	rand           io.Reader
 	log            *slog.Logger
 
-	strangers strangers
+	strangers ca.Strangers
 
 	// handed holds certificates (*x509.Certificate) on their way from the service
 	// through smallstep to the database, recorded as good.

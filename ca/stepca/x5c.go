@@ -51,7 +51,7 @@ func (p *x5c) AuthorizeSign(ctx context.Context, token string) ([]provisioner.Si
 	if err != nil {
 		return nil, answer(err)
 	}
-	return append(opts, x5cEnrolment{X5C: p.X5C, request: row.Request}, oneOfEach{}), nil
+	return append(opts, x5cEnrolment{X5C: p.X5C, request: row.Request, shown: row.Name()}, oneOfEach{}), nil
 }
 
 // AuthorizeRevoke refuses, as that of registrar does.
@@ -62,11 +62,14 @@ func (p *x5c) AuthorizeRevoke(context.Context, string) error {
 // x5cEnrolment is to X5C what enrolment is to our own tokens.
 type x5cEnrolment struct {
 	*provisioner.X5C
-	request string
+	request, shown string
 }
 
 // GetID returns the id of the approved request.
 func (e x5cEnrolment) GetID() string { return e.request }
+
+// GetName returns the name of the certificate that was shown, for the certificate service.
+func (e x5cEnrolment) GetName() string { return e.shown }
 
 // verifyX5C reads a token that the holder of one of our certificates signed. It
 // refuses with ErrPeer, ca.ErrRevoked, ca.ErrState, or an error of package jwt.

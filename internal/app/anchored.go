@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -33,17 +32,11 @@ func (h *House) AnchorSubject(a anchor.Anchor) approval.Subject {
 type anchorApprover struct{ h *House }
 
 func (p anchorApprover) Answer(ctx context.Context, a anchor.Anchor) (anchor.Answer, error) {
-	want := p.h.AnchorSubject(a)
-	got, err := p.h.Approvals.Verified(ctx, want.Kind, want.ID, want.Digest)
-	switch {
-	case errors.Is(err, approval.ErrRefused) && got.Subject == want:
-		return anchor.Answer{ID: got.ID}, nil
-	case err != nil:
-		return anchor.Answer{}, fmt.Errorf("%w: %w", anchor.ErrNotApproved, err)
-	case got.Subject != want:
-		return anchor.Answer{}, fmt.Errorf("%w: the answer is about another entry", anchor.ErrNotApproved)
+	id, yes, err := p.h.answered(ctx, p.h.AnchorSubject(a))
+	if err != nil {
+		err = fmt.Errorf("%w: %w", anchor.ErrNotApproved, err)
 	}
-	return anchor.Answer{ID: got.ID, Yes: true}, nil
+	return anchor.Answer{ID: id, Yes: yes}, err
 }
 
 // registered are the anchors that two persons took on, with their licences.
@@ -95,12 +88,19 @@ func (h *House) trustNow(ctx context.Context) (*verify.Trust, error) {
 	if err != nil {
 		return nil, err
 	}
+	domains, err := h.Peering.InForce(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var of []string
 	for _, a := range all {
 		of = append(of, a.Digest())
 	}
 	for _, der := range own {
 		of = append(of, string(der))
+	}
+	for _, e := range domains {
+		of = append(of, e.Digest())
 	}
 	t := &h.trusting
 	t.mu.Lock()
@@ -118,6 +118,9 @@ func (h *House) trustNow(ctx context.Context) (*verify.Trust, error) {
 			return nil, fmt.Errorf("app: registered anchor %s: %w", a.ID, err)
 		}
 		set.Include(more)
+	}
+	for _, e := range domains {
+		set.Join(h.vouching(e))
 	}
 	t.of, t.set = of, set
 	return set, nil

@@ -18,7 +18,10 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/authority"
+	"github.com/yinxin-gov/yinxin/ca/closing"
+	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/ca/stale"
 	"github.com/yinxin-gov/yinxin/ca/status"
@@ -26,6 +29,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/desk"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/keys"
+	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/internal/store"
 	"github.com/yinxin-gov/yinxin/internal/text"
@@ -65,11 +69,15 @@ type House struct {
 	CA         *ca.Service
 	StepCA     *stepca.Authority
 	CertStatus *status.Service
+	Closing    *closing.Service   // the end of the service, announced by two persons
 	Idle       *stale.Watch       // systems that nobody uses
 	Anchored   *anchor.Service    // of others, registered by two persons
 	Succession *authority.Service // of the house's own authorities
+	History    *history.Service   // what became of certificates
+	Peering    *peer.Service      // trust domains of others
 	KMC        *kmc.Centre
 	Recoveries *kmc.Recoveries // of escrowed keys
+	Notices    *notify.Service // to systems outside
 	Signer     *signer.Service
 	Life       *life.Service // of seals: making them and everything but their use
 	PDP        *authz.PDP
@@ -83,9 +91,10 @@ type House struct {
 	founded   sync.Mutex  // held while a person is certified
 	raOfficer bool        // guarded by founded: once true, always true
 
-	server   *stepca.ServerCertificate
-	trust    *verify.Trust // own authorities and the folder: see trustNow
-	trusting trusting
+	server     *stepca.ServerCertificate
+	trust      *verify.Trust // own authorities and the folder: see trustNow
+	trusting   trusting
+	peerBounds peerBounds // of peer domains, for decisions
 }
 
 // now is the clock as events carry it.
@@ -108,7 +117,7 @@ func Open(ctx context.Context, cfg Config) (*House, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	if err := private(cfg.Dir); err != nil {
+	if err := errors.Join(private(cfg.Dir), founded(cfg)); err != nil {
 		return nil, err
 	}
 	cu, err := openCustody(cfg)
@@ -130,9 +139,6 @@ func open(ctx context.Context, cfg Config, cu *custody) (_ *House, err error) {
 		}
 	}()
 	if h.words, err = text.Load(); err != nil {
-		return nil, err
-	}
-	if err = founded(cfg); err != nil {
 		return nil, err
 	}
 	if h.anchors, err = loadAuthorities(cfg.Dir); err != nil {
@@ -232,6 +238,12 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	if err = h.openAnchors(); err != nil {
 		return err
 	}
+	if err = h.openClosing(); err != nil {
+		return err
+	}
+	if err = h.openPeers(); err != nil {
+		return err
+	}
 	if err = h.openKMC(); err != nil {
 		return err
 	}
@@ -243,7 +255,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 		return err
 	}
 	cfg := ca.Config{
-		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: h.gate, Hosts: hosts{h.rooms.Identity},
+		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: h.gate, Horizon: h.Closing, Hosts: hosts{h.rooms.Identity},
 		KMC: h.KMC, Suspensions: h.rooms.CA, Persons: h.rooms.CA, Deliveries: h.rooms.CA, Recorder: h.Ledger, SM2: h.sm2(),
 		Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID,
 	}
@@ -256,7 +268,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	}
 	h.StepCA, err = stepca.New(ctx, stepca.Config{
 		Registry: h.rooms.CA, Issuers: h.ecdsa(),
-		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Identity}, Gate: h.gate,
+		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Identity}, Gate: h.gate, Horizon: h.Closing,
 		Recorder: h.Ledger, Agency: h.cfg.USCC, ACME: h.rooms.ACME, Pairs: h.CA, Wrapper: wrapper, Resolver: register{h.rooms.Identity}, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
 	})
 	if err != nil {
@@ -265,17 +277,23 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	if err = h.openIdle(); err != nil {
 		return err
 	}
+	if err = h.openHistory(); err != nil {
+		return err
+	}
 	if h.CertStatus, err = h.openStatus(ctx); err != nil {
 		return err
 	}
-	return h.succeed(ctx)
+	if err = h.succeed(ctx); err != nil {
+		return err
+	}
+	return h.openNotices()
 }
 
 // openWork builds what does the main job.
 func (h *House) openWork(ctx context.Context) (err error) {
 	h.PDP, err = authz.New(ctx, authz.Config{
 		Facts: authz.NewFacts(authz.FactsConfig{
-			People: h.rooms.Identity, Sharing: h.rooms.Sharing, Revision: h.store,
+			People: h.rooms.Identity, Sharing: h.rooms.Sharing, Revision: h.store, Peers: &h.peerBounds,
 			Grading: grading.Bound{Source: h.rooms.Grading, Profile: grading.Notice2025()},
 		}),
 		Recorder: h.Ledger, Archive: h.store.Decisions(), Now: h.cfg.Now, NewID: newID,
@@ -306,7 +324,7 @@ func (h *House) openWork(ctx context.Context) (err error) {
 		return err
 	}
 	h.Exchange, err = exchange.New(exchange.Config{
-		Store: h.rooms.Transfers, Decider: h.PDP, Seals: sealed{h.Verify}, Certificates: certificates{h.rooms.CA, h.cfg.Now},
+		Store: h.rooms.Transfers, Decider: h.PDP, Seals: sealed{h.Verify}, Certificates: certificates{h.rooms.CA, h.Peering, h.cfg.Now},
 		Systems: h.rooms.Identity, Catalogue: h.rooms.Sharing, Blobs: h.blobs(),
 		Signer: h.custody.signer(keyExchange), CertDER: h.anchors.exchange, Now: h.cfg.Now, NewID: newID,
 	})

@@ -35,7 +35,7 @@ func (h *House) openStatus(ctx context.Context) (*status.Service, error) {
 	return status.New(status.Config{
 		Authorities: authorities, Delegate: responders{h}.make,
 		Registry: h.rooms.CA, Lists: h.rooms.CA, Published: h.rooms.CA, Changes: h.rooms.CA, Site: h.cfg.site(), Actor: h.service(),
-		Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID, Log: h.cfg.Log,
+		Final: h.finalUntil, Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID, Log: h.cfg.Log,
 	})
 }
 
@@ -57,6 +57,7 @@ func (h *House) mountStatus(r chi.Router) {
 	r.Get(wire.PathAuthorities, h.authorities)
 	r.Get(wire.PathRollover, h.rollover)
 	r.Get("/pki/cps", h.cps)
+	r.Get(wire.PathClosing, h.closing)
 }
 
 // issuers serves the issuing certificates that certificates point to (AIA).

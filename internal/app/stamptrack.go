@@ -61,7 +61,10 @@ func (h *House) openTrack(ctx context.Context, spec keys.Spec, file string, issu
 		return nil, fmt.Errorf("app: open key %s: %w", spec.ID, err)
 	}
 	if last.DER == nil || h.cfg.Now().After(last.NotAfter) {
-		return t, t.renew(ctx)
+		err := t.renew(ctx)
+		if !errors.Is(err, ca.ErrClosing) || last.DER == nil { // a service that ends goes on with what it has
+			return t, err
+		}
 	}
 	return t, t.use(ctx, last)
 }

@@ -133,8 +133,12 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountRecovery(r)
 		c.mountAnchors(r)
 		c.mountSuccession(r)
+		c.mountClosing(r)
+		c.mountHistories(r)
+		c.mountPeers(r)
 		c.mountConsents(r)
 		c.mountArchives(r)
+		c.mountNotices(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))
 	})
 	return nil

@@ -67,7 +67,7 @@ type usedTokenRow struct {
 // reservation binds nobody, so it is answered when it is durable (design law 3);
 // its event gets its number with that of Activate at the latest.
 func (c *CA) Reserve(ctx context.Context, certs []ca.Certificate, key *ca.EscrowedKey, ev ledger.Event) (ledger.Receipt, error) {
-	o := &share{certs: make([]certificateRow, len(certs))}
+	o := &share{certs: make([]certificateRow, len(certs)), lines: lineageRows(certs)}
 	for i, k := range certs {
 		o.certs[i] = certificateRow{
 			Issuer: k.Issuer, Serial: k.Serial, Kind: string(k.Kind), Pair: k.Pair, Agency: k.Agency, System: k.System,
