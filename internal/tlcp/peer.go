@@ -15,7 +15,7 @@ import (
 // Limits of a certificate message. A pair of ours has 2 kB; some servers send
 // their authorities behind it.
 const (
-	maxCertificates = 10
+	maxCertificates = 6
 	maxCertificate  = 16 << 10
 )
 
