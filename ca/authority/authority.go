@@ -11,9 +11,10 @@
 // for them (CRL, OCSP) until its own end.
 //
 // New roots come with what lets the holders of either root verify the other
-// side: certificates of both roots' keys by each other (RFC 4210 4.4.1), and of
-// both issuing authorities by the other root, because a root of this house has
-// one authority below it and no more (RFC 5280 4.2.1.9).
+// side: certificates of both roots' keys by each other (RFC 4210 4.4.1), under the
+// one name of both, and of both issuing authorities by the other root: a root of
+// this house has one authority below it (RFC 5280 4.2.1.9), and verifiers differ
+// in whether a root under its own name counts as one.
 //
 // It refuses a second change while one is under way, a change without a reason,
 // a new root while the old one is offline, an approval of anything but these

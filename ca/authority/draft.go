@@ -25,8 +25,8 @@ var tracks = [...]names{
 	{profile.ECDSA, "ECDSA", profile.ECDSARoot, profile.ECDSAIssuing, profile.ECDSACross},
 }
 
-// profileOf is that of a member.
-func profileOf(m Member) (profile.Profile, error) {
+// Profile is that of its certificate.
+func (m Member) Profile() (profile.Profile, error) {
 	for _, n := range tracks {
 		if n.track != m.Track {
 			continue
@@ -65,12 +65,12 @@ func (s *Service) draft(ctx context.Context, set *Set, g *Generation) error {
 		}
 		oldRoot, oldIssuing := party{was.Certificate, was.Key}, party{cur.Certificate, cur.Key}
 		root := oldRoot
-		if g.NewRoots {
-			if root, err = s.fresh(ctx, g, n, Root, party{}); err != nil {
+		if g.NewRoots { // of the same name (RFC 4210 4.4): certificates of roots by each other are self-issued, and count in no path length
+			if root, err = s.fresh(ctx, g, n, Root, was.Certificate.Subject.CommonName, party{}); err != nil {
 				return err
 			}
 		}
-		issuing, err := s.fresh(ctx, g, n, Issuing, root)
+		issuing, err := s.fresh(ctx, g, n, Issuing, fmt.Sprintf("%s %s 签发 CA G%d", s.cfg.Organization, n.word, g.Number), root)
 		if err != nil {
 			return err
 		}
@@ -89,20 +89,18 @@ func (s *Service) draft(ctx context.Context, set *Set, g *Generation) error {
 	return nil
 }
 
-// fresh drafts an authority with a new key and a new name: generations are told
-// apart by it.
-func (s *Service) fresh(ctx context.Context, g *Generation, n names, kind Kind, by party) (party, error) {
+// fresh drafts an authority with a new key.
+func (s *Service) fresh(ctx context.Context, g *Generation, n names, kind Kind, name string, by party) (party, error) {
 	m := Member{Track: n.track, Kind: kind, Key: fmt.Sprintf("%s-%s-g%d", n.track, kind, g.Number), By: by.key}
-	word := " 签发 CA"
 	if kind == Root {
-		word, m.By = " 根 CA", m.Key
+		m.By = m.Key
 	}
 	public, err := s.cfg.Keys.Make(ctx, m.Key, n.track)
 	if err != nil {
 		return party{}, fmt.Errorf("authority: key %s: %w", m.Key, err)
 	}
 	subject := &smx509.Certificate{PublicKey: public}
-	subject.Subject.CommonName = fmt.Sprintf("%s %s%s G%d", s.cfg.Organization, n.word, word, g.Number)
+	subject.Subject.CommonName = name
 	if err := s.member(g, m, subject, by); err != nil {
 		return party{}, err
 	}
@@ -116,7 +114,7 @@ func (s *Service) fresh(ctx context.Context, g *Generation, n names, kind Kind, 
 // member drafts and lints one certificate. The period of a certificate for
 // somebody who has one already lies inside that too.
 func (s *Service) member(g *Generation, m Member, subject *smx509.Certificate, by party) error {
-	p, err := profileOf(m)
+	p, err := m.Profile()
 	if err != nil {
 		return err
 	}
@@ -156,7 +154,7 @@ func (s *Service) member(g *Generation, m Member, subject *smx509.Certificate, b
 // redraft reads recorded bytes as the draft that they were. Rules may have become
 // stricter since: it is linted again.
 func (s *Service) redraft(m Member, signers map[string]*smx509.Certificate) (*ca.Draft, error) {
-	p, err := profileOf(m)
+	p, err := m.Profile()
 	if err != nil {
 		return nil, err
 	}

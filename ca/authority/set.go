@@ -127,9 +127,13 @@ func (s *Set) above(a Authority) (out [][]byte) {
 	if r, ok := s.root(a.Issuer); ok {
 		out = append(out, r.Certificate.Raw)
 	}
-	for _, b := range s.all {
-		if b.Kind == Bridge && b.ID() == a.ID() {
-			out = append(out, b.Certificate.Raw)
+	// Some verifiers take the first way that they find and count as RFC 5280 does,
+	// some try every way and count self-issued certificates too.
+	for _, kinds := range [][]Kind{{NewWithOld, OldWithNew}, {Bridge}} {
+		for _, b := range s.all {
+			if slices.Contains(kinds, b.Kind) && (b.ID() == a.Issuer || b.ID() == a.ID()) {
+				out = append(out, b.Certificate.Raw)
+			}
 		}
 	}
 	return out

@@ -1,8 +1,6 @@
 package lint
 
 import (
-	"bytes"
-
 	"github.com/emmansun/gmsm/smx509"
 )
 
@@ -10,7 +8,7 @@ import (
 // names are http addresses.
 func authorityInfo() Lint {
 	return Lint{ID: "aia.present", Clause: "RFC 5280 4.2.2.1; 电子签名法 art. 22", Effective: date(2008, 5, 1), Check: parsed(func(_ Input, c *smx509.Certificate) Finding {
-		if bytes.Equal(c.RawIssuer, c.RawSubject) {
+		if selfSigned(c) {
 			return na("self-signed")
 		}
 		if len(c.OCSPServer) > 0 {

@@ -1,7 +1,6 @@
 package lint
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/emmansun/gmsm/smx509"
@@ -11,7 +10,7 @@ import (
 // still holds (电子签名法 art. 22). Roots are withdrawn by hand.
 func revocationPoint() Lint {
 	return Lint{ID: "crl.present", Clause: "RFC 5280 4.2.1.13; 电子签名法 art. 22", Effective: date(2008, 5, 1), Check: parsed(func(_ Input, c *smx509.Certificate) Finding {
-		if bytes.Equal(c.RawIssuer, c.RawSubject) {
+		if selfSigned(c) {
 			return na("self-signed")
 		}
 		return httpURLs(c.CRLDistributionPoints, "CRL distribution point")

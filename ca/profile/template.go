@@ -103,6 +103,7 @@ func (p Profile) Template(site Site, f Fields) (*smx509.Certificate, error) {
 	}
 	if !p.SelfSigned {
 		issuer := IssuerID(f.Issuer.RawSubject, f.Issuer.RawSubjectPublicKeyInfo)
+		t.AuthorityKeyId = f.Issuer.SubjectKeyId // also under its own name, where the library would leave it out
 		t.CRLDistributionPoints = []string{site.CRLAddress(issuer, Shard(f.Serial, site.Shards), false)}
 		t.IssuingCertificateURL = fill(site.Issuers, issuer)
 		t.OCSPServer = fill(site.OCSP, issuer)

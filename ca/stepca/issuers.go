@@ -76,7 +76,7 @@ func (a *Authority) authorities(ctx context.Context) (roots, middle []*x509.Cert
 				return nil, nil, err
 			}
 			into := &middle
-			if bytes.Equal(crt.RawIssuer, crt.RawSubject) {
+			if selfSigned(crt) {
 				into = &roots
 			}
 			if !slices.ContainsFunc(*into, crt.Equal) {
@@ -88,6 +88,11 @@ func (a *Authority) authorities(ctx context.Context) (roots, middle []*x509.Cert
 		return nil, nil, fmt.Errorf("%w: no root or no issuing certificate", ErrConfig)
 	}
 	return roots, middle, nil
+}
+
+// selfSigned: a root; not every certificate under its own name is one (RFC 4210 4.4).
+func selfSigned(c *x509.Certificate) bool {
+	return bytes.Equal(c.RawIssuer, c.RawSubject) && bytes.Equal(c.AuthorityKeyId, c.SubjectKeyId)
 }
 
 // parse keeps what it read: there are few authorities, and every answer has one.
@@ -145,7 +150,7 @@ func (a *Authority) above(ctx context.Context, crt *x509.Certificate) ([]*x509.C
 		if err != nil {
 			return nil, err
 		}
-		if !bytes.Equal(c.RawIssuer, c.RawSubject) {
+		if !selfSigned(c) {
 			out = append(out, c)
 		}
 	}

@@ -48,7 +48,7 @@ func (f agentFlags) config() (agent.Config, error) {
 			cfg.URL = kept.URL
 		}
 		if !f.given("root") && !f.given("sm2-root") {
-			cfg.TLSRoot, cfg.SM2Root = kept.TLSRoot, kept.SM2Root
+			cfg.TLSRoot, cfg.SM2Root, cfg.TLSAlso, cfg.SM2Also = kept.TLSRoot, kept.SM2Root, kept.TLSAlso, kept.SM2Also
 			return cfg, nil
 		}
 	}

@@ -213,14 +213,17 @@ func newCeremonyImport(u *ui) *cobra.Command {
 				return fail(err, "ceremony.hint.order")
 			}
 			return u.onHouse(cmd.Context(), dir, func(ctx context.Context, cfg app.Config) error {
-				n, err := app.ImportCeremony(ctx, cfg, raw)
+				got, err := app.ImportCeremony(ctx, cfg, raw)
 				if err != nil {
 					return err
 				}
 				if u.json {
-					return u.printJSON(map[string]int{"lists": n})
+					return u.printJSON(got)
 				}
-				u.say("ceremony.cli.imported", "lists", fmt.Sprint(n))
+				u.say("ceremony.cli.imported", "lists", fmt.Sprint(got.Lists))
+				if got.Generation > 0 {
+					u.say("succession.cli.imported", "number", fmt.Sprint(got.Generation))
+				}
 				return nil
 			})
 		},

@@ -9,7 +9,7 @@ import (
 // newKeyCommand is the life of keys in custody.
 func newKeyCommand(u *ui) *cobra.Command {
 	c := &cobra.Command{Use: "key", Short: u.words.Get("kmc.cli.short").Both()}
-	c.AddCommand(newKeyRotate(u), newCeremony(u))
+	c.AddCommand(newKeyRotate(u), newCeremony(u), newKeySuccession(u))
 	return c
 }
 

@@ -62,10 +62,12 @@ type Config struct {
 	Dir     string              // folder of the system; required
 	TLSRoot *x509.Certificate   // ECDSA root of the house; required
 	SM2Root *smx509.Certificate // SM2 root of the house; required
-	System  string              // system id; empty: the one that the TLS certificate names
-	Owner   *Owner              // whom the served files belong to; nil: the agent alone
-	Replace bool                // Enrol: the folder may be enrolled already, as the same system
-	Now     func() time.Time    // nil: time.Now
+	TLSAlso []*x509.Certificate // roots that followed them: see Agent.LearnRoots
+	SM2Also []*smx509.Certificate
+	System  string           // system id; empty: the one that the TLS certificate names
+	Owner   *Owner           // whom the served files belong to; nil: the agent alone
+	Replace bool             // Enrol: the folder may be enrolled already, as the same system
+	Now     func() time.Time // nil: time.Now
 }
 
 // address is the part of check that the first contact needs.
@@ -191,7 +193,9 @@ func (a *Agent) Inbox(ctx context.Context) ([]wire.Transfer, error) {
 // travel on) and keeps connections alive.
 func client(cfg Config, pair *tls.Certificate) *http.Client {
 	pool := x509.NewCertPool()
-	pool.AddCert(cfg.TLSRoot)
+	for _, r := range append([]*x509.Certificate{cfg.TLSRoot}, cfg.TLSAlso...) {
+		pool.AddCert(r)
+	}
 	tc := &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12, Time: cfg.now}
 	if pair != nil {
 		tc.Certificates = []tls.Certificate{*pair}

@@ -35,6 +35,7 @@ type house struct {
 	t               *testing.T
 	sm2Root, sm2Mid issued
 	ecRoot, ecMid   issued
+	later           issued // the SM2 authority that issues after h.sm2Mid
 	exchange        issued
 	server          *httptest.Server
 	enrolled        *ecdsa.PublicKey // signing key that asked
@@ -52,6 +53,7 @@ type house struct {
 	question        json.RawMessage
 	followers       map[string]follower // by serial of the signing certificate
 	renewals        int
+	rollover        []wire.RootUpdate
 	recovered       map[string]wire.RecoveredKey     // by id; each is delivered once
 	lost            func(w http.ResponseWriter) bool // true: the pair is made, the answer lost
 }
@@ -67,6 +69,7 @@ func newHouse(t *testing.T) *house {
 	h := &house{t: t, followers: map[string]follower{}}
 	h.sm2Root = h.sm2(nil, pkix.Name{CommonName: "SM2 root"}, smx509.KeyUsageCertSign, nil, nil)
 	h.sm2Mid = h.sm2(&h.sm2Root, pkix.Name{CommonName: "SM2 issuing"}, smx509.KeyUsageCertSign, nil, nil)
+	h.later = h.sm2(&h.sm2Root, pkix.Name{CommonName: "SM2 issuing G2"}, smx509.KeyUsageCertSign, nil, nil)
 	h.exchange = h.sm2(&h.sm2Mid, pkix.Name{CommonName: "交换服务签名", Organization: []string{"样例区政务信息办公室"}}, smx509.KeyUsageDigitalSignature, nil, nil)
 	h.ecRoot = h.ecdsa(nil, "ECDSA root", true, nil)
 	h.ecMid = h.ecdsa(&h.ecRoot, "ECDSA issuing", true, nil)
@@ -81,6 +84,11 @@ func newHouse(t *testing.T) *house {
 	mux.HandleFunc("POST "+wire.PathRenewals, h.renewSM2)
 	mux.HandleFunc("GET "+wire.PathAnchors, func(w http.ResponseWriter, _ *http.Request) {
 		h.answer(w, wire.Anchors{SM2Root: certPEM(h.sm2Root.der), ECDSARoot: certPEM(h.ecRoot.der)})
+	})
+	mux.HandleFunc("GET "+wire.PathRollover, func(w http.ResponseWriter, _ *http.Request) { h.answer(w, h.rollover) })
+	mux.HandleFunc("GET "+wire.PathAuthorities, func(w http.ResponseWriter, _ *http.Request) {
+		_, err := io.WriteString(w, certPEM(h.sm2Mid.der)+certPEM(h.later.der))
+		h.must(err)
 	})
 	mux.HandleFunc("GET "+wire.PathTransfers+"/{id}/envelope", func(w http.ResponseWriter, r *http.Request) {
 		h.peers += len(r.TLS.PeerCertificates)

@@ -33,15 +33,15 @@ func (a *Agent) Fetch(ctx context.Context, transfer string) (Delivery, error) {
 	if err != nil {
 		return Delivery{}, err
 	}
-	return a.open(raw, transfer)
+	return a.open(ctx, raw, transfer)
 }
 
-func (a *Agent) open(raw []byte, transfer string) (Delivery, error) {
+func (a *Agent) open(ctx context.Context, raw []byte, transfer string) (Delivery, error) {
 	headerRaw, inner, signerDER, err := cms.OpenEnvelope(raw)
 	if err != nil {
 		return Delivery{}, fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
-	if err := a.vouched(signerDER); err != nil {
+	if err := a.vouched(ctx, signerDER); err != nil {
 		return Delivery{}, fmt.Errorf("%w: signer: %w", ErrEnvelope, err)
 	}
 	h, err := wire.ParseHeader(headerRaw)

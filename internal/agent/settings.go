@@ -41,8 +41,7 @@ func (c Config) remember() error {
 		return fmt.Errorf("agent: encode %s: %w", fileHouse, err)
 	}
 	return errors.Join(
-		writeCerts(filepath.Join(at, fileTLSRoot), c.TLSRoot.Raw),
-		writeCerts(filepath.Join(at, fileSM2Root), c.SM2Root.Raw),
+		c.keepRoots(),
 		writeFile(filepath.Join(at, fileHouse), append(raw, '\n'), 0o600),
 	)
 }
@@ -64,18 +63,34 @@ func Load(dir string) (Config, error) {
 		return Config{}, fmt.Errorf("%w: %s: data after the object", ErrFiles, fileHouse)
 	}
 	c := Config{URL: r.URL, Dir: dir, Owner: r.Owner}
-	block, err := readRoot(at, fileTLSRoot)
+	blocks, err := readRoots(at, fileTLSRoot)
 	if err != nil {
 		return Config{}, err
 	}
-	if c.TLSRoot, err = x509.ParseCertificate(block); err != nil {
-		return Config{}, fmt.Errorf("%w: %s: %w", ErrFiles, fileTLSRoot, err)
+	for n, block := range blocks {
+		root, err := x509.ParseCertificate(block)
+		switch {
+		case err != nil:
+			return Config{}, fmt.Errorf("%w: %s: %w", ErrFiles, fileTLSRoot, err)
+		case n == 0:
+			c.TLSRoot = root
+		default:
+			c.TLSAlso = append(c.TLSAlso, root)
+		}
 	}
-	if block, err = readRoot(at, fileSM2Root); err != nil {
+	if blocks, err = readRoots(at, fileSM2Root); err != nil {
 		return Config{}, err
 	}
-	if c.SM2Root, err = smx509.ParseCertificate(block); err != nil {
-		return Config{}, fmt.Errorf("%w: %s: %w", ErrFiles, fileSM2Root, err)
+	for n, block := range blocks {
+		root, err := smx509.ParseCertificate(block)
+		switch {
+		case err != nil:
+			return Config{}, fmt.Errorf("%w: %s: %w", ErrFiles, fileSM2Root, err)
+		case n == 0:
+			c.SM2Root = root
+		default:
+			c.SM2Also = append(c.SM2Also, root)
+		}
 	}
 	return c, nil
 }
@@ -86,14 +101,22 @@ func Joined(dir string) bool {
 	return err == nil
 }
 
-func readRoot(dir, name string) ([]byte, error) {
-	raw, err := read(dir, name, public)
+// readRoots reads the pinned roots of a track: the one that was joined with, and
+// those that followed it.
+func readRoots(dir, name string) (out [][]byte, err error) {
+	rest, err := read(dir, name, public)
 	if err != nil {
 		return nil, err
 	}
-	block, _ := pem.Decode(raw)
-	if block == nil {
+	for len(out) < maxRoots {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		out = append(out, block.Bytes)
+	}
+	if len(out) == 0 {
 		return nil, fmt.Errorf("%w: %s holds no certificate", ErrFiles, name)
 	}
-	return block.Bytes, nil
+	return out, nil
 }

@@ -28,7 +28,7 @@ func (a *Agent) overTLCP() (*url.URL, *http.Client) {
 	c := *a.direct
 	c.Transport = tlcp.Client{
 		Pair:  tlcp.Pair{Sign: a.signs[0], Enc: a.encs[0].cert, SignKey: a.m.sign, EncKey: a.encs[0].key},
-		Trust: tlcp.Trust{Roots: []*smx509.Certificate{a.cfg.SM2Root}, Issuing: a.signs[1:], Now: a.cfg.now},
+		Trust: tlcp.Trust{Roots: append([]*smx509.Certificate{a.cfg.SM2Root}, a.cfg.SM2Also...), Issuing: a.signs[1:], Now: a.cfg.now},
 	}.Transport()
 	return &url.URL{Scheme: "https", Host: a.cfg.TLCP}, &c
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/x509"
 	"errors"
@@ -16,10 +17,12 @@ import (
 // maxChain bounds a chain of certificates from the server.
 const maxChain = 8
 
-// chained checks that an SM2 certificate hangs on the pinned root.
+// chained checks that an SM2 certificate hangs on a pinned root.
 func (c Config) chained(cert *smx509.Certificate, issuers []*smx509.Certificate) error {
 	roots, mid := smx509.NewCertPool(), smx509.NewCertPool()
-	roots.AddCert(c.SM2Root)
+	for _, r := range append([]*smx509.Certificate{c.SM2Root}, c.SM2Also...) {
+		roots.AddCert(r)
+	}
 	for _, i := range issuers {
 		mid.AddCert(i)
 	}
@@ -33,13 +36,19 @@ func (c Config) chained(cert *smx509.Certificate, issuers []*smx509.Certificate)
 // system, person and seal has a certificate under the same root, and each could
 // sign an envelope; theirs name a host or the code of their unit, a service's
 // (sm2-exchange in ca/profile) names neither.
-func (a *Agent) vouched(der []byte) error {
+func (a *Agent) vouched(ctx context.Context, der []byte) error {
 	cert, err := smx509.ParseCertificate(der)
 	if err != nil {
 		return err
 	}
 	if err := a.cfg.chained(cert, a.signs[1:]); err != nil {
-		return err
+		more, asked := a.authorities(ctx)
+		if asked != nil {
+			return errors.Join(err, asked)
+		}
+		if err := a.cfg.chained(cert, more); err != nil {
+			return err
+		}
 	}
 	if cert.IsCA || cert.KeyUsage&smx509.KeyUsageDigitalSignature == 0 {
 		return errors.New("the certificate is not for signing")
@@ -103,7 +112,9 @@ func (c Config) checkTLS(chain [][]byte, pub *ecdsa.PublicKey, system string) er
 		return fmt.Errorf("%w: the TLS certificate is for another key or system", ErrEnvelope)
 	}
 	roots, mid := x509.NewCertPool(), x509.NewCertPool()
-	roots.AddCert(c.TLSRoot)
+	for _, r := range append([]*x509.Certificate{c.TLSRoot}, c.TLSAlso...) {
+		roots.AddCert(r)
+	}
 	for _, der := range chain[1:] {
 		issuer, err := x509.ParseCertificate(der)
 		if err != nil {

@@ -240,7 +240,7 @@ func (t trust) good(certDER []byte, at time.Time) error {
 		if err != nil {
 			return fmt.Errorf("app: certificate above: %w", err)
 		}
-		if bytes.Equal(root.RawSubject, root.RawIssuer) {
+		if bytes.Equal(root.SubjectKeyId, root.AuthorityKeyId) {
 			roots.AddCert(root)
 		}
 	}

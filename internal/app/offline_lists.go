@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/yinxin-gov/yinxin/ca/ceremony"
 	"github.com/yinxin-gov/yinxin/ca/status"
 )
 
 // OrderLists records the next lists of the offline roots and returns the order
-// for the room; ErrServing while the house serves: its store is opened here.
+// for the room: these, and the certificates of a generation that waits for its
+// roots; ErrServing while the house serves: its store is opened here.
 func OrderLists(ctx context.Context, cfg Config) (order []byte, err error) {
 	h, err := openAlone(ctx, cfg)
 	if err != nil {
@@ -21,34 +23,71 @@ func OrderLists(ctx context.Context, cfg Config) (order []byte, err error) {
 		return nil, status.ErrOnline
 	}
 	o := ceremony.NewOrder(h.cfg.Organization, h.cfg.Now())
+	_, members, err := h.Succession.Awaited(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range members {
+		p, err := m.Profile()
+		if err != nil {
+			return nil, err
+		}
+		o.Items = append(o.Items, ceremony.Item{Kind: ceremony.KindAuthority, Issuer: m.Issuer, Profile: p.Name, TBS: m.TBS})
+	}
 	if err := orderLists(ctx, h.CertStatus, &o); err != nil {
 		return nil, err
 	}
 	return o.Encode()
 }
 
+// Imported is what a ceremony brought to the house.
+type Imported struct {
+	Lists      int `json:"lists"`                // published
+	Generation int `json:"generation,omitempty"` // of authorities, which now waits for approval; 0: none
+}
+
 // ImportCeremony publishes the lists that a ceremony signed, and returns how
-// many; ErrServing while the house serves.
-func ImportCeremony(ctx context.Context, cfg Config, raw []byte) (lists int, err error) {
+// many, and takes the certificates of the generation that waited for it;
+// ErrServing while the house serves.
+func ImportCeremony(ctx context.Context, cfg Config, raw []byte) (got Imported, err error) {
 	h, err := openAlone(ctx, cfg)
 	if err != nil {
-		return 0, err
+		return got, err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
 	roots, err := h.cfg.savedRoots()
 	if err != nil {
-		return 0, err
+		return got, err
 	}
 	out, rec, _, sum, err := readOutcome(raw, roots)
 	if err != nil {
-		return 0, err
+		return got, err
 	}
 	// The record first: what the roots signed is never in use without it.
 	if err := errors.Join(keepOutcome(h.cfg, raw, sum), h.importedEvent(ctx, rec, sum)); err != nil {
-		return 0, err
+		return got, err
 	}
-	if lists, err = importLists(ctx, h.CertStatus, h.rooms.CA, out); err == nil && lists == 0 {
+	if got.Lists, err = importLists(ctx, h.CertStatus, h.rooms.CA, out); err != nil {
+		return got, err
+	}
+	g, members, err := h.Succession.Awaited(ctx)
+	if err != nil {
+		return got, err
+	}
+	if len(members) > 0 && signs(out, members[0].TBS) {
+		if _, err := h.Succession.Import(ctx, h.service(), out.Signed, sum); err != nil {
+			return got, err
+		}
+		got.Generation = g.Number
+	}
+	if got == (Imported{}) {
 		err = fmt.Errorf("%w: nothing in it is new to this house", ceremony.ErrRecord)
 	}
-	return lists, err
+	return got, err
+}
+
+// signs reports whether an outcome has a signature over some bytes: one of an
+// earlier order has none for what was recorded since.
+func signs(out ceremony.Outcome, tbs []byte) bool {
+	return slices.ContainsFunc(out.Signatures, func(s ceremony.Signature) bool { return s.TBSSM3 == SM3Hex(tbs) })
 }

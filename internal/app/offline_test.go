@@ -13,7 +13,9 @@ import (
 
 	"github.com/emmansun/gmsm/smx509"
 
+	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/authority"
 	"github.com/yinxin-gov/yinxin/ca/ceremony"
 	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/internal/keys"
@@ -113,21 +115,32 @@ func TestOfflineRootFromCeremonyToNextList(t *testing.T) {
 	// The SM2 issuing authority falls; its root's next list says so.
 	err = h.CA.Revoke(bg, h.service(), ca.IssuerID(root), ca.FormatSerial(issuing.SerialNumber), ca.ReasonSuperseded)
 	ok(t, err)
+	// Its successors are recorded, and wait for the same ceremony.
+	admin, err := h.Invite(bg, identity.Person{Name: "样例管理员", Agency: identity.USCC(cfg.USCC)}, identity.Post{Role: identity.RoleSystemAdmin, Title: "样例"}, 0)
+	ok(t, err)
+	_, _, err = h.Succession.Prepare(bg, h.PersonActor(admin.Person, identity.USCC(cfg.USCC)), authority.Order{Reason: "样例", NewRoots: true})
+	wantErr(t, err, authority.ErrOffline)
+	g, _, err := h.Succession.Prepare(bg, h.PersonActor(admin.Person, identity.USCC(cfg.USCC)), authority.Order{Reason: "样例"})
+	ok(t, err)
+	ok(t, h.succeed(bg))
+	if g, err = h.Succession.Generation(bg, g.Number); err != nil || g.State != authority.Recorded {
+		t.Errorf("generation is %s, %v", g.State, err)
+	}
 	ok(t, h.Close())
 	now = now.Add(time.Hour)
 	next, err := OrderLists(bg, cfg)
 	ok(t, err)
 	acts, sum, err := ReviewOrder(Session{Dir: s.Dir, Now: cfg.Now, Work: s.Work}, next)
 	ok(t, err)
-	if len(acts) != 2 || acts[0].Subject != "CRL #2, 1" || sum != SM3Hex(next) {
+	if len(acts) != 4 || !strings.Contains(acts[0].Subject, "SM2 签发 CA G2") || acts[2].Subject != "CRL #2, 1" || sum != SM3Hex(next) {
 		t.Errorf("review: %+v", acts)
 	}
 	s.Now = cfg.Now
 	out, err = SignOrder(bg, s, next, sum, all[2:])
 	second := encoded(t, out, err)
 	n, err := ImportCeremony(bg, cfg, second)
-	if ok(t, err); n != 2 {
-		t.Errorf("%d lists", n)
+	if ok(t, err); n != (Imported{Lists: 2, Generation: 2}) {
+		t.Errorf("%+v", n)
 	}
 	if _, err := ImportCeremony(bg, cfg, second); !errors.Is(err, ceremony.ErrRecord) {
 		t.Errorf("imported twice: %v", err)

@@ -2,12 +2,14 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
 
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/authority"
+	"github.com/yinxin-gov/yinxin/ca/profile"
 	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
@@ -21,7 +23,7 @@ func (h *House) openStatus(ctx context.Context) (*status.Service, error) {
 	}
 	var authorities []status.Authority
 	for _, a := range set.All() {
-		if a.Kind != authority.Root && a.Kind != authority.Issuing {
+		if !h.speaks(a) {
 			continue
 		}
 		one, err := h.statusAuthority(ctx, a)
@@ -52,7 +54,8 @@ func (h *House) mountStatus(r chi.Router) {
 		r.Handle(p, lists)
 	}
 	r.Get("/pki/issuers/{name}", h.issuers)
-	r.Get("/pki/authorities.pem", h.authorities)
+	r.Get(wire.PathAuthorities, h.authorities)
+	r.Get(wire.PathRollover, h.rollover)
 	r.Get("/pki/cps", h.cps)
 	r.Get(wire.PathClosing, h.closing)
 }
@@ -84,6 +87,53 @@ func (h *House) authorities(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.deliver(w, r, "application/pem-certificate-chain", ca.PEM(all...))
+}
+
+// rollover tells the holders of an old root of the new one: a list, empty in a
+// house that has had no other.
+func (h *House) rollover(w http.ResponseWriter, r *http.Request) {
+	set, err := h.Succession.Set(r.Context())
+	if err != nil {
+		h.cfg.Log.ErrorContext(r.Context(), "authorities cannot be read", "error", err)
+		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+		return
+	}
+	raw, err := json.Marshal(updates(set))
+	if err != nil {
+		h.cfg.Log.ErrorContext(r.Context(), "roll-over not encoded", "error", err)
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		return
+	}
+	h.deliver(w, r, "application/json", raw)
+}
+
+// updates are the changes of roots that took place, oldest first: whoever holds
+// the first root gets from one to the next.
+func updates(set *authority.Set) []wire.RootUpdate {
+	out := []wire.RootUpdate{}
+	for _, g := range set.Generations() {
+		if !g.NewRoots || g.State != authority.Current && g.State != authority.Retired {
+			continue
+		}
+		for _, track := range []profile.Algorithm{profile.SM2, profile.ECDSA} {
+			u := wire.RootUpdate{Track: string(track), Since: g.CurrentAt}
+			for _, m := range g.Members {
+				if m.Track != track {
+					continue
+				}
+				switch m.Kind {
+				case authority.Root:
+					u.NewWithNew = m.DER
+				case authority.NewWithOld:
+					u.NewWithOld = m.DER
+				case authority.OldWithNew:
+					u.OldWithNew = m.DER
+				}
+			}
+			out = append(out, u)
+		}
+	}
+	return out
 }
 
 func (h *House) deliver(w http.ResponseWriter, r *http.Request, kind string, body []byte) {

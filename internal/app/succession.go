@@ -142,7 +142,7 @@ func (h *House) speakFor(ctx context.Context) error {
 	}
 	added := false
 	for _, a := range set.All() {
-		if a.Kind != authority.Root && a.Kind != authority.Issuing || known[a.ID()] {
+		if !h.speaks(a) || known[a.ID()] {
 			continue
 		}
 		one, err := h.statusAuthority(ctx, a)
@@ -158,6 +158,12 @@ func (h *House) speakFor(ctx context.Context) error {
 		return nil
 	}
 	return h.CertStatus.BuildDue(ctx)
+}
+
+// speaks: roots and issuing authorities answer for what they issued until their
+// own end, which nothing below them outlives.
+func (h *House) speaks(a authority.Authority) bool {
+	return (a.Kind == authority.Root || a.Kind == authority.Issuing) && !h.cfg.Now().After(a.Certificate.NotAfter)
 }
 
 func (h *House) statusAuthority(ctx context.Context, a authority.Authority) (status.Authority, error) {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -136,7 +137,13 @@ func (h *House) issueTLCP(ctx context.Context) (tlcp.Pair, error) {
 	if err != nil {
 		return tlcp.Pair{}, err
 	}
-	pair := tlcp.Pair{SignKey: sign, EncKey: enc, Above: by.Chain()}
+	pair := tlcp.Pair{SignKey: sign, EncKey: enc}
+	// The issuing authority as each root signed it; a message has room for few.
+	for _, der := range by.Chain() {
+		if c, err := smx509.ParseCertificate(der); err == nil && !bytes.Equal(c.RawSubject, c.RawIssuer) {
+			pair.Above = append(pair.Above, der)
+		}
+	}
 	if pair.Sign, err = smx509.ParseCertificate(signRow.DER); err != nil {
 		return tlcp.Pair{}, fmt.Errorf("read back certificate: %w", err)
 	}

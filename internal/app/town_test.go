@@ -44,7 +44,7 @@ func newTown(t *testing.T, units int) *town {
 	h, _, err := Found(bg, cfg, three)
 	ok(t, err)
 	w.House = h
-	t.Cleanup(func() { ok(t, h.Close()) })
+	t.Cleanup(func() { ok(t, w.House.Close()) })
 	own := identity.USCC(h.cfg.USCC)
 	w.officer = w.person(own, identity.RoleRAOfficer)
 	_, err = h.CertifyPerson(bg, h.service(), w.officer.ID)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/ca/profile"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/console"
 )
@@ -17,10 +18,18 @@ func (h *House) Anchors() wire.Anchors {
 	p := func(der []byte) string {
 		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	}
+	// Who joins from now on pins the roots that issue now; without the register, those of the founding.
+	roots := map[profile.Algorithm][]byte{profile.SM2: h.anchors.sm2Root.Raw, profile.ECDSA: h.anchors.ecdsaRoot.Raw}
+	issuing := map[profile.Algorithm][]byte{profile.SM2: h.anchors.sm2Issuing.Raw, profile.ECDSA: h.anchors.ecdsaIssuing.Raw}
+	if set, err := h.Succession.Set(context.Background()); err == nil {
+		for track := range roots {
+			roots[track], issuing[track] = set.Roots(track)[0].Certificate.Raw, set.Issuing(track)[0].Certificate.Raw
+		}
+	}
 	return wire.Anchors{
-		SM2Root: p(h.anchors.sm2Root.Raw), SM2Issuing: p(h.anchors.sm2Issuing.Raw), ECDSARoot: p(h.anchors.ecdsaRoot.Raw), ECDSAIssuing: p(h.anchors.ecdsaIssuing.Raw),
+		SM2Root: p(roots[profile.SM2]), SM2Issuing: p(issuing[profile.SM2]), ECDSARoot: p(roots[profile.ECDSA]), ECDSAIssuing: p(issuing[profile.ECDSA]),
 		LedgerKey: p(h.anchors.ledger), LedgerOrigin: h.cfg.origin(),
-		SM2RootSM3: SM3Hex(h.anchors.sm2Root.Raw), ECDSARootSM3: SM3Hex(h.anchors.ecdsaRoot.Raw),
+		SM2RootSM3: SM3Hex(roots[profile.SM2]), ECDSARootSM3: SM3Hex(roots[profile.ECDSA]),
 		AccessWarning: h.words.Get("notice.internal_ca").Both(),
 	}
 }

@@ -132,6 +132,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountOwn(r)
 		c.mountRecovery(r)
 		c.mountAnchors(r)
+		c.mountSuccession(r)
 		c.mountClosing(r)
 		c.mountRetention(r)
 		c.mountHistories(r)

@@ -14,6 +14,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
+	"github.com/yinxin-gov/yinxin/ca/authority"
 	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
@@ -80,6 +81,7 @@ type Desk interface {
 	Own
 	Recoveries
 	Anchors
+	Succession
 	Closings
 	Retentions
 	Histories
@@ -181,6 +183,13 @@ var refusals = []struct {
 	{kmc.ErrInvalid, "desk.error.recovery", http.StatusBadRequest},
 	{kmc.ErrUnused, "problem.recovery.unused", http.StatusConflict},
 	{kmc.ErrNotFound, "problem.recovery.unknown", http.StatusNotFound},
+	{authority.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{authority.ErrInvalid, "succession.error.invalid", http.StatusBadRequest},
+	{authority.ErrBusy, "succession.error.busy", http.StatusConflict},
+	{authority.ErrState, "succession.error.state", http.StatusConflict},
+	{authority.ErrNotApproved, "succession.error.state", http.StatusConflict},
+	{authority.ErrOffline, "succession.error.offline", http.StatusConflict},
+	{authority.ErrNotFound, "succession.error.unknown", http.StatusNotFound},
 	{anchor.ErrForbidden, "console.forbidden", http.StatusForbidden},
 	{anchor.ErrCertificate, "anchor.error.certificate", http.StatusUnprocessableEntity},
 	{anchor.ErrInvalid, "anchor.error.invalid", http.StatusBadRequest},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
+	"github.com/yinxin-gov/yinxin/ca/authority"
 	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/peer"
@@ -298,6 +299,27 @@ func (d *deskOf) Anchored(context.Context, Person) (AnchorList, error) {
 	gone := a
 	gone.ID, gone.State, gone.Approval, gone.EndedBy, gone.EndReason, gone.EndedAt = "t-2", anchor.Withdrawn, "a-1", "p-1", "样例", at
 	return AnchorList{MayWrite: true, Entries: []AnchorLine{{Anchor: a, Subject: "CN=样例", By: "样例", Sum: a.Digest(), MayAnswer: true, MayEnd: true}, {Anchor: gone, Ender: "样例"}}}, nil
+}
+
+func (d *deskOf) Succession(context.Context, Person) (SuccessionList, error) {
+	g := authority.Generation{Number: 2, SwitchAt: at, Reason: "样例", AskedBy: "p-1", AskedAt: at, State: authority.Prepared}
+	first := authority.Generation{Number: 1, State: authority.Current, CurrentAt: at}
+	return SuccessionList{MayWrite: true, Generations: []GenerationLine{
+		{Generation: g, By: "样例\u202e", Sum: g.Digest(), MayAnswer: true, MayEnd: true, Certificates: []CertificateOfAuthority{{Kind: "bridge", Subject: "CA\u202e", Issuer: "根", From: at, Until: at, SM3: "ab"}}},
+		{Generation: first, Sum: first.Digest()},
+	}}, nil
+}
+
+func (d *deskOf) PrepareSuccession(_ context.Context, _ Person, o authority.Order) error {
+	return d.act("prepare %v %s %s", o.NewRoots, o.SwitchAt.UTC().Format(time.RFC3339), o.Reason)
+}
+
+func (d *deskOf) AnswerSuccession(_ context.Context, _ Person, number int, a Answer) error {
+	return d.act("answer generation %d %v %s", number, a.Yes, a.Digest)
+}
+
+func (d *deskOf) WithdrawSuccession(_ context.Context, _ Person, number int, reason string) error {
+	return d.act("withdraw generation %d %s", number, reason)
 }
 
 func (d *deskOf) ProposeAnchor(_ context.Context, _ Person, a anchor.Anchor) error {

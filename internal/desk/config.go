@@ -14,6 +14,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
+	"github.com/yinxin-gov/yinxin/ca/authority"
 	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
@@ -79,6 +80,8 @@ type Answers interface {
 	RecoverySubject(r kmc.Recovery) approval.Subject
 	// AnchorSubject is what a registration officer signs for a trust anchor.
 	AnchorSubject(a anchor.Anchor) approval.Subject
+	// GenerationSubject is what one signs for the next authorities of the house.
+	GenerationSubject(g authority.Generation) approval.Subject
 	// ClosingSubject is what a registration officer signs about the end of the service.
 	ClosingSubject(a closing.Act) approval.Subject
 	// PeerSubject is what one signs for a peer domain.
@@ -171,6 +174,7 @@ type Config struct {
 	Suspensions  Suspensions
 	Recoveries   *kmc.Recoveries
 	Anchors      *anchor.Service
+	Succession   *authority.Service
 	Closing      *closing.Service
 	Peers        *peer.Service
 	Retention    *retention.Service
@@ -197,7 +201,7 @@ func New(cfg Config) (*Service, error) {
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
 		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil,
 		cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Leavers == nil, cfg.PINs == nil, cfg.Notices == nil, cfg.Authority == nil, cfg.Suspensions == nil,
-		cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Closing == nil, cfg.Peers == nil, cfg.Retention == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.AccountKeys == nil, cfg.Texts == nil,
+		cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Succession == nil, cfg.Closing == nil, cfg.Peers == nil, cfg.Retention == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.AccountKeys == nil, cfg.Texts == nil,
 		cfg.Certificates == nil, cfg.History == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {

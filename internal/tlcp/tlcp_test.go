@@ -94,6 +94,32 @@ func TestMutualAuthenticationByDualCertificates(t *testing.T) {
 	}
 }
 
+// After a change of authorities a caller knows the one before: the server sends
+// what leads from its pair to the caller's root. What a client sends leads nowhere.
+func TestServerSendsItsAuthorities(t *testing.T) {
+	p := newPKI(t)
+	pair := p.server()
+	shake := func(server, client tlcp.Pair, known tlcp.Trust) error {
+		here, there := net.Pipe()
+		served := make(chan error, 1)
+		go func() { served <- tlcp.Serve(t.Context(), there, server, known) }()
+		_, err := tlcp.Client{Pair: client, Trust: tlcp.Trust{Roots: []*smx509.Certificate{p.root}}}.Handshake(t.Context(), here, "localhost")
+		return errors.Join(err, here.Close(), there.Close(), <-served)
+	}
+	if err := shake(pair, p.pair("system", nil), p.trust()); !errors.Is(err, tlcp.ErrPeer) {
+		t.Errorf("an authority that nobody sent: %v", err)
+	}
+	other := newPKI(t)
+	pair.Above = [][]byte{other.issuing.Raw}
+	if err := shake(pair, p.pair("system", nil), p.trust()); !errors.Is(err, tlcp.ErrPeer) {
+		t.Errorf("an authority under another root: %v", err)
+	}
+	pair.Above = [][]byte{p.issuing.Raw, p.root.Raw}
+	if err := shake(pair, p.pair("system", nil), p.trust()); err != nil {
+		t.Errorf("the authority that signed it: %v", err)
+	}
+}
+
 // The same over a client that shares no code with the library.
 func TestBareClientGBT38636(t *testing.T) {
 	h := newHouse(t, tlcp.Limits{})

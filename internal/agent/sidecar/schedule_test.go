@@ -48,6 +48,9 @@ func (f *folder) Held() []agent.Held {
 	return []agent.Held{f.held[agent.TrackTLS], f.held[agent.TrackSM2]}
 }
 
+// LearnRoots is asked behind every renewal; that the house cannot be asked stops none.
+func (f *folder) LearnRoots(context.Context) ([]string, error) { return nil, errors.New("no house") }
+
 func (f *folder) Renew(_ context.Context, track agent.Track) error {
 	f.asked++
 	h := f.held[track]

@@ -35,6 +35,8 @@ type System interface {
 	Held() []agent.Held
 	// Renew puts the follower of a track in force.
 	Renew(ctx context.Context, track agent.Track) error
+	// LearnRoots pins roots that follow the pinned ones, and names those that are new.
+	LearnRoots(ctx context.Context) ([]string, error)
 }
 
 // Config holds what the sidecar needs.
@@ -148,6 +150,13 @@ func (s *Sidecar) renew(ctx context.Context, h agent.Held, p plan) plan {
 		return p
 	}
 	log.InfoContext(ctx, "renewed")
+	roots, err := s.cfg.System.LearnRoots(ctx)
+	if err != nil {
+		log.WarnContext(ctx, "new roots of the house not looked up; the pinned ones stay", "error", err)
+	}
+	for _, r := range roots {
+		log.InfoContext(ctx, "a new root of the house is pinned, the old one vouches for it", "root", r)
+	}
 	return p
 }
 

@@ -23,6 +23,9 @@ const (
 	PathArchives  = "/api/v1/archives"
 	PathReceipts  = "/api/v1/receipts"
 	PathHead      = "/api/v1/ledger/head"
+
+	PathRollover    = "/pki/rollover"
+	PathAuthorities = "/pki/authorities.pem"
 )
 
 // Status is what anybody may know.
@@ -50,6 +53,22 @@ type Anchors struct {
 	SM2RootSM3    string `json:"sm2_root_sm3"`
 	ECDSARootSM3  string `json:"ecdsa_root_sm3"`
 	AccessWarning string `json:"notice" doc:"what these certificates do not prove"`
+}
+
+// Tracks of a RootUpdate.
+const (
+	TrackSM2   = "sm2"
+	TrackECDSA = "ecdsa"
+)
+
+// RootUpdate tells the holders of an old root of the new one (RFC 4210 4.4):
+// certificates, DER. NewWithOld is what the old root's key signed.
+type RootUpdate struct {
+	Track      string    `json:"track"`
+	Since      time.Time `json:"since"` // when the new root's authority began to issue
+	NewWithNew []byte    `json:"new_with_new"`
+	NewWithOld []byte    `json:"new_with_old"`
+	OldWithNew []byte    `json:"old_with_new"`
 }
 
 // EnrolRequest turns one enrolment token into both tracks. The same request again
