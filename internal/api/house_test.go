@@ -65,7 +65,7 @@ func newHouse(t *testing.T) *house {
 	r := chi.NewRouter()
 	r.Use(Identify(func() string { return "made-id" }))
 	err = Mount(r, Config{
-		Exchange: h, Archive: h, Enroller: h, Certifier: h, Recoverer: h, Ledger: h, Peers: h, Refusals: h, Words: words, Version: "test",
+		Exchange: h, Archive: h, Enroller: h, Certifier: h, Recoverer: h, Historian: h, Requester: h, Ledger: h, Peers: h, Refusals: h, Words: words, Version: "test",
 		Verify: func(_ context.Context, d []byte) (verify.Report, error) {
 			if h.verify != nil {
 				h.verify(d)
@@ -189,9 +189,44 @@ func (h *house) RecoveriesOf(_ context.Context, a ledger.Actor) ([]wire.Recovery
 	return []wire.Recovery{{ID: "r-1", State: "approved", Pair: "of " + a.ID}}, h.err
 }
 
+func (h *house) AskCertificates(_ context.Context, a ledger.Actor, f wire.RequestForm) (wire.CertificateRequest, error) {
+	h.calls++
+	return wire.CertificateRequest{ID: "q-1", System: a.ID, Hosts: f.Hosts, State: "submitted"}, h.err
+}
+
+func (h *house) RequestsOf(_ context.Context, a ledger.Actor) ([]wire.CertificateRequest, error) {
+	h.calls++
+	return []wire.CertificateRequest{{ID: "q-1", System: a.ID}}, h.err
+}
+
+func (h *house) RequestOf(_ context.Context, a ledger.Actor, id string) (wire.CertificateRequest, error) {
+	h.calls++
+	return wire.CertificateRequest{ID: id, System: a.ID}, h.err
+}
+
+func (h *house) WithdrawRequest(_ context.Context, a ledger.Actor, id, reason string) (wire.CertificateRequest, error) {
+	h.calls++
+	return wire.CertificateRequest{ID: id, System: a.ID, Reason: reason, State: "withdrawn"}, h.err
+}
+
+func (h *house) DrawToken(_ context.Context, _ ledger.Actor, id string) (wire.EnrolmentToken, error) {
+	h.calls++
+	return wire.EnrolmentToken{Request: id, Token: "t"}, h.err
+}
+
 func (h *house) RecoverKey(_ context.Context, a ledger.Actor, id string) (wire.RecoveredKey, error) {
 	h.calls++
 	return wire.RecoveredKey{ID: id, Pair: "of " + a.ID, EnvelopedKey: []byte{1}}, h.err
+}
+
+func (h *house) CertificatesOf(_ context.Context, a ledger.Actor, system, after string, limit int) (wire.Certificates, error) {
+	h.calls++
+	return wire.Certificates{System: system, Next: fmt.Sprintf("%s %q %d", a.ID, after, limit)}, h.err
+}
+
+func (h *house) Expiring(_ context.Context, a ledger.Actor, system string, days int, superseded bool, after string) (wire.Certificates, error) {
+	h.calls++
+	return wire.Certificates{System: system, Next: fmt.Sprintf("%s %d %v %q", a.ID, days, superseded, after)}, h.err
 }
 
 func (h *house) ACMEKey(context.Context, string) (wire.ACMEKeyAnswer, error) {

@@ -15,8 +15,10 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/peer"
+	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -88,7 +90,14 @@ func outcomes() []outcome {
 		{ca.ErrClosing, http.StatusForbidden, "enrol.closing"},
 		{ca.ErrNoIssuer, http.StatusServiceUnavailable, "enrol.issuer"},
 		{ca.ErrNotApproved, http.StatusForbidden, "enrol.unapproved"},
+		{ErrRequest, http.StatusNotFound, "certificate_request.unknown"},
+		{ra.ErrApplicant, http.StatusForbidden, "certificate_request.applicant"},
+		{ra.ErrOpen, http.StatusConflict, "certificate_request.open"},
+		{ra.ErrEnded, http.StatusConflict, "certificate_request.ended"},
+		{ca.ErrDecided, http.StatusConflict, "certificate_request.decided"},
+		{ca.ErrInvalid, http.StatusUnprocessableEntity, "certificate_request.invalid"},
 		{ErrCertificate, http.StatusNotFound, "certificate.unknown"},
+		{history.ErrQuery, http.StatusUnprocessableEntity, "request.invalid"},
 		{ca.ErrProof, http.StatusForbidden, "certificate.proof"},
 		{ca.ErrRevoked, http.StatusConflict, "certificate.revoked"},
 		{ca.ErrExpired, http.StatusConflict, "certificate.expired"},

@@ -12,9 +12,9 @@ import (
 
 // OrderLists records the next lists of the offline roots and returns the order
 // for the room: these, and the certificates of a generation that waits for its
-// roots. The house must not be serving: its store is opened here.
+// roots; ErrServing while the house serves: its store is opened here.
 func OrderLists(ctx context.Context, cfg Config) (order []byte, err error) {
-	h, err := Open(ctx, cfg)
+	h, err := openAlone(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -47,9 +47,9 @@ type Imported struct {
 }
 
 // ImportCeremony publishes the lists that a ceremony signed, and takes the
-// certificates of the generation that waited for it. The house must not be serving.
+// certificates of the generation that waited for it; ErrServing while it serves.
 func ImportCeremony(ctx context.Context, cfg Config, raw []byte) (got Imported, err error) {
-	h, err := Open(ctx, cfg)
+	h, err := openAlone(ctx, cfg)
 	if err != nil {
 		return got, err
 	}

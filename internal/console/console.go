@@ -134,6 +134,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountAnchors(r)
 		c.mountSuccession(r)
 		c.mountClosing(r)
+		c.mountRetention(r)
 		c.mountHistories(r)
 		c.mountPeers(r)
 		c.mountConsents(r)

@@ -20,6 +20,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/ca/ra"
+	"github.com/yinxin-gov/yinxin/ca/retention"
 	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -56,6 +57,8 @@ var (
 	ErrForm       = errors.New("console: a field of the form is missing or does not read")
 	ErrPartly     = errors.New("console: some documents of the batch were not sealed")
 	ErrDrawn      = errors.New("console: the key of this request was drawn already")
+	ErrThree      = errors.New("console: one of the three administrators, and not this person's to end")
+	ErrLast       = errors.New("console: the last holder of a post of the three administrators")
 	errPINsDiffer = errors.New("console: the two PINs differ")
 	ErrSealing    = errors.New("console: the document is being sealed")
 )
@@ -80,6 +83,7 @@ type Desk interface {
 	Anchors
 	Succession
 	Closings
+	Retentions
 	Histories
 	Peers
 	Consents
@@ -107,6 +111,8 @@ var refusals = []struct {
 	{ErrNotKept, "desk.error.not_kept", http.StatusGone},
 	{ErrAnswered, "desk.error.answered", http.StatusConflict},
 	{ErrTooMany, "desk.error.too_many", http.StatusTooManyRequests},
+	{ErrThree, "desk.error.three", http.StatusForbidden},
+	{ErrLast, "desk.error.last", http.StatusConflict},
 	{ErrRepeated, "desk.error.repeated", http.StatusConflict},
 	{ErrForm, "desk.error.form", http.StatusBadRequest},
 	{identity.ErrLeft, "desk.error.left", http.StatusConflict},
@@ -198,6 +204,14 @@ var refusals = []struct {
 	{closing.ErrState, "closing.error.state", http.StatusConflict},
 	{closing.ErrNotApproved, "closing.error.state", http.StatusConflict},
 	{closing.ErrNotFound, "closing.error.state", http.StatusNotFound},
+	{retention.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{retention.ErrEarly, "retention.error.early", http.StatusConflict},
+	{retention.ErrHeld, "retention.error.held", http.StatusConflict},
+	{retention.ErrOpen, "closing.error.waits", http.StatusConflict},
+	{retention.ErrState, "retention.error.state", http.StatusConflict},
+	{retention.ErrNotApproved, "retention.error.state", http.StatusConflict},
+	{retention.ErrInvalid, "retention.error.invalid", http.StatusBadRequest},
+	{retention.ErrNotFound, "retention.error.unknown", http.StatusNotFound},
 	{ca.ErrClosing, "problem.enrol.closing", http.StatusConflict},
 	{history.ErrQuery, "history.error.query", http.StatusBadRequest},
 	{notify.ErrInvalid, "notify.error.invalid", http.StatusBadRequest},

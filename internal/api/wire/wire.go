@@ -36,6 +36,9 @@ type Status struct {
 	Healthy    bool      `json:"healthy"`
 	Sample     bool      `json:"sample" doc:"true: demo keys, not for production"`
 	Closing    *Closing  `json:"closing,omitempty" doc:"the announced end of the certification service"`
+	// Of offline roots: their list ends, and with it everything below them.
+	RootListEnds time.Time `json:"root_list_ends,omitzero" doc:"when the first list of an offline root ends; without offline roots it is left out"`
+	CeremonyDue  bool      `json:"ceremony_due,omitempty" doc:"true: that is less than 30 days ahead, hold a ceremony"`
 }
 
 // Anchors are the trust anchors of the house, PEM.
