@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/emmansun/gmsm/sm3"
+	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 )
@@ -70,6 +71,10 @@ type commission struct {
 	validity time.Duration
 	until    time.Time // of the gate, set by fulfil
 	renews   string
+	before   *smx509.Certificate // the one that is renewed
+	way      Way
+	ref      string    // Origin.Ref
+	previous [2]string // Origin.Previous of both halves
 	actor    ledger.Actor
 	token    string // to be claimed before anything is recorded; empty: none
 }
@@ -88,6 +93,9 @@ func (s *Service) fulfil(ctx context.Context, c commission) (DualResult, error) 
 	}
 	if err := fits(csr, c.request); err != nil {
 		return DualResult{}, err
+	}
+	if c.before != nil {
+		c.way = WayOf(c.before, csr.PublicKey)
 	}
 	if c.until, err = s.admit(ctx, c.request); err != nil {
 		return DualResult{}, err
@@ -127,6 +135,10 @@ func (s *Service) deliver(ctx context.Context, c commission, public *ecdsa.Publi
 		ctx, stop = context.WithTimeout(context.WithoutCancel(ctx), claimLife)
 		defer stop()
 	}
+	for i := range halves {
+		o := &halves[i].row.Origin
+		o.Way, o.Ref, o.Previous = c.way, c.ref, c.previous[i]
+	}
 	d := Delivery{
 		Basis: c.basis, CSRSM3: csrDigest(c.csr), Issuer: halves[0].row.Issuer, Sign: halves[0].row.Serial, Enc: halves[1].row.Serial,
 		Renews: c.renews, Envelope: key.Envelope, CreatedAt: s.cfg.Now().UTC().Truncate(time.Microsecond),
@@ -147,7 +159,7 @@ func (s *Service) deliver(ctx context.Context, c commission, public *ecdsa.Publi
 	if err != nil {
 		return DualResult{}, err
 	}
-	return s.dual(c.request, pair, halves, key.Envelope, receipt, c.renews), nil
+	return dual(c.request, pair, halves, key.Envelope, receipt, c.renews), nil
 }
 
 // delivered looks whether a basis made its pair already; the CSR has to be the
@@ -185,7 +197,15 @@ func (s *Service) again(ctx context.Context, d Delivery) (DualResult, error) {
 	if err != nil {
 		return DualResult{}, fmt.Errorf("ca: read request: %w", err)
 	}
-	return s.dual(r, sign.Pair, []half{{row: sign}, {row: enc}}, d.Envelope, ledger.Receipt{}, d.Renews), nil
+	cert, err := smx509.ParseCertificate(sign.DER)
+	if err != nil {
+		return DualResult{}, fmt.Errorf("ca: read certificate: %w", err)
+	}
+	by, err := IssuerNamed(ctx, s.cfg.SM2, cert.RawIssuer, cert.AuthorityKeyId)
+	if err != nil {
+		return DualResult{}, err
+	}
+	return dual(r, sign.Pair, []half{{row: sign, by: by}, {row: enc, by: by}}, d.Envelope, ledger.Receipt{}, d.Renews), nil
 }
 
 // PairOf gives a pair that was made without a token again, found by the serial
@@ -194,7 +214,7 @@ func (s *Service) PairOf(ctx context.Context, serial string) (DualResult, error)
 	if s.cfg.Deliveries == nil {
 		return DualResult{}, ErrNotFound
 	}
-	row, err := s.Status(ctx, IssuerID(s.cfg.SM2Issuing), serial)
+	row, err := BySerial(ctx, s.cfg.Registry, s.cfg.SM2, serial)
 	if err != nil {
 		return DualResult{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -16,7 +17,8 @@ import (
 type RequestState string
 
 // Request states: submitted → reviewed → approved → issued; refused before the
-// approval, withdrawn by the applicant until the certificates are issued.
+// approval, withdrawn by the applicant until the certificates are issued; purged
+// years after the last of them (ca/retention).
 const (
 	RequestSubmitted RequestState = "submitted"
 	RequestReviewed  RequestState = "reviewed" // identity checked, evidence recorded (身份核验)
@@ -24,6 +26,7 @@ const (
 	RequestRefused   RequestState = "refused"
 	RequestWithdrawn RequestState = "withdrawn"
 	RequestIssued    RequestState = "issued"
+	RequestPurged    RequestState = "purged" // its period is over, its evidence gone: it leads to no certificate any more
 )
 
 // Purpose of the certificates of a request.
@@ -137,10 +140,18 @@ func (h HostRule) Admit(ctx context.Context, system string, names []string) erro
 	return nil
 }
 
-// Authorize looks at a token without using it up. EnrolSM2 alone claims it, so
-// that one caller passes; the one-time token of the ECDSA track is minted from
-// DualResult.Request.
+// Authorize looks at a token without using it up, or records that nobody knows
+// it. EnrolSM2 alone claims it, so that one caller passes; the one-time token of
+// the ECDSA track is minted from DualResult.Request.
 func (s *Service) Authorize(ctx context.Context, token string) (Request, error) {
+	r, err := s.authorize(ctx, token)
+	if errors.Is(err, ErrToken) {
+		err = s.stranger(ctx, err)
+	}
+	return r, err
+}
+
+func (s *Service) authorize(ctx context.Context, token string) (Request, error) {
 	if len(token) != TokenLength {
 		return Request{}, ErrToken
 	}

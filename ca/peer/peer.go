@@ -226,10 +226,10 @@ type Config struct {
 	Posts    Posts
 	Systems  Systems
 	Recorder Recorder
-	House    string       // the unit that runs the house: its officers propose and withdraw
-	Actor    ledger.Actor // who acts when no person does
-	Own      [][]byte     // certificates of the house's own authorities, DER
-	Actions  []string     // all that there are
+	House    string                                  // the unit that runs the house: its officers propose and withdraw
+	Actor    ledger.Actor                            // who acts when no person does
+	Own      func(context.Context) ([][]byte, error) // certificates of the house's own authorities, DER
+	Actions  []string                                // all that there are
 	Now      func() time.Time
 	NewID    func() string
 }
@@ -244,7 +244,7 @@ type Service struct {
 // New refuses an incomplete Config.
 func New(cfg Config) (*Service, error) {
 	if cfg.Register == nil || cfg.Approver == nil || cfg.Posts == nil || cfg.Systems == nil || cfg.Recorder == nil || cfg.House == "" || cfg.Actor.ID == "" ||
-		len(cfg.Own) == 0 || len(cfg.Actions) == 0 || cfg.Now == nil || cfg.NewID == nil {
+		cfg.Own == nil || len(cfg.Actions) == 0 || cfg.Now == nil || cfg.NewID == nil {
 		return nil, errors.New("peer: every field of the configuration is required")
 	}
 	return &Service{cfg: cfg}, nil

@@ -52,7 +52,7 @@ func newWorld(t testing.TB) *world {
 	w.enc = w.gmIssuing.Leaf(t, peertest.Key(t, true).Public(), "", cityUnit, func(c *smx509.Certificate) { c.KeyUsage = smx509.KeyUsageKeyEncipherment })
 	w.cfg = peer.Config{
 		Register: w.reg, Approver: w, Posts: w, Systems: w, Recorder: w, House: house, Actor: ledger.Actor{Kind: "service", ID: "yinxin", Unit: house},
-		Own: [][]byte{w.own.Cert.Raw}, Actions: []string{"copy", "forward", "read"}, Now: func() time.Time { return w.at },
+		Own: func(context.Context) ([][]byte, error) { return [][]byte{w.own.Cert.Raw}, nil }, Actions: []string{"copy", "forward", "read"}, Now: func() time.Time { return w.at },
 		NewID: func() string { return uuid.Must(uuid.NewV7()).String() },
 	}
 	var err error

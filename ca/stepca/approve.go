@@ -7,9 +7,10 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/profile"
 )
 
-// approved reads a request and refuses it unless a second person approved it.
+// approved reads a request, and refuses it, as it was read, unless a second person approved it.
 // The stored row counts, never what a caller brought.
 func (a *Authority) approved(ctx context.Context, id string) (ca.Request, error) {
 	r, err := a.registry.Request(ctx, id)
@@ -18,22 +19,26 @@ func (a *Authority) approved(ctx context.Context, id string) (ca.Request, error)
 	}
 	switch {
 	case r.State != ca.RequestApproved && r.State != ca.RequestIssued:
-		return ca.Request{}, fmt.Errorf("%w: request is %s", ca.ErrNotApproved, r.State)
+		return r, fmt.Errorf("%w: request is %s", ca.ErrNotApproved, r.State)
 	case r.Approval == "" || r.DecidedBy == "":
-		return ca.Request{}, fmt.Errorf("%w: request names no approval", ca.ErrNotApproved)
+		return r, fmt.Errorf("%w: request names no approval", ca.ErrNotApproved)
 	case r.DecidedBy == r.SubmittedBy:
-		return ca.Request{}, fmt.Errorf("%w: decided by who submitted it", ca.ErrNotApproved)
+		return r, fmt.Errorf("%w: decided by who submitted it", ca.ErrNotApproved)
 	}
 	return r, nil
 }
 
-// admit asks the Gate, then checks that each host was approved with the
+// admit asks the Gate and whether the service ends, then checks that each host was approved with the
 // request and is still registered for the system, spelled the same. It returns
 // the registered hosts, and the latest end of a certificate; zero: the profile's.
 func (a *Authority) admit(ctx context.Context, r ca.Request, hosts []string) ([]string, time.Time, error) {
 	until, err := a.gate.MayIssue(ctx, r.System, r.Purpose)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("%w: %w", ErrStopped, err)
+	}
+	f := profile.Fields{NotAfter: until, Now: a.now()}
+	if err := ca.Within(ctx, a.issuer.horizon, ca.KindECDSA, &f); err != nil {
+		return nil, time.Time{}, err
 	}
 	registered, err := a.hosts.HostsOf(ctx, r.System)
 	if err != nil {
@@ -47,5 +52,5 @@ func (a *Authority) admit(ctx context.Context, r ca.Request, hosts []string) ([]
 			return nil, time.Time{}, fmt.Errorf("%w: %q", ca.ErrHost, h)
 		}
 	}
-	return registered, until, nil
+	return registered, f.NotAfter, nil
 }

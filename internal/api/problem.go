@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
@@ -83,12 +85,15 @@ func outcomes() []outcome {
 		{sharing.ErrLowered, http.StatusConflict, "holding.label"},
 		{grading.ErrBelowHoldings, http.StatusConflict, "holding.grade"},
 		{ca.ErrToken, http.StatusForbidden, "enrol.token"},
-		{ca.ErrExists, http.StatusConflict, "enrol.exists"},
+		{ca.ErrKeyGiven, http.StatusConflict, "enrol.key_given"},
 		{ca.ErrCSR, http.StatusUnprocessableEntity, "enrol.csr"},
 		{ca.ErrLint, http.StatusUnprocessableEntity, "enrol.lint"},
 		{ca.ErrHost, http.StatusUnprocessableEntity, "enrol.host"},
+		{ca.ErrClosing, http.StatusForbidden, "enrol.closing"},
+		{ca.ErrNoIssuer, http.StatusServiceUnavailable, "enrol.issuer"},
 		{ca.ErrNotApproved, http.StatusForbidden, "enrol.unapproved"},
 		{ErrCertificate, http.StatusNotFound, "certificate.unknown"},
+		{history.ErrQuery, http.StatusUnprocessableEntity, "request.invalid"},
 		{ca.ErrProof, http.StatusForbidden, "certificate.proof"},
 		{ca.ErrRevoked, http.StatusConflict, "certificate.revoked"},
 		{ca.ErrExpired, http.StatusConflict, "certificate.expired"},
@@ -133,6 +138,7 @@ func outcomes() []outcome {
 		{life.ErrConflict, http.StatusConflict, "seal.conflict"},
 		{signer.ErrInvalid, http.StatusUnprocessableEntity, "seal.invalid"},
 		{kmc.ErrNotFound, http.StatusNotFound, "recovery.unknown"},
+		{kmc.ErrUnused, http.StatusConflict, "recovery.unused"},
 		{kmc.ErrPending, http.StatusConflict, "recovery.pending"},
 		{kmc.ErrRefused, http.StatusConflict, "recovery.refused"},
 		{kmc.ErrLapsed, http.StatusConflict, "recovery.lapsed"},
@@ -159,6 +165,10 @@ func (h *handlers) problem(ctx context.Context, err error) error {
 		h.cfg.Log.ErrorContext(ctx, "request failed", "request_id", requestID(ctx), "code", code, "error", err)
 	}
 	out := h.words(ctx, status, code)
+	var ends *ca.ClosingError
+	if errors.As(err, &ends) {
+		out.Fields = append(out.Fields, wire.FieldError{Location: "closing.at", Message: ends.Until.UTC().Format(time.RFC3339)})
+	}
 	var field *archive.FieldError
 	if errors.As(err, &field) {
 		out.Fields = append(out.Fields, wire.FieldError{Location: "body.metadata." + field.Field, Message: field.Why})
@@ -185,13 +195,14 @@ func (h *handlers) words(ctx context.Context, status int, code string) *problem 
 }
 
 // write answers an outcome outside of huma's handlers.
-func (h *handlers) write(ctx context.Context, w http.ResponseWriter, cause error) {
+func (h *handlers) write(ctx context.Context, w http.ResponseWriter, cause error) *problem {
 	p := h.problem(ctx, cause).(*problem)
 	w.Header().Set("Content-Type", problemType)
 	w.WriteHeader(p.Status)
 	if err := json.NewEncoder(w).Encode(p); err != nil {
 		h.cfg.Log.DebugContext(ctx, "problem not delivered", "error", err)
 	}
+	return p
 }
 
 // requestCodes names what huma itself refuses, by status.
@@ -226,6 +237,7 @@ func (h *handlers) transform(hctx huma.Context, _ string, v any) (any, error) {
 		h.cfg.Log.ErrorContext(ctx, "request failed", "request_id", requestID(ctx), "status", m.Status, "error", m.Detail)
 		return h.words(ctx, m.Status, codeInternal), nil
 	}
+	h.refused(hctx, m.Status, code)
 	p := h.words(ctx, m.Status, code)
 	for _, e := range m.Errors {
 		if e != nil && len(p.Fields) < maxFields {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
@@ -102,8 +101,7 @@ func Peer(ctx context.Context, peers Peers) (ledger.Actor, error) {
 func (h *handlers) authenticate(hctx huma.Context, next func(huma.Context)) {
 	actor, err := Peer(hctx.Context(), h.cfg.Peers)
 	if err != nil {
-		_, w := humachi.Unwrap(hctx)
-		h.write(hctx.Context(), w, err)
+		h.turnAway(hctx, err)
 		return
 	}
 	next(huma.WithValue(hctx, keyCaller, actor))
@@ -121,8 +119,7 @@ func (h *handlers) refuseGuests(hctx huma.Context, next func(huma.Context)) {
 		err = errGuest
 	}
 	if err != nil {
-		_, w := humachi.Unwrap(hctx)
-		h.write(hctx.Context(), w, err)
+		h.turnAway(hctx, err)
 		return
 	}
 	next(hctx)

@@ -224,22 +224,30 @@ func (s sealed) CheckSealed(ctx context.Context, document []byte) error {
 // or held by then.
 type trust struct {
 	registry ca.Registry
-	root     *smx509.Certificate
-	issuing  *smx509.Certificate
+	issuers  ca.Issuers
 }
 
 func (t trust) good(certDER []byte, at time.Time) error {
-	crt, err := smx509.ParseCertificate(certDER)
+	ctx := context.Background()
+	crt, by, err := certificateOf(ctx, t.issuers, certDER)
 	if err != nil {
-		return fmt.Errorf("app: certificate: %w", err)
+		return err
 	}
 	roots, mid := smx509.NewCertPool(), smx509.NewCertPool()
-	roots.AddCert(t.root)
-	mid.AddCert(t.issuing)
+	mid.AddCert(by.Certificate)
+	for _, der := range by.Above {
+		root, err := smx509.ParseCertificate(der)
+		if err != nil {
+			return fmt.Errorf("app: certificate above: %w", err)
+		}
+		if bytes.Equal(root.RawSubject, root.RawIssuer) {
+			roots.AddCert(root)
+		}
+	}
 	if _, err := crt.Verify(smx509.VerifyOptions{Roots: roots, Intermediates: mid, CurrentTime: at, KeyUsages: []smx509.ExtKeyUsage{smx509.ExtKeyUsageAny}}); err != nil {
 		return fmt.Errorf("app: certificate chain: %w", err)
 	}
-	row, err := t.registry.Certificate(context.Background(), ca.IssuerID(t.issuing), ca.FormatSerial(crt.SerialNumber))
+	row, err := t.registry.Certificate(ctx, by.ID(), ca.FormatSerial(crt.SerialNumber))
 	if err != nil {
 		return fmt.Errorf("app: certificate is not in the registry: %w", err)
 	}
@@ -252,7 +260,7 @@ func (t trust) good(certDER []byte, at time.Time) error {
 // issuedTo knows from the registry whose a certificate of the SM2 track is.
 type issuedTo struct {
 	registry ca.Registry
-	issuing  *smx509.Certificate
+	issuers  ca.Issuers
 }
 
 // person says whether it was issued to that person, now or before.
@@ -261,11 +269,18 @@ func (i issuedTo) person(ctx context.Context, person string, certDER []byte) (bo
 	if err != nil {
 		return false, nil
 	}
-	row, err := i.registry.Certificate(ctx, ca.IssuerID(i.issuing), ca.FormatSerial(crt.SerialNumber))
+	by, err := ca.IssuerNamed(ctx, i.issuers, crt.RawIssuer, crt.AuthorityKeyId)
 	if errors.Is(err, ca.ErrNotFound) {
 		return false, nil
 	}
-	return err == nil && row.Kind == ca.KindPerson && row.Person == person && bytes.Equal(row.DER, certDER), err
+	if err != nil {
+		return false, err
+	}
+	row, err := i.registry.Certificate(ctx, by.ID(), ca.FormatSerial(crt.SerialNumber))
+	if errors.Is(err, ca.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && row.Kind == ca.KindPerson && row.Person == person && (bytes.Equal(row.DER, certDER) || row.Purged == SM3Hex(certDER)), err
 }
 
 // revocation answers the verifier: from the registry for certificates of the
@@ -274,7 +289,7 @@ func (i issuedTo) person(ctx context.Context, person string, certDER []byte) (bo
 // followed (电子签名法 art. 15).
 type revocation struct {
 	registry    ca.Registry
-	anchors     anchors
+	issuers     []ca.Issuers // of both tracks
 	compromised func(ctx context.Context, certDER []byte) (time.Time, error)
 	peers       *peer.Service
 }
@@ -296,21 +311,19 @@ func (r revocation) recorded(ctx context.Context, certDER []byte) (time.Time, bo
 	if err != nil {
 		return time.Time{}, false, nil
 	}
-	issuer := ""
-	switch {
-	case bytes.Equal(crt.RawIssuer, r.anchors.sm2Issuing.RawSubject):
-		issuer = ca.IssuerID(r.anchors.sm2Issuing)
-	case bytes.Equal(crt.RawIssuer, r.anchors.ecdsaIssuing.RawSubject):
-		issuer = ecdsaID(r.anchors.ecdsaIssuing)
-	default:
-		return r.peers.RevokedAt(ctx, certDER)
+	for _, track := range r.issuers {
+		by, err := ca.IssuerNamed(ctx, track, crt.RawIssuer, crt.AuthorityKeyId)
+		if errors.Is(err, ca.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return time.Time{}, false, err
+		}
+		row, err := r.registry.Certificate(ctx, by.ID(), ca.FormatSerial(crt.SerialNumber))
+		if errors.Is(err, ca.ErrNotFound) {
+			return time.Time{}, false, nil
+		}
+		return row.RevokedAt, err == nil, err
 	}
-	row, err := r.registry.Certificate(ctx, issuer, ca.FormatSerial(crt.SerialNumber))
-	if errors.Is(err, ca.ErrNotFound) {
-		return time.Time{}, false, nil
-	}
-	if err != nil {
-		return time.Time{}, false, err
-	}
-	return row.RevokedAt, true, nil
+	return r.peers.RevokedAt(ctx, certDER)
 }

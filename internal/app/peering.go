@@ -28,7 +28,7 @@ var errGuest = errors.New("app: the system is a peer domain's and gets no certif
 func (h *House) openPeers() (err error) {
 	h.Peering, err = peer.New(peer.Config{
 		Register: h.rooms.Peers, Approver: peerApprover{h}, Posts: posts{h}, Systems: guests{h}, Recorder: h.Ledger, House: h.cfg.USCC,
-		Actor: h.service(), Own: h.anchors.authorities(), Actions: actionNames(), Now: h.cfg.Now, NewID: newID,
+		Actor: h.service(), Own: h.authoritiesDER, Actions: actionNames(), Now: h.cfg.Now, NewID: newID,
 	})
 	h.peerBounds.peers = h.Peering
 	return err
@@ -181,47 +181,52 @@ func (b *peerBounds) Bound(ctx context.Context, system string) (*authz.Bound, er
 	return out, nil
 }
 
-// pool is the house's TLS configuration with the authorities of peer domains, and
-// what it was made of last.
-type pool struct {
+// clientele is whom a client certificate may hang on: the house's own authorities
+// and those of peer domains. The answer is one object until they change, so that
+// sessions are resumed.
+type clientele struct {
 	house *House
-	own   *tls.Config
 
 	mu  sync.Mutex
-	of  []string // guarded by mu: authorities of peer domains, DER
-	set *tls.Config
+	own *x509.CertPool // guarded by mu: what set was made of
+	of  []string       // guarded by mu: authorities of peer domains, DER
+	set *tls.Config    // guarded by mu
 }
 
-// peers lets the systems of peer domains through the handshake too. It lets in
-// nobody else, and who they are is asked at each request. Without the register the
-// house's own come in.
-func (p *pool) peers(ctx context.Context) *tls.Config {
-	ders, err := p.house.Peering.Authorities(ctx)
+// now lets the systems of peer domains through the handshake too, and nobody else:
+// who they are is asked at each request. Without their register only the house's
+// own come in.
+func (c *clientele) now(ctx context.Context) (*tls.Config, error) {
+	own, err := c.house.StepCA.ClientPool(ctx)
 	if err != nil {
-		p.house.cfg.Log.ErrorContext(ctx, "the register of peer domains is not read; only systems of the house come in", "error", err)
-		return p.own
+		return nil, err
 	}
-	if len(ders) == 0 {
-		return p.own
+	ders, err := c.house.Peering.Authorities(ctx)
+	if err != nil {
+		c.house.cfg.Log.ErrorContext(ctx, "the register of peer domains is not read; only systems of the house come in", "error", err)
+		ders = nil
 	}
 	of := make([]string, len(ders))
 	for i, der := range ders {
 		of[i] = string(der)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.set != nil && slices.Equal(p.of, of) {
-		return p.set
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.set != nil && c.own == own && slices.Equal(c.of, of) {
+		return c.set, nil
 	}
-	set := p.own.Clone()
-	set.ClientCAs = p.house.StepCA.ClientPool()
+	roots := own.Clone()
 	for _, der := range ders {
-		if c, err := x509.ParseCertificate(der); err == nil { // those of the SM2 track are for documents
-			set.ClientCAs.AddCert(c)
+		if cert, err := x509.ParseCertificate(der); err == nil { // those of the SM2 track are for documents
+			roots.AddCert(cert)
 		}
 	}
-	p.of, p.set = of, set
-	return set
+	c.own, c.of = own, of
+	c.set = &tls.Config{
+		MinVersion: tls.VersionTLS12, GetCertificate: c.house.server.GetCertificate, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: roots,
+		NextProtos: []string{"h2", "http/1.1"},
+	}
+	return c.set, nil
 }
 
 // vouching is a domain as documents are verified against it.

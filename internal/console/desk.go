@@ -14,9 +14,13 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
+	"github.com/yinxin-gov/yinxin/ca/closing"
+	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/ca/ra"
+	"github.com/yinxin-gov/yinxin/ca/retention"
+	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/archive"
@@ -74,9 +78,13 @@ type Desk interface {
 	Own
 	Recoveries
 	Anchors
+	Closings
+	Retentions
+	Histories
 	Peers
 	Consents
 	Archives
+	Notices
 }
 
 // Answer is a person's signed answer: the PIN opens the key for this one act.
@@ -167,6 +175,7 @@ var refusals = []struct {
 	{kmc.ErrDelivered, "problem.recovery.delivered", http.StatusConflict},
 	{kmc.ErrRole, "console.forbidden", http.StatusForbidden},
 	{kmc.ErrInvalid, "desk.error.recovery", http.StatusBadRequest},
+	{kmc.ErrUnused, "problem.recovery.unused", http.StatusConflict},
 	{kmc.ErrNotFound, "problem.recovery.unknown", http.StatusNotFound},
 	{anchor.ErrForbidden, "console.forbidden", http.StatusForbidden},
 	{anchor.ErrCertificate, "anchor.error.certificate", http.StatusUnprocessableEntity},
@@ -175,6 +184,27 @@ var refusals = []struct {
 	{anchor.ErrState, "anchor.error.state", http.StatusConflict},
 	{anchor.ErrNotApproved, "anchor.error.state", http.StatusConflict},
 	{anchor.ErrNotFound, "anchor.error.unknown", http.StatusNotFound},
+	{closing.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{closing.ErrSoon, "closing.error.soon", http.StatusUnprocessableEntity},
+	{closing.ErrInvalid, "closing.error.invalid", http.StatusBadRequest},
+	{closing.ErrOpen, "closing.error.waits", http.StatusConflict},
+	{closing.ErrState, "closing.error.state", http.StatusConflict},
+	{closing.ErrNotApproved, "closing.error.state", http.StatusConflict},
+	{closing.ErrNotFound, "closing.error.state", http.StatusNotFound},
+	{retention.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{retention.ErrEarly, "retention.error.early", http.StatusConflict},
+	{retention.ErrHeld, "retention.error.held", http.StatusConflict},
+	{retention.ErrOpen, "closing.error.waits", http.StatusConflict},
+	{retention.ErrState, "retention.error.state", http.StatusConflict},
+	{retention.ErrNotApproved, "retention.error.state", http.StatusConflict},
+	{retention.ErrInvalid, "retention.error.invalid", http.StatusBadRequest},
+	{retention.ErrNotFound, "retention.error.unknown", http.StatusNotFound},
+	{ca.ErrClosing, "problem.enrol.closing", http.StatusConflict},
+	{history.ErrQuery, "history.error.query", http.StatusBadRequest},
+	{notify.ErrInvalid, "notify.error.invalid", http.StatusBadRequest},
+	{notify.ErrState, "notify.error.state", http.StatusConflict},
+	{notify.ErrNotFound, "notify.error.unknown", http.StatusNotFound},
+	{notify.ErrTooMany, "notify.error.many", http.StatusConflict},
 	{peer.ErrForbidden, "console.forbidden", http.StatusForbidden},
 	{peer.ErrAuthority, "peer.error.authority", http.StatusUnprocessableEntity},
 	{peer.ErrTaken, "peer.error.taken", http.StatusConflict},

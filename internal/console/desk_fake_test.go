@@ -9,9 +9,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
+	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/peer"
+	"github.com/yinxin-gov/yinxin/ca/retention"
+	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/life"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
@@ -306,4 +310,83 @@ func (d *deskOf) AnswerAnchor(_ context.Context, _ Person, id string, a Answer) 
 
 func (d *deskOf) WithdrawAnchor(_ context.Context, _ Person, id, reason string) error {
 	return d.act("withdraw %s %s", id, reason)
+}
+
+func (d *deskOf) Closing(context.Context, Person) (ClosingView, error) {
+	a := closing.Act{ID: "e-1", Kind: closing.Announcement, Mode: closing.End, At: at.AddDate(0, 4, 0), Reason: "样例\u202e", Successor: "样例服务", AskedAt: at, State: closing.InForce, Approval: "a-1", SettledAt: at}
+	asked := closing.Act{ID: "e-2", Kind: closing.HandOver, Of: "e-1", Taker: "样例服务", Records: "证书库", Protocol: "ab", Reported: at, Reason: "样例", AskedAt: at, State: closing.Proposed}
+	return ClosingView{
+		Phase: closing.Closing, Act: a, MayWrite: true, Mine: 2, Notices: map[closing.NoticeState]int{closing.NoticePending: 3},
+		Acts: []ClosingLine{{Act: asked, By: "样例", Sum: asked.Digest(), MayAnswer: true, MayDrop: true}, {Act: a, By: "样例", Sum: a.Digest()}},
+	}, nil
+}
+
+func (d *deskOf) ProposeClosing(_ context.Context, _ Person, a closing.Act) error {
+	return d.act("closing %s %s %s %s %s %s %s", a.Kind, a.Mode, a.At.UTC().Format(time.RFC3339), a.Reason, a.Successor, a.Taker, a.Reported.UTC().Format(time.RFC3339))
+}
+
+func (d *deskOf) AnswerClosing(_ context.Context, _ Person, id string, a Answer) error {
+	return d.act("answer %s %v %s", id, a.Yes, a.Digest)
+}
+
+func (d *deskOf) DropClosing(_ context.Context, _ Person, id string) error {
+	return d.act("drop %s", id)
+}
+
+func (d *deskOf) SeenClosing(context.Context, Person) error { return d.act("seen") }
+
+func (d *deskOf) Retention(context.Context, Person) (RetentionView, error) {
+	i := retention.Item{Class: retention.Escrow, ID: "civil-a/p\u202e1", Agency: "11110102MB1234567M", System: "civil-a", Ends: at}
+	a := retention.Act{ID: "r-1", Kind: retention.Purge, Items: []retention.Item{i}, Years: 5, Reason: "样例", AskedAt: at, State: retention.Proposed}
+	return RetentionView{
+		Years: 5, Due: []retention.Item{i}, MayWrite: true,
+		Acts: []RetentionLine{{Act: a, By: "样例", Sum: a.Digest(), MayAnswer: true, MayDrop: true}},
+		Kept: []HoldLine{{Hold: retention.Hold{ID: "h-1", System: "civil-a", Document: "样检1号", Reason: "样例", PlacedAt: at}, By: "样例", MayLift: true}},
+	}, nil
+}
+
+func (d *deskOf) AskPurge(_ context.Context, _ Person, refs []retention.Ref, reason string) error {
+	return d.act("purge %v %s", refs, reason)
+}
+
+func (d *deskOf) AnswerPurge(_ context.Context, _ Person, id string, a Answer) error {
+	return d.act("answer %s %v %s", id, a.Yes, a.Digest)
+}
+
+func (d *deskOf) DropPurge(_ context.Context, _ Person, id string) error { return d.act("drop %s", id) }
+
+func (d *deskOf) PlaceHold(_ context.Context, _ Person, h retention.Hold) error {
+	return d.act("hold %s %s %s %s %s", h.Agency, h.System, h.Person, h.Document, h.Reason)
+}
+
+func (d *deskOf) LiftHold(_ context.Context, _ Person, id, reason string) error {
+	return d.act("lift %s %s", id, reason)
+}
+func (d *deskOf) Notices(context.Context, Person) (NoticeList, error) {
+	n := notify.Notice{ID: "n-1", Kind: notify.CertificateRevoked, Severity: notify.Warning, Unit: "u-1", System: "civil\u202e-a", Object: ledger.Object{Kind: "certificate", ID: "iss:01"}, At: at, Details: map[string]string{"days": "7"}}
+	c := notify.Channel{ID: "c-1", Name: "样例\u202e接收", Kind: notify.Webhook, Address: "https://hook.example/in", Unit: "u-1", Kinds: notify.Kinds(), Severity: notify.Info, State: notify.Active, LastError: "notify: the receiver answered 503", FailedAt: at, SentAt: at}
+	paused := notify.Standing{Channel: c}
+	paused.ID, paused.State, paused.Kinds = "c-2", notify.Paused, nil
+	letter := notify.Letter{Delivery: notify.Delivery{Notice: n, Channel: "c-1"}, Error: "notify: the receiver answered 422"}
+	return NoticeList{Recent: []notify.Notice{n}, Channels: []notify.Standing{{Channel: c, Count: notify.Count{Queued: 2, Dead: 1}, Letters: []notify.Letter{letter}}, paused}, Sees: true, MayWrite: true}, nil
+}
+
+func (d *deskOf) AddChannel(_ context.Context, _ Person, c notify.Channel) (string, error) {
+	secret := ""
+	if c.Kind == notify.Webhook {
+		secret = "whsec_eA=="
+	}
+	return secret, d.act("channel %s %s %s %s %v %s %d", c.Name, c.Kind, c.Address, c.Unit, c.Kinds, c.Severity, len(c.Roots))
+}
+
+func (d *deskOf) MoveChannel(_ context.Context, _ Person, id string, to notify.State) error {
+	return d.act("move %s %s", id, to)
+}
+
+func (d *deskOf) TestChannel(_ context.Context, _ Person, id string) error {
+	return d.act("test %s", id)
+}
+
+func (d *deskOf) RetryNotice(_ context.Context, _ Person, channel, notice string) error {
+	return d.act("retry %s %s", channel, notice)
 }

@@ -20,18 +20,22 @@ type Integrator interface {
 
 // Rooms implements what the rooms of the house ask of a store.
 type Rooms struct {
-	Identity  *Identity
-	Grading   *Grading
-	Sharing   *Sharing
-	Approvals *Approvals
-	CA        *CA
-	Seals     *Seals
-	Transfers *Transfers
-	Signin    *Signin
-	ACME      *ACME
-	KMC       *KMC
-	Anchors   *Anchors
-	Peers     *Peers
+	Identity   *Identity
+	Grading    *Grading
+	Sharing    *Sharing
+	Approvals  *Approvals
+	CA         *CA
+	Seals      *Seals
+	Transfers  *Transfers
+	Signin     *Signin
+	ACME       *ACME
+	KMC        *KMC
+	Anchors    *Anchors
+	Closing    *Closing
+	Retention  *Retention
+	Peers      *Peers
+	Notify     *Notify
+	Succession *Generations
 }
 
 // Rooms returns the rooms over this store. With a nil Integrator acts are
@@ -48,7 +52,11 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 	return &Rooms{
 		Identity: &Identity{a}, Grading: &Grading{a}, Sharing: &Sharing{a}, Approvals: &Approvals{a},
 		CA: &CA{a}, Seals: &Seals{a}, Transfers: &Transfers{a}, Signin: &Signin{a},
-		ACME: &ACME{a}, KMC: &KMC{a}, Anchors: &Anchors{a}, Peers: &Peers{a},
+		ACME: &ACME{a}, KMC: &KMC{a}, Anchors: &Anchors{a}, Closing: &Closing{a},
+		Retention:  &Retention{a},
+		Peers:      &Peers{a},
+		Notify:     &Notify{a},
+		Succession: &Generations{a},
 	}
 }
 
@@ -58,12 +66,15 @@ type acts struct {
 	in Integrator
 }
 
-// commit writes the event to the outbox and lets do write the rows, in one
-// transaction. do may run more than once and touches nothing but tx.
+// commit writes the event to the outbox, the notice that it may ask for, and lets
+// do write the rows, in one transaction. do may run more than once and touches nothing but tx.
 func (a acts) commit(ctx context.Context, ev ledger.Event, do func(context.Context, bun.Tx) error) (ledger.Receipt, error) {
 	return a.record(ctx, ev, func(p ledger.Pending) error {
 		return a.s.act(ctx, func(ctx context.Context, tx bun.Tx) error {
 			if err := a.s.enqueue(ctx, tx, p); err != nil {
+				return err
+			}
+			if err := a.s.notice(ctx, tx, ev); err != nil {
 				return err
 			}
 			return do(ctx, tx)
