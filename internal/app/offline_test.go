@@ -17,6 +17,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/ceremony"
 	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/internal/keys"
+	"github.com/yinxin-gov/yinxin/internal/keys/keystest"
 	"github.com/yinxin-gov/yinxin/internal/notify"
 	kept "github.com/yinxin-gov/yinxin/signer/revocation"
 )
@@ -31,7 +32,7 @@ func session(tb testing.TB) (Session, []Custodian) {
 		ok(tb, os.Mkdir(dir, 0o700))
 		all = append(all, Custodian{Name: name, File: filepath.Join(dir, "share.pem"), Passphrase: func() ([]byte, error) { return []byte("passphrase of " + name), nil }})
 	}
-	return Session{Dir: filepath.Join(base, "room"), Place: "样例机房", Operator: "样例操作员", Witnesses: []string{"样例见证人甲", "样例见证人乙"}}, all
+	return Session{Dir: filepath.Join(base, "room"), Work: keystest.Work(), Place: "样例机房", Operator: "样例操作员", Witnesses: []string{"样例见证人甲", "样例见证人乙"}}, all
 }
 
 func encoded(tb testing.TB, o ceremony.Outcome, err error) []byte {
@@ -107,7 +108,7 @@ func TestOfflineRootFromCeremonyToNextList(t *testing.T) {
 	now = now.Add(time.Hour)
 	next, err := OrderLists(bg, cfg)
 	ok(t, err)
-	acts, sum, err := ReviewOrder(Session{Dir: s.Dir, Now: cfg.Now}, next)
+	acts, sum, err := ReviewOrder(Session{Dir: s.Dir, Now: cfg.Now, Work: s.Work}, next)
 	ok(t, err)
 	if len(acts) != 2 || acts[0].Subject != "CRL #2, 1" || sum != SM3Hex(next) {
 		t.Errorf("review: %+v", acts)
