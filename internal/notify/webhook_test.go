@@ -267,3 +267,17 @@ func TestWebhookPatience(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// A receiver cannot send us elsewhere, not even where we may go.
+func TestWebhookFollowsNoRedirect(t *testing.T) {
+	h, in, other := newHouse(t, loopback), newHook(t), newHook(t)
+	c, _ := h.register(in.channel())
+	in.answers(func(w http.ResponseWriter, r *http.Request, _ post) {
+		http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
+	})
+	h.tell(notify.CertificateHeld, "u-1", "n1")
+	h.round()
+	if s := h.standing(c.ID); s.LastError != "notify: the receiver answered 307" || len(other.posts()) != 0 {
+		t.Errorf("%+v, elsewhere %v", s, other.names())
+	}
+}
