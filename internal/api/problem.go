@@ -15,6 +15,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/ca/ra"
@@ -96,6 +97,7 @@ func outcomes() []outcome {
 		{ca.ErrDecided, http.StatusConflict, "certificate_request.decided"},
 		{ca.ErrInvalid, http.StatusUnprocessableEntity, "certificate_request.invalid"},
 		{ErrCertificate, http.StatusNotFound, "certificate.unknown"},
+		{history.ErrQuery, http.StatusUnprocessableEntity, "request.invalid"},
 		{ca.ErrProof, http.StatusForbidden, "certificate.proof"},
 		{ca.ErrRevoked, http.StatusConflict, "certificate.revoked"},
 		{ca.ErrExpired, http.StatusConflict, "certificate.expired"},
