@@ -25,10 +25,10 @@ import (
 // Limits of the listener.
 const (
 	readHeaderTimeout = 10 * time.Second
-	bodyTimeout = 5 * time.Minute // the largest document on a slow line
-	idleTimeout = 2 * time.Minute
-	shutdownTimeout = 10 * time.Second
-	maxHeader = 64 << 10
+	bodyTimeout       = 5 * time.Minute // the largest document on a slow line
+	idleTimeout       = 2 * time.Minute
+	shutdownTimeout   = 10 * time.Second
+	maxHeader         = 64 << 10
 )
 
 // Listeners of a house; those that are nil are not served. The house owns them
@@ -36,7 +36,7 @@ const (
 type Listeners struct {
 	HTTPS net.Listener // required
 	Plain net.Listener // what relying parties fetch before they trust anything
-	TLCP net.Listener // the same service as HTTPS, for partners that need TLCP
+	TLCP  net.Listener // the same service as HTTPS, for partners that need TLCP
 }
 
 // Close ends listeners that no house got to serve.
