@@ -160,7 +160,7 @@ func outcomes() []outcome {
 }
 
 // problem turns an outcome into an answer.
-func (h *handlers) problem(ctx context.Context, err error) error {
+func (h *handlers) problem(ctx context.Context, err error) *problem {
 	status, code := http.StatusInternalServerError, codeInternal
 	for _, o := range outcomes() {
 		if errors.Is(err, o.err) {
@@ -203,7 +203,7 @@ func (h *handlers) words(ctx context.Context, status int, code string) *problem 
 
 // write answers an outcome outside of huma's handlers.
 func (h *handlers) write(ctx context.Context, w http.ResponseWriter, cause error) *problem {
-	p := h.problem(ctx, cause).(*problem)
+	p := h.problem(ctx, cause)
 	w.Header().Set("Content-Type", problemType)
 	w.WriteHeader(p.Status)
 	if err := json.NewEncoder(w).Encode(p); err != nil {

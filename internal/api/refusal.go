@@ -11,7 +11,8 @@ import (
 
 // Refusal is a request that this room turned down before any other saw it: a
 // client certificate that is not good, a body that is too large or not of the
-// form. What other rooms refuse they record themselves.
+// form. What other rooms refuse they record themselves, but for requests of systems
+// for certificates.
 type Refusal struct {
 	Route  string // operation, as in the OpenAPI document
 	Status int

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -23,8 +24,9 @@ type Requester interface {
 // ErrRequest: the calling system has no such request.
 var ErrRequest = errors.New("api: no such certificate request of the caller")
 
-// called runs a room's method for the calling system.
-func called[I, O any](h *handlers, do func(ctx context.Context, actor ledger.Actor, in *I) (O, error)) func(context.Context, *I) (*body[O], error) {
+// called runs a room's method for the calling system. act names a route whose
+// refusals are recorded here, since the room does not; empty: one that only reads.
+func called[I, O any](h *handlers, act string, do func(ctx context.Context, actor ledger.Actor, in *I) (O, error)) func(context.Context, *I) (*body[O], error) {
 	return func(ctx context.Context, in *I) (*body[O], error) {
 		actor, err := caller(ctx)
 		if err != nil {
@@ -32,7 +34,11 @@ func called[I, O any](h *handlers, do func(ctx context.Context, actor ledger.Act
 		}
 		out, err := do(ctx, actor, in)
 		if err != nil {
-			return nil, h.problem(ctx, err)
+			p := h.problem(ctx, err)
+			if p.Status < http.StatusInternalServerError && act != "" {
+				h.cfg.Refusals.Refused(ctx, Refusal{Route: act, Status: p.Status, Code: p.Code, Chain: PeerChain(ctx)})
+			}
+			return nil, p
 		}
 		return &body[O]{out}, nil
 	}
@@ -49,19 +55,19 @@ func (h *handlers) requestRoutes(a huma.API, at func(id, method, path, summary s
 	r, one := h.cfg.Requester, wire.PathRequests+"/{id}"
 	ask := at("request-ask", "POST", wire.PathRequests, "Ask for certificates of the calling system", maxJSON)
 	ask.DefaultStatus = 201
-	huma.Register(a, ask, called(h, func(ctx context.Context, actor ledger.Actor, in *body[wire.RequestForm]) (wire.CertificateRequest, error) {
+	huma.Register(a, ask, called(h, ask.OperationID, func(ctx context.Context, actor ledger.Actor, in *body[wire.RequestForm]) (wire.CertificateRequest, error) {
 		return r.AskCertificates(ctx, actor, in.Body)
 	}))
-	huma.Register(a, at("requests", "GET", wire.PathRequests, "Requests for certificates of the calling system, newest first", 0), called(h, func(ctx context.Context, actor ledger.Actor, _ *struct{}) ([]wire.CertificateRequest, error) {
+	huma.Register(a, at("requests", "GET", wire.PathRequests, "Requests for certificates of the calling system, newest first", 0), called(h, "", func(ctx context.Context, actor ledger.Actor, _ *struct{}) ([]wire.CertificateRequest, error) {
 		return r.RequestsOf(ctx, actor)
 	}))
-	huma.Register(a, at("request", "GET", one, "One of them", 0), called(h, func(ctx context.Context, actor ledger.Actor, in *idPath) (wire.CertificateRequest, error) {
+	huma.Register(a, at("request", "GET", one, "One of them", 0), called(h, "", func(ctx context.Context, actor ledger.Actor, in *idPath) (wire.CertificateRequest, error) {
 		return r.RequestOf(ctx, actor, in.ID)
 	}))
-	huma.Register(a, at("request-withdraw", "POST", one+"/withdrawal", "Withdraw a request that the calling system made", maxJSON), called(h, func(ctx context.Context, actor ledger.Actor, in *withdrawInput) (wire.CertificateRequest, error) {
+	huma.Register(a, at("request-withdraw", "POST", one+"/withdrawal", "Withdraw a request that the calling system made", maxJSON), called(h, "request-withdraw", func(ctx context.Context, actor ledger.Actor, in *withdrawInput) (wire.CertificateRequest, error) {
 		return r.WithdrawRequest(ctx, actor, in.ID, in.Body.Reason)
 	}))
-	huma.Register(a, at("request-token", "POST", one+"/token", "Draw the enrolment token of an approved request, shown once", 0), called(h, func(ctx context.Context, actor ledger.Actor, in *idPath) (wire.EnrolmentToken, error) {
+	huma.Register(a, at("request-token", "POST", one+"/token", "Draw the enrolment token of an approved request, shown once", 0), called(h, "request-token", func(ctx context.Context, actor ledger.Actor, in *idPath) (wire.EnrolmentToken, error) {
 		return r.DrawToken(ctx, actor, in.ID)
 	}))
 }

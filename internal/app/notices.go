@@ -10,7 +10,6 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca/closing"
-	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/signer/life"
 )
@@ -59,16 +58,14 @@ func (d dates) Endings(ctx context.Context, now, from, to time.Time) ([]notify.E
 	if err != nil {
 		return nil, err
 	}
-	for _, issuer := range d.h.CertStatus.Offline() {
-		list, err := d.h.rooms.CA.PublishedCRL(ctx, issuer, "", false, 0)
-		switch {
-		case errors.Is(err, status.ErrNoList):
-			continue
-		case err != nil:
-			return nil, fmt.Errorf("app: list of %s: %w", issuer, err)
-		case list.NextUpdate.After(from) && !list.NextUpdate.After(to):
+	lists, err := d.h.RootListEnds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range lists {
+		if l.At.After(from) && !l.At.After(to) {
 			out = append(out, notify.Ending{
-				Kind: notify.ListEnding, Unit: d.h.cfg.USCC, Object: ledger.Object{Kind: "crl", ID: issuer}, From: list.ThisUpdate, At: list.NextUpdate,
+				Kind: notify.ListEnding, Unit: d.h.cfg.USCC, Object: ledger.Object{Kind: "crl", ID: l.Issuer}, From: l.From, At: l.At,
 			})
 		}
 	}

@@ -60,7 +60,16 @@ func (w *keyTown) requestsByAPI(t *testing.T, dir string) {
 		t.Errorf("%+v", first)
 	}
 	want(409, "certificate_request.open")(call("POST", wire.PathRequests, form, nil))
+	from := w.Ledger.Head().Size
 	want(422, "enrol.host")(call("POST", wire.PathRequests, wire.RequestForm{CommonName: "样例", Hosts: []string{"other.gov.internal"}}, nil))
+	entries, err := w.store.Ledger().Entries(bg, 0, from, w.Ledger.Head().Size)
+	ok(t, err)
+	if len(entries) != 1 {
+		t.Fatalf("%d entries about a refusal", len(entries))
+	}
+	if ev, err := ledger.Decode(entries[0].Body); err != nil || ev.Type != "api.call.refused" || ev.Actor.ID != "civil-a" || ev.Details["cause"] != "enrol.host" {
+		t.Errorf("%+v, %v", ev, err)
+	}
 	want(422, "certificate_request.invalid")(call("POST", wire.PathRequests, wire.RequestForm{CommonName: "11010119900307123X", Hosts: form.Hosts}, nil))
 	want(422, "certificate_request.invalid")(call("POST", wire.PathRequests, wire.RequestForm{CommonName: "样例"}, nil))
 	want(422, "request.invalid")(call("POST", wire.PathRequests, wire.RequestForm{CommonName: "样例", Hosts: form.Hosts, Purpose: "both"}, nil))
