@@ -85,22 +85,5 @@ func (s *Service) Ending(ctx context.Context, q ExpiringQuery) (ExpiringPage, er
 	return ExpiringPage{all, Cursor{last.NotAfter, last.Issuer, last.Serial}}, nil
 }
 
-// maxExpiring bounds one answer of Expiring.
-const maxExpiring = 10_000
-
-// Expiring lists what ends within a time and has no successor in force, soonest
-// first, for whoever sends notices; a list that is longer than 10,000 is cut.
-func (s *Service) Expiring(ctx context.Context, within time.Duration) ([]Ending, error) {
-	if within <= 0 || within > MaxDays*day {
-		return nil, fmt.Errorf("%w: at most %d days", ErrQuery, MaxDays)
-	}
-	now := s.cfg.Now()
-	all, err := s.cfg.Ends.Ending(ctx, Soon{Now: now, Until: now.Add(within), Limit: maxExpiring})
-	if err != nil {
-		return nil, fmt.Errorf("history: what ends: %w", err)
-	}
-	return all, nil
-}
-
 // Tests are the kinds of certificates for tests.
 func Tests() []ca.Kind { return []ca.Kind{ca.KindECDSATest, ca.KindSM2SignTest, ca.KindSM2EncTest} }
