@@ -21,7 +21,7 @@ type Soon struct {
 	Now, Until     time.Time
 	System, Agency string // empty: of any
 	// Superseded lists those too that have a successor in force: one that follows it,
-	// or was made later in its line, and ends later than it.
+	// or was made later in its line, and ends no earlier: the gate may cut both to one day.
 	Superseded bool
 	// Tests lists certificates for tests too. They live 30 days and are asked for
 	// anew: nobody waits for their end.

@@ -218,7 +218,7 @@ func (c *chronicle) expiring(seed uint64) {
 				continue
 			}
 			later := func(o *ca.Certificate) bool {
-				return o.State == ca.StateGood && c.line(o) == c.line(k) && o.CreatedAt.After(k.CreatedAt) && !o.NotBefore.After(c.at) && o.NotAfter.After(k.NotAfter)
+				return o.State == ca.StateGood && c.line(o) == c.line(k) && o.CreatedAt.After(k.CreatedAt) && !o.NotBefore.After(c.at) && !o.NotAfter.Before(k.NotAfter)
 			}
 			if slices.ContainsFunc(c.certs, later) {
 				superseded = append(superseded, k.Serial)
