@@ -21,7 +21,7 @@ type Soon struct {
 	Now, Until     time.Time
 	System, Agency string // empty: of any
 	// Superseded lists those too that have a successor in force: one that follows it,
-	// or was made later in its line, and ends later than it.
+	// or was made later in its line, and ends no earlier: the gate may cut both to one day.
 	Superseded bool
 	// Tests lists certificates for tests too. They live 30 days and are asked for
 	// anew: nobody waits for their end.
@@ -83,23 +83,6 @@ func (s *Service) Ending(ctx context.Context, q ExpiringQuery) (ExpiringPage, er
 	all = all[:q.Limit]
 	last := all[len(all)-1]
 	return ExpiringPage{all, Cursor{last.NotAfter, last.Issuer, last.Serial}}, nil
-}
-
-// maxExpiring bounds one answer of Expiring.
-const maxExpiring = 10_000
-
-// Expiring lists what ends within a time and has no successor in force, soonest
-// first, for whoever sends notices; a list that is longer than 10,000 is cut.
-func (s *Service) Expiring(ctx context.Context, within time.Duration) ([]Ending, error) {
-	if within <= 0 || within > MaxDays*day {
-		return nil, fmt.Errorf("%w: at most %d days", ErrQuery, MaxDays)
-	}
-	now := s.cfg.Now()
-	all, err := s.cfg.Ends.Ending(ctx, Soon{Now: now, Until: now.Add(within), Limit: maxExpiring})
-	if err != nil {
-		return nil, fmt.Errorf("history: what ends: %w", err)
-	}
-	return all, nil
 }
 
 // Tests are the kinds of certificates for tests.

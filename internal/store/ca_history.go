@@ -121,8 +121,8 @@ func (c *CA) Escrowed(ctx context.Context, pair string) (time.Time, error) {
 	return utc(r.CreatedAt), err
 }
 
-// later says of a certificate m that it stands in for c: it is good and ends later.
-const later = ` AND m.der IS NOT NULL AND m.state = 'good' AND m.not_before <= ? AND m.not_after > c.not_after)`
+// later says of a certificate m that it stands in for c: it is good and ends no earlier.
+const later = ` AND m.der IS NOT NULL AND m.state = 'good' AND m.not_before <= ? AND m.not_after >= c.not_after)`
 
 const superseded = `(EXISTS (SELECT 1 FROM ca_lineage AS n JOIN ca_certificate AS m ON m.issuer = n.issuer AND m.serial = n.serial
 	WHERE n.line = l.line AND n.line <> '' AND n.created_at > l.created_at` + later + `

@@ -56,7 +56,7 @@ func (s *Store) Waiting() int {
 }
 
 // Overhear calls heard with every statement that readers send.
-func (s *Store) Overhear(heard func(query string)) { s.r.AddQueryHook(overhearing(heard)) }
+func (s *Store) Overhear(heard func(query string)) { s.r = s.r.WithQueryHook(overhearing(heard)) }
 
 type overhearing func(string)
 
