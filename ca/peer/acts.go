@@ -136,7 +136,7 @@ func (s *Service) sound(ctx context.Context, e Entry) error {
 	if err != nil {
 		return err
 	}
-	if err := s.foreign(append(anchors, issuing...)); err != nil {
+	if err := s.foreign(ctx, append(anchors, issuing...)); err != nil {
 		return err
 	}
 	for _, sys := range e.Systems {
@@ -159,8 +159,12 @@ func (s *Service) sound(ctx context.Context, e Entry) error {
 }
 
 // foreign refuses the keys of the house, under whatever certificate.
-func (s *Service) foreign(list []*smx509.Certificate) error {
-	for _, der := range s.cfg.Own {
+func (s *Service) foreign(ctx context.Context, list []*smx509.Certificate) error {
+	all, err := s.cfg.Own(ctx)
+	if err != nil {
+		return fmt.Errorf("peer: own authorities: %w", err)
+	}
+	for _, der := range all {
 		own, err := smx509.ParseCertificate(der)
 		if err != nil {
 			return fmt.Errorf("peer: own authority: %w", err)

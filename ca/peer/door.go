@@ -25,7 +25,7 @@ func (s *Service) Client(ctx context.Context, der []byte) (Caller, error) {
 		return Caller{}, &Refusal{Cause: ErrCertificate}
 	}
 	caller, err := s.client(ctx, c)
-	if why := new(Refusal); errors.As(err, &why) {
+	if why := new(Refusal); errors.As(err, &why) && why.Domain != "" { // of strangers there is no book
 		if lerr := s.refuse(ctx, c, why); lerr != nil {
 			return Caller{}, lerr
 		}
@@ -157,6 +157,35 @@ func (s *Service) Vouches(ctx context.Context, e Entry, der []byte, at time.Time
 	return s.current(ctx, e, path, at)
 }
 
+// RevokedAt is when a certificate of the SM2 track of some domain was revoked; known
+// when a list that is fresh now speaks of it.
+func (s *Service) RevokedAt(ctx context.Context, der []byte) (at time.Time, known bool, err error) {
+	c, err := smx509.ParseCertificate(der)
+	if err != nil || trackOf(c) != trackSM2 {
+		return time.Time{}, false, nil
+	}
+	all, err := s.InForce(ctx)
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	for _, e := range all {
+		path, _, err := e.path(c, c.NotAfter, smx509.ExtKeyUsageAny)
+		if err != nil {
+			continue
+		}
+		l, err := s.list(ctx, e.Domain, path[1])
+		if err != nil || l == nil {
+			return time.Time{}, false, err
+		}
+		if x, gone := l.gone[c.SerialNumber.Text(16)]; gone {
+			return x.RevocationTime, true, nil
+		}
+		now := s.cfg.Now()
+		return time.Time{}, now.Before(l.next) && now.Sub(l.this) <= e.Stale, nil
+	}
+	return time.Time{}, false, nil
+}
+
 // Refusals of one certificate for one cause stand on the ledger once in this time,
 // at each node: a caller that tries again and again writes no book.
 const (
@@ -189,13 +218,9 @@ func (s *Service) refuse(ctx context.Context, c *smx509.Certificate, why *Refusa
 	if !s.refused.due(print+why.Cause.Error(), s.cfg.Now()) {
 		return nil
 	}
-	domain := why.Domain
-	if domain == "" {
-		domain = "unknown"
-	}
 	_, err := s.cfg.Recorder.Append(ctx, ledger.Event{
 		ID: s.cfg.NewID(), Type: "ca.peer.refused_caller", Class: ledger.ClassAccess, Time: s.now(), Actor: s.cfg.Actor,
-		Object: ledger.Object{Kind: "peer_domain", ID: domain}, Outcome: ledger.Failure, Decision: "deny", Payload: print,
+		Object: ledger.Object{Kind: "peer_domain", ID: why.Domain}, Outcome: ledger.Failure, Decision: "deny", Payload: print,
 		Details: map[string]string{"subject": text.Name(c.Subject), "issuer": text.Name(c.Issuer), "serial": c.SerialNumber.Text(16), "cause": why.Error()},
 	})
 	if err != nil {

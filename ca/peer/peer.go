@@ -130,8 +130,9 @@ var (
 	ErrOld         = errors.New("peer: a newer list is kept")
 )
 
-// What Refusal says.
+// What Refusal says; every one is ErrRefused too.
 var (
+	ErrRefused     = errors.New("peer: refused")
 	ErrWithdrawn   = errors.New("peer: the domain is not in force")
 	ErrAnchor      = errors.New("peer: no anchor of the domain vouches for the certificate")
 	ErrAlgorithm   = errors.New("peer: algorithm or key that is not used here")
@@ -161,6 +162,9 @@ func (r *Refusal) Error() string {
 }
 
 func (r *Refusal) Unwrap() error { return r.Cause }
+
+// Is makes every refusal ErrRefused.
+func (r *Refusal) Is(target error) bool { return target == ErrRefused }
 
 // Register is the store. Mutating methods commit row and event in one
 // transaction; reads are of what was committed last.
@@ -222,10 +226,10 @@ type Config struct {
 	Posts    Posts
 	Systems  Systems
 	Recorder Recorder
-	House    string       // the unit that runs the house: its officers propose and withdraw
-	Actor    ledger.Actor // who acts when no person does
-	Own      [][]byte     // certificates of the house's own authorities, DER
-	Actions  []string     // all that there are
+	House    string                                  // the unit that runs the house: its officers propose and withdraw
+	Actor    ledger.Actor                            // who acts when no person does
+	Own      func(context.Context) ([][]byte, error) // certificates of the house's own authorities, DER
+	Actions  []string                                // all that there are
 	Now      func() time.Time
 	NewID    func() string
 }
@@ -240,7 +244,7 @@ type Service struct {
 // New refuses an incomplete Config.
 func New(cfg Config) (*Service, error) {
 	if cfg.Register == nil || cfg.Approver == nil || cfg.Posts == nil || cfg.Systems == nil || cfg.Recorder == nil || cfg.House == "" || cfg.Actor.ID == "" ||
-		len(cfg.Own) == 0 || len(cfg.Actions) == 0 || cfg.Now == nil || cfg.NewID == nil {
+		cfg.Own == nil || len(cfg.Actions) == 0 || cfg.Now == nil || cfg.NewID == nil {
 		return nil, errors.New("peer: every field of the configuration is required")
 	}
 	return &Service{cfg: cfg}, nil

@@ -31,6 +31,7 @@ const secret = "cause-that-stays-inside"
 
 // house is every dependency of the API; err is what each of them answers.
 type house struct {
+	guest   string // a system of a peer domain
 	t       *testing.T
 	url     string
 	err     error
@@ -64,7 +65,7 @@ func newHouse(t *testing.T) *house {
 	r := chi.NewRouter()
 	r.Use(Identify(func() string { return "made-id" }))
 	err = Mount(r, Config{
-		Exchange: h, Archive: h, Enroller: h, Certifier: h, Recoverer: h, Ledger: h, Peers: h, Refusals: h, Words: words, Version: "test",
+		Exchange: h, Archive: h, Enroller: h, Certifier: h, Recoverer: h, Historian: h, Ledger: h, Peers: h, Refusals: h, Words: words, Version: "test",
 		Verify: func(_ context.Context, d []byte) (verify.Report, error) {
 			if h.verify != nil {
 				h.verify(d)
@@ -74,6 +75,7 @@ func newHouse(t *testing.T) *house {
 		Report: func(_ context.Context, _ []byte, l report.Level, known bool) (report.Report, error) {
 			return report.Report{Schema: report.Schema, Level: l, Nature: fmt.Sprint(known)}, h.err
 		},
+		Guest:   func(_ context.Context, system string) (bool, error) { return system == h.guest, nil },
 		Status:  func(context.Context) wire.Status { return wire.Status{Name: "样例", Healthy: true} },
 		Anchors: wire.Anchors{SM2RootSM3: "ab"},
 		Log:     slog.New(slog.NewTextHandler(syncWriter{h}, nil)),
@@ -190,6 +192,16 @@ func (h *house) RecoveriesOf(_ context.Context, a ledger.Actor) ([]wire.Recovery
 func (h *house) RecoverKey(_ context.Context, a ledger.Actor, id string) (wire.RecoveredKey, error) {
 	h.calls++
 	return wire.RecoveredKey{ID: id, Pair: "of " + a.ID, EnvelopedKey: []byte{1}}, h.err
+}
+
+func (h *house) CertificatesOf(_ context.Context, a ledger.Actor, system, after string, limit int) (wire.Certificates, error) {
+	h.calls++
+	return wire.Certificates{System: system, Next: fmt.Sprintf("%s %q %d", a.ID, after, limit)}, h.err
+}
+
+func (h *house) Expiring(_ context.Context, a ledger.Actor, system string, days int, superseded bool, after string) (wire.Certificates, error) {
+	h.calls++
+	return wire.Certificates{System: system, Next: fmt.Sprintf("%s %d %v %q", a.ID, days, superseded, after)}, h.err
 }
 
 func (h *house) ACMEKey(context.Context, string) (wire.ACMEKeyAnswer, error) {

@@ -15,7 +15,9 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -30,6 +32,7 @@ var (
 	ErrNoPeer = errors.New("api: no client certificate")
 	// ErrPeer: the certificate is unknown, on hold or revoked.
 	ErrPeer    = errors.New("api: client certificate is not good")
+	errGuest   = errors.New("api: not for the systems of a peer domain")
 	errNoRoute = errors.New("api: no such route")
 	errBusy    = errors.New("api: too many large bodies at once")
 )
@@ -59,6 +62,8 @@ func outcomes() []outcome {
 	return []outcome{
 		{ErrNoPeer, http.StatusUnauthorized, "peer.missing"},
 		{ErrPeer, http.StatusForbidden, "peer.refused"},
+		{errGuest, http.StatusForbidden, "peer.guest"},
+		{peer.ErrRefused, http.StatusConflict, "peer.certificate"}, // of a receiver or a receipt
 		{errNoRoute, http.StatusNotFound, "route.unknown"},
 		{errBusy, http.StatusServiceUnavailable, "busy"},
 		{verify.ErrNotDocument, http.StatusUnprocessableEntity, "document.unreadable"},
@@ -82,8 +87,10 @@ func outcomes() []outcome {
 		{ca.ErrLint, http.StatusUnprocessableEntity, "enrol.lint"},
 		{ca.ErrHost, http.StatusUnprocessableEntity, "enrol.host"},
 		{ca.ErrClosing, http.StatusForbidden, "enrol.closing"},
+		{ca.ErrNoIssuer, http.StatusServiceUnavailable, "enrol.issuer"},
 		{ca.ErrNotApproved, http.StatusForbidden, "enrol.unapproved"},
 		{ErrCertificate, http.StatusNotFound, "certificate.unknown"},
+		{history.ErrQuery, http.StatusUnprocessableEntity, "request.invalid"},
 		{ca.ErrProof, http.StatusForbidden, "certificate.proof"},
 		{ca.ErrRevoked, http.StatusConflict, "certificate.revoked"},
 		{ca.ErrExpired, http.StatusConflict, "certificate.expired"},

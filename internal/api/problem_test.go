@@ -51,7 +51,7 @@ func sentinels() map[string]struct {
 		"archive.ErrStamp": {archive.ErrStamp, "seal.stamp"}, "archive.ErrSigner": {archive.ErrSigner, ""}, "archive.ErrInvalid": {archive.ErrInvalid, ""},
 		"authz.ErrFacts": {authz.ErrFacts, "decision.failed"}, "authz.ErrRecord": {authz.ErrRecord, "decision.failed"},
 		"ca.ErrToken": {ca.ErrToken, "enrol.token"}, "ca.ErrExists": {ca.ErrExists, ""}, "ca.ErrKeyGiven": {ca.ErrKeyGiven, "enrol.key_given"}, "ca.ErrCSR": {ca.ErrCSR, "enrol.csr"}, "ca.ErrLint": {ca.ErrLint, "enrol.lint"},
-		"ca.ErrHost": {ca.ErrHost, "enrol.host"}, "ca.ErrNotApproved": {ca.ErrNotApproved, "enrol.unapproved"}, "ca.ErrClosing": {ca.ErrClosing, "enrol.closing"},
+		"ca.ErrHost": {ca.ErrHost, "enrol.host"}, "ca.ErrNotApproved": {ca.ErrNotApproved, "enrol.unapproved"}, "ca.ErrClosing": {ca.ErrClosing, "enrol.closing"}, "ca.ErrNoIssuer": {ca.ErrNoIssuer, "enrol.issuer"},
 		"ca.ErrNotFound": {ca.ErrNotFound, ""}, "ca.ErrDecided": {ca.ErrDecided, ""}, "ca.ErrState": {ca.ErrState, "certificate.state"},
 		"ca.ErrRevoked": {ca.ErrRevoked, "certificate.revoked"}, "ca.ErrSelf": {ca.ErrSelf, ""}, "ca.ErrInvalid": {ca.ErrInvalid, ""},
 		"ca.ErrProof": {ca.ErrProof, "certificate.proof"}, "ca.ErrExpired": {ca.ErrExpired, "certificate.expired"}, "ca.ErrRenewed": {ca.ErrRenewed, "certificate.renewed"},

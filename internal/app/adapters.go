@@ -15,6 +15,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/verify"
@@ -98,17 +99,31 @@ func (r register) Address(ctx context.Context, host string) (string, error) {
 	return "", fmt.Errorf("%w: address of %s", identity.ErrNotFound, host)
 }
 
-// certificates finds the SM2 pair in force of a system.
+// certificates finds the SM2 pair in force of a system: in our registry, or what its
+// peer domain is registered with.
 type certificates struct {
 	registry ca.Registry
+	peers    *peer.Service
 	now      func() time.Time
 }
 
 func (c certificates) Encryption(ctx context.Context, system string) ([]byte, error) {
+	if domain, err := c.peers.DomainOf(ctx, system); domain != "" || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return c.peers.Encryption(ctx, domain, system)
+	}
 	return c.newest(ctx, system, ca.KindSM2Enc)
 }
 
 func (c certificates) Signing(ctx context.Context, system string) ([]byte, error) {
+	if domain, err := c.peers.DomainOf(ctx, system); domain != "" || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return c.peers.Signing(ctx, domain, system)
+	}
 	return c.newest(ctx, system, ca.KindSM2Sign)
 }
 
@@ -137,11 +152,15 @@ func (c certificates) newest(ctx context.Context, system string, kind ca.Kind) (
 type peers struct {
 	ca     *ca.Service
 	people identity.Reader
+	others *peer.Service
 	used   func(ctx context.Context, system string)
 }
 
 func (p peers) Peer(ctx context.Context, leaf, issuer *x509.Certificate) (ledger.Actor, error) {
 	crt, err := p.ca.VerifyClient(ctx, leaf, issuer)
+	if errors.Is(err, ca.ErrNotFound) {
+		return p.other(ctx, leaf)
+	}
 	if err != nil {
 		return ledger.Actor{}, err
 	}
@@ -149,6 +168,22 @@ func (p peers) Peer(ctx context.Context, leaf, issuer *x509.Certificate) (ledger
 		return ledger.Actor{}, fmt.Errorf("%w: not a system's certificate", ca.ErrNotFound)
 	}
 	return p.system(ctx, crt)
+}
+
+// other knows the system of a peer domain. It has to be in our register too.
+func (p peers) other(ctx context.Context, leaf *x509.Certificate) (ledger.Actor, error) {
+	caller, err := p.others.Client(ctx, leaf.Raw)
+	if err != nil {
+		return ledger.Actor{}, err
+	}
+	sys, err := p.people.System(ctx, caller.System)
+	if err != nil {
+		return ledger.Actor{}, err
+	}
+	if string(sys.Agency) != caller.Unit {
+		return ledger.Actor{}, fmt.Errorf("%w: system %s of another unit", identity.ErrNotFound, sys.ID)
+	}
+	return ledger.Actor{Kind: "system", ID: sys.ID, Unit: string(sys.Agency), Certificate: caller.Serial}, nil
 }
 
 // system is the actor of a certificate's holder.
@@ -256,6 +291,7 @@ type revocation struct {
 	registry    ca.Registry
 	issuers     []ca.Issuers // of both tracks
 	compromised func(ctx context.Context, certDER []byte) (time.Time, error)
+	peers       *peer.Service
 }
 
 func (r revocation) RevokedAt(ctx context.Context, certDER []byte) (time.Time, bool, error) {
@@ -289,5 +325,5 @@ func (r revocation) recorded(ctx context.Context, certDER []byte) (time.Time, bo
 		}
 		return row.RevokedAt, err == nil, err
 	}
-	return time.Time{}, false, nil
+	return r.peers.RevokedAt(ctx, certDER)
 }

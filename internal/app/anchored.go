@@ -88,12 +88,19 @@ func (h *House) trustNow(ctx context.Context) (*verify.Trust, error) {
 	if err != nil {
 		return nil, err
 	}
+	domains, err := h.Peering.InForce(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var of []string
 	for _, a := range all {
 		of = append(of, a.Digest())
 	}
 	for _, der := range own {
 		of = append(of, string(der))
+	}
+	for _, e := range domains {
+		of = append(of, e.Digest())
 	}
 	t := &h.trusting
 	t.mu.Lock()
@@ -111,6 +118,9 @@ func (h *House) trustNow(ctx context.Context) (*verify.Trust, error) {
 			return nil, fmt.Errorf("app: registered anchor %s: %w", a.ID, err)
 		}
 		set.Include(more)
+	}
+	for _, e := range domains {
+		set.Join(h.vouching(e))
 	}
 	t.of, t.set = of, set
 	return set, nil

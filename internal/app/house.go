@@ -21,6 +21,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/ca/retention"
 	"github.com/yinxin-gov/yinxin/ca/stale"
@@ -75,6 +76,7 @@ type House struct {
 	Anchored   *anchor.Service    // of others, registered by two persons
 	Succession *authority.Service // of the house's own authorities
 	History    *history.Service   // what became of certificates
+	Peering    *peer.Service      // trust domains of others
 	KMC        *kmc.Centre
 	Recoveries *kmc.Recoveries // of escrowed keys
 	Notices    *notify.Service // to systems outside
@@ -91,9 +93,10 @@ type House struct {
 	founded   sync.Mutex  // held while a person is certified
 	raOfficer bool        // guarded by founded: once true, always true
 
-	server   *stepca.ServerCertificate
-	trust    *verify.Trust // own authorities and the folder: see trustNow
-	trusting trusting
+	server     *stepca.ServerCertificate
+	trust      *verify.Trust // own authorities and the folder: see trustNow
+	trusting   trusting
+	peerBounds peerBounds // of peer domains, for decisions
 }
 
 // now is the clock as events carry it.
@@ -240,6 +243,9 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	if err = h.openClosing(); err != nil {
 		return err
 	}
+	if err = h.openPeers(); err != nil {
+		return err
+	}
 	if err = h.openRetention(); err != nil {
 		return err
 	}
@@ -292,7 +298,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 func (h *House) openWork(ctx context.Context) (err error) {
 	h.PDP, err = authz.New(ctx, authz.Config{
 		Facts: authz.NewFacts(authz.FactsConfig{
-			People: h.rooms.Identity, Sharing: h.rooms.Sharing, Revision: h.store,
+			People: h.rooms.Identity, Sharing: h.rooms.Sharing, Revision: h.store, Peers: &h.peerBounds,
 			Grading: grading.Bound{Source: h.rooms.Grading, Profile: grading.Notice2025()},
 		}),
 		Recorder: h.Ledger, Archive: h.store.Decisions(), Now: h.cfg.Now, NewID: newID,
@@ -323,7 +329,7 @@ func (h *House) openWork(ctx context.Context) (err error) {
 		return err
 	}
 	h.Exchange, err = exchange.New(exchange.Config{
-		Store: h.rooms.Transfers, Decider: h.PDP, Seals: sealed{h.Verify}, Certificates: certificates{h.rooms.CA, h.cfg.Now},
+		Store: h.rooms.Transfers, Decider: h.PDP, Seals: sealed{h.Verify}, Certificates: certificates{h.rooms.CA, h.Peering, h.cfg.Now},
 		Systems: h.rooms.Identity, Catalogue: h.rooms.Sharing, Blobs: h.blobs(),
 		Signer: h.custody.signer(keyExchange), CertDER: h.anchors.exchange, Now: h.cfg.Now, NewID: newID,
 	})

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -91,6 +90,11 @@ func (h *House) ServeAll(ctx context.Context, l Listeners) error {
 	timers.Go(func() { h.runNotices(timing) })
 	timers.Go(func() { h.sweeper().Run(timing) })
 	timers.Go(func() { h.runSuccession(timing) })
+	fetcher, err := h.listFetcher()
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	timers.Go(func() { fetcher.Run(timing) })
 	var doors []func() error
 	if l.Plain != nil {
 		doors = append(doors, func() error { return h.servePlain(ctx, l.Plain) })
@@ -144,34 +148,15 @@ func (h *House) serveEnded(ctx context.Context, l Listeners, why error) error {
 
 // tlsConfig serves the house's own certificate, which renews itself. A client
 // certificate is optional here: each door says itself whom it lets in.
-// Whom clients may hang on is looked up at each connection; the answer is one
-// object until it changes, so that sessions are resumed.
+// Whom clients may hang on is looked up at each connection.
 func (h *House) tlsConfig(ctx context.Context) (*tls.Config, error) {
-	pool, err := h.StepCA.ClientPool(ctx)
+	with := &clientele{house: h}
+	first, err := with.now(ctx)
 	if err != nil {
 		return nil, err
 	}
-	made := func(pool *x509.CertPool) *tls.Config {
-		return &tls.Config{
-			MinVersion: tls.VersionTLS12, GetCertificate: h.server.GetCertificate, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: pool,
-			NextProtos: []string{"h2", "http/1.1"},
-		}
-	}
-	var mu sync.Mutex
-	last := made(pool) // guarded by mu
-	first := made(pool)
-	first.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		pool, err := h.StepCA.ClientPool(hello.Context())
-		if err != nil {
-			return nil, err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if last.ClientCAs != pool {
-			last = made(pool)
-		}
-		return last, nil
-	}
+	first = first.Clone()
+	first.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) { return with.now(hello.Context()) }
 	return first, nil
 }
 
@@ -219,7 +204,7 @@ func (h *House) handler() (http.Handler, error) {
 	r := chi.NewRouter()
 	r.Use(api.Identify(newID), recoverer(h.cfg.Log))
 	err := api.Mount(r, api.Config{
-		Exchange: h.Exchange, Archive: h, Enroller: h, Certifier: certifier{h.CA}, Recoverer: h, Ledger: h, Peers: h.peers(), Refusals: &refusals{house: h}, Verify: h.Verify, Status: h.Status,
+		Exchange: h.Exchange, Archive: h, Enroller: h, Certifier: certifier{h.CA}, Recoverer: h, Historian: historian{h.History}, Ledger: h, Peers: h.peers(), Refusals: &refusals{house: h}, Guest: h.guest, Verify: h.Verify, Status: h.Status,
 		Report: h.reportData, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log, Version: Version,
 	})
 	if err != nil {
@@ -248,7 +233,7 @@ func (h *House) handler() (http.Handler, error) {
 	return r, err
 }
 
-func (h *House) peers() peers { return peers{h.CA, h.rooms.Identity, h.used} }
+func (h *House) peers() peers { return peers{h.CA, h.rooms.Identity, h.Peering, h.used} }
 
 func actionNames() (names []string) {
 	for _, a := range authz.Actions() {
@@ -301,5 +286,5 @@ func (h *House) Verify(ctx context.Context, document []byte) (verify.Report, err
 
 func (h *House) verifyOptions(ctx context.Context) (verify.Options, error) {
 	t, err := h.trustNow(ctx)
-	return verify.Options{Trust: t, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, []ca.Issuers{h.sm2(), h.ecdsa()}, h.Life.CompromisedSince}, Consents: h.citations()}, err
+	return verify.Options{Trust: t, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, []ca.Issuers{h.sm2(), h.ecdsa()}, h.Life.CompromisedSince, h.Peering}, Consents: h.citations()}, err
 }

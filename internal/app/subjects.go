@@ -14,6 +14,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/authority"
 	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/ca/retention"
 	"github.com/yinxin-gov/yinxin/internal/desk"
 	"github.com/yinxin-gov/yinxin/internal/keys"
@@ -26,7 +27,7 @@ import (
 // nothing, in other words or before it was asked.
 func (h *House) asked(ctx context.Context, s approval.Subject) error {
 	want, err := h.question(ctx, s)
-	for _, unknown := range []error{signer.ErrNotFound, sharing.ErrNotFound, kmc.ErrNotFound, ca.ErrNotFound, anchor.ErrNotFound, closing.ErrNotFound, retention.ErrNotFound, authority.ErrNotFound, identity.ErrNotFound, keys.ErrNotFound} {
+	for _, unknown := range []error{signer.ErrNotFound, sharing.ErrNotFound, kmc.ErrNotFound, ca.ErrNotFound, anchor.ErrNotFound, closing.ErrNotFound, retention.ErrNotFound, authority.ErrNotFound, peer.ErrNotFound, identity.ErrNotFound, keys.ErrNotFound} {
 		if errors.Is(err, unknown) {
 			want, err = approval.Subject{}, nil
 		}
@@ -86,6 +87,12 @@ func (h *House) question(ctx context.Context, s approval.Subject) (approval.Subj
 		return h.RetentionSubject(a), nil
 	case approval.KindAuthority:
 		return h.generationAsked(ctx, s.ID)
+	case approval.KindPeer:
+		e, err := h.Peering.Entry(ctx, s.ID)
+		if err != nil || e.State != peer.Proposed {
+			return none, err
+		}
+		return h.PeerSubject(e), nil
 	case approval.KindCertificate:
 		return h.certificateAsked(ctx, s.ID)
 	}

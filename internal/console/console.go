@@ -135,6 +135,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountClosing(r)
 		c.mountRetention(r)
 		c.mountHistories(r)
+		c.mountPeers(r)
 		c.mountConsents(r)
 		c.mountArchives(r)
 		c.mountNotices(r)

@@ -17,6 +17,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/ca/retention"
 	"github.com/yinxin-gov/yinxin/internal/notify"
@@ -80,6 +81,7 @@ type Desk interface {
 	Closings
 	Retentions
 	Histories
+	Peers
 	Consents
 	Archives
 	Notices
@@ -203,6 +205,17 @@ var refusals = []struct {
 	{notify.ErrState, "notify.error.state", http.StatusConflict},
 	{notify.ErrNotFound, "notify.error.unknown", http.StatusNotFound},
 	{notify.ErrTooMany, "notify.error.many", http.StatusConflict},
+	{peer.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{peer.ErrAuthority, "peer.error.authority", http.StatusUnprocessableEntity},
+	{peer.ErrTaken, "peer.error.taken", http.StatusConflict},
+	{peer.ErrInvalid, "peer.error.invalid", http.StatusBadRequest},
+	{peer.ErrExists, "peer.error.exists", http.StatusConflict},
+	{peer.ErrState, "peer.error.state", http.StatusConflict},
+	{peer.ErrNotApproved, "peer.error.state", http.StatusConflict},
+	{peer.ErrList, "peer.error.list", http.StatusUnprocessableEntity},
+	{peer.ErrOld, "peer.error.old", http.StatusConflict},
+	{peer.ErrWithdrawn, "peer.error.state", http.StatusConflict},
+	{peer.ErrNotFound, "peer.error.unknown", http.StatusNotFound},
 	{ra.ErrApplicant, "console.forbidden", http.StatusForbidden},
 	{ra.ErrOfficer, "console.forbidden", http.StatusForbidden},
 	{ra.ErrEvidence, "ra.error.evidence", http.StatusBadRequest},

@@ -13,6 +13,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/ca/retention"
 	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -259,6 +260,37 @@ func (d *deskOf) AnswerRecovery(_ context.Context, _ Person, id string, a Answer
 
 func (d *deskOf) TakeRecovered(_ context.Context, _ Person, id string) (Paper, error) {
 	return Paper{Name: "key.der", Bytes: []byte{0x30, 0}}, d.act("take %s", id)
+}
+
+func (d *deskOf) Peered(context.Context, Person) (PeerList, error) {
+	e := peer.Entry{
+		ID: "d-1", Domain: "city", Name: "样例\u202e平台", Operator: "11", Kind: peer.KindCity, Hosts: []string{"city.example"}, Level: 2, Actions: []string{"copy"}, Purposes: []string{"p"},
+		Systems: []peer.System{{ID: "s", Host: "s.city.example", UnitName: "样例局", Sign: []byte("x")}}, Lists: []string{"http://city.example/a.crl"}, Stale: time.Hour,
+		From: at, Until: at.AddDate(1, 0, 0), Reason: "样例", AskedAt: at, State: peer.Proposed,
+	}
+	in, gone := e, e
+	in.ID, in.State, in.Approval, in.SettledAt, in.Replaces = "d-2", peer.InForce, "a-1", at, "d-0"
+	gone.ID, gone.State, gone.EndedBy, gone.EndReason, gone.EndedAt = "d-3", peer.Withdrawn, "p-1", "样例", at
+	return PeerList{MayWrite: true, Entries: []PeerLine{
+		{Entry: e, AnchorSums: []string{"ab"}, IssuingSums: []string{"cd"}, By: "样例", Sum: e.Digest(), MayAnswer: true},
+		{Entry: in, InForce: true, MayEnd: true, Lists: []peer.Freshness{{Subject: "CN=\u202e", Missing: true, Near: true}, {Subject: "CN=样例", Ends: at}}}, {Entry: gone, Ender: "样例"},
+	}}, nil
+}
+
+func (d *deskOf) ProposePeer(_ context.Context, _ Person, e peer.Entry) error {
+	return d.act("peer %s %s %s %d %v %s %s %s %d", e.Domain, e.Kind, e.Name, e.Level, e.Stale, e.From.UTC().Format(time.RFC3339), e.Until.UTC().Format(time.RFC3339), e.Systems, len(e.Anchors))
+}
+
+func (d *deskOf) AnswerPeer(_ context.Context, _ Person, id string, a Answer) error {
+	return d.act("answer %s %v %s", id, a.Yes, a.Digest)
+}
+
+func (d *deskOf) WithdrawPeer(_ context.Context, _ Person, id, reason string) error {
+	return d.act("withdraw %s %s", id, reason)
+}
+
+func (d *deskOf) ImportPeerList(_ context.Context, _ Person, domain string, list Paper) error {
+	return d.act("list %s %s %s", domain, list.Name, list.Bytes)
 }
 
 func (d *deskOf) Anchored(context.Context, Person) (AnchorList, error) {

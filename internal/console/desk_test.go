@@ -17,7 +17,7 @@ import (
 )
 
 // pages of everybody, for tests that look at all of them.
-var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PageClearances, PageACME, PagePeople, PageRecovery, PageAnchors, PageClosing, PageRetention, PageConsents, PageArchive, PageHistory, PageExpiring, PageStatistics, PageNotices}
+var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PageClearances, PageACME, PagePeople, PageRecovery, PageAnchors, PageClosing, PagePeers, PageRetention, PageConsents, PageArchive, PageHistory, PageExpiring, PageStatistics, PageNotices}
 
 // newDesk is a house whose person's posts open every page.
 func newDesk(t *testing.T) (*house, *deskOf) {
@@ -48,7 +48,7 @@ const formType = "application/x-www-form-urlencoded"
 
 var deskPaths = []string{
 	"/console/uses", "/console/uses/u-1", "/console/uses/u-2", "/console/uses/u-3", "/console/uses/u-3?from=2", "/console/seals", "/console/seals/11010000000001", "/console/seals/import", "/console/compromise",
-	"/console/certificates", "/console/requests", "/console/enrolments", "/console/systems", "/console/systems?system=civil-a", "/console/people", "/console/recovery", "/console/anchors", "/console/closing", "/console/retention", "/console/clearances", "/console/acme", "/console/clearances?system=civil-a",
+	"/console/certificates", "/console/requests", "/console/enrolments", "/console/systems", "/console/systems?system=civil-a", "/console/people", "/console/recovery", "/console/anchors", "/console/closing", "/console/peers", "/console/retention", "/console/clearances", "/console/acme", "/console/clearances?system=civil-a",
 	"/console/consents", "/console/consents/c-1", "/console/archive", "/console/notices", "/console/me",
 	"/console/history", "/console/history?system=civil-a", "/console/expiring", "/console/expiring?days=400&superseded=1", "/console/statistics", "/console/statistics?month=2026-06",
 }
@@ -115,7 +115,7 @@ func TestDeskPagesAreOfPosts(t *testing.T) {
 func TestDeskForms(t *testing.T) {
 	h, d := newDesk(t)
 	for _, c := range []struct{ path, form, want string }{
-		{"/console/uses/u-1/answer", "pin=p&answer=yes", "decide u-1 true p"},
+		{"/console/uses/u-1/answer", "pin=p&answer=yes", "decide u-1 true  p"},
 		{"/console/uses/u-1/answer", "pin=p&answer=no&reason=a%0d%0ab", "decide u-1 false a b p"},
 		{"/console/uses/u-1/seal", "", "seal u-1"},
 		{"/console/seals/11010000000001/answer", "pin=p&answer=no", "answer 11010000000001 false"},
@@ -124,8 +124,8 @@ func TestDeskForms(t *testing.T) {
 		{"/console/compromise/notices/n-1", "", "ack n-1"},
 		{"/console/seals/import/keys", "unit=11110100MB00000015", "key 11110100MB00000015"},
 		{"/console/certificates/person-p-2", "pin=p&answer=yes", "certify person-p-2 true"},
-		{"/console/systems/stop", "act=hold&system=civil-a&serial=4a&reason=x", "stop civil-a 4a false x 0001-01-01T00:00:00Z"},
-		{"/console/systems/stop", "act=revoke&system=civil-a&serial=4a&code=keyCompromise&since=2026-07-01T09:30", "stop civil-a 4a true keyCompromise 2026-07-01T09:30:00+08:00"},
+		{"/console/systems/stop", "act=hold&system=civil-a&serial=4a&reason=x", "stop civil-a 4a false x  0001-01-01T00:00:00Z"},
+		{"/console/systems/stop", "act=revoke&system=civil-a&serial=4a&code=keyCompromise&since=2026-07-01T09:30", "stop civil-a 4a true  keyCompromise 2026-07-01T09:30:00+08:00"},
 		{"/console/systems/holds/h-1/ask", "system=civil-a&why=y", "resume? h-1 y"},
 		{"/console/systems/holds/h-1/answer", "pin=p&answer=no&reason=z", "resume h-1 false z"},
 		{"/console/systems/stop", "act=hold&system=civil-a&serial=4a", ""},
@@ -196,7 +196,7 @@ func TestDeskUpload(t *testing.T) {
 	field := func(name, value string) string {
 		return "\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n--" + boundary
 	}
-	in := whole + field("seal", "11010000000001") + field("title", " 关于 样例的通知 ") + field("place", "right") + field("page", "2") + field("keyword", "x") + "--\r\n"
+	in := whole + field("seal", "11010000000001") + field("title", " 关于  样例的通知 ") + field("place", "right") + field("page", "2") + field("keyword", "x") + "--\r\n"
 	w := h.ask(http.MethodPost, "/console/uses", mediaType, in)
 	want := "submit 11010000000001 关于 样例的通知 {Page:0 X:0 Y:0 Keyword: Ride:right} 通知.ofd 19"
 	if got := strings.Join(d.acted, "; "); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/console/uses/u-1" || got != want {

@@ -61,6 +61,7 @@ func (d *Service) Pages(p identity.Person, held []identity.Post) (pages []string
 	opens(console.PageRetention, house, identity.RoleRAOfficer, identity.RoleSystemAdmin, identity.RoleAuditor)
 	opens(console.PageNotices, house, identity.RoleSystemAdmin, identity.RoleAuditor)
 	opens(console.PageNotices, p.Agency, identity.RoleAgencySysadmin)
+	opens(console.PagePeers, house, identity.RoleRAOfficer, identity.RoleSystemAdmin, identity.RoleAuditor)
 	opens(console.PageRecovery, house, identity.RoleRAOfficer, identity.RoleKMCOfficer, identity.RoleAuditor)
 	for _, page := range []string{console.PageHistory, console.PageExpiring} {
 		opens(page, p.Agency, ownHistory()...)
