@@ -86,6 +86,32 @@ func (sealed) Record(context.Context, ledger.Event) (ledger.Receipt, error) {
 	return ledger.Receipt{}, errSealed
 }
 
+// Recorded is what the entry of a decision says was asked and answered.
+type Recorded struct {
+	Request Request
+	Allow   bool
+	At      time.Time
+}
+
+// ReadDecision reads the ledger body of a decision with what it was asked.
+func ReadDecision(ctx context.Context, body []byte, kept Kept) (Recorded, error) {
+	ev, err := ledger.Decode(body)
+	if err != nil {
+		return Recorded{}, err
+	}
+	if ev.Type != EventDecision {
+		return Recorded{}, fmt.Errorf("%w: %s is %s", ErrNotDecision, ev.ID, ev.Type)
+	}
+	if ev.Details["facts"] == "" {
+		return Recorded{}, fmt.Errorf("%w: %s", ErrNotJudged, ev.ID)
+	}
+	out := Recorded{Allow: ev.Decision == "allow" && ev.Outcome == ledger.Success, At: ev.Time}
+	if err := recall(ctx, kept, ev.Details["request_sm3"], &out.Request); err != nil {
+		return Recorded{}, fmt.Errorf("request of %s: %w", ev.ID, err)
+	}
+	return out, nil
+}
+
 // Replay evaluates the decision of a ledger body again and compares the whole
 // record: decision, reasons, labels, obligations (by result_sm3), all digests.
 func (r *Replayer) Replay(ctx context.Context, body []byte, kept Kept) (Replayed, error) {

@@ -40,7 +40,7 @@ type world struct {
 	sign, enc                        *smx509.Certificate
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	at := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 	w := &world{reg: &catest.Peers{}, at: at, answers: map[string]peer.Answer{}, systems: map[string]string{"civil-a": house}}
@@ -107,7 +107,7 @@ func (w *world) entry() peer.Entry {
 }
 
 // agreed proposes an entry and lets a second person say yes.
-func (w *world) agreed(t *testing.T, e peer.Entry) peer.Entry {
+func (w *world) agreed(t testing.TB, e peer.Entry) peer.Entry {
 	t.Helper()
 	e, _, err := w.Propose(t.Context(), person("admin"), e)
 	want(t, err, nil)
@@ -131,7 +131,7 @@ func (w *world) leaf(t *testing.T, change func(*smx509.Certificate)) *smx509.Cer
 	return w.issuing.Leaf(t, w.key.Public(), host, cityUnit, change)
 }
 
-func want(t *testing.T, got, want error) {
+func want(t testing.TB, got, want error) {
 	t.Helper()
 	if !errors.Is(got, want) {
 		t.Errorf("got %v, want %v", got, want)
@@ -270,6 +270,18 @@ func TestX14_05_CertificatesRefused(t *testing.T) {
 	w.at = w.at.Add(time.Second)
 	_, err = w.Client(ctx, good.Raw)
 	want(t, err, peer.ErrStale)
+	// One of authorities counts until its own end, however fresh the other is.
+	renewed := func() {
+		_, err := w.Import(ctx, person("officer"), "city", w.issuing.List(t, w.at, nil), "样例")
+		want(t, err, nil)
+	}
+	renewed()
+	_, err = w.Client(ctx, good.Raw)
+	want(t, err, nil)
+	w.at = w.at.AddDate(0, 0, 6)
+	renewed()
+	_, err = w.Client(ctx, good.Raw)
+	want(t, err, peer.ErrStale)
 	before := len(w.refused)
 	for range 5 {
 		_, _ = w.Client(ctx, good.Raw)
@@ -312,6 +324,29 @@ func TestX11_07_NoMixingOfDomains(t *testing.T) {
 	stolen.Systems[0].ID = "civil-a" // the house's own
 	_, _, err = w.Propose(ctx, person("admin"), stolen)
 	want(t, err, peer.ErrTaken)
+}
+
+// The host of one system with the unit of another is neither's.
+func TestX14_05_HostAndUnitBelongTogether(t *testing.T) {
+	w := newWorld(t)
+	e := w.entry()
+	e.Units = append(e.Units, otherUnit)
+	e.Systems = append(e.Systems, peer.System{ID: "city-second", Name: "样例系统", Host: "second.city.example", Unit: otherUnit, UnitName: "样例局"})
+	w.agreed(t, e)
+	w.listed(t)
+	for _, c := range []struct {
+		hosts []string
+		unit  string
+		want  string
+	}{
+		{[]string{host}, cityUnit, "city-exchange"}, {[]string{"second.city.example"}, otherUnit, "city-second"}, {[]string{host}, otherUnit, ""}, {[]string{host}, "", "city-exchange"},
+		{[]string{host, "second.city.example"}, "", ""},
+	} {
+		got, err := w.Client(t.Context(), w.issuing.Leaf(t, w.key.Public(), "", c.unit, func(crt *smx509.Certificate) { crt.DNSNames = c.hosts }).Raw)
+		if got.System != c.want || c.want == "" && !errors.Is(err, peer.ErrUnknown) {
+			t.Errorf("%v %s: %+v, %v", c.hosts, c.unit, got, err)
+		}
+	}
 }
 
 // SM2 signatures of the domain are judged at the time of signing.

@@ -85,8 +85,9 @@ var errOtherAgency = fmt.Errorf("%w: the system is another agency's", ErrApplica
 // errName is a ca.ErrInvalid.
 var errName = fmt.Errorf("%w: O is not the registered name of the agency", ca.ErrInvalid)
 
-// applicant: the actor administers the agency, the system is that agency's, and
-// the certificate will carry its registered name.
+// applicant: the actor administers the agency, or is the system itself, known by
+// the certificate that it has; the system is that agency's, and the certificate
+// will carry its registered name.
 func (s *Service) applicant(ctx context.Context, actor ledger.Actor, r ca.Request) error {
 	if actor.ID == "" {
 		return fmt.Errorf("%w: who asks", ca.ErrInvalid)
@@ -98,9 +99,11 @@ func (s *Service) applicant(ctx context.Context, actor ledger.Actor, r ca.Reques
 	if agency != r.Agency {
 		return errOtherAgency
 	}
-	yes, err := s.cfg.Staff.Administers(ctx, actor.ID, r.Agency)
-	if err != nil {
-		return fmt.Errorf("ra: posts of the applicant: %w", err)
+	yes := actor.Kind == "system" && actor.ID == r.System
+	if !yes {
+		if yes, err = s.cfg.Staff.Administers(ctx, actor.ID, r.Agency); err != nil {
+			return fmt.Errorf("ra: posts of the applicant: %w", err)
+		}
 	}
 	if !yes {
 		return ErrApplicant

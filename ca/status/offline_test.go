@@ -90,6 +90,9 @@ func TestOfflineListsAreOrderedAndImported(t *testing.T) {
 		if err := list.CheckSignatureFrom(a.Cert); err != nil || list.Number.Int64() != 2 {
 			t.Errorf("served: %v, %v", list.Number, err)
 		}
+		if ends := must(s.Endings(bg)); len(ends) == 0 || ends[len(ends)-1].Issuer != a.ID || !ends[len(ends)-1].At.Equal(list.NextUpdate) || !ends[0].At.IsZero() && len(ends) > 1 {
+			t.Errorf("%+v", ends)
+		}
 		// The timer leaves it alone.
 		h.Clock.Advance(30 * 24 * time.Hour)
 		if err := s.BuildDue(bg); err != nil {

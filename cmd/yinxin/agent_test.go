@@ -15,6 +15,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/agent"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/demo"
+	"github.com/yinxin-gov/yinxin/internal/keys/keystest"
 	"github.com/yinxin-gov/yinxin/internal/text"
 )
 
@@ -111,7 +112,7 @@ func TestAgent_AgainstAHouse(t *testing.T) {
 	}
 	u, _ := testUI(t, false)
 	dir := t.TempDir()
-	d, err := demo.Run(t.Context(), demo.Config{Dir: filepath.Join(dir, "demo"), Listen: "127.0.0.1:0", Out: io.Discard, Words: u.words})
+	d, err := demo.Run(t.Context(), demo.Config{Dir: filepath.Join(dir, "demo"), Listen: "127.0.0.1:0", Out: io.Discard, Words: u.words, Work: keystest.Work()})
 	if err != nil {
 		t.Fatal(err)
 	}

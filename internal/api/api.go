@@ -57,6 +57,7 @@ type Exchange interface {
 	Fetch(ctx context.Context, actor ledger.Actor, id string) (exchange.Transfer, io.ReadCloser, error)
 	Receive(ctx context.Context, actor ledger.Actor, id string, signature []byte) (exchange.Transfer, ledger.Receipt, error)
 	Inbox(ctx context.Context, system string) ([]exchange.Transfer, error)
+	Confirm(ctx context.Context, actor ledger.Actor, c exchange.Confirmation) (exchange.Confirmation, ledger.Receipt, error)
 }
 
 // Enroller turns a token and a CSR into certificates of both tracks, or a token
@@ -86,6 +87,7 @@ type Config struct {
 	Certifier Certifier
 	Recoverer Recoverer
 	Historian Historian
+	Requester Requester
 	Ledger    Ledger
 	Peers     Peers
 	Refusals  Refusals
@@ -103,7 +105,7 @@ type Config struct {
 }
 
 func (c Config) check() error {
-	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Historian == nil || c.Ledger == nil || c.Peers == nil || c.Refusals == nil || c.Guest == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
+	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Historian == nil || c.Requester == nil || c.Ledger == nil || c.Peers == nil || c.Refusals == nil || c.Guest == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
 		return fmt.Errorf("api: every field of the configuration is required")
 	}
 	return nil
@@ -181,6 +183,9 @@ func (h *handlers) routes(a huma.API) {
 	huma.Register(a, own(open("pair", http.MethodGet, wire.PathPairs+"/{serial}", "A renewed or ordered SM2 pair of the calling system", 0)), h.pair)
 	huma.Register(a, own(open("revoke", http.MethodPost, wire.PathRevocations, "Revoke a certificate of the calling system", maxJSON)), h.revoke)
 	huma.Register(a, open("acme-key", http.MethodPost, wire.PathACMEKeys, "External account key for an ACME client, once for an approved request", maxJSON), h.acmeKey)
+	h.requestRoutes(a, func(id, method, path, summary string, maxBody int64) huma.Operation {
+		return own(open(id, method, path, summary, maxBody))
+	})
 	judge := large(open("verify", http.MethodPost, wire.PathVerify, "Verify a sealed document", maxDocument))
 	judge.Responses["200"] = &huma.Response{Description: "The judgement, or with ?report= a report (schema " + report.Schema + ")", Content: map[string]*huma.MediaType{
 		"application/json": {Schema: &huma.Schema{OneOf: []*huma.Schema{
@@ -203,5 +208,6 @@ func (h *handlers) routes(a huma.API) {
 	huma.Register(a, own(open("expiring", http.MethodGet, wire.PathSystems+"/{id}/certificates/expiring", "What ends soon of the calling system", 0)), h.expiring)
 	huma.Register(a, own(open("recoveries", http.MethodGet, wire.PathRecoveries, "Encryption keys that were asked for by the owner of the calling system", 0)), h.recoveries)
 	huma.Register(a, own(open("recover", http.MethodPost, wire.PathRecoveries+"/{id}/delivery", "Fetch a recovered key, once, enveloped", 0)), h.recover)
+	huma.Register(a, mtls(open("confirm", http.MethodPost, wire.PathReceipts, "Receipt of an exchange platform for one publication or fetch", maxJSON)), h.confirm)
 	huma.Register(a, mtls(open("receipt", http.MethodPost, wire.PathTransfers+"/{id}/receipt", "Confirm receipt by a signature", maxJSON)), h.receipt)
 }

@@ -95,6 +95,26 @@ func TestMTLS(t *testing.T) {
 	}
 }
 
+// X11-07: a peer domain's system sends, fetches, confirms and verifies; what is for
+// the systems of the house is closed to it.
+func TestGuests(t *testing.T) {
+	h := newHouse(t)
+	h.guest = "civil-a"
+	for _, r := range []struct{ method, path string }{
+		{"POST", wire.PathRenewals}, {"GET", wire.PathPairs + "/4a"}, {"POST", wire.PathRevocations}, {"POST", wire.PathArchives}, {"GET", wire.PathRecoveries}, {"POST", wire.PathRecoveries + "/r-1/delivery"},
+	} {
+		if a := h.do(r.method, r.path, true, strings.NewReader("{")); a.status != 403 || a.p.Code != "peer.guest" || h.calls != 0 {
+			t.Errorf("%s %s: %d %s", r.method, r.path, a.status, a.raw)
+		}
+	}
+	confirmation := `{"decision":"d-1","action":"copy","resource":"r","document_sm3":"` + strings.Repeat("ab", 32) + `","log":"7","at":"2026-07-01T09:00:00Z"}`
+	for _, r := range []struct{ method, path, body string }{{"GET", wire.PathTransfers, ""}, {"GET", wire.PathTransfers + "/t-1/envelope", ""}, {"POST", wire.PathReceipts, confirmation}} {
+		if a := h.do(r.method, r.path, true, strings.NewReader(r.body)); a.status != 200 {
+			t.Errorf("%s %s: %d %s", r.method, r.path, a.status, a.raw)
+		}
+	}
+}
+
 type countingReader struct {
 	r io.Reader
 	n atomic.Int64 // the transport may still be writing when the answer is here

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
+	"github.com/yinxin-gov/yinxin/authz"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/signer/report"
@@ -146,6 +147,22 @@ func (h *handlers) receipt(ctx context.Context, in *receiptInput) (*body[wire.Tr
 	out := toWire(t)
 	out.Receipt = rcpt
 	return &body[wire.Transfer]{out}, nil
+}
+
+func (h *handlers) confirm(ctx context.Context, in *body[wire.Confirmation]) (*body[wire.Confirmation], error) {
+	actor, err := caller(ctx)
+	if err != nil {
+		return nil, h.problem(ctx, err)
+	}
+	b := in.Body
+	_, rcpt, err := h.cfg.Exchange.Confirm(ctx, actor, exchange.Confirmation{
+		Decision: b.Decision, Action: authz.Action(b.Action), Resource: b.Resource, Target: b.Target, Purpose: b.Purpose, Document: b.Document, Log: b.Log, At: b.At,
+	})
+	if err != nil {
+		return nil, h.problem(ctx, err)
+	}
+	b.Receipt = rcpt
+	return &body[wire.Confirmation]{b}, nil
 }
 
 // limitLarge lets a few large bodies in at a time, because each stands in

@@ -65,7 +65,7 @@ func newHouse(t *testing.T) *house {
 	r := chi.NewRouter()
 	r.Use(Identify(func() string { return "made-id" }))
 	err = Mount(r, Config{
-		Exchange: h, Archive: h, Enroller: h, Certifier: h, Recoverer: h, Historian: h, Ledger: h, Peers: h, Refusals: h, Words: words, Version: "test",
+		Exchange: h, Archive: h, Enroller: h, Certifier: h, Recoverer: h, Historian: h, Requester: h, Ledger: h, Peers: h, Refusals: h, Words: words, Version: "test",
 		Verify: func(_ context.Context, d []byte) (verify.Report, error) {
 			if h.verify != nil {
 				h.verify(d)
@@ -164,6 +164,11 @@ func (h *house) Inbox(_ context.Context, system string) ([]exchange.Transfer, er
 	return []exchange.Transfer{{ID: "t-1", ToSystem: system, Blob: "secret-place"}}, h.err
 }
 
+func (h *house) Confirm(_ context.Context, _ ledger.Actor, c exchange.Confirmation) (exchange.Confirmation, ledger.Receipt, error) {
+	h.calls++
+	return c, ledger.Receipt{Seq: 7, Promise: ledger.Integrated}, h.err
+}
+
 func (h *house) Enrol(_ context.Context, r wire.EnrolRequest) (wire.EnrolAnswer, error) {
 	h.calls++
 	return wire.EnrolAnswer{System: "civil-a", EnvelopedKey: r.SM2CSR}, h.err
@@ -187,6 +192,31 @@ func (h *house) Revoke(context.Context, ledger.Actor, wire.RevokeRequest) error 
 func (h *house) RecoveriesOf(_ context.Context, a ledger.Actor) ([]wire.Recovery, error) {
 	h.calls++
 	return []wire.Recovery{{ID: "r-1", State: "approved", Pair: "of " + a.ID}}, h.err
+}
+
+func (h *house) AskCertificates(_ context.Context, a ledger.Actor, f wire.RequestForm) (wire.CertificateRequest, error) {
+	h.calls++
+	return wire.CertificateRequest{ID: "q-1", System: a.ID, Hosts: f.Hosts, State: "submitted"}, h.err
+}
+
+func (h *house) RequestsOf(_ context.Context, a ledger.Actor) ([]wire.CertificateRequest, error) {
+	h.calls++
+	return []wire.CertificateRequest{{ID: "q-1", System: a.ID}}, h.err
+}
+
+func (h *house) RequestOf(_ context.Context, a ledger.Actor, id string) (wire.CertificateRequest, error) {
+	h.calls++
+	return wire.CertificateRequest{ID: id, System: a.ID}, h.err
+}
+
+func (h *house) WithdrawRequest(_ context.Context, a ledger.Actor, id, reason string) (wire.CertificateRequest, error) {
+	h.calls++
+	return wire.CertificateRequest{ID: id, System: a.ID, Reason: reason, State: "withdrawn"}, h.err
+}
+
+func (h *house) DrawToken(_ context.Context, _ ledger.Actor, id string) (wire.EnrolmentToken, error) {
+	h.calls++
+	return wire.EnrolmentToken{Request: id, Token: "t"}, h.err
 }
 
 func (h *house) RecoverKey(_ context.Context, a ledger.Actor, id string) (wire.RecoveredKey, error) {

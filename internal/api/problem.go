@@ -18,6 +18,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/peer"
+	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -77,6 +78,9 @@ func outcomes() []outcome {
 		{exchange.ErrDocument, http.StatusUnprocessableEntity, "document.refused"},
 		{exchange.ErrSender, http.StatusForbidden, "transfer.sender"},
 		{exchange.ErrName, http.StatusUnprocessableEntity, "transfer.name"},
+		{exchange.ErrUndecided, http.StatusForbidden, "receipt.undecided"},
+		{exchange.ErrConfirmed, http.StatusConflict, "receipt.confirmed"},
+		{exchange.ErrConfirm, http.StatusUnprocessableEntity, "receipt.incomplete"},
 		{authz.ErrFacts, http.StatusServiceUnavailable, "decision.failed"},
 		{authz.ErrRecord, http.StatusServiceUnavailable, "decision.failed"},
 		{sharing.ErrLowered, http.StatusConflict, "holding.label"},
@@ -89,6 +93,12 @@ func outcomes() []outcome {
 		{ca.ErrClosing, http.StatusForbidden, "enrol.closing"},
 		{ca.ErrNoIssuer, http.StatusServiceUnavailable, "enrol.issuer"},
 		{ca.ErrNotApproved, http.StatusForbidden, "enrol.unapproved"},
+		{ErrRequest, http.StatusNotFound, "certificate_request.unknown"},
+		{ra.ErrApplicant, http.StatusForbidden, "certificate_request.applicant"},
+		{ra.ErrOpen, http.StatusConflict, "certificate_request.open"},
+		{ra.ErrEnded, http.StatusConflict, "certificate_request.ended"},
+		{ca.ErrDecided, http.StatusConflict, "certificate_request.decided"},
+		{ca.ErrInvalid, http.StatusUnprocessableEntity, "certificate_request.invalid"},
 		{ErrCertificate, http.StatusNotFound, "certificate.unknown"},
 		{history.ErrQuery, http.StatusUnprocessableEntity, "request.invalid"},
 		{ca.ErrProof, http.StatusForbidden, "certificate.proof"},

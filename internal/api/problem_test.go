@@ -18,6 +18,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/text"
@@ -27,7 +28,7 @@ import (
 )
 
 func refusedPeers() []error {
-	return []error{ErrPeer, ca.ErrNotFound, ca.ErrState, ca.ErrRevoked, identity.ErrNotFound}
+	return []error{ErrPeer, ca.ErrNotFound, ca.ErrState, ca.ErrRevoked, &peer.Refusal{Cause: peer.ErrRevoked}, identity.ErrNotFound}
 }
 
 // sentinels of the rooms that handlers call. An empty code says: a failure of
@@ -44,6 +45,8 @@ func sentinels() map[string]struct {
 		"exchange.ErrNotFound": {exchange.ErrNotFound, "transfer.unknown"}, "exchange.ErrDenied": {exchange.ErrDenied, "decision.denied"},
 		"exchange.ErrReceipt": {exchange.ErrReceipt, "receipt.signature"}, "exchange.ErrState": {exchange.ErrState, "transfer.state"},
 		"exchange.ErrDocument": {exchange.ErrDocument, "document.refused"}, "exchange.ErrSender": {exchange.ErrSender, "transfer.sender"},
+		"exchange.ErrUndecided": {exchange.ErrUndecided, "receipt.undecided"}, "exchange.ErrConfirmed": {exchange.ErrConfirmed, "receipt.confirmed"},
+		"exchange.ErrConfirm": {exchange.ErrConfirm, "receipt.incomplete"}, "peer.Refusal": {&peer.Refusal{Domain: "city", Cause: peer.ErrStale}, "peer.certificate"},
 		"exchange.ErrName": {exchange.ErrName, "transfer.name"}, "exchange.ErrPending": {exchange.ErrPending, "transfer.pending"},
 		"signer.ErrNotSealed": {signer.ErrNotSealed, "archive.not_sealed"}, "signer.ErrUnit": {signer.ErrUnit, "seal.unit"},
 		"archive.ErrSecret": {archive.ErrSecret, "state_secret"}, "archive.ErrMetadata": {archive.ErrMetadata, "archive.metadata"},
@@ -52,8 +55,8 @@ func sentinels() map[string]struct {
 		"authz.ErrFacts": {authz.ErrFacts, "decision.failed"}, "authz.ErrRecord": {authz.ErrRecord, "decision.failed"},
 		"ca.ErrToken": {ca.ErrToken, "enrol.token"}, "ca.ErrExists": {ca.ErrExists, ""}, "ca.ErrKeyGiven": {ca.ErrKeyGiven, "enrol.key_given"}, "ca.ErrCSR": {ca.ErrCSR, "enrol.csr"}, "ca.ErrLint": {ca.ErrLint, "enrol.lint"},
 		"ca.ErrHost": {ca.ErrHost, "enrol.host"}, "ca.ErrNotApproved": {ca.ErrNotApproved, "enrol.unapproved"}, "ca.ErrClosing": {ca.ErrClosing, "enrol.closing"}, "ca.ErrNoIssuer": {ca.ErrNoIssuer, "enrol.issuer"},
-		"ca.ErrNotFound": {ca.ErrNotFound, ""}, "ca.ErrDecided": {ca.ErrDecided, ""}, "ca.ErrState": {ca.ErrState, "certificate.state"},
-		"ca.ErrRevoked": {ca.ErrRevoked, "certificate.revoked"}, "ca.ErrSelf": {ca.ErrSelf, ""}, "ca.ErrInvalid": {ca.ErrInvalid, ""},
+		"ca.ErrNotFound": {ca.ErrNotFound, ""}, "ca.ErrDecided": {ca.ErrDecided, "certificate_request.decided"}, "ca.ErrState": {ca.ErrState, "certificate.state"},
+		"ca.ErrRevoked": {ca.ErrRevoked, "certificate.revoked"}, "ca.ErrSelf": {ca.ErrSelf, ""}, "ca.ErrInvalid": {ca.ErrInvalid, "certificate_request.invalid"},
 		"ca.ErrProof": {ca.ErrProof, "certificate.proof"}, "ca.ErrExpired": {ca.ErrExpired, "certificate.expired"}, "ca.ErrRenewed": {ca.ErrRenewed, "certificate.renewed"},
 		"ca.ErrBusy": {ca.ErrBusy, "certificate.busy"}, "ErrCertificate": {ErrCertificate, "certificate.unknown"},
 		"verify.ErrNotDocument": {verify.ErrNotDocument, "document.unreadable"}, "verify.ErrLimit": {verify.ErrLimit, "document.limit"},

@@ -145,6 +145,7 @@ type bureau struct {
 	service                                    *outsider // accredited, as the operator says
 	unit                                       string    // another one
 	sysadmin, ra, leader, clerk, keeper, other *counter
+	links                                      map[identity.Role]string // of the first visits that were not made yet
 }
 
 func openBureau(t *testing.T) *bureau {
@@ -159,11 +160,13 @@ func openBureau(t *testing.T) *bureau {
 	h, err := Open(bg, cfg)
 	ok(t, err)
 	serving(t, h, ln)
-	o := &bureau{h: h, log: log, service: service}
+	o := &bureau{h: h, log: log, service: service, links: map[identity.Role]string{}}
 	for _, l := range made.Links {
 		if l.Role == identity.RoleSystemAdmin {
 			o.sysadmin = sits(t, h, l.URL, "pin-of-sysadmin")
+			continue
 		}
+		o.links[l.Role] = l.URL
 	}
 	code, err := identity.SampleUSCC("110100", 2)
 	ok(t, err)

@@ -31,6 +31,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca/profile"
 	"github.com/yinxin-gov/yinxin/ca/status"
+	"github.com/yinxin-gov/yinxin/internal/keys"
 )
 
 // Names inside the data folder.
@@ -112,6 +113,7 @@ type Config struct {
 	Now  func() time.Time // nil: time.Now
 	Rand io.Reader        // nil: crypto/rand
 	Log  *slog.Logger     // nil: discard
+	Work keys.Work        // zero: production's; no setting leads here
 }
 
 // LoadSettings reads config.yaml of a data folder and the environment.

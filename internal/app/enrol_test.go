@@ -58,14 +58,15 @@ func TestEnrolmentAnswersTheSameRequestAgain(t *testing.T) {
 	if got := w.signTLS(late); got != http.StatusUnauthorized {
 		t.Errorf("one made after the use: %d", got)
 	}
-	w.badInput(t, ask.Token, request())
+	dir, _, _ := w.enrolled("civil-a")
+	w.requestsByAPI(t, dir)
+	w.badInput(t, dir, ask.Token, request())
 }
 
 // badInput sends to our own API what issue 4 lists as bad input: each is refused
 // with its problem and status, and is on the ledger with the system whose it was,
 // or, of a stranger, with a count.
-func (w *keyTown) badInput(t *testing.T, used string, good []byte) {
-	dir, _, _ := w.enrolled("bad-input")
+func (w *keyTown) badInput(t *testing.T, dir, used string, good []byte) {
 	fresh := w.token()
 	key, err := sm2.GenerateKey(rand.Reader)
 	ok(t, err)

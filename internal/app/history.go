@@ -37,7 +37,7 @@ func (h historian) CertificatesOf(ctx context.Context, actor ledger.Actor, syste
 	}
 	out = wire.Certificates{System: system, Certificates: make([]wire.Certificate, len(page.Entries)), Next: page.Next.String()}
 	for i, e := range page.Entries {
-		out.Certificates[i] = told(e)
+		out.Certificates[i] = wireEntry(e)
 	}
 	return out, nil
 }
@@ -57,13 +57,13 @@ func (h historian) Expiring(ctx context.Context, actor ledger.Actor, system stri
 	}
 	out = wire.Certificates{System: system, Certificates: make([]wire.Certificate, len(page.Entries)), Next: page.Next.String()}
 	for i, e := range page.Entries {
-		out.Certificates[i] = told(history.Entry{Record: e.Record})
+		out.Certificates[i] = wireEntry(history.Entry{Record: e.Record})
 		out.Certificates[i].Superseded = e.Superseded
 	}
 	return out, nil
 }
 
-func told(e history.Entry) wire.Certificate {
+func wireEntry(e history.Entry) wire.Certificate {
 	out := wire.Certificate{
 		Issuer: e.Issuer, Serial: e.Serial, Kind: string(e.Kind), Half: e.Half, Subject: e.Subject, Names: e.Origin.Names, State: "unsigned",
 		NotBefore: e.NotBefore, NotAfter: e.NotAfter, StoppedAt: moment(e.RevokedAt), Way: string(e.Origin.Way), Ref: e.Origin.Ref, Follows: e.Origin.Previous, Followed: e.Followed,
@@ -75,7 +75,7 @@ func told(e history.Entry) wire.Certificate {
 		out.Reason = ca.ReasonName(e.Reason)
 	}
 	if r := e.Request; r != nil {
-		out.Request = &wire.CertificateRequest{ID: r.ID, SubmittedBy: r.SubmittedBy, ReviewedBy: r.ReviewedBy, DecidedBy: r.DecidedBy, Approval: r.Approval}
+		out.Request = &wire.CertificateOrigin{ID: r.ID, SubmittedBy: r.SubmittedBy, ReviewedBy: r.ReviewedBy, DecidedBy: r.DecidedBy, Approval: r.Approval}
 		for _, v := range r.Evidence {
 			if v.Digest != "" && v.Salt == "" { // a salted one is of a person's number
 				out.Request.Evidence = append(out.Request.Evidence, v.Digest)

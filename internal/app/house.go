@@ -330,7 +330,7 @@ func (h *House) openWork(ctx context.Context) (err error) {
 	}
 	h.Exchange, err = exchange.New(exchange.Config{
 		Store: h.rooms.Transfers, Decider: h.PDP, Seals: sealed{h.Verify}, Certificates: certificates{h.rooms.CA, h.Peering, h.cfg.Now},
-		Systems: h.rooms.Identity, Catalogue: h.rooms.Sharing, Blobs: h.blobs(),
+		Systems: h.rooms.Identity, Catalogue: h.rooms.Sharing, Blobs: h.blobs(), Decisions: decided{h}, Confirmations: h.rooms.Transfers,
 		Signer: h.custody.signer(keyExchange), CertDER: h.anchors.exchange, Now: h.cfg.Now, NewID: newID,
 	})
 	return err

@@ -89,6 +89,49 @@ func TestALeaversGrantsAndKeysEndTheSameDay(t *testing.T) {
 	if now := h.Ledger.Head().Size; now != size {
 		t.Errorf("%d events about a leaver who has nothing", now-size)
 	}
+	o.threeHoldEachOther(t, who)
+}
+
+// 三员分立: the posts of the three are filled and ended by another of them, never by
+// the system administrator, and the last holder stays until somebody follows.
+func (o *bureau) threeHoldEachOther(t *testing.T, who func(*counter) string) {
+	t.Helper()
+	own := o.h.cfg.USCC
+	security := sits(t, o.h, o.links[identity.RoleSecurityOfficer], "pin-of-security")
+	auditor := sits(t, o.h, o.links[identity.RoleAuditor], "pin-of-auditor")
+	leave := func(by, whom *counter, want int, says string) {
+		t.Helper()
+		page := by.post("/console/people/"+who(whom)+"/left", want, "unit", own, "sure", "yes")
+		if !strings.Contains(page, says) {
+			t.Errorf("%d, but not why: %s", want, alert(page))
+		}
+	}
+	leave(o.sysadmin, auditor, http.StatusForbidden, "三员分立")
+	leave(o.sysadmin, security, http.StatusForbidden, "三员分立")
+	leave(auditor, o.sysadmin, http.StatusForbidden, "三员分立")
+	leave(security, o.leader, http.StatusForbidden, "")
+	leave(security, auditor, http.StatusConflict, "请先任命继任者")
+	leave(security, o.sysadmin, http.StatusConflict, "请先任命继任者")
+	security.post("/console/people", http.StatusBadRequest, "unit", own, "name", "样例", "role", "clerk", "title", "样例")
+	security.post("/console/people", http.StatusBadRequest, "unit", o.unit, "name", "样例", "role", "auditor", "title", "样例")
+	o.sysadmin.post("/console/people", http.StatusBadRequest, "unit", own, "name", "样例", "role", "auditor", "title", "样例")
+	page := security.post("/console/people", http.StatusOK, "unit", own, "name", "样例继任审计员", "role", "auditor", "title", "样例")
+	next := sits(t, o.h, linkForm.FindString(page), "pin-of-the-next")
+	leave(security, auditor, http.StatusConflict, "请先任命继任者") // no certificate yet
+	for range 3 {
+		order := orderForm.FindStringSubmatch(o.ra.get("/console/certificates", http.StatusOK))
+		if order == nil {
+			t.Fatal("no certificate waits")
+		}
+		o.ra.answers("/console/certificates", "/console/certificates/"+order[1], http.StatusSeeOther, true)
+	}
+	left := who(auditor)
+	leave(security, auditor, http.StatusSeeOther, "")
+	if p, err := o.h.rooms.Identity.Person(bg, left); err != nil || p.LeftAt.IsZero() {
+		t.Errorf("the auditor is still there: %v", err)
+	}
+	leave(security, next, http.StatusConflict, "请先任命继任者")
+	leave(next, security, http.StatusConflict, "请先任命继任者")
 }
 
 // A system that nobody uses is warned, then held as a pair, and its resumption by

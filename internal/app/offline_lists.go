@@ -10,9 +10,9 @@ import (
 )
 
 // OrderLists records the next lists of the offline roots and returns the order
-// for the room. The house must not be serving: its store is opened here.
+// for the room; ErrServing while the house serves: its store is opened here.
 func OrderLists(ctx context.Context, cfg Config) (order []byte, err error) {
-	h, err := Open(ctx, cfg)
+	h, err := openAlone(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -28,9 +28,9 @@ func OrderLists(ctx context.Context, cfg Config) (order []byte, err error) {
 }
 
 // ImportCeremony publishes the lists that a ceremony signed, and returns how
-// many. The house must not be serving.
+// many; ErrServing while the house serves.
 func ImportCeremony(ctx context.Context, cfg Config, raw []byte) (lists int, err error) {
-	h, err := Open(ctx, cfg)
+	h, err := openAlone(ctx, cfg)
 	if err != nil {
 		return 0, err
 	}

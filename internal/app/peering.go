@@ -16,6 +16,8 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/ca/peer"
+	"github.com/yinxin-gov/yinxin/internal/exchange"
+	"github.com/yinxin-gov/yinxin/internal/store"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
 
@@ -94,6 +96,46 @@ func (g guests) Enter(ctx context.Context, actor ledger.Actor, e peer.Entry, s p
 func (h *House) guest(ctx context.Context, system string) (bool, error) {
 	domain, err := h.Peering.DomainOf(ctx, system)
 	return domain != "", err
+}
+
+// platform says whether a system is an exchange platform: one of the unit that runs
+// the house, or of a city's domain that is in force. It may ask for the systems whose
+// information it carries, which is recorded as theirs.
+func (h *House) platform(ctx context.Context, system string) (bool, error) {
+	domain, err := h.Peering.DomainOf(ctx, system)
+	if err != nil {
+		return false, err
+	}
+	if domain == "" {
+		s, err := h.rooms.Identity.System(ctx, system)
+		if errors.Is(err, identity.ErrNotFound) {
+			return false, nil
+		}
+		return string(s.Agency) == h.cfg.USCC, err
+	}
+	all, err := h.Peering.InForce(ctx)
+	return slices.ContainsFunc(all, func(e peer.Entry) bool { return e.Domain == domain && e.Kind == peer.KindCity }), err
+}
+
+// decided reads decisions from the ledger.
+type decided struct{ h *House }
+
+// Decided implements exchange.Decisions.
+func (d decided) Decided(ctx context.Context, id string) (authz.Recorded, error) {
+	entry, err := d.h.store.Ledger().EntryByID(ctx, id)
+	if err == nil {
+		err = intact(entry)
+	}
+	var out authz.Recorded
+	if err == nil {
+		out, err = authz.ReadDecision(ctx, entry.Body, d.h.store.Decisions())
+	}
+	for _, none := range []error{ledger.ErrNotFound, store.ErrNotKept, authz.ErrNotDecision, authz.ErrNotJudged} {
+		if errors.Is(err, none) {
+			return authz.Recorded{}, fmt.Errorf("%w: %w", exchange.ErrUndecided, err)
+		}
+	}
+	return out, err
 }
 
 // maxOwn bounds what peerBounds remembers.

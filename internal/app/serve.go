@@ -25,10 +25,10 @@ import (
 // Limits of the listener.
 const (
 	readHeaderTimeout = 10 * time.Second
-	bodyTimeout       = 5 * time.Minute // the largest document on a slow line
-	idleTimeout       = 2 * time.Minute
-	shutdownTimeout   = 10 * time.Second
-	maxHeader         = 64 << 10
+	bodyTimeout = 5 * time.Minute // the largest document on a slow line
+	idleTimeout = 2 * time.Minute
+	shutdownTimeout = 10 * time.Second
+	maxHeader = 64 << 10
 )
 
 // Listeners of a house; those that are nil are not served. The house owns them
@@ -36,7 +36,7 @@ const (
 type Listeners struct {
 	HTTPS net.Listener // required
 	Plain net.Listener // what relying parties fetch before they trust anything
-	TLCP  net.Listener // the same service as HTTPS, for partners that need TLCP
+	TLCP net.Listener // the same service as HTTPS, for partners that need TLCP
 }
 
 // Close ends listeners that no house got to serve.
@@ -84,6 +84,7 @@ func (h *House) ServeAll(ctx context.Context, l Listeners) error {
 			h.cfg.Log.ErrorContext(ctx, "lists of revoked certificates are not built any more", "error", err)
 		}
 	})
+	timers.Go(func() { h.runServing(timing) })
 	timers.Go(func() { h.Desk.Run(timing) })
 	timers.Go(func() { h.runKMC(timing) })
 	timers.Go(func() { h.runDaily(timing) })
@@ -204,14 +205,14 @@ func (h *House) handler() (http.Handler, error) {
 	r := chi.NewRouter()
 	r.Use(api.Identify(newID), recoverer(h.cfg.Log))
 	err := api.Mount(r, api.Config{
-		Exchange: h.Exchange, Archive: h, Enroller: h, Certifier: certifier{h.CA}, Recoverer: h, Historian: historian{h.History}, Ledger: h, Peers: h.peers(), Refusals: &refusals{house: h}, Guest: h.guest, Verify: h.Verify, Status: h.Status,
+		Exchange: h.Exchange, Archive: h, Enroller: h, Certifier: certifier{h.CA}, Recoverer: h, Historian: historian{h.History}, Requester: requester{h}, Ledger: h, Peers: h.peers(), Refusals: &refusals{house: h}, Guest: h.guest, Verify: h.Verify, Status: h.Status,
 		Report: h.reportData, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log, Version: Version,
 	})
 	if err != nil {
 		return nil, err
 	}
 	zen, err := authzen.New(authzen.Config{
-		Decider: authzen.Guarded{PDP: h.PDP}, MayAsk: authzen.OwnAgency{People: h.rooms.Identity}, Candidates: h.store.Candidates(),
+		Decider: authzen.Guarded{PDP: h.PDP}, MayAsk: authzen.OwnAgency{People: h.rooms.Identity}, Platform: h.platform, Candidates: h.store.Candidates(),
 		Actions: actionNames(), Caller: h.caller, Identifier: "https://" + h.cfg.Public,
 	})
 	if err != nil {
@@ -250,11 +251,16 @@ func (h *House) caller(r *http.Request) (string, bool) {
 
 // Status is what anybody may know.
 func (h *House) Status(ctx context.Context) wire.Status {
-	return wire.Status{
+	s := wire.Status{
 		Name: h.cfg.Organization, Version: Version, Time: h.cfg.Now().UTC(), LedgerSize: h.Ledger.Head().Size,
 		Healthy: h.Ledger.Healthy() == nil, Sample: h.cfg.Sample,
 		Closing: h.closingNow(ctx),
 	}
+	var err error
+	if s.RootListEnds, s.CeremonyDue, err = h.rootListDue(ctx); err != nil && ctx.Err() == nil {
+		h.cfg.Log.ErrorContext(ctx, "when the lists of the roots end is not known", "error", err)
+	}
+	return s
 }
 
 // recoverer answers 500 to a panic and logs it; the connection lives on.

@@ -53,7 +53,7 @@ func contains(t *testing.T, page string, want ...string) {
 func TestPages(t *testing.T) {
 	h := newHouse(t)
 	w := h.do("GET", "/console/", nil, session)
-	contains(t, w.Body.String(), `<html lang="zh-CN">`, "运行状态 · 印信", "✓ 正常", "1234", "2026-07-01 17:30:00", strings.Repeat("01", 32), "样例审计员 · 审计员", "演示密钥，勿用于生产", `aria-current="page"`)
+	contains(t, w.Body.String(), `<html lang="zh-CN">`, "运行状态 · 印信", "✓ 正常", "1234", "2026-07-01 17:30:00", strings.Repeat("01", 32), "样例审计员 · 审计员", "演示密钥，勿用于生产", `aria-current="page"`, "离线根吊销列表到期", "2026-07-30", "签名仪式（yinxin key ceremony order）")
 	w = h.do("GET", "/console/ledger", nil, session)
 	contains(t, w.Body.String(), "台账头", strings.Repeat("ab", 32), "yangli/ledger", "✗ <span class=\"mono\">E10_label_lowered</span>", "内容已依法删除", "<td>—</td>")
 	for _, signed := range []bool{true, false} {

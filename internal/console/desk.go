@@ -56,6 +56,8 @@ var (
 	ErrForm       = errors.New("console: a field of the form is missing or does not read")
 	ErrPartly     = errors.New("console: some documents of the batch were not sealed")
 	ErrDrawn      = errors.New("console: the key of this request was drawn already")
+	ErrThree      = errors.New("console: one of the three administrators, and not this person's to end")
+	ErrLast       = errors.New("console: the last holder of a post of the three administrators")
 	errPINsDiffer = errors.New("console: the two PINs differ")
 	ErrSealing    = errors.New("console: the document is being sealed")
 )
@@ -107,6 +109,8 @@ var refusals = []struct {
 	{ErrNotKept, "desk.error.not_kept", http.StatusGone},
 	{ErrAnswered, "desk.error.answered", http.StatusConflict},
 	{ErrTooMany, "desk.error.too_many", http.StatusTooManyRequests},
+	{ErrThree, "desk.error.three", http.StatusForbidden},
+	{ErrLast, "desk.error.last", http.StatusConflict},
 	{ErrRepeated, "desk.error.repeated", http.StatusConflict},
 	{ErrForm, "desk.error.form", http.StatusBadRequest},
 	{identity.ErrLeft, "desk.error.left", http.StatusConflict},

@@ -62,7 +62,7 @@ func newHouse(t *testing.T, painter ...signer.Painter) *house {
 	err = Mount(h.router, Config{
 		Door: h, Desk: h.desk, Painter: p, Words: words, Log: slog.New(slog.NewTextHandler(h, nil)),
 		Status: func(context.Context) wire.Status {
-			return wire.Status{Name: "样例区政务信息办公室", Version: "0.1.0", Time: at, LedgerSize: 1234, Healthy: true, Sample: true}
+			return wire.Status{Name: "样例区政务信息办公室", Version: "0.1.0", Time: at, LedgerSize: 1234, Healthy: true, Sample: true, RootListEnds: at.AddDate(0, 0, 29), CeremonyDue: true}
 		},
 		Head: func(_ context.Context, p Person) (Head, error) {
 			if p.ID != h.person.ID {

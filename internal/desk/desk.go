@@ -55,7 +55,7 @@ func (d *Service) Pages(p identity.Person, held []identity.Post) (pages []string
 	opens(console.PageCertificates, house, identity.RoleRAOfficer)
 	opens(console.PageSystems, house, identity.RoleRAOfficer)
 	opens(console.PageClearances, house, identity.RoleRAOfficer, identity.RoleInformationOffice)
-	opens(console.PagePeople, house, identity.RoleSystemAdmin)
+	opens(console.PagePeople, house, three()...)
 	opens(console.PageRecovery, p.Agency, identity.RoleAgencySysadmin, identity.RoleUnitLeader)
 	opens(console.PageAnchors, house, identity.RoleRAOfficer, identity.RoleSystemAdmin, identity.RoleAuditor)
 	opens(console.PageRetention, house, identity.RoleRAOfficer, identity.RoleSystemAdmin, identity.RoleAuditor)

@@ -10,8 +10,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/console"
 )
 
-// appointed are the posts that a system administrator fills. The three
-// administrators are not among them (三员分立).
+// appointed are the posts that a system administrator fills; see three.go.
 func appointed() []identity.Role {
 	return []identity.Role{
 		identity.RoleClerk, identity.RoleUnitLeader, identity.RoleSealAdministrator, identity.RoleRAOfficer, identity.RoleAgencySysadmin, identity.RoleKMCOfficer,
@@ -21,7 +20,8 @@ func appointed() []identity.Role {
 
 // Staff implements console.People.
 func (d *Service) Staff(ctx context.Context, p console.Person, unit string) (out console.StaffList, err error) {
-	if err := allowed(d.serves(ctx, p, identity.RoleSystemAdmin)); err != nil {
+	fills, err := d.fills(ctx, p)
+	if err != nil {
 		return out, err
 	}
 	if unit == "" {
@@ -37,7 +37,7 @@ func (d *Service) Staff(ctx context.Context, p console.Person, unit string) (out
 			out.Unit = out.Units[len(out.Units)-1]
 		}
 	}
-	for _, r := range appointed() {
+	for _, r := range fills {
 		out.Roles = append(out.Roles, string(r))
 	}
 	people, err := d.cfg.People.Persons(ctx, identity.USCC(out.Unit.ID))
@@ -49,7 +49,7 @@ func (d *Service) Staff(ctx context.Context, p console.Person, unit string) (out
 		if m.Activated, err = d.activated(ctx, q.ID); err != nil {
 			return out, err
 		}
-		if m.Terms, err = d.terms(ctx, q.ID); err != nil {
+		if m.Terms, err = d.terms(ctx, q.ID, fills); err != nil {
 			return out, err
 		}
 		out.People = append(out.People, m)
@@ -69,11 +69,12 @@ func (d *Service) activated(ctx context.Context, person string) (bool, error) {
 // link, so that a form sent twice makes one person; of two with one name in a
 // unit the second is told apart in the name.
 func (d *Service) Hire(ctx context.Context, p console.Person, f console.PostForm) (console.Hired, error) {
-	if err := allowed(d.serves(ctx, p, identity.RoleSystemAdmin)); err != nil {
+	fills, err := d.fills(ctx, p)
+	if err != nil {
 		return console.Hired{}, err
 	}
 	role := identity.Role(f.Role)
-	if !slices.Contains(appointed(), role) {
+	if !slices.Contains(fills, role) || slices.Contains(three(), role) && f.Unit != d.cfg.Unit {
 		return console.Hired{}, console.ErrForm
 	}
 	d.asking.Lock()
@@ -105,16 +106,16 @@ func (d *Service) again(ctx context.Context, p console.Person, q identity.Person
 	return d.cfg.Links.Again(ctx, d.actor(p), q, role)
 }
 
-// terms are the posts that a person holds now. Those of the three administrators
-// are not the system administrator's to end, as they are not his to fill.
-func (d *Service) terms(ctx context.Context, person string) (out []console.Term, err error) {
+// terms are the posts that a person holds now, and which of them whoever fills
+// these may end.
+func (d *Service) terms(ctx context.Context, person string, fills []identity.Role) (out []console.Term, err error) {
 	held, err := d.cfg.People.PostsOf(ctx, person)
 	if err != nil {
 		return nil, fmt.Errorf("desk: posts: %w", err)
 	}
 	for _, post := range held {
 		if post.HeldAt(d.cfg.Now()) {
-			out = append(out, console.Term{ID: post.ID, Role: d.cfg.Words.Get("role." + string(post.Role)).Zh, Ends: slices.Contains(appointed(), post.Role)})
+			out = append(out, console.Term{ID: post.ID, Role: d.cfg.Words.Get("role." + string(post.Role)).Zh, Ends: slices.Contains(fills, post.Role)})
 		}
 	}
 	return out, nil
@@ -122,15 +123,10 @@ func (d *Service) terms(ctx context.Context, person string) (out []console.Term,
 
 // EndPost implements console.People.
 func (d *Service) EndPost(ctx context.Context, p console.Person, person, post string) error {
-	if err := allowed(d.serves(ctx, p, identity.RoleSystemAdmin)); err != nil {
+	d.asking.Lock() // of the last two holders of a post one stays
+	defer d.asking.Unlock()
+	if err := d.endable(ctx, p, person, post); err != nil {
 		return err
-	}
-	held, err := d.cfg.People.PostsOf(ctx, person)
-	if err != nil {
-		return fmt.Errorf("desk: posts: %w", err)
-	}
-	if i := slices.IndexFunc(held, func(q identity.Post) bool { return q.ID == post }); i >= 0 && !slices.Contains(appointed(), held[i].Role) {
-		return console.ErrForbidden
 	}
 	return d.cfg.Leavers.EndPost(ctx, d.actor(p), person, post)
 }
@@ -138,11 +134,17 @@ func (d *Service) EndPost(ctx context.Context, p console.Person, person, post st
 // PersonLeft implements console.People. Nobody lets himself go: what it ends
 // needs another administrator to see it.
 func (d *Service) PersonLeft(ctx context.Context, p console.Person, person string) error {
-	if err := allowed(d.serves(ctx, p, identity.RoleSystemAdmin)); err != nil {
-		return err
-	}
 	if person == p.ID {
 		return console.ErrForbidden
+	}
+	d.asking.Lock()
+	defer d.asking.Unlock()
+	held, err := d.cfg.People.PostsOf(ctx, person)
+	if err != nil {
+		return fmt.Errorf("desk: posts: %w", err)
+	}
+	if err := d.mayEnd(ctx, p, held); err != nil {
+		return err
 	}
 	return d.cfg.Leavers.Leave(ctx, d.actor(p), person)
 }

@@ -56,17 +56,19 @@ type Systems interface {
 
 // Config holds what an exchange needs; every field is required.
 type Config struct {
-	Store        Store
-	Decider      Decider
-	Seals        Seals
-	Certificates Certificates
-	Systems      Systems
-	Catalogue    Catalogue
-	Blobs        Blobs
-	Signer       crypto.Signer // the house's exchange key, SM2
-	CertDER      []byte        // its certificate
-	Now          func() time.Time
-	NewID        func() string // UUIDv7; ids of transfers and events
+	Store         Store
+	Decider       Decider
+	Seals         Seals
+	Certificates  Certificates
+	Systems       Systems
+	Catalogue     Catalogue
+	Blobs         Blobs
+	Decisions     Decisions
+	Confirmations Confirmations
+	Signer        crypto.Signer // the house's exchange key, SM2
+	CertDER       []byte        // its certificate
+	Now           func() time.Time
+	NewID         func() string // UUIDv7; ids of transfers and events
 }
 
 // Service moves documents. Safe for concurrent use.
@@ -80,7 +82,7 @@ func New(cfg Config) (*Service, error) {
 	}{
 		{"Store", cfg.Store != nil}, {"Decider", cfg.Decider != nil}, {"Seals", cfg.Seals != nil},
 		{"Certificates", cfg.Certificates != nil}, {"Systems", cfg.Systems != nil}, {"Catalogue", cfg.Catalogue != nil},
-		{"Blobs", cfg.Blobs != nil}, {"Signer", cfg.Signer != nil}, {"CertDER", len(cfg.CertDER) > 0},
+		{"Blobs", cfg.Blobs != nil}, {"Decisions", cfg.Decisions != nil}, {"Confirmations", cfg.Confirmations != nil}, {"Signer", cfg.Signer != nil}, {"CertDER", len(cfg.CertDER) > 0},
 		{"Now", cfg.Now != nil}, {"NewID", cfg.NewID != nil},
 	} {
 		if !need.have {

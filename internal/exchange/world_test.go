@@ -57,6 +57,7 @@ type world struct {
 	decided []authz.Decision
 	asked   []authz.Request
 	decide  func(*world, authz.Request) []string // reason codes; nil allows
+	said    map[string]exchange.Confirmation     // by decision
 	mute    bool                                 // permits carry no obligations
 	unsound error                                // what the seal check answers
 	house   pair
@@ -88,7 +89,7 @@ func newWorld(t testing.TB) *world {
 
 func (w *world) config() exchange.Config {
 	return exchange.Config{
-		Store: w.store, Decider: w, Seals: w, Certificates: w, Systems: w, Catalogue: w.cat, Blobs: w.blobs,
+		Store: w.store, Decider: w, Seals: w, Certificates: w, Systems: w, Catalogue: w.cat, Blobs: w.blobs, Decisions: w, Confirmations: w,
 		Signer: w.house.key, CertDER: w.house.der, Now: func() time.Time { return w.now }, NewID: w.newID,
 	}
 }
@@ -162,6 +163,42 @@ func (w *world) Decide(_ context.Context, r authz.Request) (authz.Decision, erro
 	defer w.mu.Unlock()
 	w.decided, w.asked = append(w.decided, d), append(w.asked, r)
 	return d, nil
+}
+
+// Decided implements exchange.Decisions.
+func (w *world) Decided(_ context.Context, id string) (authz.Recorded, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, d := range w.decided {
+		if d.ID == id {
+			return authz.Recorded{Request: w.asked[i], Allow: d.Allow, At: d.At}, nil
+		}
+	}
+	return authz.Recorded{}, exchange.ErrUndecided
+}
+
+// AddConfirmation implements exchange.Confirmations: never one without a permit.
+func (w *world) AddConfirmation(_ context.Context, c exchange.Confirmation, ev ledger.Event) (ledger.Receipt, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !slices.ContainsFunc(w.decided, func(d authz.Decision) bool { return d.ID == c.Decision && d.Allow }) || ev.Details["decision"] != c.Decision {
+		w.t.Errorf("%+v rests on no permit", c)
+	}
+	if _, there := w.said[c.Decision]; there {
+		return ledger.Receipt{}, exchange.ErrConfirmed
+	}
+	if w.said == nil {
+		w.said = map[string]exchange.Confirmation{}
+	}
+	w.said[c.Decision] = c
+	return ledger.Receipt{Promise: ledger.Integrated}, nil
+}
+
+// Confirmation implements exchange.Confirmations.
+func (w *world) Confirmation(_ context.Context, decision string) (exchange.Confirmation, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.said[decision], nil
 }
 
 // CheckSealed implements exchange.Seals.

@@ -32,15 +32,15 @@ type Certificate struct {
 	Follows   string     `json:"follows,omitempty" doc:"issuer:serial"`
 	Followed  []string   `json:"followed,omitempty"`
 
-	Request *CertificateRequest `json:"request,omitempty"`
+	Request *CertificateOrigin `json:"request,omitempty"`
 	Holds   []CertificateHold   `json:"holds,omitempty"`
 	Entries []CertificateEntry  `json:"entries,omitempty" doc:"of the ledger, oldest first"`
 
 	Superseded bool `json:"superseded,omitempty" doc:"a successor is in force; in the list of what ends"`
 }
 
-// CertificateRequest is the request behind a certificate.
-type CertificateRequest struct {
+// CertificateOrigin is the request behind a certificate.
+type CertificateOrigin struct {
 	ID          string   `json:"id"`
 	SubmittedBy string   `json:"submitted_by"`
 	ReviewedBy  string   `json:"reviewed_by,omitempty"`

@@ -21,6 +21,7 @@ const (
 	PathVerify    = "/api/v1/verifications"
 	PathTransfers = "/api/v1/transfers"
 	PathArchives  = "/api/v1/archives"
+	PathReceipts  = "/api/v1/receipts"
 	PathHead      = "/api/v1/ledger/head"
 )
 
@@ -33,6 +34,9 @@ type Status struct {
 	Healthy    bool      `json:"healthy"`
 	Sample     bool      `json:"sample" doc:"true: demo keys, not for production"`
 	Closing    *Closing  `json:"closing,omitempty" doc:"the announced end of the certification service"`
+	// Of offline roots: their list ends, and with it everything below them.
+	RootListEnds time.Time `json:"root_list_ends,omitzero" doc:"when the first list of an offline root ends; without offline roots it is left out"`
+	CeremonyDue  bool      `json:"ceremony_due,omitempty" doc:"true: that is less than 30 days ahead, hold a ceremony"`
 }
 
 // Anchors are the trust anchors of the house, PEM.
@@ -124,6 +128,20 @@ type Transfer struct {
 // "yinxin/receipt/v1\n<transfer id>\n<document SM3 hex>\n".
 type ReceiptRequest struct {
 	Signature []byte `json:"signature" minLength:"8" maxLength:"256"`
+}
+
+// Confirmation is an exchange platform's receipt for one publication or fetch under a
+// decision of this house.
+type Confirmation struct {
+	Decision string         `json:"decision" maxLength:"64" doc:"id of the decision"`
+	Action   string         `json:"action" maxLength:"32"`
+	Resource string         `json:"resource" maxLength:"256"`
+	Target   string         `json:"target,omitempty" maxLength:"64" doc:"system where it went"`
+	Purpose  string         `json:"purpose,omitempty" maxLength:"256"`
+	Document string         `json:"document_sm3" minLength:"64" maxLength:"64"`
+	Log      string         `json:"log" maxLength:"128" doc:"number of the line in the platform's log"`
+	At       time.Time      `json:"at" doc:"when the platform did it"`
+	Receipt  ledger.Receipt `json:"receipt,omitzero" readOnly:"true"`
 }
 
 // Head is the newest state of the ledger.

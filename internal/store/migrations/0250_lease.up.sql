@@ -1,0 +1,5 @@
+CREATE TABLE IF NOT EXISTS house_lease (
+  name TEXT NOT NULL PRIMARY KEY,
+  holder TEXT NOT NULL,
+  until_us BIGINT NOT NULL
+)
