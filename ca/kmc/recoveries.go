@@ -66,6 +66,9 @@ func NewRecoveries(cfg RecoveryConfig) (*Recoveries, error) {
 	return &Recoveries{cfg}, nil
 }
 
+// Officers is how many approve a recovery for the owner, and a judicial one.
+func (s *Recoveries) Officers() (owner, judicial int) { return s.cfg.Need, s.cfg.NeedJudicial }
+
 // Ask records a request. Of r it reads Kind, EncryptionIssuer, EncryptionSerial,
 // Receiver, Reason and the legal document. An owner's request comes from the
 // administrator or leader of the unit whose key it is; a judicial one from an

@@ -136,6 +136,9 @@ func (s *Service) Requests(ctx context.Context, q Query) ([]ca.Request, error) {
 	return s.cfg.Requests.Requests(ctx, q)
 }
 
+// ApprovalLife is how long an approval can be turned into certificates.
+func (s *Service) ApprovalLife() time.Duration { return s.cfg.ApprovalLife }
+
 func (s *Service) now() time.Time { return s.cfg.Now().UTC().Truncate(time.Microsecond) }
 
 // event is about one request; its payload is what an officer signs or would sign.

@@ -196,6 +196,15 @@ func (c *Config) times() error {
 	return nil
 }
 
+// Times are the periods that the service runs with.
+type Times struct{ FullEvery, FullValidity, OfflineValidity, DeltaEvery, OCSPValidity time.Duration }
+
+// Times are for who states them.
+func (s *Service) Times() Times {
+	c := s.cfg
+	return Times{c.FullEvery, c.FullValidity, c.OfflineValidity, c.DeltaEvery, c.OCSPValidity}
+}
+
 func newIssuer(a Authority, shards int, now time.Time) (*issuer, error) {
 	if a.Certificate == nil || (a.Signer == nil) != a.Offline {
 		return nil, errors.New("status: an authority without certificate or key, or an offline one with it")

@@ -143,13 +143,3 @@ func (h *House) deliver(w http.ResponseWriter, r *http.Request, kind string, bod
 		h.cfg.Log.DebugContext(r.Context(), "certificate not delivered", "error", err)
 	}
 }
-
-// cps is where certificates say that the rules of issuing stand (电子认证业务规则,
-// 电子签名法 art. 19). A house that only serves itself says just that.
-func (h *House) cps(w http.ResponseWriter, r *http.Request) {
-	t := h.words.Get("app.cps").Fill("unit", h.cfg.Organization)
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	if _, err := w.Write([]byte(t.Zh + "\n\n" + t.En + "\n")); err != nil {
-		h.cfg.Log.DebugContext(r.Context(), "statement not delivered", "error", err)
-	}
-}

@@ -1,0 +1,5 @@
+CREATE TABLE IF NOT EXISTS ca_cps (
+  version BIGINT NOT NULL PRIMARY KEY,
+  sm3 TEXT NOT NULL,
+  since {{.Time}} NOT NULL
+)
