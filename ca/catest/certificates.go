@@ -24,6 +24,11 @@ func (r *Registry) Reserve(_ context.Context, certs []ca.Certificate, key *ca.Es
 	if err := r.enter("Reserve"); err != nil {
 		return ledger.Receipt{}, err
 	}
+	return r.reserve(certs, key, ev)
+}
+
+// reserve runs under mu.
+func (r *Registry) reserve(certs []ca.Certificate, key *ca.EscrowedKey, ev ledger.Event) (ledger.Receipt, error) {
 	fresh := map[[2]string]bool{}
 	for _, c := range certs {
 		k := [2]string{c.Issuer, c.Serial}

@@ -16,15 +16,22 @@ func (a *Authority) approved(ctx context.Context, id string) (ca.Request, error)
 	if err != nil {
 		return ca.Request{}, fmt.Errorf("stepca: read request: %w", err)
 	}
-	switch {
-	case r.State != ca.RequestApproved && r.State != ca.RequestIssued:
-		return ca.Request{}, fmt.Errorf("%w: request is %s", ca.ErrNotApproved, r.State)
-	case r.Approval == "" || r.DecidedBy == "":
-		return ca.Request{}, fmt.Errorf("%w: request names no approval", ca.ErrNotApproved)
-	case r.DecidedBy == r.SubmittedBy:
-		return ca.Request{}, fmt.Errorf("%w: decided by who submitted it", ca.ErrNotApproved)
+	if err := decided(r); err != nil {
+		return ca.Request{}, err
 	}
 	return r, nil
+}
+
+func decided(r ca.Request) error {
+	switch {
+	case r.State != ca.RequestApproved && r.State != ca.RequestIssued:
+		return fmt.Errorf("%w: request is %s", ca.ErrNotApproved, r.State)
+	case r.Approval == "" || r.DecidedBy == "":
+		return fmt.Errorf("%w: request names no approval", ca.ErrNotApproved)
+	case r.DecidedBy == r.SubmittedBy:
+		return fmt.Errorf("%w: decided by who submitted it", ca.ErrNotApproved)
+	}
+	return nil
 }
 
 // admit asks the Gate, then checks that each host was approved with the

@@ -60,9 +60,9 @@ type acts struct {
 // commit writes the event to the outbox and lets do write the rows, in one
 // transaction. do may run more than once and touches nothing but tx.
 func (a acts) commit(ctx context.Context, ev ledger.Event, do func(context.Context, bun.Tx) error) (ledger.Receipt, error) {
-	return a.record(ctx, ev, func(p ledger.Pending) error {
+	return a.record(ctx, []ledger.Event{ev}, func(p []ledger.Pending) error {
 		return a.s.act(ctx, func(ctx context.Context, tx bun.Tx) error {
-			if err := a.s.enqueue(ctx, tx, p); err != nil {
+			if err := write(ctx, tx, a.s.enqueueing(p)); err != nil {
 				return err
 			}
 			return do(ctx, tx)
@@ -70,25 +70,37 @@ func (a acts) commit(ctx context.Context, ev ledger.Event, do func(context.Conte
 	})
 }
 
-// share is commit for acts of which many come at a time: the rows of o and the
-// event are written with those of other callers, in one transaction.
-func (a acts) share(ctx context.Context, ev ledger.Event, o *share) (ledger.Receipt, error) {
-	return a.record(ctx, ev, func(p ledger.Pending) error {
-		o.events = []ledger.Pending{p}
+// share is commit for acts of which many come at a time: the rows of o and its
+// events are written with those of other callers, in one transaction.
+func (a acts) share(ctx context.Context, o *share, evs ...ledger.Event) (ledger.Receipt, error) {
+	return a.record(ctx, evs, func(p []ledger.Pending) error {
+		o.events = p
 		return a.s.group.commit(ctx, o)
 	})
 }
 
-// record makes the outbox entry of an event and, once write has committed it,
-// waits for its place in the chain.
-func (a acts) record(ctx context.Context, ev ledger.Event, write func(ledger.Pending) error) (ledger.Receipt, error) {
-	p, err := ledger.NewPending(ev, a.s.rand)
-	if err != nil {
+// alone is share in a transaction of its own, for what is likely to be refused.
+func (a acts) alone(ctx context.Context, o *share, evs ...ledger.Event) (ledger.Receipt, error) {
+	return a.record(ctx, evs, func(p []ledger.Pending) error {
+		o.events = p
+		return a.s.act(ctx, func(ctx context.Context, tx bun.Tx) error { return write(ctx, tx, a.s.statements(o)) })
+	})
+}
+
+// record makes the outbox entries of events and, once write has committed them,
+// waits until the first has its place in the chain.
+func (a acts) record(ctx context.Context, evs []ledger.Event, write func([]ledger.Pending) error) (ledger.Receipt, error) {
+	all := make([]ledger.Pending, len(evs))
+	for i, ev := range evs {
+		var err error
+		if all[i], err = ledger.NewPending(ev, a.s.rand); err != nil {
+			return ledger.Receipt{}, err
+		}
+	}
+	if err := write(all); err != nil {
 		return ledger.Receipt{}, err
 	}
-	if err := write(p); err != nil {
-		return ledger.Receipt{}, err
-	}
+	p := all[0]
 	durable := ledger.Receipt{EntryID: p.ID, Promise: ledger.Durable}
 	if a.in == nil {
 		return durable, nil
@@ -100,12 +112,7 @@ func (a acts) record(ctx context.Context, ev ledger.Event, write func(ledger.Pen
 	return r, nil
 }
 
-// enqueue writes one event in the transaction of its act.
-func (s *Store) enqueue(ctx context.Context, tx bun.Tx, p ledger.Pending) error {
-	return write(ctx, tx, s.enqueueing([]ledger.Pending{p}))
-}
-
-// enqueueing inserts first and looks for the entries afterwards: a sequencer that
+// enqueueing writes the events of acts in their transaction. It inserts first and looks for the entries afterwards: a sequencer that
 // moves the same id from the outbox to the ledger holds back the insert until
 // its entry can be seen.
 func (s *Store) enqueueing(pending []ledger.Pending) []statement {

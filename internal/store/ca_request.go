@@ -11,7 +11,6 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 )
 
@@ -102,21 +101,6 @@ func (c *CA) Request(ctx context.Context, id string) (ca.Request, error) {
 // RequestByToken implements ca.Registry.
 func (c *CA) RequestByToken(ctx context.Context, tokenHash string, now time.Time) (ca.Request, error) {
 	return claimable(ctx, c.s.r, tokenHash, now)
-}
-
-// ClaimToken implements ca.Registry. A claim binds nobody but the holder of the
-// token, so it is answered when it is durable (design law 3), as a reservation.
-func (c *CA) ClaimToken(ctx context.Context, tokenHash string, now time.Time, ev ledger.Event) (ca.Request, ledger.Receipt, error) {
-	r, err := claimable(ctx, c.s.r, tokenHash, now)
-	if err != nil {
-		return ca.Request{}, ledger.Receipt{}, err
-	}
-	receipt, err := acts{s: c.s}.share(ctx, ev, &share{claims: []tokenClaim{{tokenHash, now}}})
-	if err != nil {
-		return ca.Request{}, ledger.Receipt{}, err
-	}
-	r.State, r.TokenUsed = ca.RequestIssued, utc(at(now))
-	return r, receipt, nil
 }
 
 // tokenClaim is a token on its way to being used.

@@ -13,7 +13,7 @@ import (
 func (s *Store) Enqueue(ctx context.Context, pending ...ledger.Pending) error {
 	return s.act(ctx, func(ctx context.Context, tx bun.Tx) error {
 		for _, p := range pending {
-			if err := s.enqueue(ctx, tx, p); err != nil {
+			if err := write(ctx, tx, s.enqueueing([]ledger.Pending{p})); err != nil {
 				return err
 			}
 		}

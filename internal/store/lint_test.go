@@ -125,8 +125,7 @@ var unrecorded = map[string]string{
 	"MoveOrder":        "an order follows its authorizations when it is polled",
 	"ClaimOrder":       "a lease while a certificate is made",
 	"ReleaseOrder":     "the end of that lease",
-	"ClaimDelivery":    "a lease while a pair is made",
-	"ReleaseDelivery":  "the end of that lease",
+	"ReleaseDelivery":  "the end of the lease while a pair is made",
 	"EndAuthorization": "an authorization that expired, seen when it is polled",
 	"AnswerChallenge":  "the outcome of a probe; the order that rests on it is recorded",
 }
