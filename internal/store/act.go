@@ -31,6 +31,7 @@ type Rooms struct {
 	ACME      *ACME
 	KMC       *KMC
 	Anchors   *Anchors
+	Facts     *Facts
 }
 
 // Rooms returns the rooms over this store. With a nil Integrator acts are
@@ -44,8 +45,9 @@ type Rooms struct {
 // ErrUnintegrated beside a Durable receipt: committed, still on its way.
 func (s *Store) Rooms(in Integrator) *Rooms {
 	a := acts{s: s, in: in}
+	people, gradings := &Identity{a}, &Grading{a}
 	return &Rooms{
-		Identity: &Identity{a}, Grading: &Grading{a}, Sharing: &Sharing{a}, Approvals: &Approvals{a},
+		Facts: newFacts(s, people, gradings), Identity: people, Grading: gradings, Sharing: &Sharing{a}, Approvals: &Approvals{a},
 		CA: &CA{a}, Seals: &Seals{a}, Transfers: &Transfers{a}, Signin: &Signin{a},
 		ACME: &ACME{a}, KMC: &KMC{a}, Anchors: &Anchors{a},
 	}

@@ -53,3 +53,9 @@ func (s *Store) Waiting() int {
 	defer s.group.mu.Unlock()
 	return len(s.group.queue)
 }
+
+// Latest is a read that callers share.
+func Latest(read func(context.Context) (int64, error)) func(context.Context) (int64, error) {
+	l := &latest{read: read}
+	return l.get
+}
