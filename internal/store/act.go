@@ -48,7 +48,7 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 	people, gradings := &Identity{a}, &Grading{a}
 	return &Rooms{
 		Facts: newFacts(s, people, gradings), Identity: people, Grading: gradings, Sharing: &Sharing{a}, Approvals: &Approvals{a},
-		CA: &CA{a}, Seals: &Seals{a}, Transfers: &Transfers{a}, Signin: &Signin{a},
+		CA: newCA(a), Seals: &Seals{a}, Transfers: &Transfers{a}, Signin: &Signin{a},
 		ACME: &ACME{a}, KMC: &KMC{a}, Anchors: &Anchors{a},
 	}
 }

@@ -54,8 +54,7 @@ func (s *Store) Waiting() int {
 	return len(s.group.queue)
 }
 
-// Latest is a read that callers share.
-func Latest(read func(context.Context) (int64, error)) func(context.Context) (int64, error) {
-	l := &latest{read: read}
-	return l.get
+// Gather is a read that callers share.
+func Gather(read func(context.Context, []int) (map[int]int64, error)) func(context.Context, int) (int64, bool, error) {
+	return newGather(read).get
 }

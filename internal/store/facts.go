@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/identity"
@@ -20,7 +19,7 @@ import (
 type Facts struct {
 	identity *Identity
 	grading  *Grading
-	revision latest
+	revision *gather[struct{}, int64]
 
 	mu   sync.Mutex
 	at   int64 // revision of what follows
@@ -28,7 +27,11 @@ type Facts struct {
 }
 
 func newFacts(s *Store, i *Identity, g *Grading) *Facts {
-	return &Facts{identity: i, grading: g, revision: latest{read: s.Revision}, read: map[[2]string]any{}}
+	revision := func(ctx context.Context, _ []struct{}) (map[struct{}]int64, error) {
+		now, err := s.Revision(ctx)
+		return map[struct{}]int64{{}: now}, err
+	}
+	return &Facts{identity: i, grading: g, revision: newGather(revision), read: map[[2]string]any{}}
 }
 
 // maxFacts bounds what is remembered between two changes of the registers.
@@ -60,7 +63,7 @@ type absent struct{ error }
 
 func remember[T any](ctx context.Context, f *Facts, kind, id string, read func(context.Context, string) (T, error)) (T, error) {
 	var none T
-	now, err := f.revision.get(ctx)
+	now, _, err := f.revision.get(ctx, struct{}{})
 	if err != nil {
 		return none, err
 	}
@@ -96,59 +99,4 @@ func remember[T any](ctx context.Context, f *Facts, kind, id string, read func(c
 		f.read[key] = keep
 	}
 	return got, err
-}
-
-// latest reads a number for many callers at once. Who comes while a read is under
-// way waits for the next one: what it gets was read after it asked.
-type latest struct {
-	read func(context.Context) (int64, error)
-
-	mu      sync.Mutex
-	next    *reading // gathers callers
-	running bool
-}
-
-type reading struct {
-	done  chan struct{}
-	value int64
-	err   error
-}
-
-// readTime bounds one read: it hangs on no caller's context.
-const readTime = 10 * time.Second
-
-func (l *latest) get(ctx context.Context) (int64, error) {
-	l.mu.Lock()
-	if l.next == nil {
-		l.next = &reading{done: make(chan struct{})}
-	}
-	mine := l.next
-	if !l.running {
-		l.running = true
-		go l.run(context.WithoutCancel(ctx))
-	}
-	l.mu.Unlock()
-	select {
-	case <-mine.done:
-		return mine.value, mine.err
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
-}
-
-func (l *latest) run(ctx context.Context) {
-	for {
-		l.mu.Lock()
-		r := l.next
-		l.next = nil
-		l.running = r != nil
-		l.mu.Unlock()
-		if r == nil {
-			return
-		}
-		one, cancel := context.WithTimeout(ctx, readTime)
-		r.value, r.err = l.read(one)
-		cancel()
-		close(r.done)
-	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/yinxin-gov/yinxin/authz/grading"
@@ -88,28 +86,4 @@ func TestFactsFailClosed(t *testing.T) {
 			t.Error("answered a caller who left")
 		}
 	})
-}
-
-// Callers that come together share a read that began after they came.
-func TestARevisionIsReadAfterTheCall(t *testing.T) {
-	var committed, reads atomic.Int64
-	read := store.Latest(func(context.Context) (int64, error) {
-		reads.Add(1)
-		return committed.Load(), nil
-	})
-	var wg sync.WaitGroup
-	for range 16 {
-		wg.Go(func() {
-			for range 200 {
-				mine := committed.Add(1)
-				if got, err := read(bg); err != nil || got < mine {
-					t.Errorf("read %d after %d was committed: %v", got, mine, err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if n := reads.Load(); n > 16*200 {
-		t.Errorf("%d reads", n)
-	}
 }
