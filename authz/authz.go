@@ -7,9 +7,10 @@
 //
 // The sealed guard and the core state the lattice twice, in Go and in Rego; the
 // core alone states the terms of sharing (西政办发〔2011〕8号 art. 26, 30;
-// 西政办发〔2014〕14号 art. 14-31; 京政发〔2017〕37号 art. 16-19). A relabelling
-// downwards, by whomever, is never permitted here: that is the provider's
-// signed act (authz/approval). CheckSite is the gate before the officers' rules.
+// 西政办发〔2014〕14号 art. 14-31; 京政发〔2017〕37号 art. 16-19), the sealed guard alone
+// what was agreed with a peer domain. A relabelling downwards, by whomever, is
+// never permitted here: that is the provider's signed act (authz/approval).
+// CheckSite is the gate before the officers' rules.
 package authz
 
 import (
@@ -73,6 +74,18 @@ type Party struct {
 	Grading *grading.Record  `json:"grading,omitempty"` // nil: ungraded
 	Person  *identity.Person `json:"person,omitempty"`
 	Posts   []identity.Post  `json:"posts,omitempty"`
+	Bound   *Bound           `json:"bound,omitempty"` // nil: a system of the house
+}
+
+// Bound is what two persons of the house let a peer domain (对等域) do: it can only
+// deny. The zero Level is a domain that is not in force.
+type Bound struct {
+	Domain   string      `json:"domain"`
+	Level    level.Level `json:"level"` // highest level of information to and from it
+	Actions  []Action    `json:"actions,omitempty"`
+	Purposes []string    `json:"purposes,omitempty"`
+	From     time.Time   `json:"from,omitzero"`
+	Until    time.Time   `json:"until,omitzero"`
 }
 
 // Item is a resource, or a holding with the resource it came from.

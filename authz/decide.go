@@ -264,7 +264,7 @@ func (p *PDP) judgeLevel(v view) (out []finding) {
 	for _, f := range level.Check(v.question()) {
 		out = append(out, finding{f.Code, f.Detail, guardLevel})
 	}
-	return out
+	return append(out, v.outOfBounds()...)
 }
 
 func (p *PDP) buildInput(v view) (in ast.Value, err error) {

@@ -21,12 +21,19 @@ type Revisions interface {
 	Revision(ctx context.Context) (int64, error)
 }
 
-// FactsConfig is what StoreFacts reads from. All four are required.
+// Peers knows whose a system is: nil for one of the house. The bound of a domain
+// that ended is there, and permits nothing.
+type Peers interface {
+	Bound(ctx context.Context, system string) (*Bound, error)
+}
+
+// FactsConfig is what StoreFacts reads from. All but Peers are required.
 type FactsConfig struct {
 	People   identity.Reader
 	Grading  Gradings
 	Sharing  sharing.Reader
 	Revision Revisions
+	Peers    Peers // nil: every system is the house's
 }
 
 // StoreFacts loads the facts of a request from the readers of the rooms; over
@@ -139,6 +146,11 @@ func (l *loading) party(id string) (*Party, error) {
 		return nil, nil
 	}
 	p.System = sys
+	if l.Peers != nil {
+		if p.Bound, err = l.Peers.Bound(l.ctx, id); err != nil {
+			return nil, fmt.Errorf("reading the domain of system %s: %w", id, err)
+		}
+	}
 	rec, err := l.Grading.Grading(l.ctx, id)
 	switch {
 	case err == nil:

@@ -90,6 +90,9 @@ func (v view) nextBoundary() time.Time {
 		if p.Person != nil {
 			add(p.Person.LeftAt)
 		}
+		if p.Bound != nil {
+			add(p.Bound.From, p.Bound.Until)
+		}
 		for _, post := range p.Posts {
 			add(post.From, post.Until)
 		}

@@ -21,7 +21,7 @@ func TestReasonTable(t *testing.T) {
 	}
 	for _, code := range []string{
 		level.CodeUnknownResource, level.CodeUnknownAction, level.CodeSystemGrade, level.CodeLabelLowered, level.CodeTargetSystem,
-		level.CodeCarrier, level.CodeBelowHoldings, level.CodePublish, codeMalformed, codeError, codeSiteDenied, codeSiteError,
+		level.CodeCarrier, level.CodeBelowHoldings, level.CodePublish, level.CodePeerLevel, codePeerAct, codeMalformed, codeError, codeSiteDenied, codeSiteError,
 	} {
 		if table[code].Code != code {
 			t.Errorf("%s is not in the table", code)

@@ -180,6 +180,9 @@ func (v view) question() level.Question {
 	for _, i := range v.held {
 		q.Holdings = append(q.Holdings, i.Label())
 	}
+	for _, b := range v.bounds() {
+		q.Bounds = append(q.Bounds, level.Bound{ID: b.Domain, Level: b.Level})
+	}
 	return q
 }
 

@@ -31,6 +31,7 @@ type memory struct {
 	ResourceByID   map[string]sharing.Resource    `json:"resources"`
 	AgreementByID  map[string]sharing.Agreement   `json:"agreements"`
 	HoldingByID    map[string]sharing.Holding     `json:"holdings"`
+	BoundByID      map[string]*Bound              `json:"bounds"`
 	failOn         string                         // name of a method that fails
 	agreementIndex map[string][]sharing.Agreement // by resource, made on first use
 	once           sync.Once
@@ -70,6 +71,12 @@ func (m *memory) Agreement(_ context.Context, id string) (sharing.Agreement, err
 }
 func (m *memory) Holding(_ context.Context, id string) (sharing.Holding, error) {
 	return get(m, "holding", m.HoldingByID, id, sharing.ErrNotFound)
+}
+func (m *memory) Bound(_ context.Context, system string) (*Bound, error) {
+	if m.failOn == "bound" {
+		return nil, errStore
+	}
+	return m.BoundByID[system], nil
 }
 func (m *memory) Revision(context.Context) (int64, error) {
 	if m.failOn == "revision" {
@@ -199,7 +206,7 @@ func newPDP(t testing.TB, m *memory, site []byte) (*PDP, *book) {
 	t.Helper()
 	b := &book{}
 	c := Config{
-		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m}),
+		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m}),
 		Recorder: b, Site: site, Now: func() time.Time { return m.Now },
 	}
 	if site != nil {

@@ -88,7 +88,7 @@ func Bootstrap(ctx context.Context, cfg BootstrapConfig) (Authorities, error) {
 			return Authorities{}, err
 		}
 		rows[i] = a.draft.Row(KindCA)
-		rows[i].Agency, rows[i].CreatedAt = cfg.Agency, now.Truncate(time.Microsecond)
+		rows[i].Agency, rows[i].CreatedAt, rows[i].Origin.Way = cfg.Agency, now.Truncate(time.Microsecond), WayHouse
 	}
 	if _, err := cfg.Registry.Reserve(ctx, rows, nil, cfg.event("ca.authority.reserved", now, rows)); err != nil {
 		return Authorities{}, fmt.Errorf("ca: record authorities: %w", err)

@@ -80,6 +80,8 @@ type Certificate struct {
 	NotAfter  time.Time `json:"not_after"`
 	RevokedAt time.Time `json:"revoked_at,omitzero"` // or held; taken away when a hold ends
 	CreatedAt time.Time `json:"created_at"`
+	// Origin is what Reserve records; Certificate and CertificatesOf leave it out.
+	Origin Origin `json:"origin,omitzero"`
 }
 
 // Signed reports whether the certificate was ever handed out. One that is
@@ -97,8 +99,10 @@ type EscrowedKey struct {
 
 // Outcomes that callers branch on.
 var (
-	ErrNotFound    = errors.New("ca: not found")
-	ErrExists      = errors.New("ca: already registered")
+	ErrNotFound = errors.New("ca: not found")
+	ErrExists   = errors.New("ca: already registered")
+	// ErrKeyGiven: a request gives one external account key, ever.
+	ErrKeyGiven    = errors.New("ca: the request has given its ACME key")
 	ErrNotApproved = errors.New("ca: not approved")
 	ErrDecided     = errors.New("ca: request already decided")
 	ErrToken       = errors.New("ca: enrolment token unknown, expired or used")
@@ -121,7 +125,8 @@ type Registry interface {
 	RequestByToken(ctx context.Context, tokenHash string, now time.Time) (Request, error)
 
 	// Reserve inserts certificates in StatePending, and the escrowed key of
-	// their pair, all or nothing; ErrExists on a serial collision.
+	// their pair, all or nothing; ErrExists on a serial collision. Where an Origin
+	// names no predecessor, it is the newest signed certificate of the same Line.
 	Reserve(ctx context.Context, certs []Certificate, key *EscrowedKey, ev ledger.Event) (ledger.Receipt, error)
 	// Activate moves pending → good and stores the DER of each; ErrState when
 	// one of them is not pending.

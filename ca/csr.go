@@ -54,12 +54,14 @@ func namedSM2(spki []byte) bool {
 		kind.Equal(asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}) && curve.Equal(asn1.ObjectIdentifier{1, 2, 156, 10197, 1, 301})
 }
 
-// fits refuses a CSR that names anything other than what was approved. It may
-// name less: the certificate is made from the request.
+// fits refuses a CSR that names anything other than what was approved, or a host
+// twice. It may name less: the certificate is made from the request.
 func fits(csr *smx509.CertificateRequest, r Request) error {
-	// ACME clients write a host there.
-	if cn := csr.Subject.CommonName; cn != "" && cn != r.CommonName && !slices.Contains(r.Hosts, strings.ToLower(cn)) {
-		return fmt.Errorf("%w: CN is not the approved one", ErrCSR)
+	for _, a := range csr.Subject.Names { // the library's CommonName is the last of them
+		// ACME clients write a host there.
+		if cn, ok := a.Value.(string); a.Type.Equal(asn1.ObjectIdentifier{2, 5, 4, 3}) && (!ok || cn != "" && cn != r.CommonName && !slices.Contains(r.Hosts, strings.ToLower(cn))) {
+			return fmt.Errorf("%w: CN is not the approved one", ErrCSR)
+		}
 	}
 	for _, o := range csr.Subject.Organization {
 		if o != r.Organization {
@@ -69,12 +71,27 @@ func fits(csr *smx509.CertificateRequest, r Request) error {
 	if len(csr.IPAddresses)+len(csr.EmailAddresses)+len(csr.URIs) > 0 {
 		return fmt.Errorf("%w: alternative names may be DNS names only", ErrCSR)
 	}
+	if NamesTwice(csr.DNSNames) {
+		return fmt.Errorf("%w: a host is named twice", ErrCSR)
+	}
 	for _, name := range csr.DNSNames {
 		if !slices.Contains(r.Hosts, strings.ToLower(name)) {
 			return fmt.Errorf("%w: host %q was not approved", ErrCSR, name)
 		}
 	}
 	return nil
+}
+
+// NamesTwice says whether a host stands in a list twice, in any spelling.
+func NamesTwice(names []string) bool {
+	seen := map[string]bool{}
+	for _, n := range names {
+		if n = strings.ToLower(n); seen[n] {
+			return true
+		}
+		seen[n] = true
+	}
+	return false
 }
 
 // NamesSM2 says whether a certificate or a certificate request, or what is left

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/emmansun/gmsm/sm3"
+	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 )
@@ -80,6 +81,10 @@ type commission struct {
 	validity time.Duration
 	until    time.Time // of the gate, set by fulfil
 	renews   string
+	before   *smx509.Certificate // the one that is renewed
+	way      Way
+	ref      string    // Origin.Ref
+	previous [2]string // Origin.Previous of both halves
 	actor    ledger.Actor
 	token    string // claimed with the first record; empty: none
 	beside   []Companion
@@ -100,6 +105,9 @@ func (s *Service) fulfil(ctx context.Context, c commission) (DualResult, error) 
 	}
 	if err := fits(csr, c.request); err != nil {
 		return DualResult{}, err
+	}
+	if c.before != nil {
+		c.way = WayOf(c.before, csr.PublicKey)
 	}
 	if c.until, err = s.admit(ctx, c.request); err != nil {
 		return DualResult{}, err
@@ -123,6 +131,10 @@ func (s *Service) deliver(ctx context.Context, c commission, public *ecdsa.Publi
 	halves, key, err := s.draftPair(ctx, pair, c.request, public, c.validity, c.until)
 	if err != nil {
 		return DualResult{}, err
+	}
+	for i := range halves {
+		o := &halves[i].row.Origin
+		o.Way, o.Ref, o.Previous = c.way, c.ref, c.previous[i]
 	}
 	reserved := s.pairEvent("ca.pair.reserved", c.actor, c.request, pair, halves)
 	issued := s.pairEvent("ca.certificate.issued", c.actor, c.request, pair, halves)
@@ -180,7 +192,7 @@ func (s *Service) deliver(ctx context.Context, c commission, public *ecdsa.Publi
 	if err != nil {
 		return DualResult{}, err
 	}
-	return s.dual(c.request, pair, halves, key.Envelope, receipt, c.renews), nil
+	return dual(c.request, pair, halves, key.Envelope, receipt, c.renews), nil
 }
 
 // delivered looks whether a basis made its pair already; the CSR has to be the
@@ -218,7 +230,15 @@ func (s *Service) again(ctx context.Context, d Delivery) (DualResult, error) {
 	if err != nil {
 		return DualResult{}, fmt.Errorf("ca: read request: %w", err)
 	}
-	got := s.dual(r, sign.Pair, []half{{row: sign}, {row: enc}}, d.Envelope, ledger.Receipt{}, d.Renews)
+	cert, err := smx509.ParseCertificate(sign.DER)
+	if err != nil {
+		return DualResult{}, fmt.Errorf("ca: read certificate: %w", err)
+	}
+	by, err := IssuerNamed(ctx, s.cfg.SM2, cert.RawIssuer, cert.AuthorityKeyId)
+	if err != nil {
+		return DualResult{}, err
+	}
+	got := dual(r, sign.Pair, []half{{row: sign, by: by}, {row: enc, by: by}}, d.Envelope, ledger.Receipt{}, d.Renews)
 	got.Again = true
 	return got, nil
 }
@@ -229,7 +249,7 @@ func (s *Service) PairOf(ctx context.Context, serial string) (DualResult, error)
 	if s.cfg.Deliveries == nil {
 		return DualResult{}, ErrNotFound
 	}
-	row, err := s.Status(ctx, IssuerID(s.cfg.SM2Issuing), serial)
+	row, err := BySerial(ctx, s.cfg.Registry, s.cfg.SM2, serial)
 	if err != nil {
 		return DualResult{}, err
 	}

@@ -112,6 +112,7 @@ func (d *Draft) Row(kind Kind) Certificate {
 		State:     StatePending,
 		NotBefore: c.NotBefore,
 		NotAfter:  c.NotAfter,
+		Origin:    Origin{Names: c.DNSNames},
 	}
 }
 

@@ -24,17 +24,17 @@ type DualResult struct {
 	SignCert []byte         // DER
 	EncCert  []byte         // DER
 	Envelope []byte         // SM2EnvelopedKey, DER
-	Chain    [][]byte       // issuing, root
+	Chain    [][]byte       // who issued it, root, and what leads to an earlier root
 	Renews   string         // serial of the signing certificate that it follows
 	Again    bool           // was made for an earlier call
 	Receipt  ledger.Receipt // empty when a pair is given again
 }
 
 // dual puts the answer together.
-func (s *Service) dual(r Request, pair string, halves []half, envelope []byte, receipt ledger.Receipt, renews string) DualResult {
+func dual(r Request, pair string, halves []half, envelope []byte, receipt ledger.Receipt, renews string) DualResult {
 	return DualResult{
 		Request: r, Pair: pair, Issuer: halves[0].row.Issuer, Serial: halves[0].row.Serial, SignCert: halves[0].row.DER, EncCert: halves[1].row.DER,
-		Envelope: envelope, Chain: s.Chain(), Renews: renews, Receipt: receipt,
+		Envelope: envelope, Chain: halves[0].by.Chain(), Renews: renews, Receipt: receipt,
 	}
 }
 
@@ -57,24 +57,34 @@ const enrolAgain = time.Hour
 // the key fails: fail closed, the officer approves again. A caller that goes
 // away stops nothing from then on: for an hour the same token with the same CSR
 // gets the same pair, as long as it is good and the gate is open. Another CSR is
-// ErrToken.
+// ErrToken. Every refusal is recorded: with the system where the token is one of
+// ours, used or not, else once a minute.
 func (s *Service) EnrolSM2(ctx context.Context, token string, csrDER []byte, beside ...Companion) (DualResult, error) {
 	if s.cfg.Deliveries == nil {
 		return DualResult{}, fmt.Errorf("%w: where pairs are kept", ErrInvalid)
 	}
-	r, err := s.Authorize(ctx, token)
-	if err != nil {
-		if errors.Is(err, ErrToken) && len(token) == TokenLength {
-			return s.enrolled(ctx, token, csrDER, err)
-		}
-		return DualResult{}, err
+	r, err := s.authorize(ctx, token)
+	var got DualResult
+	switch {
+	case err == nil:
+		actor := ledger.Actor{Kind: "system", ID: r.System, Unit: r.Agency}
+		got, err = s.fulfil(ctx, commission{basis: tokenBasis(token), csr: csrDER, request: r, way: WayToken, actor: actor, token: token, beside: beside})
+	case errors.Is(err, ErrToken) && len(token) == TokenLength:
+		got, r, err = s.enrolled(ctx, token, csrDER, err)
 	}
-	actor := ledger.Actor{Kind: "system", ID: r.System, Unit: r.Agency}
-	got, err := s.fulfil(ctx, commission{basis: tokenBasis(token), csr: csrDER, request: r, actor: actor, token: token, beside: beside})
 	if errors.Is(err, ErrRenewed) {
-		return DualResult{}, ErrToken
+		err = ErrToken
 	}
-	return got, err
+	switch {
+	case err == nil:
+		return got, nil
+	case r.ID != "":
+		actor := ledger.Actor{Kind: "system", ID: r.System, Unit: r.Agency}
+		return DualResult{}, s.refused(ctx, "ca.enrolment.refused", actor, ledger.Object{Kind: "certificate_request", ID: r.ID}, err)
+	case errors.Is(err, ErrToken):
+		return DualResult{}, s.stranger(ctx, err)
+	}
+	return DualResult{}, err
 }
 
 // basisToken begins the basis of a pair that was enrolled by a token.
@@ -82,47 +92,65 @@ const basisToken = "token:"
 
 func tokenBasis(token string) string { return basisToken + TokenHash(token) }
 
-// enrolled is the answer of a token that was claimed; unknown is what to say of
-// one that was not.
-func (s *Service) enrolled(ctx context.Context, token string, csrDER []byte, unknown error) (DualResult, error) {
+// enrolled is the answer of a token that was claimed, and the request that it was
+// made for; unknown is what to say of one that was not.
+func (s *Service) enrolled(ctx context.Context, token string, csrDER []byte, unknown error) (DualResult, Request, error) {
 	now := s.cfg.Now()
 	d, err := s.cfg.Deliveries.Delivery(ctx, tokenBasis(token), now)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return DualResult{}, unknown
-	case err != nil:
-		return DualResult{}, fmt.Errorf("ca: read enrolled pair: %w", err)
-	case d.CSRSM3 != csrDigest(csrDER), !now.Before(d.CreatedAt.Add(enrolAgain)):
-		return DualResult{}, unknown
+	if errors.Is(err, ErrNotFound) {
+		return DualResult{}, Request{}, unknown
+	}
+	if err != nil {
+		return DualResult{}, Request{}, fmt.Errorf("ca: read enrolled pair: %w", err)
+	}
+	sign, err := s.Status(ctx, d.Issuer, d.Sign)
+	if err != nil {
+		return DualResult{}, Request{}, err
+	}
+	r, err := s.cfg.Registry.Request(ctx, sign.Request)
+	if err != nil {
+		return DualResult{}, Request{}, fmt.Errorf("ca: read request: %w", err)
+	}
+	if d.CSRSM3 != csrDigest(csrDER) || !now.Before(d.CreatedAt.Add(enrolAgain)) {
+		return DualResult{}, r, unknown
 	}
 	got, err := s.again(ctx, d)
-	if err != nil {
-		return DualResult{}, err
+	if err == nil {
+		err = s.stillGood(ctx, d, got)
 	}
+	return got, r, err
+}
+
+// stillGood refuses a pair that is not good any more, and one whose system may
+// not have it now.
+func (s *Service) stillGood(ctx context.Context, d Delivery, got DualResult) error {
 	for _, der := range [][]byte{got.SignCert, got.EncCert} {
 		cert, err := smx509.ParseCertificate(der)
 		if err != nil {
-			return DualResult{}, fmt.Errorf("ca: read certificate: %w", err)
+			return fmt.Errorf("ca: read certificate: %w", err)
 		}
 		if _, err := s.inForce(ctx, d.Issuer, FormatSerial(cert.SerialNumber), der); err != nil {
-			return DualResult{}, err
+			return err
 		}
 	}
-	if _, err := s.admit(ctx, got.Request); err != nil {
-		return DualResult{}, err
-	}
-	return got, nil
+	_, err := s.admit(ctx, got.Request)
+	return err
 }
 
-// admit asks the gate, and whether a host was taken off the register since the
-// approval. It returns the latest end of a certificate; zero: its profile's.
+// admit asks the gate, whether the service ends, and whether a host was taken off
+// the register since the approval. It returns the latest end of a certificate;
+// zero: its profile's.
 func (s *Service) admit(ctx context.Context, r Request) (until time.Time, err error) {
 	if s.cfg.Gate != nil {
 		if until, err = s.cfg.Gate.MayIssue(ctx, r.System, r.Purpose); err != nil {
 			return time.Time{}, fmt.Errorf("ca: system may not have certificates: %w", err)
 		}
 	}
-	return until, s.hosts.Admit(ctx, r.System, r.Hosts)
+	f := profile.Fields{NotAfter: until, Now: s.cfg.Now()}
+	if err := Within(ctx, s.cfg.Horizon, KindSM2Sign, &f); err != nil {
+		return time.Time{}, err
+	}
+	return f.NotAfter, s.hosts.Admit(ctx, r.System, r.Hosts)
 }
 
 // untilThen is the length of a certificate that begins as the profile says and
@@ -146,6 +174,10 @@ func (s *Service) untilThen(end time.Time, r Request) (time.Duration, error) {
 // draftPair drafts both certificates for one subject; the encryption key comes
 // from the key centre. Neither lives beyond until, where that is set.
 func (s *Service) draftPair(ctx context.Context, pair string, r Request, signing *ecdsa.PublicKey, validity time.Duration, until time.Time) ([]half, EncryptionKey, error) {
+	by, err := s.current(ctx)
+	if err != nil {
+		return nil, EncryptionKey{}, err
+	}
 	key, err := s.cfg.KMC.NewPair(ctx, pair, signing)
 	if err != nil {
 		return nil, EncryptionKey{}, fmt.Errorf("ca: encryption key: %w", err)
@@ -163,7 +195,7 @@ func (s *Service) draftPair(ctx context.Context, pair string, r Request, signing
 	}
 	for i, want := range pairOf {
 		fields := profile.Fields{Subject: subject, Public: want.public, Hosts: r.Hosts, Validity: validity, NotAfter: until}
-		h, err := s.draft(want.name, want.kind, fields, r.Hosts)
+		h, err := s.draft(ctx, by, want.name, want.kind, fields, r.Hosts)
 		if err != nil {
 			return nil, EncryptionKey{}, err
 		}

@@ -3,6 +3,9 @@ package ca_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"slices"
 	"strings"
@@ -116,6 +119,8 @@ func TestARefusedEnrolmentKeepsItsToken(t *testing.T) {
 		"flipped signature byte":            {csr: flipped, want: ca.ErrCSR},
 		"host that was not approved":        {csr: elsewhere, want: ca.ErrCSR},
 		"host registered, but not approved": {csr: csr(t, key, "b.gov.internal"), want: ca.ErrCSR},
+		"host named twice":                  {csr: csr(t, key, host, strings.ToUpper(host)), want: ca.ErrCSR},
+		"two common names":                  {csr: twoNames(t, key), want: ca.ErrCSR},
 		"empty":                             {csr: nil, want: ca.ErrCSR},
 		"too large":                         {csr: make([]byte, 20<<10), want: ca.ErrCSR},
 		"host taken off the register":       {csr: csr(t, key), want: ca.ErrHost, spoil: func(h *house) { h.hosts["civil-a"] = nil }},
@@ -132,14 +137,28 @@ func TestARefusedEnrolmentKeepsItsToken(t *testing.T) {
 			if _, err := h.svc.EnrolSM2(context.Background(), token, c.csr); !errors.Is(err, c.want) {
 				t.Fatalf("err = %v, want %v", err, c.want)
 			}
-			if h.key.calls != 0 || len(h.reg.Events()) != before {
-				t.Errorf("%d signatures, %d events", h.key.calls, len(h.reg.Events())-before)
+			said := h.reg.Events()[before:]
+			if h.key.calls != 0 || len(said) != 1 || said[0].Type != "ca.enrolment.refused" || said[0].Actor.ID != "civil-a" || said[0].Outcome != ledger.Failure {
+				t.Errorf("%d signatures, events %+v", h.key.calls, said)
 			}
 			if _, err := h.svc.Authorize(context.Background(), token); err != nil {
 				t.Errorf("token is gone: %v", err)
 			}
 		})
 	}
+}
+
+// twoNames is a CSR with a second common name before the approved one.
+func twoNames(t *testing.T, key *sm2.PrivateKey) []byte {
+	t.Helper()
+	cn := asn1.ObjectIdentifier{2, 5, 4, 3}
+	der, err := smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{
+		SignatureAlgorithm: smx509.SM2WithSM3, Subject: pkix.Name{ExtraNames: []pkix.AttributeTypeAndValue{{Type: cn, Value: "evil.example"}, {Type: cn, Value: host}}},
+	}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
 }
 
 func TestATokenServesExactlyOneOfEightKeys(t *testing.T) {
@@ -161,6 +180,41 @@ func TestATokenServesExactlyOneOfEightKeys(t *testing.T) {
 	wg.Wait()
 	if pending, good := h.states(); won.Load() != 1 || pending != 0 || good != 2 {
 		t.Errorf("%d won, %d pending, %d good", won.Load(), pending, good)
+	}
+}
+
+// A token that was used is recorded with the system whose it was, each time it
+// comes again; what nobody knows once a minute, with a count.
+func TestReplayedTokensAreRecorded(t *testing.T) {
+	h, ctx := newHouse(t), context.Background()
+	token := h.token()
+	if _, err := h.svc.EnrolSM2(ctx, token, csr(t, sm2Key(t))); err != nil {
+		t.Fatal(err)
+	}
+	before := len(h.reg.Events())
+	refused := func(token string) {
+		t.Helper()
+		if _, err := h.svc.EnrolSM2(ctx, token, csr(t, sm2Key(t))); !errors.Is(err, ca.ErrToken) {
+			t.Errorf("%v", err)
+		}
+	}
+	refused(token)
+	refused(token)
+	for range 4 {
+		refused(strings.Repeat("x", ca.TokenLength))
+	}
+	if _, err := h.svc.Authorize(ctx, "y"); !errors.Is(err, ca.ErrToken) {
+		t.Errorf("%v", err)
+	}
+	h.clock.advance(time.Minute)
+	refused("")
+	var said []string
+	for _, ev := range h.reg.Events()[before:] {
+		said = append(said, ev.Type+" "+ev.Actor.ID+" "+ev.Details["passed_over"])
+	}
+	want := "ca.enrolment.refused civil-a ; ca.enrolment.refused civil-a ; ca.enrolment.refused ca 0; ca.enrolment.refused ca 4"
+	if got := strings.Join(said, "; "); got != want {
+		t.Errorf("events: %s", got)
 	}
 }
 

@@ -33,7 +33,7 @@ type IssueSpec struct {
 // Issued is the certificate and what stands above it.
 type Issued struct {
 	Certificate Certificate // row; DER in it
-	Chain       [][]byte    // issuing, root
+	Chain       [][]byte    // as DualResult.Chain
 	Receipt     ledger.Receipt
 }
 
@@ -80,12 +80,19 @@ func (s *Service) IssueSM2(ctx context.Context, actor ledger.Actor, spec IssueSp
 			return Issued{}, err
 		}
 	}
-	h, err := s.draft(spec.Profile, spec.Kind, profile.Fields{Subject: spec.Subject, Public: public, Validity: spec.Validity}, nil)
+	by, err := s.current(ctx)
+	if err != nil {
+		return Issued{}, err
+	}
+	h, err := s.draft(ctx, by, spec.Profile, spec.Kind, profile.Fields{Subject: spec.Subject, Public: public, Validity: spec.Validity}, nil)
 	if err != nil {
 		return Issued{}, err
 	}
 	h.row.Agency, h.row.Person, h.row.System = spec.Agency, spec.Person, spec.System
 	details["serial"] = h.row.Serial
+	if h.row.Origin.Way = WayHouse; spec.Kind != KindService {
+		h.row.Origin.Way, h.row.Origin.Ref = WayOrder, spec.ID
+	}
 	reserved := s.event("ca.certificate.reserved", actor, certificateObject(h.row), details)
 	issued := s.event("ca.certificate.issued", actor, certificateObject(h.row), details)
 	reserved.Payload, issued.Payload = h.row.TBSSM3, h.row.TBSSM3
@@ -94,7 +101,7 @@ func (s *Service) IssueSM2(ctx context.Context, actor ledger.Actor, spec IssueSp
 	if err != nil {
 		return Issued{}, err
 	}
-	return Issued{Certificate: one[0].row, Chain: s.Chain(), Receipt: receipt}, nil
+	return Issued{Certificate: one[0].row, Chain: by.Chain(), Receipt: receipt}, nil
 }
 
 func (spec IssueSpec) public() (*ecdsa.PublicKey, error) {

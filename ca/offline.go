@@ -90,7 +90,7 @@ func (o Offline) Prepare(ctx context.Context) ([]Certificate, error) {
 				return nil, err
 			}
 			row := d.Row(KindCA)
-			row.Agency, row.CreatedAt = o.Agency, now.Truncate(time.Microsecond)
+			row.Agency, row.CreatedAt, row.Origin.Way = o.Agency, now.Truncate(time.Microsecond), WayHouse
 			rows = append(rows, row)
 		}
 	}

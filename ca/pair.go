@@ -32,6 +32,10 @@ func (s *Service) IssueServerPair(ctx context.Context, actor ledger.Actor, spec 
 	if !ValidHosts(spec.Hosts) {
 		return Certificate{}, Certificate{}, fmt.Errorf("%w: %q are no host names", ErrHost, spec.Hosts)
 	}
+	by, err := s.current(ctx)
+	if err != nil {
+		return Certificate{}, Certificate{}, err
+	}
 	pair := s.cfg.NewID()
 	subject := profile.Subject{CommonName: spec.Hosts[0], Organization: spec.Organization}
 	halves := make([]half, 2)
@@ -39,11 +43,11 @@ func (s *Service) IssueServerPair(ctx context.Context, actor ledger.Actor, spec 
 		name   profile.Name
 		public *ecdsa.PublicKey
 	}{{profile.SM2Server, spec.Sign}, {profile.SM2ServerEnc, spec.Enc}} {
-		h, err := s.draft(want.name, KindService, profile.Fields{Subject: subject, Public: want.public, Hosts: slices.Clone(spec.Hosts)}, spec.Hosts)
+		h, err := s.draft(ctx, by, want.name, KindService, profile.Fields{Subject: subject, Public: want.public, Hosts: slices.Clone(spec.Hosts)}, spec.Hosts)
 		if err != nil {
 			return Certificate{}, Certificate{}, err
 		}
-		h.row.Pair, h.row.Agency, h.row.System = pair, spec.Agency, spec.Service
+		h.row.Pair, h.row.Agency, h.row.System, h.row.Origin.Way = pair, spec.Agency, spec.Service, WayHouse
 		halves[i] = h
 	}
 	of := Request{System: spec.Service, Agency: spec.Agency}
@@ -58,8 +62,12 @@ func (s *Service) IssueServerPair(ctx context.Context, actor ledger.Actor, spec 
 // certificate: both halves are recorded, of one pair, and good today. It returns
 // the signing half, which proved who is there.
 func (s *Service) VerifyPair(ctx context.Context, sign, enc *smx509.Certificate) (Certificate, error) {
-	// Both hang on the issuing authority, or they are not in the registry.
-	issuer := IssuerID(s.cfg.SM2Issuing)
+	// Both hang on one issuing authority, or they are not in the registry.
+	by, err := IssuerNamed(ctx, s.cfg.SM2, sign.RawIssuer, sign.AuthorityKeyId)
+	if err != nil {
+		return Certificate{}, err
+	}
+	issuer := by.ID()
 	first, err := s.inForce(ctx, issuer, FormatSerial(sign.SerialNumber), sign.Raw)
 	if err != nil {
 		return Certificate{}, err

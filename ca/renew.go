@@ -44,16 +44,19 @@ func (s *Service) RenewSM2(ctx context.Context, actor ledger.Actor, r Renewal) (
 	}
 	got, err := s.renew(ctx, actor, r)
 	if err != nil {
-		object := ledger.Object{Kind: "certificate", ID: IssuerID(s.cfg.SM2Issuing) + ":" + r.Serial}
+		object := ledger.Object{Kind: "certificate", ID: r.Serial}
+		if old, rerr := BySerial(ctx, s.cfg.Registry, s.cfg.SM2, r.Serial); rerr == nil {
+			object = certificateObject(old)
+		}
 		return DualResult{}, s.refused(ctx, "ca.renewal.refused", actor, object, err)
 	}
 	return got, nil
 }
 
 func (s *Service) renew(ctx context.Context, actor ledger.Actor, r Renewal) (DualResult, error) {
-	old, err := s.Status(ctx, IssuerID(s.cfg.SM2Issuing), r.Serial)
+	old, err := BySerial(ctx, s.cfg.Registry, s.cfg.SM2, r.Serial)
 	if err != nil {
-		return DualResult{}, err
+		return DualResult{}, fmt.Errorf("ca: read certificate: %w", err)
 	}
 	// What is another system's does not exist for this one.
 	if old.Kind != KindSM2Sign || old.System != actor.ID || old.DER == nil {
@@ -86,7 +89,15 @@ func (s *Service) renew(ctx context.Context, actor ledger.Actor, r Renewal) (Dua
 		return DualResult{}, err
 	}
 	request.Hosts = cert.DNSNames
-	return s.fulfil(ctx, commission{basis: basis, csr: r.CSR, request: request, renews: old.Serial, actor: actor})
+	c := commission{basis: basis, csr: r.CSR, request: request, renews: old.Serial, before: cert, actor: actor}
+	c.previous[0] = old.Name()
+	switch d, err := s.cfg.Deliveries.DeliveryOf(ctx, old.Issuer, old.Serial); {
+	case err == nil:
+		c.previous[1] = d.Issuer + ":" + d.Enc
+	case !errors.Is(err, ErrNotFound):
+		return DualResult{}, fmt.Errorf("ca: read delivered pair: %w", err)
+	}
+	return s.fulfil(ctx, c)
 }
 
 // PairOrder asks for a pair on an order whose hosts were proved (ACME).
@@ -114,7 +125,7 @@ func (s *Service) IssuePair(ctx context.Context, actor ledger.Actor, o PairOrder
 		}
 	}
 	request.Hosts = slices.Clone(o.Hosts)
-	c := commission{basis: "acme:" + o.Order, csr: o.CSR, request: request, actor: actor}
+	c := commission{basis: "acme:" + o.Order, csr: o.CSR, request: request, way: WayACME, ref: o.Order, actor: actor}
 	if !o.NotAfter.IsZero() {
 		if c.validity, err = s.untilThen(o.NotAfter, request); err != nil {
 			return DualResult{}, err
@@ -134,23 +145,4 @@ func (s *Service) approvedRequest(ctx context.Context, id string) (Request, erro
 		return Request{}, fmt.Errorf("%w: request is %s", ErrNotApproved, r.State)
 	}
 	return r, nil
-}
-
-// refused records that an authenticated caller was turned down, and hands the
-// cause on. What is no outcome of this room is an error of the house, not an
-// answer, and its text stays out of the ledger.
-func (s *Service) refused(ctx context.Context, kind string, actor ledger.Actor, object ledger.Object, cause error) error {
-	word := "internal"
-	for _, known := range []error{ErrNotFound, ErrRevoked, ErrState, ErrExpired, ErrProof, ErrRenewed, ErrBusy, ErrNotApproved, ErrHost, ErrCSR, ErrLint, ErrExists} {
-		if errors.Is(cause, known) {
-			word = known.Error()
-			break
-		}
-	}
-	ev := s.event(kind, actor, object, map[string]string{"cause": word})
-	ev.Outcome = ledger.Failure
-	if _, err := s.cfg.Recorder.Record(ctx, ev); err != nil {
-		return fmt.Errorf("ca: record refusal: %w", err)
-	}
-	return cause
 }

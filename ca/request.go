@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -137,10 +138,18 @@ func (h HostRule) Admit(ctx context.Context, system string, names []string) erro
 	return nil
 }
 
-// Authorize looks at a token without using it up. EnrolSM2 alone claims it, so
-// that one caller passes; the one-time token of the ECDSA track is minted from
-// DualResult.Request.
+// Authorize looks at a token without using it up, or records that nobody knows
+// it. EnrolSM2 alone claims it, so that one caller passes; the one-time token of
+// the ECDSA track is minted from DualResult.Request.
 func (s *Service) Authorize(ctx context.Context, token string) (Request, error) {
+	r, err := s.authorize(ctx, token)
+	if errors.Is(err, ErrToken) {
+		err = s.stranger(ctx, err)
+	}
+	return r, err
+}
+
+func (s *Service) authorize(ctx context.Context, token string) (Request, error) {
 	if len(token) != TokenLength {
 		return Request{}, ErrToken
 	}

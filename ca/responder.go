@@ -43,10 +43,14 @@ func (s *Service) IssueResponder(ctx context.Context, actor ledger.Actor, o Resp
 	if err != nil {
 		return Certificate{}, err
 	}
-	d, err := NewDraft(p, s.cfg.Site, profile.Fields{
+	f := profile.Fields{
 		Serial: serial, Public: o.Public, Issuer: o.Issuer, Now: s.cfg.Now(),
 		Subject: profile.Subject{CommonName: o.Issuer.Subject.CommonName + " OCSP", Organization: o.Organization},
-	})
+	}
+	if err := Within(ctx, s.cfg.Horizon, KindService, &f); err != nil {
+		return Certificate{}, err
+	}
+	d, err := NewDraft(p, s.cfg.Site, f)
 	if err != nil {
 		return Certificate{}, fmt.Errorf("ca: draft %s: %w", name, err)
 	}
@@ -55,6 +59,7 @@ func (s *Service) IssueResponder(ctx context.Context, actor ledger.Actor, o Resp
 	}
 	row := d.Row(KindService)
 	row.Agency, row.System, row.CreatedAt = o.Agency, o.Service, s.cfg.Now().UTC().Truncate(time.Microsecond)
+	row.Origin.Way = WayHouse
 	event := func(kind string) ledger.Event {
 		ev := s.event(kind, actor, certificateObject(row), map[string]string{"kind": string(KindService), "profile": string(name), "serial": row.Serial})
 		ev.Payload = row.TBSSM3

@@ -23,6 +23,7 @@ type Config struct {
 	Registry Registry
 	Approver Approver // nil only when Founding
 	Gate     Gate     // nil: every system may have certificates
+	Horizon  Horizon  // the announced end of the service; nil: none is ever announced
 	Hosts    Hosts
 	KMC      KeyCentre
 	// Suspensions keeps holds; nil: nothing can be held.
@@ -34,6 +35,8 @@ type Config struct {
 	// Recorder takes refusals, which change no row; required with Deliveries.
 	Recorder Recorder
 
+	// SM2 are the issuing authorities of this track. nil: SM2Issuing alone.
+	SM2        Issuers
 	SM2Issuing *smx509.Certificate
 	SM2Root    *smx509.Certificate
 	SM2Signer  crypto.Signer // key of SM2Issuing, from custody; signs messages
@@ -54,8 +57,9 @@ type Config struct {
 type Service struct {
 	cfg    Config
 	linter *lint.Linter
-	chain  [][]byte
 	hosts  HostRule
+
+	strangers Strangers
 }
 
 // New refuses to start on an authority that does not fit: other key, other
@@ -66,7 +70,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, errors.New("ca: needs registry, hosts, key centre, clock, randomness and ids")
 	case cfg.Approver == nil && !cfg.Founding:
 		return nil, errors.New("ca: needs an approver")
-	case cfg.SM2Issuing == nil, cfg.SM2Root == nil, cfg.SM2Signer == nil:
+	case cfg.SM2 == nil && (cfg.SM2Issuing == nil || cfg.SM2Root == nil || cfg.SM2Signer == nil):
 		return nil, errors.New("ca: needs the SM2 authority")
 	case cfg.Deliveries != nil && cfg.Recorder == nil:
 		return nil, errors.New("ca: needs a recorder of refusals")
@@ -74,30 +78,51 @@ func New(cfg Config) (*Service, error) {
 	if err := cfg.Site.Validate(); err != nil {
 		return nil, err
 	}
-	public, ok := cfg.SM2Signer.Public().(*ecdsa.PublicKey)
-	if !ok || public.Curve != sm2.P256() || !public.Equal(cfg.SM2Issuing.PublicKey) {
-		return nil, errors.New("ca: the signer does not hold the key of the SM2 issuing certificate")
+	if cfg.SM2 == nil {
+		public, ok := cfg.SM2Signer.Public().(*ecdsa.PublicKey)
+		if !ok || public.Curve != sm2.P256() {
+			return nil, errors.New("ca: the signer does not hold the key of the SM2 issuing certificate")
+		}
+		if err := cfg.SM2Issuing.CheckSignatureFrom(cfg.SM2Root); err != nil {
+			return nil, fmt.Errorf("ca: SM2 issuing certificate does not hang on the root: %w", err)
+		}
+		only := Issuer{Certificate: cfg.SM2Issuing, Signer: cfg.SM2Signer}
+		if err := only.Usable(cfg.Now()); err != nil {
+			return nil, err
+		}
+		cfg.SM2 = Sole(cfg.SM2Issuing, cfg.SM2Root, cfg.SM2Signer)
 	}
-	if err := cfg.SM2Issuing.CheckSignatureFrom(cfg.SM2Root); err != nil {
-		return nil, fmt.Errorf("ca: SM2 issuing certificate does not hang on the root: %w", err)
-	}
-	if now := cfg.Now(); now.Before(cfg.SM2Issuing.NotBefore) || now.After(cfg.SM2Issuing.NotAfter) {
-		return nil, errors.New("ca: SM2 issuing certificate is out of its period")
-	}
-	return &Service{cfg: cfg, linter: lint.New(), chain: [][]byte{cfg.SM2Issuing.Raw, cfg.SM2Root.Raw}, hosts: NewHostRule(cfg.Hosts)}, nil
+	return &Service{cfg: cfg, linter: lint.New(), hosts: NewHostRule(cfg.Hosts)}, nil
 }
 
-// Chain is what stands above every SM2 certificate: issuing, root (DER).
-func (s *Service) Chain() [][]byte { return [][]byte{s.chain[0], s.chain[1]} }
+// ChainOf is what stands above a certificate of this track: who issued it, the
+// root, and what leads to an earlier root (DER). ErrNotFound for one of others.
+func (s *Service) ChainOf(ctx context.Context, cert *smx509.Certificate) ([][]byte, error) {
+	by, err := IssuerNamed(ctx, s.cfg.SM2, cert.RawIssuer, cert.AuthorityKeyId)
+	if err != nil {
+		return nil, err
+	}
+	return by.Chain(), nil
+}
+
+// current is who issues now.
+func (s *Service) current(ctx context.Context) (Issuer, error) {
+	by, err := s.cfg.SM2.Current(ctx)
+	if err == nil {
+		err = by.Usable(s.cfg.Now())
+	}
+	return by, err
+}
 
 // half is one certificate on its way through record → sign → record.
 type half struct {
 	draft *Draft
 	row   Certificate
+	by    Issuer
 }
 
-// draft builds and lints one certificate under the SM2 issuing authority.
-func (s *Service) draft(name profile.Name, kind Kind, f profile.Fields, hosts []string) (half, error) {
+// draft builds and lints one certificate under an SM2 issuing authority.
+func (s *Service) draft(ctx context.Context, by Issuer, name profile.Name, kind Kind, f profile.Fields, hosts []string) (half, error) {
 	p, err := profile.Get(name)
 	if err != nil {
 		return half{}, err
@@ -105,7 +130,10 @@ func (s *Service) draft(name profile.Name, kind Kind, f profile.Fields, hosts []
 	if f.Serial, err = NewSerial(s.cfg.Rand); err != nil {
 		return half{}, err
 	}
-	f.Issuer, f.Now = s.cfg.SM2Issuing, s.cfg.Now()
+	f.Issuer, f.Now = by.Certificate, s.cfg.Now()
+	if err := Within(ctx, s.cfg.Horizon, kind, &f); err != nil {
+		return half{}, err
+	}
 	d, err := NewDraft(p, s.cfg.Site, f)
 	if err != nil {
 		return half{}, fmt.Errorf("ca: draft %s: %w", name, err)
@@ -115,7 +143,7 @@ func (s *Service) draft(name profile.Name, kind Kind, f profile.Fields, hosts []
 	}
 	row := d.Row(kind)
 	row.CreatedAt = s.cfg.Now().UTC().Truncate(time.Microsecond)
-	return half{draft: d, row: row}, nil
+	return half{draft: d, row: row, by: by}, nil
 }
 
 // record is what issue writes down: before anything is signed, and after.
@@ -147,7 +175,7 @@ func (s *Service) issue(halves []half, to record) (ledger.Receipt, error) {
 		return ledger.Receipt{}, fmt.Errorf("ca: record before signing: %w", err)
 	}
 	for i := range halves {
-		der, err := halves[i].draft.Sign(s.cfg.Rand, s.cfg.SM2Signer)
+		der, err := halves[i].draft.Sign(s.cfg.Rand, halves[i].by.Signer)
 		if err != nil {
 			return ledger.Receipt{}, err
 		}
@@ -172,5 +200,5 @@ func (s *Service) event(kind string, actor ledger.Actor, object ledger.Object, d
 
 // certificateObject is how events name a certificate.
 func certificateObject(c Certificate) ledger.Object {
-	return ledger.Object{Kind: "certificate", ID: c.Issuer + ":" + c.Serial}
+	return ledger.Object{Kind: "certificate", ID: c.Name()}
 }

@@ -22,15 +22,19 @@ type Kind string
 
 // Kinds of approvals.
 const (
-	KindSealUse     Kind = "seal_use"     // 用印审批
-	KindSeal        Kind = "seal"         // 制章审批, and whatever loosens a seal later: resuming, another authorisation
-	KindCertificate Kind = "certificate"  // 证书注册审核
-	KindGrant       Kind = "grant"        // 权限审定 (X11 art. 24)
-	KindAgreement   Kind = "agreement"    // 共享协议
-	KindRelabel     Kind = "relabel"      // the provider's act that lowers a label
-	KindRegrade     Kind = "regrade"      // 等级变更
-	KindCitation    Kind = "citation"     // 引用同意: the provider's consent to be quoted (BJ17 art. 19)
-	KindAnchor      Kind = "trust_anchor" // 信任锚: an authority of others that the house takes on
+	KindSealUse     Kind = "seal_use"        // 用印审批
+	KindSeal        Kind = "seal"            // 制章审批, and whatever loosens a seal later: resuming, another authorisation
+	KindCertificate Kind = "certificate"     // 证书注册审核
+	KindGrant       Kind = "grant"           // 权限审定 (X11 art. 24)
+	KindAgreement   Kind = "agreement"       // 共享协议
+	KindRelabel     Kind = "relabel"         // the provider's act that lowers a label
+	KindRegrade     Kind = "regrade"         // 等级变更
+	KindCitation    Kind = "citation"        // 引用同意: the provider's consent to be quoted (BJ17 art. 19)
+	KindAnchor      Kind = "trust_anchor"    // 信任锚: an authority of others that the house takes on
+	KindClosing     Kind = "ca_closing"      // 停止服务: the end of the certification service, and what belongs to it (电子签名法 art. 23)
+	KindPurge       Kind = "retention_purge" // 到期销毁: what is kept of certificates long over (art. 24)
+	KindAuthority   Kind = "ca_generation"   // 更替认证机构: another generation of the house's own authorities
+	KindPeer        Kind = "peer_domain"     // 对等域: a trust domain of others that works with the house
 
 	// These take a Quorum: several persons answer, each once.
 	KindRecovery Kind = "key_recovery"          // 用户密钥恢复 (GM/T 0034 12.4)

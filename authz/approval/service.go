@@ -64,7 +64,7 @@ func approverRole(k Kind) identity.Role {
 	switch k {
 	case KindSealUse, KindSeal, KindGrant, KindAgreement, KindRelabel, KindRegrade, KindCitation:
 		return identity.RoleUnitLeader
-	case KindCertificate, KindAnchor:
+	case KindCertificate, KindAnchor, KindClosing, KindPurge, KindAuthority, KindPeer:
 		return identity.RoleRAOfficer
 	case KindRecovery, KindJudicial:
 		return identity.RoleKMCOfficer
@@ -74,7 +74,7 @@ func approverRole(k Kind) identity.Role {
 
 // ofCA kinds are answered in the unit of the certificate authority only.
 func ofCA(k Kind) bool {
-	return k == KindCertificate || k == KindAnchor || k == KindRecovery || k == KindJudicial
+	return k == KindCertificate || k == KindAnchor || k == KindClosing || k == KindPurge || k == KindAuthority || k == KindPeer || k == KindRecovery || k == KindJudicial
 }
 
 // Decide answers a subject: it checks everything that can be checked, signs
@@ -275,7 +275,7 @@ func (s *Service) answerable(ctx context.Context, a Approval) error {
 // class keeps an approval on the ledger as long as what it approves.
 func class(k Kind) ledger.Class {
 	switch k {
-	case KindCertificate, KindAnchor, KindRecovery, KindJudicial:
+	case KindCertificate, KindAnchor, KindClosing, KindPurge, KindAuthority, KindPeer, KindRecovery, KindJudicial:
 		return ledger.ClassCertificate
 	case KindSealUse, KindSeal:
 		return ledger.ClassSeal

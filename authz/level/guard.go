@@ -1,5 +1,7 @@
 package level
 
+import "fmt"
+
 // Act is what is done with information or with the grade of a system. The
 // guard knows no other act: an unknown one is refused.
 type Act string
@@ -28,6 +30,7 @@ const (
 	CodeCarrier         = "E13_carrier"
 	CodeBelowHoldings   = "E14_regrade_below_holdings"
 	CodePublish         = "E16_publish"
+	CodePeerLevel       = "E25_peer_level"
 )
 
 // Place is a system that reads, receives or carries. The zero Grade is
@@ -35,6 +38,13 @@ const (
 type Place struct {
 	ID    string
 	Grade Grade
+}
+
+// Bound is the highest level of information that may go to, come from or pass
+// through a system of a peer domain. The zero Level lets nothing.
+type Bound struct {
+	ID    string
+	Level Level
 }
 
 // Question is all that the guard looks at. It holds no opinion of the caller:
@@ -46,6 +56,7 @@ type Question struct {
 	Subject  *Place  // system that acts; nil: a person or agency that has none
 	Target   *Place  // system where the result will live; nil: none named
 	Carriers []Place // hops on the way
+	Bounds   []Bound // of those places that are a peer domain's
 	Consent  bool    // publish: every provider sealed its consent
 	NewGrade *Grade  // regrade
 	Holdings []Label // regrade: what the system holds or carries now
@@ -68,9 +79,21 @@ func Check(q Question) []Finding {
 	if q.Act != Regrade && len(q.Sources) == 0 {
 		return []Finding{{Code: CodeUnknownResource}}
 	}
-	var out []Finding
+	out := withinBounds(q)
 	for _, rule := range rules {
 		out = append(out, rule(q)...)
+	}
+	return out
+}
+
+// withinBounds binds every act, also one that a later version adds: a bound only
+// denies, whatever the grades allow (2014 rule art. 5; 2011 rule art. 7).
+func withinBounds(q Question) []Finding {
+	var out []Finding
+	for _, b := range q.Bounds {
+		if have := Join(living(q)...).Level; have > b.Level || b.Level < LevelMin || b.Level > LevelMax {
+			out = append(out, Finding{CodePeerLevel, fmt.Sprintf("%s: L%d < L%d", b.ID, b.Level, have)})
+		}
 	}
 	return out
 }

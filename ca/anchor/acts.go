@@ -42,7 +42,7 @@ func (s *Service) Propose(ctx context.Context, actor ledger.Actor, a Anchor) (An
 	if err := a.validate(now); err != nil {
 		return Anchor{}, ledger.Receipt{}, err
 	}
-	if err := s.foreign(a); err != nil {
+	if err := s.foreign(ctx, a); err != nil {
 		return Anchor{}, ledger.Receipt{}, err
 	}
 	rc, err := s.cfg.Register.AddAnchor(ctx, a, s.event("proposed", actor, a, map[string]string{"reason": a.Reason}))
@@ -105,12 +105,16 @@ func (s *Service) may(ctx context.Context, actor ledger.Actor) error {
 }
 
 // foreign refuses the keys of the house, under whatever certificate.
-func (s *Service) foreign(a Anchor) error {
+func (s *Service) foreign(ctx context.Context, a Anchor) error {
 	cert, err := smx509.ParseCertificate(a.DER)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCertificate, err)
 	}
-	for _, der := range s.cfg.Own {
+	all, err := s.cfg.Own(ctx)
+	if err != nil {
+		return fmt.Errorf("anchor: own authorities: %w", err)
+	}
+	for _, der := range all {
 		own, err := smx509.ParseCertificate(der)
 		if err != nil {
 			return fmt.Errorf("anchor: own authority: %w", err)

@@ -132,8 +132,8 @@ type Config struct {
 	Register Register
 	Approver Approver
 	Posts    Posts
-	House    string   // the unit that runs the house: its officers propose and withdraw
-	Own      [][]byte // certificates of the house's own authorities, DER
+	House    string                                  // the unit that runs the house: its officers propose and withdraw
+	Own      func(context.Context) ([][]byte, error) // certificates of the house's own authorities, DER
 	Now      func() time.Time
 	NewID    func() string
 }
@@ -143,7 +143,7 @@ type Service struct{ cfg Config }
 
 // New refuses an incomplete Config.
 func New(cfg Config) (*Service, error) {
-	if cfg.Register == nil || cfg.Approver == nil || cfg.Posts == nil || cfg.House == "" || len(cfg.Own) == 0 || cfg.Now == nil || cfg.NewID == nil {
+	if cfg.Register == nil || cfg.Approver == nil || cfg.Posts == nil || cfg.House == "" || cfg.Own == nil || cfg.Now == nil || cfg.NewID == nil {
 		return nil, errors.New("anchor: every field of the configuration is required")
 	}
 	return &Service{cfg}, nil

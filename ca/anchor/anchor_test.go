@@ -42,7 +42,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.Service, err = anchor.New(anchor.Config{
-		Register: w.reg, Approver: w, Posts: w, House: house, Own: [][]byte{w.root(t, w.own, nil)}, Now: func() time.Time { return w.at },
+		Register: w.reg, Approver: w, Posts: w, House: house, Own: func(context.Context) ([][]byte, error) { return [][]byte{w.root(t, w.own, nil)}, nil }, Now: func() time.Time { return w.at },
 		NewID: func() string { return uuid.Must(uuid.NewV7()).String() },
 	})
 	if err != nil {

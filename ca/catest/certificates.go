@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/emmansun/gmsm/sm3"
@@ -29,6 +30,14 @@ func (r *Registry) Reserve(_ context.Context, certs []ca.Certificate, key *ca.Es
 
 // reserve runs under mu.
 func (r *Registry) reserve(certs []ca.Certificate, key *ca.EscrowedKey, ev ledger.Event) (ledger.Receipt, error) {
+	if r.ends != nil {
+		end := r.ends()
+		for _, c := range certs {
+			if !end.IsZero() && !c.NotAfter.Before(end) {
+				return ledger.Receipt{}, &ca.ClosingError{Until: end}
+			}
+		}
+	}
 	fresh := map[[2]string]bool{}
 	for _, c := range certs {
 		k := [2]string{c.Issuer, c.Serial}
@@ -55,6 +64,7 @@ func (r *Registry) reserve(certs []ca.Certificate, key *ca.EscrowedKey, ev ledge
 	if err != nil {
 		return rc, err
 	}
+	certs = r.traced(certs)
 	for _, c := range certs {
 		k := [2]string{c.Issuer, c.Serial}
 		r.certs[k] = c
@@ -64,6 +74,25 @@ func (r *Registry) reserve(certs []ca.Certificate, key *ca.EscrowedKey, ev ledge
 		r.keys[key.Pair] = *key
 	}
 	return rc, nil
+}
+
+// traced finds the predecessors that origins do not name, among what was there
+// before. It runs under mu.
+func (r *Registry) traced(certs []ca.Certificate) []ca.Certificate {
+	certs = slices.Clone(certs)
+	for i, c := range certs {
+		line := c.Line()
+		if known := r.lines[c.Origin.Previous]; known != "" {
+			line = known
+		}
+		for _, k := range r.order {
+			if old := r.certs[k]; c.Origin.Previous == "" && old.Signed() && r.lines[old.Name()] == line {
+				certs[i].Origin.Previous = old.Name()
+			}
+		}
+		r.lines[c.Name()] = line
+	}
+	return certs
 }
 
 func reservable(c ca.Certificate) error {

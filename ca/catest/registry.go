@@ -41,8 +41,11 @@ type Registry struct {
 
 	deliveries  map[string]ca.Delivery
 	claims      map[string]time.Time
-	suspensions []ca.Suspension // in order of recording
-	changes     []status.Key    // of a Standing, in order
+	suspensions []ca.Suspension   // in order of recording
+	lines       map[string]string // of certificates, by name
+	changes     []status.Key      // of a Standing, in order
+
+	ends func() time.Time // of NewClosing; nil: no end is announced
 }
 
 var (
@@ -55,7 +58,7 @@ func New() *Registry {
 	return &Registry{
 		requests: map[string]ca.Request{}, tokens: map[string]string{}, certs: map[[2]string]ca.Certificate{}, invalid: map[[2]string]time.Time{}, keys: map[string]ca.EscrowedKey{},
 		once: map[string]time.Time{}, seen: map[string]ledger.Receipt{}, failNext: map[string]error{},
-		deliveries: map[string]ca.Delivery{}, abandoned: map[string]bool{}, claims: map[string]time.Time{}, uses: map[string]systemUse{},
+		deliveries: map[string]ca.Delivery{}, abandoned: map[string]bool{}, claims: map[string]time.Time{}, uses: map[string]systemUse{}, lines: map[string]string{},
 	}
 }
 

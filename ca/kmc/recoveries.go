@@ -85,7 +85,7 @@ func (s *Recoveries) Ask(ctx context.Context, actor ledger.Actor, r Recovery) (R
 		return Recovery{}, none, err
 	}
 	cert, err := s.cfg.Certificates.Certificate(ctx, r.EncryptionIssuer, r.EncryptionSerial)
-	if errors.Is(err, ca.ErrNotFound) || err == nil && (cert.Kind != ca.KindSM2Enc || cert.Pair == "" || !cert.Signed()) {
+	if errors.Is(err, ca.ErrNotFound) || err == nil && (cert.Kind != ca.KindSM2Enc || cert.Pair == "") {
 		return Recovery{}, none, fmt.Errorf("%w: no encryption certificate of ours", ErrNotFound)
 	}
 	if err != nil {
@@ -94,6 +94,9 @@ func (s *Recoveries) Ask(ctx context.Context, actor ledger.Actor, r Recovery) (R
 	r.Pair, r.Agency, r.System = cert.Pair, cert.Agency, cert.System
 	if err := s.mayAsk(ctx, actor, r); err != nil {
 		return Recovery{}, none, err
+	}
+	if !cert.Signed() {
+		return Recovery{}, none, ErrUnused
 	}
 	key, err := s.cfg.Centre.cfg.Keys.Escrowed(ctx, r.Pair)
 	if err != nil {

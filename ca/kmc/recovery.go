@@ -91,8 +91,10 @@ func (r Recovery) Digest() string {
 
 // Outcomes of recoveries that callers branch on.
 var (
-	ErrInvalid   = errors.New("kmc: the request is not complete")
-	ErrRole      = errors.New("kmc: not for this person")
+	ErrInvalid = errors.New("kmc: the request is not complete")
+	ErrRole    = errors.New("kmc: not for this person")
+	// ErrUnused: the pair was never handed out, so nothing was encrypted for it.
+	ErrUnused    = errors.New("kmc: the pair was never handed out; its key is recovered for nobody")
 	ErrReceiver  = errors.New("kmc: the certificate may not receive this key")
 	ErrUnchecked = errors.New("kmc: nothing says that the receiver's certificate is not revoked")
 	ErrRepeated  = errors.New("kmc: the same request is open already")

@@ -371,7 +371,7 @@ func TestAPairThatWasNeverSignedGivesNoKey(t *testing.T) {
 			if ask.Kind == kmc.ForLaw {
 				actor = person("ra", office)
 			}
-			if _, _, err := w.svc.Ask(bg, actor, ask); !errors.Is(err, kmc.ErrNotFound) {
+			if _, _, err := w.svc.Ask(bg, actor, ask); !errors.Is(err, kmc.ErrUnused) {
 				t.Errorf("%s, %s: %v", state, ask.Kind, err)
 			}
 		}

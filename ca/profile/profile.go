@@ -28,6 +28,8 @@ const (
 	SM2Issuing   Name = "sm2-issuing"
 	ECDSARoot    Name = "ecdsa-root"
 	ECDSAIssuing Name = "ecdsa-issuing"
+	SM2Cross     Name = "sm2-cross" // a root's key, certified by another root of the house
+	ECDSACross   Name = "ecdsa-cross"
 	SM2Sign      Name = "sm2-sign"     // 签名证书 of a pair
 	SM2Enc       Name = "sm2-enc"      // 加密证书 of a pair
 	ECDSALeaf    Name = "ecdsa-leaf"   // mTLS of an agency system
@@ -110,6 +112,9 @@ func All() []Profile {
 		{Name: SM2Issuing, Algorithm: SM2, CA: true, Validity: 10 * year, KeyUsage: certifying, Clause: "RFC 5280 4.2.1.9; GM/T 0034"},
 		{Name: ECDSARoot, Algorithm: ECDSA, CA: true, PathLen: 1, SelfSigned: true, Validity: 20 * year, KeyUsage: certifying, Clause: "RFC 5280 4.2.1.9"},
 		{Name: ECDSAIssuing, Algorithm: ECDSA, CA: true, Validity: 10 * year, KeyUsage: certifying, Clause: "RFC 5280 4.2.1.9"},
+
+		{Name: SM2Cross, Algorithm: SM2, CA: true, PathLen: 1, Validity: 20 * year, KeyUsage: certifying, Clause: "RFC 4210 4.4; RFC 5280 4.2.1.9"},
+		{Name: ECDSACross, Algorithm: ECDSA, CA: true, PathLen: 1, Validity: 20 * year, KeyUsage: certifying, Clause: "RFC 4210 4.4; RFC 5280 4.2.1.9"},
 
 		{Name: SM2Sign, Algorithm: SM2, Validity: year, KeyUsage: signing, USCC: USCCIdentifier, Hosts: true, Clause: "GM/T 0015; GM/T 0034"},
 		{Name: SM2Enc, Algorithm: SM2, Validity: year, KeyUsage: encrypting, USCC: USCCIdentifier, Hosts: true, Clause: "GM/T 0015; GM/T 0034"},

@@ -91,7 +91,7 @@ func (s *Service) authorityOf(r request) *issuer {
 }
 
 func (s *Service) named(id certID) *issuer {
-	for _, i := range s.issuers {
+	for _, i := range *s.issuers.Load() {
 		for _, h := range i.hashes {
 			if h.is(id) {
 				return i

@@ -84,11 +84,18 @@ func (s *Service) reserve(ctx context.Context, i *issuer, shard string, delta bo
 	if i.offline() {
 		validity = s.cfg.OfflineValidity
 	}
+	final, err := s.final(ctx, i)
+	if err != nil {
+		return CRL{}, err
+	}
 	c := CRL{Issuer: i.id, Shard: shard, Number: base.Number + 1, ThisUpdate: now, NextUpdate: now.Add(validity.Truncate(time.Second))}
+	if final.After(c.NextUpdate) {
+		c.NextUpdate = final.UTC().Truncate(time.Second)
+	}
 	if len(later) > 0 {
 		c.Number = later[len(later)-1].Number + 1
 	}
-	current, err := s.current(ctx, i, shard, now)
+	current, err := s.current(ctx, i, shard, now, !final.IsZero())
 	if err != nil {
 		return CRL{}, err
 	}
@@ -99,13 +106,25 @@ func (s *Service) reserve(ctx context.Context, i *issuer, shard string, delta bo
 			return CRL{}, err
 		}
 	}
-	if c, err = s.draft(i, c, entries); err != nil {
+	if c, err = s.draft(i, c, entries, !final.IsZero()); err != nil {
 		return CRL{}, err
 	}
 	if _, err := s.cfg.Lists.AddCRL(ctx, c, s.event("ca.crl.reserved", c)); err != nil {
 		return CRL{}, fmt.Errorf("status: record before signing: %w", err)
 	}
 	return c, nil
+}
+
+// final is zero before the service has ended.
+func (s *Service) final(ctx context.Context, i *issuer) (time.Time, error) {
+	if s.cfg.Final == nil {
+		return time.Time{}, nil
+	}
+	end, err := s.cfg.Final(ctx, i.id)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("status: whether the service has ended: %w", err)
+	}
+	return end, nil
 }
 
 // publish records a signature over the recorded bytes, once it verifies.
@@ -125,13 +144,17 @@ func (s *Service) publish(ctx context.Context, i *issuer, c CRL, signature []byt
 }
 
 // current is what a full list says: held and revoked certificates of the scope
-// that are not over for longer than the margin.
-func (s *Service) current(ctx context.Context, i *issuer, shard string, now time.Time) ([]smx509.RevocationListEntry, error) {
+// that are not over for longer than the margin; a final one, all of them.
+func (s *Service) current(ctx context.Context, i *issuer, shard string, now time.Time, final bool) ([]smx509.RevocationListEntry, error) {
 	margin := s.cfg.ExpiredMargin
 	if i.offline() {
 		margin = max(margin, s.cfg.OfflineValidity)
 	}
-	rows, err := s.cfg.Registry.Revoked(ctx, i.id, now.Add(-margin))
+	since := now.Add(-margin)
+	if final {
+		since = time.Time{}
+	}
+	rows, err := s.cfg.Registry.Revoked(ctx, i.id, since)
 	if err != nil {
 		return nil, fmt.Errorf("status: read revoked certificates: %w", err)
 	}

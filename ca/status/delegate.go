@@ -38,6 +38,11 @@ func (s *Service) signer(ctx context.Context, i *issuer, now time.Time) signing 
 		err = i.delegate(cert, key, now)
 	}
 	g := *i.answer.Load()
+	if err != nil && now.After(g.cert.NotAfter) {
+		// Nobody answers in its place any more; it may itself (RFC 6960 2.2).
+		g = i.lists
+		i.answer.Store(&g)
+	}
 	if err != nil {
 		s.cfg.Log.ErrorContext(ctx, "OCSP: no new responder", "issuer", i.id, "signs", g.cert.Subject.String(), "until", g.cert.NotAfter, "error", err)
 	}

@@ -42,13 +42,13 @@ func (c *capture) SignMessage(_ io.Reader, msg []byte, _ crypto.SignerOpts) ([]b
 }
 
 // draft builds and lints what would be signed; no key is touched.
-func (s *Service) draft(i *issuer, c CRL, entries []smx509.RevocationListEntry) (CRL, error) {
+func (s *Service) draft(i *issuer, c CRL, entries []smx509.RevocationListEntry, final bool) (CRL, error) {
 	template := &smx509.RevocationList{
 		SignatureAlgorithm: i.lists.algorithm(), RevokedCertificateEntries: entries,
 		Number: big.NewInt(c.Number), ThisUpdate: c.ThisUpdate, NextUpdate: c.NextUpdate,
 	}
 	var err error
-	if template.ExtraExtensions, err = s.listExtensions(i, c); err != nil {
+	if template.ExtraExtensions, err = s.listExtensions(i, c, final); err != nil {
 		return CRL{}, err
 	}
 	key := &capture{public: i.Certificate.PublicKey}
@@ -73,7 +73,7 @@ func (s *Service) draft(i *issuer, c CRL, entries []smx509.RevocationListEntry) 
 // listExtensions are those that the library does not write: what a delta builds
 // on (RFC 5280 5.2.4), what a partition speaks of (5.2.5), and where the delta
 // of a full list is (5.2.6).
-func (s *Service) listExtensions(i *issuer, c CRL) ([]pkix.Extension, error) {
+func (s *Service) listExtensions(i *issuer, c CRL, final bool) ([]pkix.Extension, error) {
 	var out []pkix.Extension
 	add := func(last int, critical bool, write cryptobyte.BuilderContinuation) error {
 		var b cryptobyte.Builder
@@ -97,7 +97,7 @@ func (s *Service) listExtensions(i *issuer, c CRL) ([]pkix.Extension, error) {
 			return nil, err
 		}
 	}
-	if !c.Delta() && !i.offline() {
+	if !c.Delta() && !i.offline() && !final {
 		delta := distributionPointName(s.cfg.Site.CRLAddress(c.Issuer, c.Shard, true))
 		if err := add(46, false, func(b *cryptobyte.Builder) {
 			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1(cbasn1.SEQUENCE, delta) })

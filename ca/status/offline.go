@@ -25,7 +25,7 @@ var (
 // Offline are the ids of the authorities whose keys are elsewhere.
 func (s *Service) Offline() []string {
 	var out []string
-	for _, i := range s.issuers {
+	for _, i := range *s.issuers.Load() {
 		if i.offline() {
 			out = append(out, i.id)
 		}

@@ -39,7 +39,7 @@ func (s *Service) Run(ctx context.Context) error {
 // keep the others from their lists.
 func (s *Service) BuildDue(ctx context.Context) error {
 	var failed error
-	for _, i := range s.issuers {
+	for _, i := range *s.issuers.Load() {
 		if i.offline() {
 			continue // its lists are made in a ceremony: Order, Import
 		}
@@ -65,12 +65,18 @@ func (s *Service) BuildDue(ctx context.Context) error {
 // the last delta and the full list, which says all that a delta would.
 func (s *Service) due(ctx context.Context, i *issuer, shard string, delta bool) (bool, error) {
 	now := s.cfg.Now()
+	final, err := s.final(ctx, i)
+	if err != nil || delta && !final.IsZero() {
+		return false, err // a final list says all; its delta would end before it
+	}
 	full, err := s.newest(ctx, i.id, shard, false)
 	switch {
 	case errors.Is(err, ErrNoList):
 		return !delta, nil
 	case err != nil:
 		return false, err
+	case !delta && full.NextUpdate.Before(final.Truncate(time.Second)):
+		return true, nil // the service has ended since
 	case !delta:
 		return !now.Before(full.ThisUpdate.Add(s.cfg.FullEvery)), nil
 	}

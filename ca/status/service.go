@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,6 +53,12 @@ type Config struct {
 	// 3.3). 0: FullValidity and a day.
 	ExpiredMargin time.Duration
 
+	// Final is how long the lists of an authority speak once its service has ended,
+	// and zero before: to the end of the last certificate, for the key may go
+	// (RFC 5280 5.1.2.5). Such a list keeps expired certificates, is complete, and
+	// names no delta. nil: no service ends.
+	Final func(ctx context.Context, issuerID string) (time.Time, error)
+
 	OCSPValidity time.Duration // of an answer; 0: one hour
 	// MaxAge lets HTTP caches answer in our place for so long, at most until
 	// nextUpdate. 0: caches ask again each time, so that a revocation is seen
@@ -81,7 +88,8 @@ type Authority struct {
 // Service builds lists and answers OCSP. It is safe for concurrent use.
 type Service struct {
 	cfg     Config
-	issuers []*issuer
+	adding  sync.Mutex                // held while an authority is added
+	issuers atomic.Pointer[[]*issuer] // never nil after New; only ever grows
 	linter  *crl.Linter
 	cache   *answers
 	rows    *rows
@@ -127,17 +135,33 @@ func New(cfg Config) (*Service, error) {
 		cfg.CacheSize = 4096
 	}
 	s := &Service{cfg: cfg, linter: crl.New(), cache: newAnswers(cfg.CacheSize), rows: newRows(), served: newListCache()}
+	s.issuers.Store(&[]*issuer{})
 	for _, a := range cfg.Authorities {
-		i, err := newIssuer(a, cfg.Site.Shards, cfg.Now())
-		if err != nil {
+		if err := s.Add(a); err != nil {
 			return nil, err
 		}
-		if s.issuer(i.id) != nil {
-			return nil, fmt.Errorf("status: authority %q is given twice", a.Certificate.Subject)
-		}
-		s.issuers = append(s.issuers, i)
 	}
 	return s, nil
+}
+
+// ErrKnown: the service speaks for that authority already.
+var ErrKnown = errors.New("status: authority is given twice")
+
+// Add lets the service speak for one more authority from now on: one that a house
+// made after it was founded.
+func (s *Service) Add(a Authority) error {
+	i, err := newIssuer(a, s.cfg.Site.Shards, s.cfg.Now())
+	if err != nil {
+		return err
+	}
+	s.adding.Lock()
+	defer s.adding.Unlock()
+	if s.issuer(i.id) != nil {
+		return fmt.Errorf("%w: %q", ErrKnown, a.Certificate.Subject)
+	}
+	all := append(slices.Clone(*s.issuers.Load()), i)
+	s.issuers.Store(&all)
+	return nil
 }
 
 func (c *Config) times() error {
@@ -199,7 +223,7 @@ func newIssuer(a Authority, shards int, now time.Time) (*issuer, error) {
 }
 
 func (s *Service) issuer(id string) *issuer {
-	for _, i := range s.issuers {
+	for _, i := range *s.issuers.Load() {
 		if i.id == id {
 			return i
 		}
@@ -209,8 +233,9 @@ func (s *Service) issuer(id string) *issuer {
 
 // Issuers are the ids of all authorities, as in addresses.
 func (s *Service) Issuers() []string {
-	out := make([]string, len(s.issuers))
-	for n, i := range s.issuers {
+	all := *s.issuers.Load()
+	out := make([]string, len(all))
+	for n, i := range all {
 		out[n] = i.id
 	}
 	return out

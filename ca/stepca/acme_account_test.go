@@ -22,6 +22,14 @@ func TestACMEAccount(t *testing.T) {
 	if _, err := c.UpdateReg(t.Context(), &acme.Account{Contact: slices.Repeat([]string{"mailto:a@b.cn"}, 9)}); problemOf(err) != "malformed" {
 		t.Errorf("nine contacts: %v", err)
 	}
+	for contact, want := range map[string]string{
+		"tel:+861012345678": "unsupportedContact", "a@b.cn": "unsupportedContact", "mailto:": "invalidContact", "mailto:a@b.cn,c@d.cn": "invalidContact",
+		"mailto:a@b.cn?subject=x": "invalidContact", "mailto:A <a@b.cn>": "invalidContact",
+	} {
+		if _, err := c.UpdateReg(t.Context(), &acme.Account{Contact: []string{contact}}); problemOf(err) != want {
+			t.Errorf("contact %s: %v", contact, err)
+		}
+	}
 	other := o.registered(t)
 	if err := c.AccountKeyRollover(t.Context(), other.Key); problemOf(err) != "malformed" {
 		t.Errorf("key of another account: %v", err)

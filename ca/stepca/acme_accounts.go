@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/mail"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/smallstep/certificates/acme"
@@ -165,9 +167,21 @@ func (d acmeDB) CreateAccount(ctx context.Context, acc *acme.Account) error {
 	return nil
 }
 
+// contacts are one mail address each, without header fields (RFC 8555 7.3).
 func contacts(list []string) error {
 	if len(list) > maxContacts || slices.ContainsFunc(list, func(c string) bool { return len(c) > maxContact }) {
 		return acme.NewDetailedError(acme.ErrorMalformedType, "at most %d contacts of %d bytes", maxContacts, maxContact)
+	}
+	for _, c := range list {
+		scheme, address, _ := strings.Cut(c, ":")
+		if !strings.EqualFold(scheme, "mailto") {
+			return acme.NewDetailedError(acme.ErrorUnsupportedContactType, "contacts are mailto: only")
+		}
+		if a, err := mail.ParseAddress(address); err != nil || a.Address != address || strings.ContainsAny(address, "?,") {
+			e := acme.NewDetailedError(acme.ErrorInvalidContactType, "a contact is one address")
+			e.Type = "urn:ietf:params:acme:error:invalidContact" // smallstep's constant has another name
+			return e
+		}
 	}
 	return nil
 }

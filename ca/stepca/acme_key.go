@@ -38,7 +38,7 @@ type EAB struct {
 // CreateEAB makes the external account key (外部账户绑定密钥) of the system of an
 // approved request. It binds one account, within Config.KeyLife. A new key
 // replaces one that was not bound yet; a request gives one key, ever
-// (ca.ErrExists). Only the id of r is used, the rest is read from the registry.
+// (ca.ErrKeyGiven). Only the id of r is used, the rest is read from the registry.
 // by is who draws it; zero: the system itself, by its token. It refuses as
 // MintToken does.
 func (a *Authority) CreateEAB(ctx context.Context, r ca.Request, by ledger.Actor) (EAB, error) {
@@ -50,11 +50,14 @@ func (a *Authority) CreateEAB(ctx context.Context, r ca.Request, by ledger.Actor
 		return EAB{}, fmt.Errorf("stepca: closed: %w", err)
 	}
 	r, err := a.approved(ctx, r.ID)
-	if err != nil {
-		return EAB{}, err
+	if err == nil {
+		_, _, err = a.admit(ctx, r, r.Hosts)
 	}
-	if _, _, err := a.admit(ctx, r, r.Hosts); err != nil {
-		return EAB{}, err
+	if by == (ledger.Actor{}) {
+		by = systemActor(r)
+	}
+	if err != nil {
+		return EAB{}, a.noKey(ctx, r, by, err)
 	}
 	kid, err := s.newID()
 	if err != nil {
@@ -73,9 +76,6 @@ func (a *Authority) CreateEAB(ctx context.Context, r ca.Request, by ledger.Actor
 		return EAB{}, fmt.Errorf("stepca: wrap external account key: %w", err)
 	}
 	now := a.now().UTC().Truncate(time.Microsecond)
-	if by == (ledger.Actor{}) {
-		by = systemActor(r)
-	}
 	ev, err := newEvent(a.rand, now, "ca.acme_key.created", by, ledger.Object{Kind: "acme_key", ID: kid})
 	if err != nil {
 		return EAB{}, err
@@ -87,12 +87,20 @@ func (a *Authority) CreateEAB(ctx context.Context, r ca.Request, by ledger.Actor
 		CreatedAt: now, ExpiresAt: out.Expires,
 	}, ev)
 	if errors.Is(err, acmestore.ErrExists) {
-		return EAB{}, fmt.Errorf("%w: external account key of the request", ca.ErrExists)
+		return EAB{}, a.noKey(ctx, r, by, ca.ErrKeyGiven)
 	}
 	if err != nil {
 		return EAB{}, fmt.Errorf("stepca: record external account key: %w", err)
 	}
 	return out, nil
+}
+
+// noKey records that a request which is there gave no key.
+func (a *Authority) noKey(ctx context.Context, r ca.Request, by ledger.Actor, cause error) error {
+	if r.ID == "" {
+		return cause
+	}
+	return a.refused(ctx, "ca.acme_key.refused", by, ledger.Object{Kind: "certificate_request", ID: r.ID}, cause)
 }
 
 // boundTo is what a wrapped key is bound to.

@@ -73,8 +73,11 @@ func (d acmeDB) CreateOrder(ctx context.Context, o *acme.Order) error {
 func (d acmeDB) judge(ctx context.Context, owner acmestore.Account, o *acme.Order) ([]string, error) {
 	var hosts []string
 	for _, id := range o.Identifiers {
-		if id.Type != acme.DNS || slices.Contains(hosts, id.Value) {
-			return nil, fmt.Errorf("%w: not a DNS name, or named twice", ca.ErrHost)
+		if id.Type != acme.DNS {
+			return nil, errKind
+		}
+		if slices.Contains(hosts, id.Value) {
+			return nil, fmt.Errorf("%w: named twice", ca.ErrHost)
 		}
 		hosts = append(hosts, id.Value)
 	}
@@ -241,7 +244,7 @@ func (d acmeDB) CreateCertificate(ctx context.Context, cert *acme.Certificate) e
 
 // GetCertificate reads a certificate of the registry by its serial in hex.
 func (d acmeDB) GetCertificate(ctx context.Context, id string) (*acme.Certificate, error) {
-	row, err := d.a.registry.Certificate(ctx, d.a.issuer.id, id)
+	row, err := d.a.row(ctx, id)
 	if err != nil || !leafKind(row.Kind) || row.DER == nil {
 		return nil, missing(err, "certificate")
 	}
@@ -249,7 +252,10 @@ func (d acmeDB) GetCertificate(ctx context.Context, id string) (*acme.Certificat
 	if err != nil {
 		return nil, acme.WrapErrorISE(err, "read certificate")
 	}
-	cert := &acme.Certificate{ID: id, Leaf: leaf, Intermediates: []*x509.Certificate{d.a.issuing}}
+	cert := &acme.Certificate{ID: id, Leaf: leaf}
+	if cert.Intermediates, err = d.a.above(ctx, leaf); err != nil {
+		return nil, acme.WrapErrorISE(err, "read chain of certificate")
+	}
 	// One that was issued by token belongs to no account; its own key may still
 	// revoke it (RFC 8555 7.6).
 	o, err := d.store.OrderOfCertificate(ctx, id)

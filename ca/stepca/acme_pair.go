@@ -49,7 +49,7 @@ func (b beneath) MethodFunc(method, pattern string, theirs http.HandlerFunc) {
 		})
 	case acme.GetUnescapedPathSuffix(acme.CertificateLinkType, "{provisionerID}", "{certID}"):
 		theirs = beside(theirs, s.own(s.downloadPair), func(r *http.Request, _ []byte) bool {
-			_, err := s.a.registry.Certificate(r.Context(), s.a.issuer.id, chi.URLParam(r, "certID"))
+			_, err := s.a.row(r.Context(), chi.URLParam(r, "certID"))
 			return errors.Is(err, ca.ErrNotFound)
 		})
 	}
@@ -145,7 +145,7 @@ func namesExactly(der []byte, hosts []string) error {
 	if err != nil {
 		return err
 	}
-	if namesTwice(csr.DNSNames) {
+	if ca.NamesTwice(csr.DNSNames) {
 		return fmt.Errorf("%w: %s", ca.ErrCSR, saysTwice)
 	}
 	var names []string

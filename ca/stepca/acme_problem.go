@@ -10,8 +10,12 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
 )
 
-// errPeriod: an order asks for a period that the profile does not give.
-var errPeriod = errors.New("stepca: period of the order is not offered")
+// Outcomes of orders: an identifier that is no DNS name; a period that the profile
+// does not give.
+var (
+	errKind   = errors.New("stepca: identifier is of another kind")
+	errPeriod = errors.New("stepca: period of the order is not offered")
+)
 
 // problem maps an outcome to what an ACME client sees (RFC 8555 6.7). What has
 // no row here is an internal error without detail.
@@ -20,11 +24,18 @@ func problem(err error) *acme.Error {
 	if errors.As(err, &done) {
 		return done
 	}
+	var ends *ca.ClosingError
+	if errors.As(err, &ends) { // its text names the day
+		e := acme.NewDetailedError(acme.ErrorUnauthorizedType, "%s", ends)
+		e.Err = err
+		return e
+	}
 	for _, m := range []struct {
 		outcome error
 		kind    acme.ProblemType
 		text    string
 	}{
+		{errKind, acme.ErrorUnsupportedIdentifierType, "only DNS names are certified"},
 		{ca.ErrHost, acme.ErrorRejectedIdentifierType, "host name is not registered for this system"},
 		{ErrStopped, acme.ErrorUnauthorizedType, "this system may not be issued certificates"},
 		{ca.ErrNotApproved, acme.ErrorUnauthorizedType, "the request is not approved"},
@@ -38,6 +49,9 @@ func problem(err error) *acme.Error {
 		if errors.Is(err, m.outcome) {
 			e := acme.NewDetailedError(m.kind, "%s", m.text)
 			e.Err = err
+			if m.kind == acme.ErrorOrderNotReadyType {
+				e.Status = http.StatusForbidden // RFC 8555 7.4
+			}
 			return e
 		}
 	}

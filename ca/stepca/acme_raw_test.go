@@ -161,7 +161,7 @@ func TestACMEKeyChangeRefuses(t *testing.T) {
 		"another account outside":            {func(p *parts) { p.outer["kid"] = string(other.KID) }, "malformed"},
 		"an account that nobody has":         {func(p *parts) { p.outer["kid"] = account + "x" }, "accountDoesNotExist"},
 		"the account under another location": {func(p *parts) { p.outer["kid"] = strings.Replace(account, "https", "http", 1) }, "unauthorized"},
-		"another url outside":                {func(p *parts) { p.outer["url"] = o.url + "/acme/acme/new-order" }, "malformed"},
+		"another url outside":                {func(p *parts) { p.outer["url"] = o.url + "/acme/acme/new-order" }, "unauthorized"},
 		"another url inside":                 {func(p *parts) { p.inner["url"] = o.url + "/acme/acme/new-order" }, "malformed"},
 		"a nonce inside":                     {func(p *parts) { p.inner["nonce"] = "n" }, "malformed"},
 		"no key inside":                      {func(p *parts) { delete(p.inner, "jwk") }, "malformed"},

@@ -12,6 +12,8 @@ import (
 	acmeapi "github.com/smallstep/certificates/acme/api"
 	"github.com/smallstep/certificates/api/render"
 	"github.com/smallstep/certificates/authority/provisioner"
+
+	"github.com/yinxin-gov/yinxin/ca"
 )
 
 // provisionerID stands in accounts and orders as smallstep sees them.
@@ -19,7 +21,7 @@ const provisionerID = "acme/" + acmeName
 
 // routes are those of RFC 8555 under /acme/acme, and the text register.
 func (s *acmeServer) routes(r chi.Router) {
-	r.Use(s.prepare)
+	r.Use(s.prepare, s.suitable)
 	if s.pairs == nil {
 		acmeapi.Route(r)
 	} else {
@@ -100,20 +102,24 @@ func (f finalizer) AuthorizeSign(ctx context.Context, token string) ([]provision
 	if err != nil {
 		return nil, err
 	}
-	if req, err := x509.ParseCertificateRequest(sentCSR(ctx)); err != nil || namesTwice(req.DNSNames) {
+	if req, err := x509.ParseCertificateRequest(sentCSR(ctx)); err != nil || ca.NamesTwice(req.DNSNames) {
 		return nil, acme.NewDetailedError(acme.ErrorBadCSRType, saysTwice)
 	}
-	if err := f.s.claimOrder(ctx, chi.URLParamFromCtx(ctx, "ordID")); err != nil {
+	order := chi.URLParamFromCtx(ctx, "ordID")
+	if err := f.s.claimOrder(ctx, order); err != nil {
 		return nil, err
 	}
-	return append(opts, acmeEnrolment{ACME: f.ACME, request: visitOf(ctx).owner.Request}), nil
+	return append(opts, acmeEnrolment{ACME: f.ACME, request: visitOf(ctx).owner.Request, order: order}), nil
 }
 
 // acmeEnrolment is to ACME what enrolment is to tokens.
 type acmeEnrolment struct {
 	*provisioner.ACME
-	request string
+	request, order string
 }
 
 // GetID returns the id of the approved request.
 func (e acmeEnrolment) GetID() string { return e.request }
+
+// GetName returns the id of the order, for the certificate service.
+func (e acmeEnrolment) GetName() string { return e.order }

@@ -43,9 +43,12 @@ func (s *acmeServer) signed(ctx context.Context, r *http.Request, types ...strin
 	if err := (acmeDB{s}).DeleteNonce(ctx, acme.Nonce(head.Nonce)); err != nil {
 		return keyed{}, err
 	}
-	k := keyed{here: (&url.URL{Scheme: "https", Host: r.Host, Path: r.URL.Path}).String()}
-	if head.ExtraHeaders["url"] != k.here || head.JSONWebKey != nil || head.KeyID == "" {
+	k := keyed{here: urlOf(r)}
+	switch named, ok := head.ExtraHeaders["url"].(string); {
+	case !ok || head.JSONWebKey != nil || head.KeyID == "":
 		return keyed{}, malformed("the outer signature must name this url and the account")
+	case named != k.here:
+		return keyed{}, errOtherURL()
 	}
 	k.account, err = acmeDB{s}.GetAccount(ctx, path.Base(head.KeyID))
 	if acme.IsErrNotFound(err) {
@@ -64,6 +67,16 @@ func (s *acmeServer) signed(ctx context.Context, r *http.Request, types ...strin
 	return k, nil
 }
 
+// urlOf is what a signature has to name (RFC 8555 6.4). Links and listeners speak
+// of hosts that prepare let through.
+func urlOf(r *http.Request) string {
+	return (&url.URL{Scheme: "https", Host: r.Host, Path: r.URL.Path}).String()
+}
+
+func errOtherURL() *acme.Error {
+	return acme.NewDetailedError(acme.ErrorUnauthorizedType, "the signature is for another url")
+}
+
 // parseJWS reads a JWS with one signature by a public key algorithm that we
 // take for accounts.
 func parseJWS(text string) (*jose.JSONWebSignature, jose.Header, error) {
@@ -75,11 +88,10 @@ func parseJWS(text string) (*jose.JSONWebSignature, jose.Header, error) {
 		return nil, jose.Header{}, malformed("an unprotected header must not be used")
 	}
 	head := jws.Signatures[0].Protected
-	switch head.Algorithm {
-	case jose.ES256, jose.ES384, jose.ES512, jose.EdDSA, jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512:
-		return jws, head, nil
+	if !slices.Contains(algorithms(), head.Algorithm) { // of an inner signature: the outer one was looked at before
+		return nil, head, badAlgorithm().cause
 	}
-	return nil, head, acme.NewError(acme.ErrorBadSignatureAlgorithmType, "unsuitable algorithm")
+	return jws, head, nil
 }
 
 func malformed(text string) error {

@@ -125,7 +125,7 @@ func TestACMERequiresExternalAccountBinding(t *testing.T) {
 	if _, err := o.CreateEAB(t.Context(), r, ledger.Actor{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := o.CreateEAB(t.Context(), r, ledger.Actor{}); !errors.Is(err, ca.ErrExists) {
+	if _, err := o.CreateEAB(t.Context(), r, ledger.Actor{}); !errors.Is(err, ca.ErrKeyGiven) {
 		t.Errorf("second key of a request: %v", err)
 	}
 	first, second := o.eab(t), o.eab(t)
@@ -223,8 +223,8 @@ func TestACMEOrderIsRefusedAtOnce(t *testing.T) {
 		{"wildcard over the name", acme.DomainIDs("*.xicheng.gov.internal"), nil, nil, "rejectedIdentifier"},
 		{"spelled otherwise", acme.DomainIDs(strings.ToUpper(host)), nil, nil, "rejectedIdentifier"},
 		{"named twice", acme.DomainIDs(host, host), nil, nil, "rejectedIdentifier"},
-		{"address", acme.IPIDs("127.0.0.1"), nil, nil, "rejectedIdentifier"},
-		{"device", []acme.AuthzID{{Type: "permanent-identifier", Value: host}}, nil, nil, "rejectedIdentifier"},
+		{"address", acme.IPIDs("127.0.0.1"), nil, nil, "unsupportedIdentifier"},
+		{"device", []acme.AuthzID{{Type: "permanent-identifier", Value: host}}, nil, nil, "unsupportedIdentifier"},
 		{"struck off the register", acme.DomainIDs(host), nil, func(p *people) { p.hosts[system] = nil }, "rejectedIdentifier"},
 		{"gate closed", acme.DomainIDs(host), nil, func(p *people) { p.stop = errors.New("suspended") }, "unauthorized"},
 		{"too long", acme.DomainIDs(host), []acme.OrderOption{acme.WithOrderNotAfter(time.Now().AddDate(5, 0, 0))}, nil, "malformed"},

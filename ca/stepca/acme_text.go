@@ -109,7 +109,7 @@ func (s *acmeServer) textOwner(ctx context.Context, r *http.Request) (ca.Request
 		_, owner, err := s.textUser(ctx, user, password)
 		return owner, err
 	}
-	leaf, err := s.a.verifiedPeer(r.TLS)
+	leaf, err := s.a.verifiedPeer(r.Context(), r.TLS)
 	if err != nil {
 		return ca.Request{}, errPassword
 	}

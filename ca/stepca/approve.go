@@ -7,9 +7,10 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/profile"
 )
 
-// approved reads a request and refuses it unless a second person approved it.
+// approved reads a request, and refuses it, as it was read, unless a second person approved it.
 // The stored row counts, never what a caller brought.
 func (a *Authority) approved(ctx context.Context, id string) (ca.Request, error) {
 	r, err := a.registry.Request(ctx, id)
@@ -17,7 +18,7 @@ func (a *Authority) approved(ctx context.Context, id string) (ca.Request, error)
 		return ca.Request{}, fmt.Errorf("stepca: read request: %w", err)
 	}
 	if err := decided(r); err != nil {
-		return ca.Request{}, err
+		return r, err
 	}
 	return r, nil
 }
@@ -34,13 +35,17 @@ func decided(r ca.Request) error {
 	return nil
 }
 
-// admit asks the Gate, then checks that each host was approved with the
+// admit asks the Gate and whether the service ends, then checks that each host was approved with the
 // request and is still registered for the system, spelled the same. It returns
 // the registered hosts, and the latest end of a certificate; zero: the profile's.
 func (a *Authority) admit(ctx context.Context, r ca.Request, hosts []string) ([]string, time.Time, error) {
 	until, err := a.gate.MayIssue(ctx, r.System, r.Purpose)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("%w: %w", ErrStopped, err)
+	}
+	f := profile.Fields{NotAfter: until, Now: a.now()}
+	if err := ca.Within(ctx, a.issuer.horizon, ca.KindECDSA, &f); err != nil {
+		return nil, time.Time{}, err
 	}
 	registered, err := a.hosts.HostsOf(ctx, r.System)
 	if err != nil {
@@ -54,5 +59,5 @@ func (a *Authority) admit(ctx context.Context, r ca.Request, hosts []string) ([]
 			return nil, time.Time{}, fmt.Errorf("%w: %q", ca.ErrHost, h)
 		}
 	}
-	return registered, until, nil
+	return registered, f.NotAfter, nil
 }

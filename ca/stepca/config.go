@@ -14,6 +14,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/emmansun/gmsm/smx509"
+
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
 	"github.com/yinxin-gov/yinxin/ca/profile"
@@ -22,6 +24,7 @@ import (
 // Config of an Authority. Fields without a stated zero value are required.
 type Config struct {
 	Registry ca.Registry
+	Issuers  ca.Issuers        // of this track; nil: Issuing alone
 	Root     *x509.Certificate // P-256
 	Issuing  *x509.Certificate // P-256, signed by Root
 	Signer   crypto.Signer     // of Issuing, from custody
@@ -29,7 +32,8 @@ type Config struct {
 	DNSNames []string          // further names of the same service; empty: the host of Address only
 	Agency   string            // unified social credit code of the unit that runs the house
 	Hosts    ca.Hosts
-	Gate     ca.Gate // required here: who has nothing to ask says so in an implementation
+	Gate     ca.Gate    // required here: who has nothing to ask says so in an implementation
+	Horizon  ca.Horizon // the announced end of the service; nil: none is ever announced
 	Recorder Recorder
 	Site     profile.Site // CRL, OCSP, issuer and policy addresses of every certificate
 
@@ -53,7 +57,7 @@ const defaultServerLifetime = 7 * 24 * time.Hour
 
 func (c Config) complete() (Config, error) {
 	for name, missing := range map[string]bool{
-		"registry": c.Registry == nil, "signer": c.Signer == nil, "hosts": c.Hosts == nil,
+		"registry": c.Registry == nil, "signer": c.Issuers == nil && c.Signer == nil, "hosts": c.Hosts == nil,
 		"gate": c.Gate == nil, "recorder": c.Recorder == nil, "agency": c.Agency == "",
 	} {
 		if missing {
@@ -67,8 +71,17 @@ func (c Config) complete() (Config, error) {
 	if err := c.Site.Validate(); err != nil {
 		return c, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	if err := c.checkChain(); err != nil {
-		return c, err
+	if c.Issuers == nil {
+		if err := c.checkChain(); err != nil {
+			return c, err
+		}
+		var both [2]*smx509.Certificate
+		for n, crt := range []*x509.Certificate{c.Issuing, c.Root} {
+			if both[n], err = smx509.ParseCertificate(crt.Raw); err != nil {
+				return c, fmt.Errorf("%w: %w", ErrConfig, err)
+			}
+		}
+		c.Issuers = ca.Sole(both[0], both[1], c.Signer)
 	}
 	leaf, err := profile.Get(profile.ECDSALeaf)
 	if err != nil {

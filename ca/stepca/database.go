@@ -166,7 +166,7 @@ func (d *database) row(serial string) (ca.Certificate, error) {
 	}
 	ctx, cancel := d.a.call()
 	defer cancel()
-	row, err := d.a.registry.Certificate(ctx, d.a.issuer.id, n.Text(16))
+	row, err := d.a.row(ctx, n.Text(16))
 	if err != nil {
 		return ca.Certificate{}, answer(err)
 	}

@@ -5,18 +5,32 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/x509"
 	"fmt"
+	"slices"
 
 	"github.com/smallstep/certificates/authority"
 	"github.com/smallstep/certificates/authority/config"
 	"github.com/smallstep/certificates/authority/provisioner"
 	"github.com/smallstep/certificates/errs"
 	"go.step.sm/crypto/jose"
+
+	"github.com/yinxin-gov/yinxin/ca"
 )
 
-// embed builds the smallstep authority around our certificate service and our
-// database: no file, no listener, no CRL and no store of its own.
-func (a *Authority) embed(cfg Config) error {
+// start makes the key of our tokens and embeds smallstep.
+func (a *Authority) start(ctx context.Context) error {
+	all, err := a.issuers.All(ctx)
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		return ca.ErrNoIssuer
+	}
+	a.organization = all[0].Certificate.Subject.CommonName
+	if o := all[0].Certificate.Subject.Organization; len(o) > 0 {
+		a.organization = o[0]
+	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), a.rand)
 	if err != nil {
 		return fmt.Errorf("make token key: %w", err)
@@ -26,9 +40,17 @@ func (a *Authority) embed(cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("name token key: %w", err)
 	}
-	jwk.KeyID = fmt.Sprintf("%x", sum)
-	a.key, a.kid = key, jwk.KeyID
+	a.key, a.jwk = key, jwk
+	a.jwk.KeyID = fmt.Sprintf("%x", sum)
+	a.kid = a.jwk.KeyID
+	_, err = a.renewSet(ctx)
+	return err
+}
 
+// embed builds the smallstep authority around our certificate service and our
+// database: no file, no listener, no CRL and no store of its own.
+func (a *Authority) embed(roots, middle []*x509.Certificate) (*authority.Authority, error) {
+	jwk := a.jwk
 	off := true
 	life := provisioner.Duration{Duration: a.lifetime}
 	least := provisioner.Duration{Duration: minLifetime}
@@ -40,7 +62,7 @@ func (a *Authority) embed(cfg Config) error {
 			DisableSmallstepExtensions: &off,
 		},
 	}}
-	offered := provisioner.List{ra, a.newX5C(ra.Claims)}
+	offered := provisioner.List{ra, a.newX5C(ra.Claims, append(slices.Clone(roots), middle...))}
 	if a.acme != nil {
 		offered = append(offered, &provisioner.ACME{
 			ID: provisionerID, Type: "ACME", Name: acmeName, RequireEAB: true,
@@ -48,34 +70,34 @@ func (a *Authority) embed(cfg Config) error {
 			Claims:     ra.Claims,
 		})
 	}
-	a.step, err = authority.NewEmbedded(
+	step, err := authority.NewEmbedded(
 		authority.WithConfig(&config.Config{
-			Address: cfg.Address, DNSNames: cfg.DNSNames, SkipValidation: true,
+			Address: a.cfg.Address, DNSNames: a.cfg.DNSNames, SkipValidation: true,
 			AuthorityConfig: &config.AuthConfig{
 				Provisioners: offered,
 				Backdate:     &provisioner.Duration{Duration: backdate},
 			},
 		}),
-		authority.WithX509RootCerts(cfg.Root),
-		authority.WithX509IntermediateCerts(cfg.Issuing),
+		authority.WithX509RootCerts(roots...),
+		authority.WithX509IntermediateCerts(middle...),
 		authority.WithX509CAService(&service{a: a}),
 		authority.WithDatabase(&database{a: a}),
 		authority.WithQuietInit(),
 	)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// smallstep logs a provisioner that does not start and goes on without it.
 	for _, o := range offered {
-		p, err := a.step.LoadProvisionerByName(o.GetName())
+		p, err := step.LoadProvisionerByName(o.GetName())
 		if err != nil {
-			return fmt.Errorf("start provisioner: %w", err)
+			return nil, fmt.Errorf("start provisioner: %w", err)
 		}
 		if u, ok := p.(provisioner.Uninitialized); ok {
-			return fmt.Errorf("start provisioner: %w", u.Reason)
+			return nil, fmt.Errorf("start provisioner: %w", u.Reason)
 		}
 	}
-	return nil
+	return step, nil
 }
 
 // registrar is the JWK provisioner of our registration authority (注册机构).

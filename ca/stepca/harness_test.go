@@ -109,11 +109,15 @@ func newHouse(t testing.TB, change ...func(*stepca.Config)) *house {
 		}
 		fmt.Fprint(w, row.System)
 	})
+	pool, err := h.ClientPool(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	srv := &http.Server{
 		Handler: outer, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute,
 		TLSConfig: &tls.Config{
 			GetCertificate: cert.GetCertificate, ClientAuth: tls.VerifyClientCertIfGiven,
-			ClientCAs: h.ClientPool(), MinVersion: tls.VersionTLS12,
+			ClientCAs: pool, MinVersion: tls.VersionTLS12,
 		},
 	}
 	go srv.ServeTLS(ln, "", "")

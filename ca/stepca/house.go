@@ -26,13 +26,13 @@ func (a *Authority) IssueHouse(ctx context.Context, h HouseOrder) (ca.Certificat
 	}
 	leaf, err := a.issuer.issue(ctx, order{
 		profile: h.Profile, kind: ca.KindService, public: h.Public,
-		subject: profile.Subject{CommonName: h.CommonName, Organization: a.organization()},
+		subject: profile.Subject{CommonName: h.CommonName, Organization: a.organization},
 		request: ca.Request{Agency: a.agency, System: h.System}, actor: houseActor(),
 	})
 	if err != nil {
 		return ca.Certificate{}, err
 	}
-	row, err := a.registry.Certificate(ctx, a.issuer.id, ca.FormatSerial(leaf.SerialNumber))
+	row, err := a.row(ctx, ca.FormatSerial(leaf.SerialNumber))
 	if err != nil {
 		return ca.Certificate{}, fmt.Errorf("stepca: read back issued certificate: %w", err)
 	}

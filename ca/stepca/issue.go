@@ -9,8 +9,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/emmansun/gmsm/smx509"
-
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/lint"
@@ -20,24 +18,16 @@ import (
 // issuer walks lint → record → sign → record around the custody signer.
 type issuer struct {
 	registry ca.Registry
-	cert     *smx509.Certificate
-	id       string
-	signer   crypto.Signer
+	issuers  ca.Issuers
 	site     profile.Site
+	horizon  ca.Horizon
 	lint     *lint.Linter
 	now      func() time.Time
 	rand     io.Reader
 }
 
-func newIssuer(cfg Config) (*issuer, error) {
-	cert, err := smx509.ParseCertificate(cfg.Issuing.Raw)
-	if err != nil {
-		return nil, fmt.Errorf("%w: issuing certificate: %w", ErrConfig, err)
-	}
-	return &issuer{
-		registry: cfg.Registry, cert: cert, id: ca.IssuerID(cert),
-		signer: cfg.Signer, site: cfg.Site, lint: lint.New(), now: cfg.Now, rand: cfg.Rand,
-	}, nil
+func newIssuer(cfg Config) *issuer {
+	return &issuer{registry: cfg.Registry, issuers: cfg.Issuers, site: cfg.Site, horizon: cfg.Horizon, lint: lint.New(), now: cfg.Now, rand: cfg.Rand}
 }
 
 // order is one certificate to make.
@@ -52,6 +42,7 @@ type order struct {
 	until      time.Time  // the latest end; zero: none
 	request    ca.Request // for the house's own certificates: agency and service only
 	renews     string     // serial of the certificate that this one follows, or ""
+	origin     ca.Origin  // Names are the draft's
 	actor      ledger.Actor
 }
 
@@ -60,7 +51,14 @@ type order struct {
 // reservation the signer is never called; when the signer fails the row stays
 // pending, which is the record that a signature was wanted and not made.
 func (i *issuer) issue(ctx context.Context, o order) (*x509.Certificate, error) {
-	draft, err := i.draft(o)
+	by, err := i.issuers.Current(ctx)
+	if err == nil {
+		err = by.Usable(i.now())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("stepca: %w", err)
+	}
+	draft, err := i.draft(ctx, by, o)
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +67,7 @@ func (i *issuer) issue(ctx context.Context, o order) (*x509.Certificate, error) 
 	}
 	row := draft.Row(o.kind)
 	row.Agency, row.System, row.Request = o.request.Agency, o.request.System, o.request.ID
+	row.Origin.Way, row.Origin.Ref, row.Origin.Previous = o.origin.Way, o.origin.Ref, o.origin.Previous
 	row.CreatedAt = i.now().UTC().Truncate(time.Microsecond)
 	ev, err := i.event("ca.certificate.reserved", o, row)
 	if err != nil {
@@ -81,7 +80,7 @@ func (i *issuer) issue(ctx context.Context, o order) (*x509.Certificate, error) 
 	if _, err := i.registry.Reserve(ctx, []ca.Certificate{row}, nil, ev); err != nil {
 		return nil, fmt.Errorf("stepca: record before signing: %w", err)
 	}
-	der, err := draft.Sign(i.rand, i.signer)
+	der, err := draft.Sign(i.rand, by.Signer)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +98,7 @@ func (i *issuer) issue(ctx context.Context, o order) (*x509.Certificate, error) 
 	return cert, nil
 }
 
-func (i *issuer) draft(o order) (*ca.Draft, error) {
+func (i *issuer) draft(ctx context.Context, by ca.Issuer, o order) (*ca.Draft, error) {
 	public, ok := o.public.(*ecdsa.PublicKey)
 	if !ok {
 		return nil, fmt.Errorf("%w: the key is not an ECDSA key", ca.ErrCSR)
@@ -112,10 +111,14 @@ func (i *issuer) draft(o order) (*ca.Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	draft, err := ca.NewDraft(p, i.site, profile.Fields{
+	f := profile.Fields{
 		Serial: serial, Subject: o.subject, Public: public, Hosts: o.hosts,
-		Issuer: i.cert, Now: i.now(), Validity: o.validity, NotAfter: o.until,
-	})
+		Issuer: by.Certificate, Now: i.now(), Validity: o.validity, NotAfter: o.until,
+	}
+	if err := ca.Within(ctx, i.horizon, o.kind, &f); err != nil {
+		return nil, err
+	}
+	draft, err := ca.NewDraft(p, i.site, f)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ca.ErrCSR, err)
 	}

@@ -11,13 +11,15 @@ import (
 )
 
 // ClientPool returns the anchors against which the outer server verifies
-// client certificates (tls.VerifyClientCertIfGiven): the issuing certificate is
-// in it because clients may send their leaf alone.
-func (a *Authority) ClientPool() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(a.root)
-	pool.AddCert(a.issuing)
-	return pool
+// client certificates (tls.VerifyClientCertIfGiven), as they are now: issuing
+// certificates are in it because clients may send their leaf alone. It is the same
+// pool until the authorities of the house change.
+func (a *Authority) ClientPool(ctx context.Context) (*x509.CertPool, error) {
+	s, err := a.renewSet(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.pool, nil
 }
 
 // Peer returns the registry row of a certificate that this authority issued to
@@ -34,10 +36,11 @@ func (a *Authority) Peer(ctx context.Context, crt *x509.Certificate) (ca.Certifi
 
 // recorded is Peer for certificates for tests too.
 func (a *Authority) recorded(ctx context.Context, crt *x509.Certificate) (ca.Certificate, error) {
-	if crt == nil || !bytes.Equal(crt.RawIssuer, a.issuer.cert.RawSubject) {
-		return ca.Certificate{}, ErrPeer
+	by, err := a.issuerOf(ctx, crt)
+	if err != nil {
+		return ca.Certificate{}, err
 	}
-	row, err := a.registry.Certificate(ctx, a.issuer.id, crt.SerialNumber.Text(16))
+	row, err := a.registry.Certificate(ctx, by.ID(), ca.FormatSerial(crt.SerialNumber))
 	if err != nil {
 		return ca.Certificate{}, fmt.Errorf("stepca: read certificate: %w", err)
 	}
@@ -64,15 +67,15 @@ func usable(row ca.Certificate) error {
 }
 
 // verifiedPeer returns the client certificate of a connection if the handshake
-// verified it and our issuing key signed it. The routes do not trust that the
+// verified it and an issuing key of ours signed it. The routes do not trust that the
 // outer server was told to verify.
-func (a *Authority) verifiedPeer(state *tls.ConnectionState) (*x509.Certificate, error) {
+func (a *Authority) verifiedPeer(ctx context.Context, state *tls.ConnectionState) (*x509.Certificate, error) {
 	if state == nil || len(state.PeerCertificates) == 0 || len(state.VerifiedChains) == 0 {
 		return nil, fmt.Errorf("%w: none was verified", ErrPeer)
 	}
 	leaf := state.PeerCertificates[0]
-	if err := leaf.CheckSignatureFrom(a.issuing); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrPeer, err)
+	if err := a.signedBy(ctx, leaf); err != nil {
+		return nil, err
 	}
 	return leaf, nil
 }

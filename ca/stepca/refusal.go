@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/smallstep/certificates/acme"
@@ -21,11 +19,6 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 )
-
-// strangerEvery is how often a refusal of somebody unknown is recorded: anybody
-// may send rubbish, and must not fill the ledger with it. What is passed over is
-// counted in the next record.
-const strangerEvery = time.Minute
 
 // recorded is a cause whose event is written.
 type recorded struct{ cause error }
@@ -48,31 +41,12 @@ type call struct{ body []byte }
 
 type callKey struct{}
 
-// strangers counts the refusals that are not recorded one by one.
-type strangers struct {
-	mu     sync.Mutex
-	last   time.Time
-	passed int
-}
-
-// due says whether to record now, and how many were passed over since.
-func (s *strangers) due(now time.Time) (passed int, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.last.IsZero() && now.Sub(s.last) < strangerEvery {
-		s.passed++
-		return 0, false
-	}
-	passed, s.last, s.passed = s.passed, now, 0
-	return passed, true
-}
-
 // refuse sees every error that smallstep is about to answer with. It corrects
-// the type of one, and records those that nobody recorded: each for a caller who
+// type and status of some (see correct), and records those that nobody recorded: each for a caller who
 // is known, one a minute for those who are not.
 func (a *Authority) refuse(_ http.ResponseWriter, r *http.Request, err error) {
 	ctx := context.WithoutCancel(r.Context())
-	nameBadCSR(r, err)
+	correct(r, err)
 	a.logError(r, err)
 	status := statusOf(err)
 	if r.Method != http.MethodPost || status >= http.StatusInternalServerError || isRecorded(err) {
@@ -82,7 +56,7 @@ func (a *Authority) refuse(_ http.ResponseWriter, r *http.Request, err error) {
 	actor, known := a.callerOf(ctx, r)
 	passed, due := 0, known
 	if !known {
-		passed, due = a.strangers.due(now)
+		passed, due = a.strangers.Due(now)
 	}
 	if !due {
 		return
@@ -115,7 +89,7 @@ func (a *Authority) callerOf(ctx context.Context, r *http.Request) (ledger.Actor
 	if v := visitOf(ctx); v.owner.System != "" && (v.proved || ctx.Value(acmeapi.ContextKey("payload")) != nil) {
 		return v.actor(), true
 	}
-	if leaf, err := a.verifiedPeer(r.TLS); err == nil {
+	if leaf, err := a.verifiedPeer(r.Context(), r.TLS); err == nil {
 		row, err := a.Peer(ctx, leaf)
 		if row.System != "" { // also one that is revoked
 			return ledger.Actor{Kind: "system", ID: row.System, Unit: row.Agency, Certificate: row.Serial}, true
@@ -133,14 +107,41 @@ func (a *Authority) callerOf(ctx context.Context, r *http.Request) (ledger.Actor
 	return houseActor(), false
 }
 
-// nameBadCSR: smallstep calls a certificate request that does not parse, or whose
-// signature is wrong, malformed; RFC 8555 6.7 and 7.4 say badCSR.
-func nameBadCSR(r *http.Request, err error) {
+// correct gives an answer of smallstep the type and status of RFC 8555:
+// a certificate request that does not parse, or whose signature is wrong, is
+// badCSR (7.4); a signature for another url is unauthorized (6.4); an order that
+// is not ready is forbidden (7.4).
+func correct(r *http.Request, err error) {
 	var e *acme.Error
-	if errors.As(err, &e) && strings.HasSuffix(e.Type, ":"+acme.ErrorMalformedType.String()) && len(sentCSR(r.Context())) > 0 {
-		right := acme.NewDetailedError(acme.ErrorBadCSRType, "the certificate request does not parse, or its signature is wrong")
-		e.Type, e.Detail, e.Status = right.Type, right.Detail, right.Status
+	if !errors.As(err, &e) {
+		return
 	}
+	var right *acme.Error
+	switch malformed := isType(e, acme.ErrorMalformedType); {
+	case malformed && len(sentCSR(r.Context())) > 0:
+		right = acme.NewDetailedError(acme.ErrorBadCSRType, "the certificate request does not parse, or its signature is wrong")
+	case malformed && forAnother(r):
+		right = errOtherURL()
+	case isType(e, acme.ErrorOrderNotReadyType):
+		e.Status = http.StatusForbidden
+		return
+	default:
+		return
+	}
+	e.Type, e.Detail, e.Status = right.Type, right.Detail, right.Status
+}
+
+func isType(e *acme.Error, t acme.ProblemType) bool { return strings.HasSuffix(e.Type, ":"+t.String()) }
+
+// forAnother says whether a request, whatever else is wrong with it, was signed
+// for another url. What is not text is malformed.
+func forAnother(r *http.Request) bool {
+	jws, ok := r.Context().Value(acmeapi.ContextKey("jws")).(*jose.JSONWebSignature)
+	if !ok || len(jws.Signatures) != 1 {
+		return false
+	}
+	named, ok := jws.Signatures[0].Protected.ExtraHeaders["url"].(string)
+	return ok && named != urlOf(r)
 }
 
 // sentCSR is the request in the payload of a finalize call whose signature was
@@ -170,19 +171,8 @@ const saysTwice = "the certificate request names a host twice"
 
 // Valid implements provisioner.CertificateRequestValidator.
 func (oneOfEach) Valid(req *x509.CertificateRequest) error {
-	if namesTwice(req.DNSNames) {
+	if ca.NamesTwice(req.DNSNames) {
 		return errs.NewError(http.StatusBadRequest, ca.ErrCSR, saysTwice)
 	}
 	return nil
-}
-
-func namesTwice(names []string) bool {
-	seen := map[string]bool{}
-	for _, n := range names {
-		if n = strings.ToLower(n); seen[n] {
-			return true
-		}
-		seen[n] = true
-	}
-	return false
 }

@@ -64,8 +64,9 @@ func (a *Authority) Routes() http.Handler {
 // hand tokens to.
 func (a *Authority) prepare(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := authority.NewContext(r.Context(), a.step)
-		ctx = db.NewContext(ctx, a.step.GetDatabase())
+		step := a.embedded(r.Context())
+		ctx := authority.NewContext(r.Context(), step)
+		ctx = db.NewContext(ctx, step.GetDatabase())
 		ctx = apilog.WithErrorLogger(ctx, a.refuse)
 		c := &call{}
 		ctx = context.WithValue(ctx, callKey{}, c)
@@ -106,7 +107,7 @@ func (a *Authority) logError(r *http.Request, err error) {
 // renewed. Renewal by token, which smallstep offers too, never gets here.
 func (a *Authority) withPeer(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		leaf, err := a.verifiedPeer(r.TLS)
+		leaf, err := a.verifiedPeer(r.Context(), r.TLS)
 		if err != nil {
 			render.Error(w, r, answer(err))
 			return

@@ -88,22 +88,22 @@ func (s *ServerCertificate) issue(ctx context.Context) (*tls.Certificate, error)
 	}
 	o := order{
 		profile: profile.ECDSAServer, kind: ca.KindService,
-		subject: profile.Subject{CommonName: s.names[0], Organization: s.a.organization()},
+		subject: profile.Subject{CommonName: s.names[0], Organization: s.a.organization},
 		hosts:   s.names, registered: s.names, public: key.Public(), validity: s.a.serverLifetime,
 		request: ca.Request{Agency: s.a.agency, System: serverSystem},
-		actor:   houseActor(),
+		actor:   houseActor(), origin: ca.Origin{Way: ca.WayHouse},
 	}
 	leaf, err := s.a.issuer.issue(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	return &tls.Certificate{Certificate: [][]byte{leaf.Raw, s.a.issuing.Raw}, PrivateKey: key, Leaf: leaf}, nil
-}
-
-// organization of the house is that of its issuing certificate.
-func (a *Authority) organization() string {
-	if o := a.issuing.Subject.Organization; len(o) > 0 {
-		return o[0]
+	above, err := s.a.above(ctx, leaf)
+	if err != nil {
+		return nil, err
 	}
-	return a.issuing.Subject.CommonName
+	made := &tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key, Leaf: leaf}
+	for _, c := range above {
+		made.Certificate = append(made.Certificate, c.Raw)
+	}
+	return made, nil
 }

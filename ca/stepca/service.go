@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/emmansun/gmsm/smx509"
 	"github.com/smallstep/certificates/authority/provisioner"
 	casapi "github.com/smallstep/certificates/cas/apiv1"
 	"github.com/smallstep/certificates/errs"
@@ -62,14 +63,15 @@ func (s *service) CreateCertificate(req *casapi.CreateCertificateRequest) (*casa
 	if acme && len(hosts) > 0 {
 		name = hosts[0]
 	}
-	cert, err := s.system(req.Provisioner.ID, name, hosts, req.Template, length, "")
+	cert, err := s.system(req.Provisioner.ID, name, hosts, req.Template, length, "", origin(req.Provisioner))
 	if err != nil && acme {
 		return nil, problem(err)
 	}
 	if err != nil {
 		return nil, answer(err)
 	}
-	return &casapi.CreateCertificateResponse{Certificate: cert, CertificateChain: []*x509.Certificate{s.a.issuing}}, nil
+	chain, err := s.above(cert)
+	return &casapi.CreateCertificateResponse{Certificate: cert, CertificateChain: chain}, err
 }
 
 // RenewCertificate issues the follower of a good certificate: same request and
@@ -84,7 +86,7 @@ func (s *service) RenewCertificate(req *casapi.RenewCertificateRequest) (*casapi
 	}
 	ctx, cancel := s.a.call()
 	defer cancel()
-	old, err := s.a.registry.Certificate(ctx, s.a.issuer.id, serial)
+	old, err := s.a.row(ctx, serial)
 	if err != nil {
 		return nil, answer(fmt.Errorf("stepca: read certificate to renew: %w", err))
 	}
@@ -102,11 +104,36 @@ func (s *service) RenewCertificate(req *casapi.RenewCertificateRequest) (*casapi
 	if err != nil || !slices.Contains(hosts, name) {
 		name = ""
 	}
-	cert, err := s.system(old.Request, name, hosts, req.Template, s.a.lifetime, serial)
+	before, err := smx509.ParseCertificate(old.DER)
+	if err != nil {
+		return nil, answer(fmt.Errorf("stepca: read certificate to renew: %w", err))
+	}
+	from := ca.Origin{Way: ca.WayOf(before, req.Template.PublicKey), Previous: old.Name()}
+	cert, err := s.system(old.Request, name, hosts, req.Template, s.a.lifetime, serial, from)
 	if err != nil {
 		return nil, answer(err)
 	}
-	return &casapi.RenewCertificateResponse{Certificate: cert, CertificateChain: []*x509.Certificate{s.a.issuing}}, nil
+	chain, err := s.above(cert)
+	return &casapi.RenewCertificateResponse{Certificate: cert, CertificateChain: chain}, err
+}
+
+// above is what the client gets with a certificate.
+func (s *service) above(cert *x509.Certificate) ([]*x509.Certificate, error) {
+	ctx, cancel := s.a.call()
+	defer cancel()
+	return s.a.above(ctx, cert)
+}
+
+// origin says by what a certificate that is none's follower was asked for: the
+// wrappers of our provisioners name it.
+func origin(p *casapi.ProvisionerInfo) ca.Origin {
+	switch p.Type {
+	case provisioner.TypeACME.String():
+		return ca.Origin{Way: ca.WayACME, Ref: p.Name}
+	case provisioner.TypeX5C.String():
+		return ca.Origin{Way: ca.WayX5C, Ref: p.Name}
+	}
+	return ca.Origin{Way: ca.WayToken}
 }
 
 // RevokeCertificate does nothing: the revocation is the row change that the
@@ -118,7 +145,7 @@ func (s *service) RevokeCertificate(req *casapi.RevokeCertificateRequest) (*casa
 // system issues the certificate of a system on the request that was approved
 // for it, or records why not. Its common name is the system, unless one of the
 // hosts is named: ACME clients renew for the common name and take it for a host.
-func (s *service) system(request, name string, hosts []string, tmpl *x509.Certificate, length time.Duration, renews string) (*x509.Certificate, error) {
+func (s *service) system(request, name string, hosts []string, tmpl *x509.Certificate, length time.Duration, renews string, from ca.Origin) (*x509.Certificate, error) {
 	ctx, cancel := s.a.call()
 	defer cancel()
 	actor := houseActor()
@@ -143,7 +170,7 @@ func (s *service) system(request, name string, hosts []string, tmpl *x509.Certif
 		profile: p, kind: kind, until: until,
 		subject: profile.Subject{CommonName: name, Organization: r.Organization, USCC: r.Agency},
 		hosts:   hosts, registered: registered, public: tmpl.PublicKey, validity: min(length, s.a.lifetime),
-		request: r, renews: renews, actor: actor,
+		request: r, renews: renews, origin: from, actor: actor,
 	})
 	if err != nil {
 		return nil, s.a.refused(ctx, "ca.certificate.refused", actor, ledger.Object{Kind: "certificate_request", ID: request}, err)
@@ -197,6 +224,10 @@ func renewed(t *x509.Certificate) (serial string, ok bool) {
 // answer maps an outcome to what the client of the API sees. What has no row
 // here stays an internal error with no detail.
 func answer(err error) error {
+	var ends *ca.ClosingError
+	if errors.As(err, &ends) { // its text names the day
+		return errs.NewError(http.StatusForbidden, err, "%s", ends)
+	}
 	for _, m := range []struct {
 		outcome error
 		status  int
@@ -223,7 +254,7 @@ func answer(err error) error {
 // outcome names the sentinel behind an error for the ledger: texts may hold
 // what a client sent.
 func outcome(err error) string {
-	for _, s := range []error{ca.ErrHost, ErrStopped, ErrPeer, ca.ErrNotApproved, ca.ErrLint, ca.ErrState, ca.ErrRevoked, ca.ErrCSR, ca.ErrRenewed, ca.ErrBusy, ca.ErrNotFound, ca.ErrExists, errReplay, errPeriod, errBinding, errPassword, acmestore.ErrKey} {
+	for _, s := range []error{ca.ErrHost, ErrStopped, ca.ErrClosing, ErrPeer, ca.ErrNotApproved, ca.ErrLint, ca.ErrState, ca.ErrRevoked, ca.ErrCSR, ca.ErrRenewed, ca.ErrBusy, ca.ErrNotFound, ca.ErrKeyGiven, ca.ErrExists, errReplay, errKind, errPeriod, errBinding, errPassword, acmestore.ErrKey} {
 		if errors.Is(err, s) {
 			return s.Error()
 		}

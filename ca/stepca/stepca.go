@@ -33,15 +33,16 @@ package stepca
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/smallstep/certificates/authority"
+	"go.step.sm/crypto/jose"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
@@ -70,8 +71,8 @@ type Authority struct {
 	gate           ca.Gate
 	recorder       Recorder
 	issuer         *issuer
-	root           *x509.Certificate
-	issuing        *x509.Certificate
+	issuers        ca.Issuers
+	organization   string // of the house: that of its issuing certificate
 	lifetime       time.Duration
 	serverLifetime time.Duration
 	agency         string
@@ -80,7 +81,7 @@ type Authority struct {
 	rand           io.Reader
 	log            *slog.Logger
 
-	strangers strangers
+	strangers ca.Strangers
 
 	// handed holds certificates (*x509.Certificate) on their way from the service
 	// through smallstep to the database, recorded as good.
@@ -89,7 +90,13 @@ type Authority struct {
 	acme *acmeServer       // nil: not served
 	key  *ecdsa.PrivateKey // of the JWK provisioner; signs tokens, never certificates
 	kid  string
-	step *authority.Authority
+	jwk  jose.JSONWebKey // the public half
+
+	cfg    Config              // of smallstep
+	set    atomic.Pointer[set] // never nil after New
+	making sync.Mutex
+	made   []*authority.Authority // guarded by making
+	parsed sync.Map               // certificates (*x509.Certificate) of authorities by their DER
 
 	// The interfaces of smallstep carry no context: their work hangs on this
 	// one, which Close ends.
@@ -103,13 +110,9 @@ func New(ctx context.Context, cfg Config) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	is, err := newIssuer(cfg)
-	if err != nil {
-		return nil, err
-	}
 	a := &Authority{
 		registry: cfg.Registry, hosts: cfg.Hosts, gate: cfg.Gate, recorder: cfg.Recorder,
-		issuer: is, root: cfg.Root, issuing: cfg.Issuing,
+		issuer: newIssuer(cfg), issuers: cfg.Issuers, cfg: cfg,
 		lifetime: cfg.Lifetime, serverLifetime: cfg.ServerLifetime,
 		agency:   cfg.Agency,
 		audience: "https://" + cfg.Address + "/1.0/sign",
@@ -119,7 +122,7 @@ func New(ctx context.Context, cfg Config) (*Authority, error) {
 	if cfg.ACME != nil {
 		a.acme = newACMEServer(a, cfg)
 	}
-	if err := a.embed(cfg); err != nil {
+	if err := a.start(ctx); err != nil {
 		a.end()
 		return nil, fmt.Errorf("stepca: start: %w", err)
 	}
@@ -129,8 +132,12 @@ func New(ctx context.Context, cfg Config) (*Authority, error) {
 // Close stops the authority: calls under way fail, later ones too.
 func (a *Authority) Close() error {
 	a.end()
-	if err := a.step.Shutdown(); err != nil {
-		return fmt.Errorf("stepca: close: %w", err)
+	a.making.Lock()
+	defer a.making.Unlock()
+	for _, step := range a.made {
+		if err := step.Shutdown(); err != nil {
+			return fmt.Errorf("stepca: close: %w", err)
+		}
 	}
 	return nil
 }

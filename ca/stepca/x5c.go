@@ -31,9 +31,13 @@ type x5c struct {
 	a *Authority
 }
 
-func (a *Authority) newX5C(claims *provisioner.Claims) *x5c {
+func (a *Authority) newX5C(claims *provisioner.Claims, authorities []*x509.Certificate) *x5c {
+	var roots []byte
+	for _, c := range authorities {
+		roots = append(roots, ca.PEM(c.Raw)...)
+	}
 	return &x5c{a: a, X5C: &provisioner.X5C{
-		ID: x5cName, Type: "X5C", Name: x5cName, Roots: ca.PEM(a.root.Raw, a.issuing.Raw), Claims: claims,
+		ID: x5cName, Type: "X5C", Name: x5cName, Roots: roots, Claims: claims,
 	}}
 }
 
@@ -47,7 +51,7 @@ func (p *x5c) AuthorizeSign(ctx context.Context, token string) ([]provisioner.Si
 	if err != nil {
 		return nil, answer(err)
 	}
-	return append(opts, x5cEnrolment{X5C: p.X5C, request: row.Request}, oneOfEach{}), nil
+	return append(opts, x5cEnrolment{X5C: p.X5C, request: row.Request, shown: row.Name()}, oneOfEach{}), nil
 }
 
 // AuthorizeRevoke refuses, as that of registrar does.
@@ -58,11 +62,14 @@ func (p *x5c) AuthorizeRevoke(context.Context, string) error {
 // x5cEnrolment is to X5C what enrolment is to our own tokens.
 type x5cEnrolment struct {
 	*provisioner.X5C
-	request string
+	request, shown string
 }
 
 // GetID returns the id of the approved request.
 func (e x5cEnrolment) GetID() string { return e.request }
+
+// GetName returns the name of the certificate that was shown, for the certificate service.
+func (e x5cEnrolment) GetName() string { return e.shown }
 
 // verifyX5C reads a token that the holder of one of our certificates signed. It
 // refuses with ErrPeer, ca.ErrRevoked, ca.ErrState, or an error of package jwt.
@@ -83,7 +90,7 @@ func (a *Authority) verifyX5C(ctx context.Context, token string) (claims, ca.Cer
 		if leaf, err = x509.ParseCertificate(der); err != nil {
 			return nil, ErrPeer
 		}
-		if err := leaf.CheckSignatureFrom(a.issuing); err != nil || now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
+		if err := a.signedBy(ctx, leaf); err != nil || now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
 			return nil, ErrPeer
 		}
 		return leaf.PublicKey, nil

@@ -60,7 +60,7 @@ func newAgentRun(u *ui, f *agentFlags) *cobra.Command {
 			}
 			log := slog.New(slog.NewTextHandler(u.err, &slog.HandlerOptions{Level: level}))
 			s, err := sidecar.New(sidecar.Config{
-				System: k, Reload: reload, Status: statusFile(f.dir), Log: log, Draw: rand.Float64, Notify: sidecar.Manager(os.Getenv, os.Getpid()),
+				System: k, Reload: reload, Status: statusFile(f.dir), Log: log, Draw: rand.Float64, Notify: sidecar.Manager(os.Getenv, os.Getpid()), Closing: k.Closing,
 			})
 			if err != nil {
 				return fail(err, "agent.hint.run")

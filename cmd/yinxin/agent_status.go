@@ -8,6 +8,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/agent"
 	"github.com/yinxin-gov/yinxin/internal/agent/sidecar"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
 
 // overdue is how long after its time a renewal may be, with a sidecar that runs.
@@ -24,6 +25,7 @@ type agentStatus struct {
 	Tracks  []trackStatus   `json:"tracks"`
 	Reload  *sidecar.Reload `json:"reload,omitempty"`
 	OK      bool            `json:"ok"`
+	Closing *wire.Closing   `json:"closing,omitempty"` // the announced end of the house's service
 }
 
 type trackStatus struct {
@@ -70,7 +72,7 @@ func newAgentStatus(u *ui, f *agentFlags) *cobra.Command {
 
 // judgeAgent puts what is held beside what the sidecar said last.
 func judgeAgent(held []agent.Held, st sidecar.State, now time.Time) agentStatus {
-	out := agentStatus{Updated: st.Updated, Reload: st.Reload, OK: true}
+	out := agentStatus{Updated: st.Updated, Reload: st.Reload, Closing: st.Closing, OK: true}
 	for _, h := range held {
 		t := trackStatus{Held: h, State: "good"}
 		if plan := st.Tracks[h.Track]; plan.Serial == h.Serial {
@@ -109,6 +111,9 @@ func (u *ui) printAgent(s agentStatus) {
 	}
 	if s.Reload != nil && s.Reload.Error != "" {
 		u.line("", "agent.status.reload", data("error", s.Reload.Error))
+	}
+	if s.Closing != nil {
+		u.line("", "agent.status.closing", data("at", when(s.Closing.At)), data("reason", s.Closing.Reason))
 	}
 	if s.OldKeys > 0 {
 		u.line("", "agent.status.old", data("n", fmt.Sprint(s.OldKeys)))

@@ -83,6 +83,8 @@ func startHint(err error) string {
 		return "cli.hint.init_first"
 	case errors.Is(err, app.ErrAwaiting):
 		return "ceremony.hint.awaiting"
+	case errors.Is(err, app.ErrBrokeOff):
+		return "cli.hint.broke_off"
 	case errors.Is(err, app.ErrInitialised):
 		return "cli.hint.initialised"
 	case errors.Is(err, app.ErrAdministrators):

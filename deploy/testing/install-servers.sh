@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the real programs that the tests run against, from Debian's own
-# packages: PostgreSQL, Chromium, ACME clients, PDF tools, nginx. Harmless to
+# packages: PostgreSQL, Chromium, ACME clients, PDF tools, nginx, rsyslog. Harmless to
 # repeat. Tests start their own servers on loopback from these binaries
 # (internal/store/pgtest); nothing is started here, and nothing listens.
 set -eu
@@ -26,6 +26,7 @@ need certbot certbot
 need python3 python3-minimal
 need nginx nginx-light
 need systemd-analyze systemd
+need rsyslogd "rsyslog rsyslog-gnutls"
 
 # The step CLI is a Go program: CI builds it once, others bring their own. It
 # stays in the folder where tests look after PATH.

@@ -87,7 +87,11 @@ type Config struct {
 	Recoverer Recoverer
 	Ledger    Ledger
 	Peers     Peers
-	Verify    func(ctx context.Context, document []byte) (verify.Report, error)
+	Refusals  Refusals
+	// Guest says whether a calling system is a peer domain's: it exchanges documents
+	// and confirms, and has no certificates, keys or archives here.
+	Guest  func(ctx context.Context, system string) (bool, error)
+	Verify func(ctx context.Context, document []byte) (verify.Report, error)
 	// Report reports on a document; known: the caller is an enrolled system.
 	Report  func(ctx context.Context, document []byte, level report.Level, known bool) (report.Report, error)
 	Status  func(ctx context.Context) wire.Status
@@ -98,7 +102,7 @@ type Config struct {
 }
 
 func (c Config) check() error {
-	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Ledger == nil || c.Peers == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
+	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Ledger == nil || c.Peers == nil || c.Refusals == nil || c.Guest == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
 		return fmt.Errorf("api: every field of the configuration is required")
 	}
 	return nil
@@ -159,6 +163,11 @@ func (h *handlers) routes(a huma.API) {
 		op.Security, op.Middlewares = []map[string][]string{{schemeMTLS: {}}}, huma.Middlewares{h.authenticate}
 		return op
 	}
+	own := func(op huma.Operation) huma.Operation {
+		op = mtls(op)
+		op.Middlewares = append(op.Middlewares, h.refuseGuests)
+		return op
+	}
 	large := func(op huma.Operation) huma.Operation {
 		op.BodyReadTimeout, op.Middlewares = longBody, append(op.Middlewares, h.limitLarge())
 		return op
@@ -167,9 +176,9 @@ func (h *handlers) routes(a huma.API) {
 	huma.Register(a, open("anchors", http.MethodGet, wire.PathAnchors, "Trust anchors", 0), h.anchors)
 	huma.Register(a, open("ledger-head", http.MethodGet, wire.PathHead, "Head of the ledger with its signed checkpoint", 0), h.head)
 	huma.Register(a, open("enrol", http.MethodPost, wire.PathEnrol, "Spend an enrolment token", maxJSON), h.enrol)
-	huma.Register(a, mtls(open("renew", http.MethodPost, wire.PathRenewals, "Renew the SM2 pair of the calling system", maxJSON)), h.renew)
-	huma.Register(a, mtls(open("pair", http.MethodGet, wire.PathPairs+"/{serial}", "A renewed or ordered SM2 pair of the calling system", 0)), h.pair)
-	huma.Register(a, mtls(open("revoke", http.MethodPost, wire.PathRevocations, "Revoke a certificate of the calling system", maxJSON)), h.revoke)
+	huma.Register(a, own(open("renew", http.MethodPost, wire.PathRenewals, "Renew the SM2 pair of the calling system", maxJSON)), h.renew)
+	huma.Register(a, own(open("pair", http.MethodGet, wire.PathPairs+"/{serial}", "A renewed or ordered SM2 pair of the calling system", 0)), h.pair)
+	huma.Register(a, own(open("revoke", http.MethodPost, wire.PathRevocations, "Revoke a certificate of the calling system", maxJSON)), h.revoke)
 	huma.Register(a, open("acme-key", http.MethodPost, wire.PathACMEKeys, "External account key for an ACME client, once for an approved request", maxJSON), h.acmeKey)
 	judge := large(open("verify", http.MethodPost, wire.PathVerify, "Verify a sealed document", maxDocument))
 	judge.Responses["200"] = &huma.Response{Description: "The judgement, or with ?report= a report (schema " + report.Schema + ")", Content: map[string]*huma.MediaType{
@@ -182,14 +191,14 @@ func (h *handlers) routes(a huma.API) {
 	send := large(mtls(open("send", http.MethodPost, wire.PathTransfers, "Send a sealed document", maxSendBody)))
 	send.DefaultStatus = http.StatusCreated
 	huma.Register(a, send, h.send)
-	pack := large(mtls(open("archive", http.MethodPost, wire.PathArchives, "Archive package of a document that was sealed here", maxSendBody)))
+	pack := large(own(open("archive", http.MethodPost, wire.PathArchives, "Archive package of a document that was sealed here", maxSendBody)))
 	pack.Responses["200"] = &huma.Response{Description: "The package (zip)", Content: map[string]*huma.MediaType{
 		"application/zip": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
 	}}
 	huma.Register(a, pack, h.archive)
 	huma.Register(a, mtls(open("inbox", http.MethodGet, wire.PathTransfers, "What was sent to the calling system", 0)), h.inbox)
 	huma.Register(a, mtls(open("envelope", http.MethodGet, wire.PathTransfers+"/{id}/envelope", "Fetch an envelope (decided again)", 0)), h.envelope)
-	huma.Register(a, mtls(open("recoveries", http.MethodGet, wire.PathRecoveries, "Encryption keys that were asked for by the owner of the calling system", 0)), h.recoveries)
-	huma.Register(a, mtls(open("recover", http.MethodPost, wire.PathRecoveries+"/{id}/delivery", "Fetch a recovered key, once, enveloped", 0)), h.recover)
+	huma.Register(a, own(open("recoveries", http.MethodGet, wire.PathRecoveries, "Encryption keys that were asked for by the owner of the calling system", 0)), h.recoveries)
+	huma.Register(a, own(open("recover", http.MethodPost, wire.PathRecoveries+"/{id}/delivery", "Fetch a recovered key, once, enveloped", 0)), h.recover)
 	huma.Register(a, mtls(open("receipt", http.MethodPost, wire.PathTransfers+"/{id}/receipt", "Confirm receipt by a signature", maxJSON)), h.receipt)
 }

@@ -70,6 +70,9 @@ func TestMTLS(t *testing.T) {
 			}
 		}
 	}
+	if want := 4 + 7*len(refusedPeers()); len(h.refused) != want { // reading without a certificate is nobody's act
+		t.Errorf("%d refusals, want %d", len(h.refused), want)
+	}
 	h.peerErr = fmt.Errorf("%s: the database is down", secret)
 	if a := h.do("GET", wire.PathTransfers, true, nil); a.status != 500 || a.p.Code != "internal" || !strings.Contains(h.logged(), secret) {
 		t.Errorf("a failing register: %d %s", a.status, a.raw)

@@ -67,6 +67,15 @@ func TestBadRequests(t *testing.T) {
 	if h.calls != 0 {
 		t.Errorf("%d calls got through", h.calls)
 	}
+	// Every one that had a route was passed on to be recorded, as the client saw it.
+	if len(h.refused) != 16 {
+		t.Errorf("%d refusals: %+v", len(h.refused), h.refused)
+	}
+	for _, r := range h.refused {
+		if r.Route == "" || r.Status < 400 || r.Code == "" || len(r.Chain) != 2 {
+			t.Errorf("%+v", r)
+		}
+	}
 	if a := h.do("PUT", wire.PathEnrol, false, nil); a.status != 404 {
 		t.Errorf("another method: %d %s", a.status, a.raw)
 	}

@@ -31,6 +31,7 @@ const secret = "cause-that-stays-inside"
 
 // house is every dependency of the API; err is what each of them answers.
 type house struct {
+	guest   string // a system of a peer domain
 	t       *testing.T
 	url     string
 	err     error
@@ -42,6 +43,13 @@ type house struct {
 	closed  int
 	broken  bool // the envelope cannot be read to its end
 	calls   int
+	refused []Refusal
+}
+
+func (h *house) Refused(_ context.Context, r Refusal) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.refused = append(h.refused, r)
 }
 
 // testPeer marks a request as one over mTLS.
@@ -57,7 +65,7 @@ func newHouse(t *testing.T) *house {
 	r := chi.NewRouter()
 	r.Use(Identify(func() string { return "made-id" }))
 	err = Mount(r, Config{
-		Exchange: h, Archive: h, Enroller: h, Certifier: h, Recoverer: h, Ledger: h, Peers: h, Words: words, Version: "test",
+		Exchange: h, Archive: h, Enroller: h, Certifier: h, Recoverer: h, Ledger: h, Peers: h, Refusals: h, Words: words, Version: "test",
 		Verify: func(_ context.Context, d []byte) (verify.Report, error) {
 			if h.verify != nil {
 				h.verify(d)
@@ -67,6 +75,7 @@ func newHouse(t *testing.T) *house {
 		Report: func(_ context.Context, _ []byte, l report.Level, known bool) (report.Report, error) {
 			return report.Report{Schema: report.Schema, Level: l, Nature: fmt.Sprint(known)}, h.err
 		},
+		Guest:   func(_ context.Context, system string) (bool, error) { return system == h.guest, nil },
 		Status:  func(context.Context) wire.Status { return wire.Status{Name: "样例", Healthy: true} },
 		Anchors: wire.Anchors{SM2RootSM3: "ab"},
 		Log:     slog.New(slog.NewTextHandler(syncWriter{h}, nil)),

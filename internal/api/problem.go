@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -29,6 +31,7 @@ var (
 	ErrNoPeer = errors.New("api: no client certificate")
 	// ErrPeer: the certificate is unknown, on hold or revoked.
 	ErrPeer    = errors.New("api: client certificate is not good")
+	errGuest   = errors.New("api: not for the systems of a peer domain")
 	errNoRoute = errors.New("api: no such route")
 	errBusy    = errors.New("api: too many large bodies at once")
 )
@@ -58,6 +61,8 @@ func outcomes() []outcome {
 	return []outcome{
 		{ErrNoPeer, http.StatusUnauthorized, "peer.missing"},
 		{ErrPeer, http.StatusForbidden, "peer.refused"},
+		{errGuest, http.StatusForbidden, "peer.guest"},
+		{peer.ErrRefused, http.StatusConflict, "peer.certificate"}, // of a receiver or a receipt
 		{errNoRoute, http.StatusNotFound, "route.unknown"},
 		{errBusy, http.StatusServiceUnavailable, "busy"},
 		{verify.ErrNotDocument, http.StatusUnprocessableEntity, "document.unreadable"},
@@ -76,10 +81,12 @@ func outcomes() []outcome {
 		{sharing.ErrLowered, http.StatusConflict, "holding.label"},
 		{grading.ErrBelowHoldings, http.StatusConflict, "holding.grade"},
 		{ca.ErrToken, http.StatusForbidden, "enrol.token"},
-		{ca.ErrExists, http.StatusConflict, "enrol.exists"},
+		{ca.ErrKeyGiven, http.StatusConflict, "enrol.key_given"},
 		{ca.ErrCSR, http.StatusUnprocessableEntity, "enrol.csr"},
 		{ca.ErrLint, http.StatusUnprocessableEntity, "enrol.lint"},
 		{ca.ErrHost, http.StatusUnprocessableEntity, "enrol.host"},
+		{ca.ErrClosing, http.StatusForbidden, "enrol.closing"},
+		{ca.ErrNoIssuer, http.StatusServiceUnavailable, "enrol.issuer"},
 		{ca.ErrNotApproved, http.StatusForbidden, "enrol.unapproved"},
 		{ErrCertificate, http.StatusNotFound, "certificate.unknown"},
 		{ca.ErrProof, http.StatusForbidden, "certificate.proof"},
@@ -126,6 +133,7 @@ func outcomes() []outcome {
 		{life.ErrConflict, http.StatusConflict, "seal.conflict"},
 		{signer.ErrInvalid, http.StatusUnprocessableEntity, "seal.invalid"},
 		{kmc.ErrNotFound, http.StatusNotFound, "recovery.unknown"},
+		{kmc.ErrUnused, http.StatusConflict, "recovery.unused"},
 		{kmc.ErrPending, http.StatusConflict, "recovery.pending"},
 		{kmc.ErrRefused, http.StatusConflict, "recovery.refused"},
 		{kmc.ErrLapsed, http.StatusConflict, "recovery.lapsed"},
@@ -152,6 +160,10 @@ func (h *handlers) problem(ctx context.Context, err error) error {
 		h.cfg.Log.ErrorContext(ctx, "request failed", "request_id", requestID(ctx), "code", code, "error", err)
 	}
 	out := h.words(ctx, status, code)
+	var ends *ca.ClosingError
+	if errors.As(err, &ends) {
+		out.Fields = append(out.Fields, wire.FieldError{Location: "closing.at", Message: ends.Until.UTC().Format(time.RFC3339)})
+	}
 	var field *archive.FieldError
 	if errors.As(err, &field) {
 		out.Fields = append(out.Fields, wire.FieldError{Location: "body.metadata." + field.Field, Message: field.Why})
@@ -178,13 +190,14 @@ func (h *handlers) words(ctx context.Context, status int, code string) *problem 
 }
 
 // write answers an outcome outside of huma's handlers.
-func (h *handlers) write(ctx context.Context, w http.ResponseWriter, cause error) {
+func (h *handlers) write(ctx context.Context, w http.ResponseWriter, cause error) *problem {
 	p := h.problem(ctx, cause).(*problem)
 	w.Header().Set("Content-Type", problemType)
 	w.WriteHeader(p.Status)
 	if err := json.NewEncoder(w).Encode(p); err != nil {
 		h.cfg.Log.DebugContext(ctx, "problem not delivered", "error", err)
 	}
+	return p
 }
 
 // requestCodes names what huma itself refuses, by status.
@@ -219,6 +232,7 @@ func (h *handlers) transform(hctx huma.Context, _ string, v any) (any, error) {
 		h.cfg.Log.ErrorContext(ctx, "request failed", "request_id", requestID(ctx), "status", m.Status, "error", m.Detail)
 		return h.words(ctx, m.Status, codeInternal), nil
 	}
+	h.refused(hctx, m.Status, code)
 	p := h.words(ctx, m.Status, code)
 	for _, e := range m.Errors {
 		if e != nil && len(p.Fields) < maxFields {

@@ -7,11 +7,11 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/peer"
 )
 
 type ctxKey int
@@ -89,7 +89,7 @@ func Peer(ctx context.Context, peers Peers) (ledger.Actor, error) {
 		ask = func(ctx context.Context) (ledger.Actor, error) { return peers.Peer(ctx, chain[0], chain[1]) }
 	}
 	a, err := ask(ctx)
-	for _, not := range []error{ca.ErrNotFound, ca.ErrState, ca.ErrRevoked, identity.ErrNotFound} {
+	for _, not := range []error{ca.ErrNotFound, ca.ErrState, ca.ErrRevoked, peer.ErrRefused, identity.ErrNotFound} {
 		if errors.Is(err, not) {
 			return ledger.Actor{}, errors.Join(ErrPeer, err)
 		}
@@ -101,11 +101,28 @@ func Peer(ctx context.Context, peers Peers) (ledger.Actor, error) {
 func (h *handlers) authenticate(hctx huma.Context, next func(huma.Context)) {
 	actor, err := Peer(hctx.Context(), h.cfg.Peers)
 	if err != nil {
-		_, w := humachi.Unwrap(hctx)
-		h.write(hctx.Context(), w, err)
+		h.turnAway(hctx, err)
 		return
 	}
 	next(huma.WithValue(hctx, keyCaller, actor))
+}
+
+// refuseGuests stands behind authenticate on routes that are for the systems of the
+// house.
+func (h *handlers) refuseGuests(hctx huma.Context, next func(huma.Context)) {
+	actor, err := caller(hctx.Context())
+	guest := false
+	if err == nil {
+		guest, err = h.cfg.Guest(hctx.Context(), actor.ID)
+	}
+	if err == nil && guest {
+		err = errGuest
+	}
+	if err != nil {
+		h.turnAway(hctx, err)
+		return
+	}
+	next(hctx)
 }
 
 // caller is whom authenticate found; a route without it has none.

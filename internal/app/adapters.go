@@ -15,6 +15,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/verify"
@@ -103,17 +104,31 @@ func (r register) Address(ctx context.Context, host string) (string, error) {
 	return "", fmt.Errorf("%w: address of %s", identity.ErrNotFound, host)
 }
 
-// certificates finds the SM2 pair in force of a system.
+// certificates finds the SM2 pair in force of a system: in our registry, or what its
+// peer domain is registered with.
 type certificates struct {
 	registry ca.Registry
+	peers    *peer.Service
 	now      func() time.Time
 }
 
 func (c certificates) Encryption(ctx context.Context, system string) ([]byte, error) {
+	if domain, err := c.peers.DomainOf(ctx, system); domain != "" || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return c.peers.Encryption(ctx, domain, system)
+	}
 	return c.newest(ctx, system, ca.KindSM2Enc)
 }
 
 func (c certificates) Signing(ctx context.Context, system string) ([]byte, error) {
+	if domain, err := c.peers.DomainOf(ctx, system); domain != "" || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return c.peers.Signing(ctx, domain, system)
+	}
 	return c.newest(ctx, system, ca.KindSM2Sign)
 }
 
@@ -142,11 +157,15 @@ func (c certificates) newest(ctx context.Context, system string, kind ca.Kind) (
 type peers struct {
 	ca     *ca.Service
 	people identity.Reader
+	others *peer.Service
 	used   func(ctx context.Context, system string)
 }
 
 func (p peers) Peer(ctx context.Context, leaf, issuer *x509.Certificate) (ledger.Actor, error) {
 	crt, err := p.ca.VerifyClient(ctx, leaf, issuer)
+	if errors.Is(err, ca.ErrNotFound) {
+		return p.other(ctx, leaf)
+	}
 	if err != nil {
 		return ledger.Actor{}, err
 	}
@@ -154,6 +173,22 @@ func (p peers) Peer(ctx context.Context, leaf, issuer *x509.Certificate) (ledger
 		return ledger.Actor{}, fmt.Errorf("%w: not a system's certificate", ca.ErrNotFound)
 	}
 	return p.system(ctx, crt)
+}
+
+// other knows the system of a peer domain. It has to be in our register too.
+func (p peers) other(ctx context.Context, leaf *x509.Certificate) (ledger.Actor, error) {
+	caller, err := p.others.Client(ctx, leaf.Raw)
+	if err != nil {
+		return ledger.Actor{}, err
+	}
+	sys, err := p.people.System(ctx, caller.System)
+	if err != nil {
+		return ledger.Actor{}, err
+	}
+	if string(sys.Agency) != caller.Unit {
+		return ledger.Actor{}, fmt.Errorf("%w: system %s of another unit", identity.ErrNotFound, sys.ID)
+	}
+	return ledger.Actor{Kind: "system", ID: sys.ID, Unit: string(sys.Agency), Certificate: caller.Serial}, nil
 }
 
 // system is the actor of a certificate's holder.
@@ -194,22 +229,30 @@ func (s sealed) CheckSealed(ctx context.Context, document []byte) error {
 // or held by then.
 type trust struct {
 	registry ca.Registry
-	root     *smx509.Certificate
-	issuing  *smx509.Certificate
+	issuers  ca.Issuers
 }
 
 func (t trust) good(certDER []byte, at time.Time) error {
-	crt, err := smx509.ParseCertificate(certDER)
+	ctx := context.Background()
+	crt, by, err := certificateOf(ctx, t.issuers, certDER)
 	if err != nil {
-		return fmt.Errorf("app: certificate: %w", err)
+		return err
 	}
 	roots, mid := smx509.NewCertPool(), smx509.NewCertPool()
-	roots.AddCert(t.root)
-	mid.AddCert(t.issuing)
+	mid.AddCert(by.Certificate)
+	for _, der := range by.Above {
+		root, err := smx509.ParseCertificate(der)
+		if err != nil {
+			return fmt.Errorf("app: certificate above: %w", err)
+		}
+		if bytes.Equal(root.RawSubject, root.RawIssuer) {
+			roots.AddCert(root)
+		}
+	}
 	if _, err := crt.Verify(smx509.VerifyOptions{Roots: roots, Intermediates: mid, CurrentTime: at, KeyUsages: []smx509.ExtKeyUsage{smx509.ExtKeyUsageAny}}); err != nil {
 		return fmt.Errorf("app: certificate chain: %w", err)
 	}
-	row, err := t.registry.Certificate(context.Background(), ca.IssuerID(t.issuing), ca.FormatSerial(crt.SerialNumber))
+	row, err := t.registry.Certificate(ctx, by.ID(), ca.FormatSerial(crt.SerialNumber))
 	if err != nil {
 		return fmt.Errorf("app: certificate is not in the registry: %w", err)
 	}
@@ -222,7 +265,7 @@ func (t trust) good(certDER []byte, at time.Time) error {
 // issuedTo knows from the registry whose a certificate of the SM2 track is.
 type issuedTo struct {
 	registry ca.Registry
-	issuing  *smx509.Certificate
+	issuers  ca.Issuers
 }
 
 // person says whether it was issued to that person, now or before.
@@ -231,7 +274,14 @@ func (i issuedTo) person(ctx context.Context, person string, certDER []byte) (bo
 	if err != nil {
 		return false, nil
 	}
-	row, err := i.registry.Certificate(ctx, ca.IssuerID(i.issuing), ca.FormatSerial(crt.SerialNumber))
+	by, err := ca.IssuerNamed(ctx, i.issuers, crt.RawIssuer, crt.AuthorityKeyId)
+	if errors.Is(err, ca.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	row, err := i.registry.Certificate(ctx, by.ID(), ca.FormatSerial(crt.SerialNumber))
 	if errors.Is(err, ca.ErrNotFound) {
 		return false, nil
 	}
@@ -244,8 +294,9 @@ func (i issuedTo) person(ctx context.Context, person string, certDER []byte) (bo
 // followed (电子签名法 art. 15).
 type revocation struct {
 	registry    ca.Registry
-	anchors     anchors
+	issuers     []ca.Issuers // of both tracks
 	compromised func(ctx context.Context, certDER []byte) (time.Time, error)
+	peers       *peer.Service
 }
 
 func (r revocation) RevokedAt(ctx context.Context, certDER []byte) (time.Time, bool, error) {
@@ -265,21 +316,19 @@ func (r revocation) recorded(ctx context.Context, certDER []byte) (time.Time, bo
 	if err != nil {
 		return time.Time{}, false, nil
 	}
-	issuer := ""
-	switch {
-	case bytes.Equal(crt.RawIssuer, r.anchors.sm2Issuing.RawSubject):
-		issuer = ca.IssuerID(r.anchors.sm2Issuing)
-	case bytes.Equal(crt.RawIssuer, r.anchors.ecdsaIssuing.RawSubject):
-		issuer = ecdsaID(r.anchors.ecdsaIssuing)
-	default:
-		return time.Time{}, false, nil
+	for _, track := range r.issuers {
+		by, err := ca.IssuerNamed(ctx, track, crt.RawIssuer, crt.AuthorityKeyId)
+		if errors.Is(err, ca.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return time.Time{}, false, err
+		}
+		row, err := r.registry.Certificate(ctx, by.ID(), ca.FormatSerial(crt.SerialNumber))
+		if errors.Is(err, ca.ErrNotFound) {
+			return time.Time{}, false, nil
+		}
+		return row.RevokedAt, err == nil, err
 	}
-	row, err := r.registry.Certificate(ctx, issuer, ca.FormatSerial(crt.SerialNumber))
-	if errors.Is(err, ca.ErrNotFound) {
-		return time.Time{}, false, nil
-	}
-	if err != nil {
-		return time.Time{}, false, err
-	}
-	return row.RevokedAt, true, nil
+	return r.peers.RevokedAt(ctx, certDER)
 }

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -19,7 +18,7 @@ import (
 // folder (anchors/accredited) count beside it, as an operator's own statement.
 func (h *House) openAnchors() (err error) {
 	h.Anchored, err = anchor.New(anchor.Config{
-		Register: h.rooms.Anchors, Approver: anchorApprover{h}, Posts: posts{h}, House: h.cfg.USCC, Own: h.anchors.authorities(), Now: h.cfg.Now, NewID: newID,
+		Register: h.rooms.Anchors, Approver: anchorApprover{h}, Posts: posts{h}, House: h.cfg.USCC, Own: h.authoritiesDER, Now: h.cfg.Now, NewID: newID,
 	})
 	return err
 }
@@ -33,17 +32,11 @@ func (h *House) AnchorSubject(a anchor.Anchor) approval.Subject {
 type anchorApprover struct{ h *House }
 
 func (p anchorApprover) Answer(ctx context.Context, a anchor.Anchor) (anchor.Answer, error) {
-	want := p.h.AnchorSubject(a)
-	got, err := p.h.Approvals.Verified(ctx, want.Kind, want.ID, want.Digest)
-	switch {
-	case errors.Is(err, approval.ErrRefused) && got.Subject == want:
-		return anchor.Answer{ID: got.ID}, nil
-	case err != nil:
-		return anchor.Answer{}, fmt.Errorf("%w: %w", anchor.ErrNotApproved, err)
-	case got.Subject != want:
-		return anchor.Answer{}, fmt.Errorf("%w: the answer is about another entry", anchor.ErrNotApproved)
+	id, yes, err := p.h.answered(ctx, p.h.AnchorSubject(a))
+	if err != nil {
+		err = fmt.Errorf("%w: %w", anchor.ErrNotApproved, err)
 	}
-	return anchor.Answer{ID: got.ID, Yes: true}, nil
+	return anchor.Answer{ID: id, Yes: yes}, err
 }
 
 // registered are the anchors that two persons took on, with their licences.
@@ -78,7 +71,7 @@ func (h *House) accredited(ctx context.Context) (*verify.Trust, error) {
 // trusting keeps the set of anchors that was made last, with what it was made of.
 type trusting struct {
 	mu  sync.Mutex
-	of  []string // guarded by mu: digests of the registered anchors
+	of  []string // guarded by mu: digests of the registered anchors and of own authorities
 	set *verify.Trust
 }
 
@@ -91,9 +84,23 @@ func (h *House) trustNow(ctx context.Context) (*verify.Trust, error) {
 	if err != nil {
 		return nil, err
 	}
+	own, err := h.authoritiesDER(ctx)
+	if err != nil {
+		return nil, err
+	}
+	domains, err := h.Peering.InForce(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var of []string
 	for _, a := range all {
 		of = append(of, a.Digest())
+	}
+	for _, der := range own {
+		of = append(of, string(der))
+	}
+	for _, e := range domains {
+		of = append(of, e.Digest())
 	}
 	t := &h.trusting
 	t.mu.Lock()
@@ -101,7 +108,7 @@ func (h *House) trustNow(ctx context.Context) (*verify.Trust, error) {
 	if t.set != nil && slices.Equal(t.of, of) {
 		return t.set, nil
 	}
-	set, err := h.anchors.trust()
+	set, err := h.anchors.trust(own)
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +118,9 @@ func (h *House) trustNow(ctx context.Context) (*verify.Trust, error) {
 			return nil, fmt.Errorf("app: registered anchor %s: %w", a.ID, err)
 		}
 		set.Include(more)
+	}
+	for _, e := range domains {
+		set.Join(h.vouching(e))
 	}
 	t.of, t.set = of, set
 	return set, nil

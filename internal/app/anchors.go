@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
@@ -9,12 +10,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/emmansun/gmsm/sm3"
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/authority"
 	"github.com/yinxin-gov/yinxin/ca/profile"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/life"
@@ -135,16 +138,11 @@ func (a anchors) services() (out []life.Anchor) {
 	return out
 }
 
-// authorities are the house's own four.
-func (a anchors) authorities() [][]byte {
-	return [][]byte{a.sm2Root.Raw, a.sm2Issuing.Raw, a.ecdsaRoot.Raw, a.ecdsaIssuing.Raw}
-}
-
 // trust is the house's own authorities of both tracks, which no licence makes
 // accredited ones (商用密码管理条例 art. 24, 30), and the services that the operator
 // says are.
-func (a anchors) trust() (*verify.Trust, error) {
-	t := verify.NewTrust(a.authorities()...)
+func (a anchors) trust(own [][]byte) (*verify.Trust, error) {
+	t := verify.NewTrust(own...)
 	for _, der := range t.Anchors() {
 		if err := t.Accredit(der, verify.Accreditation{Internal: true}); err != nil {
 			return nil, err
@@ -178,17 +176,37 @@ func (h *House) Trust() *verify.Trust { return h.trust }
 // LedgerCertificate is the certificate of the checkpoint signer, DER.
 func (h *House) LedgerCertificate() []byte { return h.anchors.ledger }
 
+// authorityFile names the certificate of an authority in a copy: those that the
+// house was founded with as in its own folder, later ones with their generation.
+func authorityFile(a authority.Authority) string {
+	if a.Generation == 1 {
+		return fmt.Sprintf("%s-%s.crt", a.Track, a.Kind)
+	}
+	name := fmt.Sprintf("%s-%s-g%d", a.Track, a.Kind, a.Generation)
+	if a.Kind == authority.Bridge {
+		name += "-" + a.Serial[:8]
+	}
+	return name + ".crt"
+}
+
 // CopyAnchors writes the public certificates into a folder of somebody else, and
 // what they are.
 func (h *House) CopyAnchors(dir string) error {
+	set, err := h.Succession.Set(context.Background())
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("app: copy anchors: %w", err)
 	}
-	for name, der := range map[string][]byte{
-		fileSM2Root: h.anchors.sm2Root.Raw, fileSM2Issuing: h.anchors.sm2Issuing.Raw, fileECDSARoot: h.anchors.ecdsaRoot.Raw,
-		fileECDSAIssuing: h.anchors.ecdsaIssuing.Raw, fileLedgerCert: h.anchors.ledger,
-		fileStampSM2: h.stamps.sm2.certificate(), fileStampECDSA: h.stamps.ecdsa.certificate(), // for tokens without one
-	} {
+	files := map[string][]byte{
+		fileLedgerCert: h.anchors.ledger,
+		fileStampSM2:   h.stamps.sm2.certificate(), fileStampECDSA: h.stamps.ecdsa.certificate(), // for tokens without one
+	}
+	for _, a := range set.All() {
+		files[authorityFile(a)] = a.Certificate.Raw
+	}
+	for name, der := range files {
 		if err := writeAtomic(filepath.Join(dir, name), ca.PEM(der), 0o644); err != nil {
 			return err
 		}
@@ -196,8 +214,8 @@ func (h *House) CopyAnchors(dir string) error {
 	// Whoever verifies with this folder reads that these are no accredited
 	// services, instead of nothing.
 	var say strings.Builder
-	for _, der := range h.anchors.authorities() {
-		fmt.Fprintf(&say, "- {certificate: %s, internal: true}\n", SM3Hex(der))
+	for _, a := range slices.Backward(set.All()) {
+		fmt.Fprintf(&say, "- {certificate: %s, internal: true}\n", SM3Hex(a.Certificate.Raw))
 	}
 	return writeAtomic(filepath.Join(dir, fileAccreditation), []byte(say.String()), 0o644)
 }

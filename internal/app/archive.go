@@ -10,6 +10,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/profile"
 	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/archive"
@@ -68,8 +69,12 @@ func (h *House) Archive(ctx context.Context, actor ledger.Actor, o ArchiveOrder)
 	if err != nil {
 		return fail(err)
 	}
+	above, err := h.sm2Chain(ctx)
+	if err != nil {
+		return fail(err)
+	}
 	cfg := archive.Config{
-		Trust: trusted, Status: captured, Chain: [][]byte{h.anchors.sm2Issuing.Raw, h.anchors.sm2Root.Raw},
+		Trust: trusted, Status: captured, Chain: above,
 		Key: h.custody.signer(keyExchange), CertDER: h.anchors.exchange, Words: h.words, Now: h.cfg.Now,
 	}
 	if cfg.Stamper = o.Stamper; cfg.Stamper == nil {
@@ -119,12 +124,37 @@ func (h *House) ArchivePackage(ctx context.Context, actor ledger.Actor, name str
 // needs, and takes the newest published lists beside the answers.
 func (h *House) capture(ctx context.Context, holder []byte) (*kept.Set, error) {
 	set := kept.New(h.cfg.Now)
-	issuing, root := h.anchors.sm2Issuing, h.anchors.sm2Root
+	authorities, err := h.Succession.Set(ctx)
+	if err != nil {
+		return nil, err
+	}
 	type link struct {
 		der    []byte
 		issuer *smx509.Certificate
 	}
-	asked := []link{{holder, issuing}, {h.anchors.maker, issuing}, {h.anchors.exchange, issuing}, {h.anchors.ledger, issuing}, {issuing.Raw, root}}
+	var asked []link
+	above := func(der []byte) error {
+		_, by, err := certificateOf(ctx, h.sm2(), der)
+		asked = append(asked, link{der, by.Certificate})
+		return err
+	}
+	for _, der := range [][]byte{holder, h.anchors.maker, h.anchors.exchange, h.anchors.ledger} {
+		if err := above(der); err != nil {
+			return nil, err
+		}
+	}
+	var published []*smx509.Certificate
+	for _, a := range authorities.Issuing(profile.SM2) {
+		published = append(published, a.Certificate)
+		for _, r := range authorities.Roots(profile.SM2) {
+			if r.ID() == a.Issuer {
+				asked = append(asked, link{a.Certificate.Raw, r.Certificate})
+			}
+		}
+	}
+	for _, r := range authorities.Roots(profile.SM2) {
+		published = append(published, r.Certificate)
+	}
 	// The seal may carry a token of an earlier certificate of the service.
 	services, err := h.rooms.CA.CertificatesOf(ctx, keyStampSM2)
 	if err != nil {
@@ -132,7 +162,9 @@ func (h *House) capture(ctx context.Context, holder []byte) (*kept.Set, error) {
 	}
 	for _, c := range services {
 		if c.Signed() {
-			asked = append(asked, link{c.DER, issuing})
+			if err := above(c.DER); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for _, q := range asked {
@@ -144,7 +176,7 @@ func (h *House) capture(ctx context.Context, holder []byte) (*kept.Set, error) {
 			return nil, fmt.Errorf("app: status of a certificate: %w", err)
 		}
 	}
-	for _, a := range []*smx509.Certificate{issuing, root} {
+	for _, a := range published {
 		list, err := h.rooms.CA.PublishedCRL(ctx, ca.IssuerID(a), "", false, 0)
 		if errors.Is(err, status.ErrNoList) {
 			continue // the answers are there
@@ -156,8 +188,22 @@ func (h *House) capture(ctx context.Context, holder []byte) (*kept.Set, error) {
 			return nil, fmt.Errorf("app: list of revocations: %w", err)
 		}
 	}
-	set.AddIssuers(issuing.Raw, root.Raw)
+	for _, a := range published {
+		set.AddIssuers(a.Raw)
+	}
 	return set, nil
+}
+
+// sm2Chain is every authority of the SM2 track, now and before, DER.
+func (h *House) sm2Chain(ctx context.Context) (out [][]byte, err error) {
+	set, err := h.Succession.Set(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range append(set.Issuing(profile.SM2), set.Roots(profile.SM2)...) {
+		out = append(out, a.Certificate.Raw)
+	}
+	return out, nil
 }
 
 // cutLedger signs a checkpoint over everything and takes the entries about a

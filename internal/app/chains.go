@@ -2,8 +2,11 @@ package app
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"errors"
 	"fmt"
+
+	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
@@ -94,6 +97,21 @@ func saveAuthorities(cfg Config, four ca.Authorities) error {
 	return nil
 }
 
+// issuedBefore is the certificate that a founding which broke off has made for a
+// service's key, or nil.
+func issuedBefore(ctx context.Context, rooms *store.Rooms, service string, key *ecdsa.PublicKey) ([]byte, error) {
+	all, err := rooms.CA.CertificatesOf(ctx, service)
+	if err != nil {
+		return nil, fmt.Errorf("app: certificates of %s: %w", service, err)
+	}
+	for _, c := range all {
+		if crt, err := smx509.ParseCertificate(c.DER); err == nil && c.State == ca.StateGood && key.Equal(crt.PublicKey) {
+			return c.DER, nil
+		}
+	}
+	return nil, nil
+}
+
 // foundServices makes the certificates of the house's own keys.
 func foundServices(ctx context.Context, cfg Config, cu *custody, rooms *store.Rooms) error {
 	a, err := loadAuthorities(cfg.Dir)
@@ -123,6 +141,16 @@ func foundServices(ctx context.Context, cfg Config, cu *custody, rooms *store.Ro
 		pub, err := ecPublic(cu.signer(s.key))
 		if err != nil {
 			return err
+		}
+		had, err := issuedBefore(ctx, rooms, s.key, pub)
+		if err != nil {
+			return err
+		}
+		if had != nil {
+			if err := saveCert(cfg.Dir, s.file, had); err != nil {
+				return err
+			}
+			continue
 		}
 		out, err := founder.IssueSM2(ctx, cfg.actor(), ca.IssueSpec{
 			ID: "service-" + s.key, Kind: s.kind, Profile: s.profile, Public: pub, Agency: cfg.USCC, System: s.key,

@@ -49,6 +49,8 @@ const (
 var (
 	// ErrNotInitialised: the folder holds no configuration.
 	ErrNotInitialised = errors.New("app: the data folder is not initialised")
+	// ErrBrokeOff: a founding ended halfway; nothing of it is in use.
+	ErrBrokeOff = errors.New("app: the founding of a house broke off here")
 	// ErrInitialised: the folder or the store is in use already; nothing was changed.
 	ErrInitialised = errors.New("app: already initialised")
 	// ErrAdministrators: not three persons for the three posts (三员分立).
@@ -93,6 +95,8 @@ type Settings struct {
 	Keys KeySettings  `yaml:",inline" koanf:",squash"`
 	Idle IdleSettings `yaml:",inline" koanf:",squash"`
 
+	Notices NoticeSettings `yaml:",inline" koanf:",squash"`
+
 	ApprovalLife  int            `yaml:"approval_life,omitempty" koanf:"approval_life"` // days in which an approved use of a seal may follow; 0: the signer's seven
 	ExcludedTypes []ExcludedType `yaml:"excluded_types,omitempty" koanf:"excluded_types"`
 }
@@ -122,7 +126,7 @@ func LoadSettings(dir string) (Settings, error) {
 	if err := CheckDB(k.String("db")); err != nil {
 		return Settings{}, err
 	}
-	known := map[string]bool{"name": true, "organization": true, "uscc": true, "division": true, "duties": true, "db": true, "listen": true, "public": true, "plain": true, "tlcp": true, "names": true, "clock": true, "sample": true, "offline_root": true, "approval_life": true, "key_pool": true, "recovery_officers": true, "recovery_judicial": true, "recovery_days": true, "idle_warn": true, "idle_hold": true}
+	known := map[string]bool{"name": true, "organization": true, "uscc": true, "division": true, "duties": true, "db": true, "listen": true, "public": true, "plain": true, "tlcp": true, "names": true, "clock": true, "sample": true, "offline_root": true, "approval_life": true, "key_pool": true, "recovery_officers": true, "recovery_judicial": true, "recovery_days": true, "idle_warn": true, "idle_hold": true, "notify_networks": true, "notify_enterprise": true}
 	for key, value := range k.Raw() {
 		if !known[key] && key != "excluded_types" { // a table has no place in a variable
 			return Settings{}, fmt.Errorf("%w: %s: unknown setting %q", ErrConfig, path, key)
@@ -136,7 +140,7 @@ func LoadSettings(dir string) (Settings, error) {
 		if !known[key] {
 			return "", nil
 		}
-		if key == "names" || key == "duties" {
+		if key == "names" || key == "duties" || key == "notify_networks" {
 			return key, strings.Split(v, ",")
 		}
 		return key, v
@@ -179,7 +183,7 @@ func (s Settings) validate() error {
 	if err := identity.USCC(s.USCC).Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	if err := errors.Join(s.Keys.validate(), s.Idle.validate()); err != nil {
+	if err := errors.Join(s.Keys.validate(), s.Idle.validate(), s.Notices.validate()); err != nil {
 		return err
 	}
 	return s.checkExclusions()

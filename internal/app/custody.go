@@ -59,7 +59,7 @@ type custody struct {
 	keks    [][]byte               // of the KMC, the one in force first; set by open
 
 	mu     sync.Mutex
-	seals  map[string]keys.Signer // guarded by mu
+	seals  map[string]keys.Signer // guarded by mu; and those of later authorities
 	closed bool                   // guarded by mu
 }
 
@@ -139,6 +139,20 @@ func (c *custody) Signer(ctx context.Context, id string) (crypto.Signer, error) 
 	if !strings.HasPrefix(id, sealPrefix) {
 		return nil, fmt.Errorf("app: key %q is not a seal's: %w", id, keys.ErrPurpose)
 	}
+	return c.opened(ctx, id)
+}
+
+// authority gives the key of an authority of the house: one of its founding, or
+// one that was made later, possibly by another node.
+func (c *custody) authority(ctx context.Context, id string) (crypto.Signer, error) {
+	if k := c.signers[id]; k != nil {
+		return k, nil
+	}
+	return c.opened(ctx, id)
+}
+
+// opened unlocks a key at its first use.
+func (c *custody) opened(ctx context.Context, id string) (crypto.Signer, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {

@@ -31,9 +31,9 @@ func (h *House) openDesk(ctx context.Context) (*desk.Service, error) {
 	return desk.New(desk.Config{
 		Unit: h.cfg.USCC, Division: h.cfg.Division, People: h.rooms.Identity, Posts: holders{h}, Approvals: h.rooms.Approvals, Counts: h.rooms.Seals,
 		Ledger: h.Ledger, Signer: h.Signer, Life: h.Life, Answers: h, Documents: h, Persons: certifying{h}, Workshop: workshop{h}, Imports: imports{h},
-		Catalogue: h.rooms.Sharing, Consents: h.Consents, Archiver: h, Sealed: h.rooms.Seals, Links: links{h}, Leavers: leaving{h}, PINs: h.Signin,
-		Authority: h.CA, Suspensions: h.rooms.CA, Recoveries: h.Recoveries, Anchors: h.Anchored, Requests: h.RA, Clearances: h.Clearances,
-		AccountKeys: accountKeys{h}, Texts: h.rooms.ACME, Certificates: h.rooms.CA,
+		Catalogue: h.rooms.Sharing, Consents: h.Consents, Archiver: h, Sealed: h.rooms.Seals, Links: links{h}, Leavers: leaving{h}, PINs: h.Signin, Notices: h.Notices,
+		Authority: h.CA, Suspensions: h.rooms.CA, Recoveries: h.Recoveries, Anchors: h.Anchored, Closing: h.Closing, Peers: h.Peering, Requests: h.RA, Clearances: h.Clearances,
+		AccountKeys: accountKeys{h}, Texts: h.rooms.ACME, Certificates: h.rooms.CA, History: h.History,
 		Blobs: h.blobs(), Key: h.draftsKey, Certs: certs, Words: h.words, Log: h.cfg.Log, Now: h.cfg.Now, NewID: newID,
 	})
 }
@@ -60,10 +60,12 @@ func (h *House) openDrafts(ctx context.Context) (certs [][]byte, err error) {
 	}
 	if !inForce {
 		made, err := h.certifyDrafts(ctx)
-		if err != nil {
+		switch {
+		case err == nil:
+			all = append([]ca.Certificate{made}, all...)
+		case !errors.Is(err, ca.ErrClosing) || len(all) == 0: // a service that ends goes on with what it has
 			return nil, err
 		}
-		all = append([]ca.Certificate{made}, all...)
 	}
 	for _, c := range all {
 		certs = append(certs, c.DER)

@@ -13,6 +13,9 @@ func claimFolder(dir string) (undo func() error, err error) {
 	if undo, err = claimEmpty(dir); err != nil {
 		return nil, err
 	}
+	if err := writeAtomic(filepath.Join(dir, fileFounding), nil, 0o600); err != nil {
+		return nil, errors.Join(err, undo())
+	}
 	for _, sub := range []string{dirAnchors, dirBlobs} {
 		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
 			return nil, errors.Join(fmt.Errorf("%w: %w", ErrFolder, err), undo())
@@ -33,12 +36,38 @@ func claimEmpty(dir string) (undo func() error, err error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrFolder, err)
 	case len(entries) > 0:
+		if err := brokeOff(dir); err != nil {
+			return nil, err
+		}
 		return nil, fmt.Errorf("%w: %s is not empty", ErrInitialised, dir)
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFolder, err)
 	}
 	return func() error { return emptyFolder(dir) }, nil
+}
+
+// fileFounding stands in a data folder while its house is founded.
+const fileFounding = "founding"
+
+// brokeOff refuses a folder whose founding did not come to its end.
+func brokeOff(dir string) error {
+	switch _, err := os.Stat(filepath.Join(dir, fileFounding)); {
+	case err == nil:
+		return fmt.Errorf("%w: %s", ErrBrokeOff, dir)
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	default:
+		return fmt.Errorf("%w: %w", ErrFolder, err)
+	}
+}
+
+// foundingEnds is the last act of a founding.
+func foundingEnds(dir string) error {
+	if err := os.Remove(filepath.Join(dir, fileFounding)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%w: %w", ErrFolder, err)
+	}
+	return nil
 }
 
 func emptyFolder(dir string) error {

@@ -17,7 +17,11 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
+	"github.com/yinxin-gov/yinxin/ca/authority"
+	"github.com/yinxin-gov/yinxin/ca/closing"
+	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/ca/stale"
 	"github.com/yinxin-gov/yinxin/ca/status"
@@ -25,6 +29,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/desk"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/keys"
+	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/internal/store"
 	"github.com/yinxin-gov/yinxin/internal/text"
@@ -64,10 +69,15 @@ type House struct {
 	CA         *ca.Service
 	StepCA     *stepca.Authority
 	CertStatus *status.Service
-	Idle       *stale.Watch    // systems that nobody uses
-	Anchored   *anchor.Service // of others, registered by two persons
+	Closing    *closing.Service   // the end of the service, announced by two persons
+	Idle       *stale.Watch       // systems that nobody uses
+	Anchored   *anchor.Service    // of others, registered by two persons
+	Succession *authority.Service // of the house's own authorities
+	History    *history.Service   // what became of certificates
+	Peering    *peer.Service      // trust domains of others
 	KMC        *kmc.Centre
 	Recoveries *kmc.Recoveries // of escrowed keys
+	Notices    *notify.Service // to systems outside
 	Signer     *signer.Service
 	Life       *life.Service // of seals: making them and everything but their use
 	PDP        *authz.PDP
@@ -81,9 +91,10 @@ type House struct {
 	founded   sync.Mutex  // held while a person is certified
 	raOfficer bool        // guarded by founded: once true, always true
 
-	server   *stepca.ServerCertificate
-	trust    *verify.Trust // own authorities and the folder: see trustNow
-	trusting trusting
+	server     *stepca.ServerCertificate
+	trust      *verify.Trust // own authorities and the folder: see trustNow
+	trusting   trusting
+	peerBounds peerBounds // of peer domains, for decisions
 }
 
 // now is the clock as events carry it.
@@ -106,7 +117,7 @@ func Open(ctx context.Context, cfg Config) (*House, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	if err := private(cfg.Dir); err != nil {
+	if err := errors.Join(private(cfg.Dir), founded(cfg)); err != nil {
 		return nil, err
 	}
 	cu, err := openCustody(cfg)
@@ -130,19 +141,23 @@ func open(ctx context.Context, cfg Config, cu *custody) (_ *House, err error) {
 	if h.words, err = text.Load(); err != nil {
 		return nil, err
 	}
-	if err = founded(cfg); err != nil {
-		return nil, err
-	}
 	if h.anchors, err = loadAuthorities(cfg.Dir); err != nil {
 		return nil, err
 	}
 	if err = h.anchors.loadServices(cfg.Dir); err != nil {
 		return nil, err
 	}
-	if h.trust, err = h.anchors.trust(); err != nil {
+	if err = h.openBase(ctx); err != nil {
 		return nil, err
 	}
-	if err = h.openBase(ctx); err != nil {
+	if err = h.openSuccession(ctx); err != nil {
+		return nil, err
+	}
+	own, err := h.authoritiesDER(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if h.trust, err = h.anchors.trust(own); err != nil {
 		return nil, err
 	}
 	if err = h.openPeople(); err != nil {
@@ -191,9 +206,9 @@ func (h *House) openPeople() (err error) {
 	if h.Identity, err = identity.New(identity.Config{Register: h.rooms.Identity, Now: now, NewID: newID}); err != nil {
 		return err
 	}
-	good := trust{registry: h.rooms.CA, root: h.anchors.sm2Root, issuing: h.anchors.sm2Issuing}.good
+	good := trust{h.rooms.CA, h.sm2()}.good
 	h.Approvals, err = approval.New(approval.Config{
-		Store: h.rooms.Approvals, Votes: h.rooms.Approvals, People: h.rooms.Identity, Trust: good, Former: issuedTo{h.rooms.CA, h.anchors.sm2Issuing}.person, Asked: h.asked, CAUnit: identity.USCC(h.cfg.USCC), Now: now, NewID: newID,
+		Store: h.rooms.Approvals, Votes: h.rooms.Approvals, People: h.rooms.Identity, Trust: good, Former: issuedTo{h.rooms.CA, h.sm2()}.person, Asked: h.asked, CAUnit: identity.USCC(h.cfg.USCC), Now: now, NewID: newID,
 	})
 	if err != nil {
 		return err
@@ -223,6 +238,12 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	if err = h.openAnchors(); err != nil {
 		return err
 	}
+	if err = h.openClosing(); err != nil {
+		return err
+	}
+	if err = h.openPeers(); err != nil {
+		return err
+	}
 	if err = h.openKMC(); err != nil {
 		return err
 	}
@@ -234,8 +255,8 @@ func (h *House) openCA(ctx context.Context) (err error) {
 		return err
 	}
 	cfg := ca.Config{
-		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: h.gate, Hosts: hosts{h.rooms.Facts},
-		KMC: h.KMC, Suspensions: h.rooms.CA, Persons: h.rooms.CA, Deliveries: h.rooms.CA, Recorder: h.Ledger, SM2Issuing: h.anchors.sm2Issuing, SM2Root: h.anchors.sm2Root, SM2Signer: h.custody.signer(keySM2Issuing),
+		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: h.gate, Horizon: h.Closing, Hosts: hosts{h.rooms.Facts},
+		KMC: h.KMC, Suspensions: h.rooms.CA, Persons: h.rooms.CA, Deliveries: h.rooms.CA, Recorder: h.Ledger, SM2: h.sm2(),
 		Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID,
 	}
 	if h.CA, err = ca.New(cfg); err != nil {
@@ -246,8 +267,8 @@ func (h *House) openCA(ctx context.Context) (err error) {
 		return err
 	}
 	h.StepCA, err = stepca.New(ctx, stepca.Config{
-		Registry: h.rooms.CA, Root: h.anchors.ecdsaRoot, Issuing: h.anchors.ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing),
-		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Facts}, Gate: h.gate,
+		Registry: h.rooms.CA, Issuers: h.ecdsa(),
+		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Facts}, Gate: h.gate, Horizon: h.Closing,
 		Recorder: h.Ledger, Agency: h.cfg.USCC, ACME: h.rooms.ACME, Pairs: h.CA, Wrapper: wrapper, Resolver: register{h.rooms.Identity}, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
 	})
 	if err != nil {
@@ -256,15 +277,23 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	if err = h.openIdle(); err != nil {
 		return err
 	}
-	h.CertStatus, err = h.openStatus()
-	return err
+	if err = h.openHistory(); err != nil {
+		return err
+	}
+	if h.CertStatus, err = h.openStatus(ctx); err != nil {
+		return err
+	}
+	if err = h.succeed(ctx); err != nil {
+		return err
+	}
+	return h.openNotices()
 }
 
 // openWork builds what does the main job.
 func (h *House) openWork(ctx context.Context) (err error) {
 	h.PDP, err = authz.New(ctx, authz.Config{
 		Facts: authz.NewFacts(authz.FactsConfig{
-			People: h.rooms.Identity, Sharing: h.rooms.Sharing, Revision: h.store,
+			People: h.rooms.Identity, Sharing: h.rooms.Sharing, Revision: h.store, Peers: &h.peerBounds,
 			Grading: grading.Bound{Source: h.rooms.Grading, Profile: grading.Notice2025()},
 		}),
 		Recorder: h.Ledger, Archive: h.store.Decisions(), Now: h.cfg.Now, NewID: newID,
@@ -295,7 +324,7 @@ func (h *House) openWork(ctx context.Context) (err error) {
 		return err
 	}
 	h.Exchange, err = exchange.New(exchange.Config{
-		Store: h.rooms.Transfers, Decider: h.PDP, Seals: sealed{h.Verify}, Certificates: certificates{h.rooms.CA, h.cfg.Now},
+		Store: h.rooms.Transfers, Decider: h.PDP, Seals: sealed{h.Verify}, Certificates: certificates{h.rooms.CA, h.Peering, h.cfg.Now},
 		Systems: h.rooms.Identity, Catalogue: h.rooms.Sharing, Blobs: h.blobs(),
 		Signer: h.custody.signer(keyExchange), CertDER: h.anchors.exchange, Now: h.cfg.Now, NewID: newID,
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/identity"
@@ -70,7 +71,14 @@ func Found(ctx context.Context, cfg Config, admins []Administrator) (_ *House, _
 	if err := foundChains(ctx, cfg, cu); err != nil {
 		return nil, Founded{}, errors.Join(err, cu.Close())
 	}
-	return settle(ctx, cfg, cu, admins)
+	h, made, err := settle(ctx, cfg, cu, admins)
+	if err != nil {
+		return nil, Founded{}, err
+	}
+	if err := foundingEnds(cfg.Dir); err != nil {
+		return nil, Founded{}, errors.Join(err, h.Close())
+	}
+	return h, made, nil
 }
 
 // foundBase makes folder, store, settings and keys. undo removes them again, but
@@ -151,17 +159,39 @@ func threePersons(admins []Administrator) error {
 func (h *House) foundPeople(ctx context.Context, admins []Administrator) (Founded, error) {
 	out := Founded{SM2RootSM3: SM3Hex(h.anchors.sm2Root.Raw), ECDSARootSM3: SM3Hex(h.anchors.ecdsaRoot.Raw)}
 	unit := identity.Agency{USCC: identity.USCC(h.cfg.USCC), Name: h.cfg.Organization, Kind: identity.KindOrgan, District: h.cfg.Division, Duties: h.cfg.Duties, Sample: h.cfg.Sample}
-	if _, _, err := h.Identity.RegisterAgency(ctx, unit, h.service()); err != nil {
+	if _, _, err := h.Identity.RegisterAgency(ctx, unit, h.service()); err != nil && !errors.Is(err, identity.ErrExists) {
 		return Founded{}, err
 	}
 	for _, a := range admins {
-		l, err := h.Invite(ctx, identity.Person{Name: a.Name, Agency: unit.USCC}, identity.Post{Role: a.Role, Title: h.words.Get("role." + string(a.Role)).Zh}, linkLife)
+		l, err := h.administrator(ctx, unit.USCC, a)
 		if err != nil {
 			return Founded{}, fmt.Errorf("app: administrator %s: %w", a.Role, err)
 		}
 		out.Links = append(out.Links, l)
 	}
 	return out, nil
+}
+
+// administrator lets one of the three in. Whom a founding that broke off has
+// registered already gets a post, if it is missing, and another link.
+func (h *House) administrator(ctx context.Context, unit identity.USCC, a Administrator) (Link, error) {
+	post := identity.Post{Role: a.Role, Title: h.words.Get("role." + string(a.Role)).Zh}
+	people, err := h.rooms.Identity.Persons(ctx, unit)
+	if err != nil {
+		return Link{}, err
+	}
+	i := slices.IndexFunc(people, func(p identity.Person) bool { return p.Name == a.Name })
+	if i < 0 {
+		return h.Invite(ctx, identity.Person{Name: a.Name, Agency: unit}, post, linkLife)
+	}
+	has, err := h.holds(ctx, people[i].ID, unit, a.Role)
+	if err != nil {
+		return Link{}, err
+	}
+	if !has {
+		return h.appoint(ctx, h.service(), people[i], post, linkLife)
+	}
+	return h.link(ctx, h.service(), people[i], a.Role, "activate", linkLife)
 }
 
 // Invite registers a person with a post and makes the link of the first visit.
@@ -174,6 +204,10 @@ func (h *House) invite(ctx context.Context, actor ledger.Actor, p identity.Perso
 	if err != nil {
 		return Link{}, err
 	}
+	return h.appoint(ctx, actor, p, post, life)
+}
+
+func (h *House) appoint(ctx context.Context, actor ledger.Actor, p identity.Person, post identity.Post, life time.Duration) (Link, error) {
 	post.Person, post.Agency = p.ID, p.Agency
 	if post.From.IsZero() {
 		post.From = h.cfg.Now().UTC().Truncate(time.Microsecond)

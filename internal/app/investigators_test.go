@@ -120,7 +120,7 @@ func TestInvestigatorsAreCheckedGMT0034_12_5(t *testing.T) {
 			for n, b := range tc.files {
 				ok(t, os.WriteFile(filepath.Join(dir, n), b, 0o600))
 			}
-			i := investigators{trust{w.rooms.CA, w.anchors.sm2Root, w.anchors.sm2Issuing}, func(context.Context) (*verify.Trust, error) { return verify.NewTrust(root.cert.Raw), nil }, dir, w.cfg.Now}
+			i := investigators{trust{w.rooms.CA, w.sm2()}, func(context.Context) (*verify.Trust, error) { return verify.NewTrust(root.cert.Raw), nil }, dir, w.cfg.Now}
 			err := i.Known(bg, tc.of.cert.Raw, now)
 			if tc.want == unknown {
 				if err == nil || errors.Is(err, kmc.ErrUnchecked) {

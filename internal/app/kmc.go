@@ -54,7 +54,7 @@ func (h *House) openKMC() (err error) {
 	}
 	h.Recoveries, err = kmc.NewRecoveries(kmc.RecoveryConfig{
 		Centre: h.KMC, Register: h.rooms.KMC, Certificates: h.rooms.CA, Posts: posts{h}, Approvers: recoveryApprovers{h.Approvals, identity.USCC(h.cfg.USCC)},
-		Receivers: investigators{trust{h.rooms.CA, h.anchors.sm2Root, h.anchors.sm2Issuing}, h.accredited, filepath.Join(h.anchors.dir, dirAccredited, dirStatus), h.cfg.Now}, Recorder: h.Ledger, House: h.cfg.USCC,
+		Receivers: investigators{trust{h.rooms.CA, h.sm2()}, h.accredited, filepath.Join(h.anchors.dir, dirAccredited, dirStatus), h.cfg.Now}, Recorder: h.Ledger, House: h.cfg.USCC,
 		Now: h.cfg.Now, NewID: newID, Need: h.cfg.Keys.Officers, NeedJudicial: h.cfg.Keys.Judicial, Life: time.Duration(h.cfg.Keys.Days) * 24 * time.Hour,
 	})
 	return err
@@ -175,5 +175,9 @@ func (h *House) RecoverKey(ctx context.Context, actor ledger.Actor, id string) (
 	if err != nil {
 		return wire.RecoveredKey{}, err
 	}
-	return wire.RecoveredKey{ID: d.Recovery.ID, Pair: d.Recovery.Pair, EncCert: d.Certificate, EnvelopedKey: d.Envelope, Chain: h.CA.Chain(), Receipt: d.Receipt}, nil
+	_, by, err := certificateOf(ctx, h.sm2(), d.Certificate)
+	if err != nil {
+		return wire.RecoveredKey{}, err
+	}
+	return wire.RecoveredKey{ID: d.Recovery.ID, Pair: d.Recovery.Pair, EncCert: d.Certificate, EnvelopedKey: d.Envelope, Chain: by.Chain(), Receipt: d.Receipt}, nil
 }

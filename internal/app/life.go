@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +22,7 @@ func (h *House) openLife() (err error) {
 	h.Life, err = life.New(life.Config{
 		Register: h.rooms.Seals, Lists: h.rooms.Seals, Approver: sealApprover{h.Approvals}, Posts: posts{h}, Recorder: h.Ledger,
 		Keys: h.custody, MakerUnit: h.cfg.USCC, Now: h.cfg.Now, NewID: newID, Accredited: h.anchors.services(), Registered: h.registered,
-		Reports: h.rooms.Seals, Revoker: revoker{h.CA, h.anchors.sm2Issuing}, Uses: h.rooms.Seals, Reliers: reliers{h.rooms.Transfers},
+		Reports: h.rooms.Seals, Revoker: revoker{h.CA, h.sm2()}, Uses: h.rooms.Seals, Reliers: reliers{h.rooms.Transfers}, Notifier: relied{h},
 	})
 	return err
 }
@@ -68,15 +67,22 @@ func (p posts) Holds(ctx context.Context, person, unit string, roles ...string) 
 // revoker asks the house's own authority; certificates of others are theirs.
 type revoker struct {
 	ca      *ca.Service
-	issuing *smx509.Certificate
+	issuers ca.Issuers
 }
 
 func (r revoker) Revoke(ctx context.Context, actor ledger.Actor, certDER []byte, since time.Time) error {
 	crt, err := smx509.ParseCertificate(certDER)
-	if err != nil || !bytes.Equal(crt.RawIssuer, r.issuing.RawSubject) {
+	if err != nil {
 		return life.ErrElsewhere
 	}
-	err = r.ca.Compromised(ctx, actor, ca.IssuerID(r.issuing), ca.FormatSerial(crt.SerialNumber), since)
+	by, err := ca.IssuerNamed(ctx, r.issuers, crt.RawIssuer, crt.AuthorityKeyId)
+	if errors.Is(err, ca.ErrNotFound) {
+		return life.ErrElsewhere
+	}
+	if err != nil {
+		return err
+	}
+	err = r.ca.Compromised(ctx, actor, by.ID(), ca.FormatSerial(crt.SerialNumber), since)
 	if errors.Is(err, ca.ErrNotFound) {
 		return life.ErrElsewhere
 	}

@@ -1,35 +1,39 @@
 package app
 
 import (
-	"fmt"
+	"context"
 	"net/http"
 
-	"github.com/emmansun/gmsm/smx509"
 	"github.com/go-chi/chi/v5"
 
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/authority"
 	"github.com/yinxin-gov/yinxin/ca/status"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
 
-// openStatus speaks for all four authorities: the roots answer for the issuing
+// openStatus speaks for all authorities, now and before: the roots answer for the issuing
 // ones.
-func (h *House) openStatus() (*status.Service, error) {
-	ecdsaRoot, err := smx509.ParseCertificate(h.anchors.ecdsaRoot.Raw)
+func (h *House) openStatus(ctx context.Context) (*status.Service, error) {
+	set, err := h.Succession.Set(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("app: ECDSA root: %w", err)
+		return nil, err
 	}
-	ecdsaIssuing, err := smx509.ParseCertificate(h.anchors.ecdsaIssuing.Raw)
-	if err != nil {
-		return nil, fmt.Errorf("app: ECDSA issuing authority: %w", err)
-	}
-	authorities := []status.Authority{
-		{Certificate: h.anchors.sm2Root, Signer: h.custody.signer(keySM2Root), Offline: h.cfg.OfflineRoot}, {Certificate: h.anchors.sm2Issuing, Signer: h.custody.signer(keySM2Issuing)},
-		{Certificate: ecdsaRoot, Signer: h.custody.signer(keyECDSARoot), Offline: h.cfg.OfflineRoot}, {Certificate: ecdsaIssuing, Signer: h.custody.signer(keyECDSAIssuing)},
+	var authorities []status.Authority
+	for _, a := range set.All() {
+		if a.Kind != authority.Root && a.Kind != authority.Issuing {
+			continue
+		}
+		one, err := h.statusAuthority(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		authorities = append(authorities, one)
 	}
 	return status.New(status.Config{
-		Authorities: authorities, Delegate: responders{h, authorities}.make,
+		Authorities: authorities, Delegate: responders{h}.make,
 		Registry: h.rooms.CA, Lists: h.rooms.CA, Published: h.rooms.CA, Changes: h.rooms.CA, Site: h.cfg.site(), Actor: h.service(),
-		Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID, Log: h.cfg.Log,
+		Final: h.finalUntil, Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID, Log: h.cfg.Log,
 	})
 }
 
@@ -48,28 +52,46 @@ func (h *House) mountStatus(r chi.Router) {
 		r.Handle(p, lists)
 	}
 	r.Get("/pki/issuers/{name}", h.issuers)
+	r.Get("/pki/authorities.pem", h.authorities)
 	r.Get("/pki/cps", h.cps)
+	r.Get(wire.PathClosing, h.closing)
 }
 
 // issuers serves the issuing certificates that certificates point to (AIA).
 func (h *House) issuers(w http.ResponseWriter, r *http.Request) {
-	for _, c := range []struct {
-		id  string
-		der []byte
-	}{
-		{ca.IssuerID(h.anchors.sm2Issuing), h.anchors.sm2Issuing.Raw}, {ca.IssuerID(h.anchors.sm2Root), h.anchors.sm2Root.Raw},
-		{ecdsaID(h.anchors.ecdsaIssuing), h.anchors.ecdsaIssuing.Raw}, {ecdsaID(h.anchors.ecdsaRoot), h.anchors.ecdsaRoot.Raw},
-	} {
-		if chi.URLParam(r, "name") == c.id+".cer" {
-			w.Header().Set("Content-Type", "application/pkix-cert")
-			w.Header().Set("Cache-Control", "public, max-age=3600")
-			if _, err := w.Write(c.der); err != nil {
-				h.cfg.Log.DebugContext(r.Context(), "certificate not delivered", "error", err)
-			}
+	set, err := h.Succession.Set(r.Context())
+	if err != nil {
+		h.cfg.Log.ErrorContext(r.Context(), "authorities cannot be read", "error", err)
+		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+		return
+	}
+	for _, a := range set.All() {
+		if (a.Kind == authority.Root || a.Kind == authority.Issuing) && chi.URLParam(r, "name") == a.ID()+".cer" {
+			h.deliver(w, r, "application/pkix-cert", a.Certificate.Raw)
 			return
 		}
 	}
 	http.NotFound(w, r)
+}
+
+// authorities serves every certificate of an authority of the house, those by
+// which the holders of one root get to another among them, as PEM.
+func (h *House) authorities(w http.ResponseWriter, r *http.Request) {
+	all, err := h.authoritiesDER(r.Context())
+	if err != nil {
+		h.cfg.Log.ErrorContext(r.Context(), "authorities cannot be read", "error", err)
+		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+		return
+	}
+	h.deliver(w, r, "application/pem-certificate-chain", ca.PEM(all...))
+}
+
+func (h *House) deliver(w http.ResponseWriter, r *http.Request, kind string, body []byte) {
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Cache-Control", "public, max-age=3600")
+	if _, err := w.Write(body); err != nil {
+		h.cfg.Log.DebugContext(r.Context(), "certificate not delivered", "error", err)
+	}
 }
 
 // cps is where certificates say that the rules of issuing stand (电子认证业务规则,

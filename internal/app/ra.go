@@ -27,7 +27,7 @@ func (h *House) openRA() error {
 	if err != nil {
 		return err
 	}
-	h.gate = gate{registry: h.rooms.Facts, dossiers: h.rooms.Facts, cleared: h.Clearances.Cleared, calendar: calendar, now: h.cfg.Now}
+	h.gate = gate{registry: h.rooms.Facts, dossiers: h.rooms.Facts, cleared: h.Clearances.Cleared, guest: h.guest, calendar: calendar, now: h.cfg.Now}
 	h.RA, err = ra.New(ra.Config{
 		Requests: h.rooms.CA, Systems: raSystems{hosts{h.rooms.Facts}, h.rooms.Identity}, Staff: raStaff{h}, Approver: caApprover{h.Approvals}, Gate: h.gate,
 		Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID,
@@ -93,6 +93,7 @@ type gate struct {
 		Dossier(ctx context.Context, object string) (grading.Dossier, error)
 	}
 	cleared  func(ctx context.Context, system string) error
+	guest    func(ctx context.Context, system string) (bool, error)
 	calendar *workday.Calendar
 	now      func() time.Time
 }
@@ -107,6 +108,12 @@ func (g gate) MayIssue(ctx context.Context, system string, p ca.Purpose) (time.T
 }
 
 func (g gate) until(ctx context.Context, system string, p ca.Purpose) (time.Time, error) {
+	switch guest, err := g.guest(ctx, system); {
+	case err != nil:
+		return time.Time{}, err
+	case guest:
+		return time.Time{}, errGuest
+	}
 	var record *grading.Record
 	switch r, err := g.registry.Grading(ctx, system); {
 	case err == nil:

@@ -11,6 +11,7 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/authority"
 	"github.com/yinxin-gov/yinxin/ca/status"
 )
 
@@ -22,16 +23,22 @@ const serviceOCSP = "ocsp"
 // and not for whoever asks a question. Keys are made here and never written:
 // nobody can revoke a responder, so its key ends with the process or, two thirds
 // into its 30 days, with the next one.
-type responders struct {
-	house       *House
-	authorities []status.Authority
-}
+type responders struct{ house *House }
 
 func (r responders) make(ctx context.Context, issuer string) (*smx509.Certificate, crypto.Signer, error) {
-	for _, a := range r.authorities {
-		if ca.IssuerID(a.Certificate) == issuer {
-			return r.under(ctx, a)
+	set, err := r.house.Succession.Set(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, a := range set.All() {
+		if a.ID() != issuer || a.Kind != authority.Root && a.Kind != authority.Issuing {
+			continue
 		}
+		one, err := r.house.statusAuthority(ctx, a)
+		if err != nil {
+			return nil, nil, err
+		}
+		return r.under(ctx, one)
 	}
 	return nil, nil, fmt.Errorf("%w: %q", status.ErrUnknownIssuer, issuer)
 }

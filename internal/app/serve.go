@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/yinxin-gov/yinxin/authz"
+	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/internal/api"
 	"github.com/yinxin-gov/yinxin/internal/api/authzen"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
@@ -61,7 +62,10 @@ func (h *House) ServeAll(ctx context.Context, l Listeners) error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	if h.server, err = h.StepCA.ServerCertificate(ctx, h.cfg.Names); err != nil {
+	if h.server, err = h.StepCA.ServerCertificate(ctx, h.cfg.Names); errors.Is(err, ca.ErrClosing) && l.Plain != nil {
+		return h.serveEnded(ctx, l, err)
+	}
+	if err != nil {
 		return errors.Join(fmt.Errorf("app: server certificate: %w", err), l.Close())
 	}
 	if l.TLCP != nil {
@@ -83,7 +87,14 @@ func (h *House) ServeAll(ctx context.Context, l Listeners) error {
 	timers.Go(func() { h.Desk.Run(timing) })
 	timers.Go(func() { h.runKMC(timing) })
 	timers.Go(func() { h.runDaily(timing) })
+	timers.Go(func() { h.runNotices(timing) })
 	timers.Go(func() { h.sweeper().Run(timing) })
+	timers.Go(func() { h.runSuccession(timing) })
+	fetcher, err := h.listFetcher()
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	timers.Go(func() { fetcher.Run(timing) })
 	var doors []func() error
 	if l.Plain != nil {
 		doors = append(doors, func() error { return h.servePlain(ctx, l.Plain) })
@@ -99,7 +110,13 @@ func (h *House) ServeAll(ctx context.Context, l Listeners) error {
 		}()
 	}
 	srv := h.newServer(handler)
-	srv.TLSConfig = h.tlsConfig()
+	if srv.TLSConfig, err = h.tlsConfig(ctx); err != nil {
+		stop()
+		for range doors {
+			err = errors.Join(err, <-others)
+		}
+		return errors.Join(err, l.HTTPS.Close())
+	}
 	err = until(ctx, srv, func() error { return srv.ServeTLS(l.HTTPS, "", "") })
 	stop()
 	for range doors {
@@ -108,13 +125,39 @@ func (h *House) ServeAll(ctx context.Context, l Listeners) error {
 	return err
 }
 
+// serveEnded goes on after the end of the service, when the house itself has no
+// certificate any more: what was issued is answered for, in plain HTTP and signed.
+func (h *House) serveEnded(ctx context.Context, l Listeners, why error) error {
+	h.cfg.Log.WarnContext(ctx, "the certification service has ended: only lists, OCSP and what certificates point to are served", "error", why)
+	plain := l.Plain
+	l.Plain = nil
+	if err := l.Close(); err != nil {
+		return errors.Join(err, plain.Close())
+	}
+	timing, end := context.WithCancel(ctx)
+	var timers sync.WaitGroup
+	defer timers.Wait()
+	defer end()
+	timers.Go(func() {
+		if err := h.CertStatus.Run(timing); !errors.Is(err, context.Canceled) {
+			h.cfg.Log.ErrorContext(ctx, "lists of revoked certificates are not built any more", "error", err)
+		}
+	})
+	return h.servePlain(ctx, plain)
+}
+
 // tlsConfig serves the house's own certificate, which renews itself. A client
 // certificate is optional here: each door says itself whom it lets in.
-func (h *House) tlsConfig() *tls.Config {
-	return &tls.Config{
-		MinVersion: tls.VersionTLS12, GetCertificate: h.server.GetCertificate,
-		ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: h.StepCA.ClientPool(),
+// Whom clients may hang on is looked up at each connection.
+func (h *House) tlsConfig(ctx context.Context) (*tls.Config, error) {
+	with := &clientele{house: h}
+	first, err := with.now(ctx)
+	if err != nil {
+		return nil, err
 	}
+	first = first.Clone()
+	first.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) { return with.now(hello.Context()) }
+	return first, nil
 }
 
 // servePlain answers plain HTTP on ln until ctx ends: what relying parties fetch
@@ -161,7 +204,7 @@ func (h *House) handler() (http.Handler, error) {
 	r := chi.NewRouter()
 	r.Use(api.Identify(newID), recoverer(h.cfg.Log))
 	err := api.Mount(r, api.Config{
-		Exchange: h.Exchange, Archive: h, Enroller: h, Certifier: certifier{h.CA}, Recoverer: h, Ledger: h, Peers: h.peers(), Verify: h.Verify, Status: h.Status,
+		Exchange: h.Exchange, Archive: h, Enroller: h, Certifier: certifier{h.CA}, Recoverer: h, Ledger: h, Peers: h.peers(), Refusals: &refusals{house: h}, Guest: h.guest, Verify: h.Verify, Status: h.Status,
 		Report: h.reportData, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log, Version: Version,
 	})
 	if err != nil {
@@ -190,7 +233,7 @@ func (h *House) handler() (http.Handler, error) {
 	return r, err
 }
 
-func (h *House) peers() peers { return peers{h.CA, h.rooms.Identity, h.used} }
+func (h *House) peers() peers { return peers{h.CA, h.rooms.Identity, h.Peering, h.used} }
 
 func actionNames() (names []string) {
 	for _, a := range authz.Actions() {
@@ -206,10 +249,11 @@ func (h *House) caller(r *http.Request) (string, bool) {
 }
 
 // Status is what anybody may know.
-func (h *House) Status(context.Context) wire.Status {
+func (h *House) Status(ctx context.Context) wire.Status {
 	return wire.Status{
 		Name: h.cfg.Organization, Version: Version, Time: h.cfg.Now().UTC(), LedgerSize: h.Ledger.Head().Size,
 		Healthy: h.Ledger.Healthy() == nil, Sample: h.cfg.Sample,
+		Closing: h.closingNow(ctx),
 	}
 }
 
@@ -242,5 +286,5 @@ func (h *House) Verify(ctx context.Context, document []byte) (verify.Report, err
 
 func (h *House) verifyOptions(ctx context.Context) (verify.Options, error) {
 	t, err := h.trustNow(ctx)
-	return verify.Options{Trust: t, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, h.anchors, h.Life.CompromisedSince}, Consents: h.citations()}, err
+	return verify.Options{Trust: t, Now: h.cfg.Now, Revocation: revocation{h.rooms.CA, []ca.Issuers{h.sm2(), h.ecdsa()}, h.Life.CompromisedSince, h.Peering}, Consents: h.citations()}, err
 }

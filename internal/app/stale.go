@@ -55,7 +55,8 @@ func (h *House) used(ctx context.Context, system string) {
 const roundEvery = 24 * time.Hour
 
 // runDaily makes the rounds of a day until ctx ends, the first one at once:
-// systems that nobody uses, and leavers whose end broke off.
+// systems that nobody uses, notices of the end of the service, and leavers whose
+// end broke off.
 func (h *House) runDaily(ctx context.Context) {
 	tick := time.NewTicker(roundEvery)
 	defer tick.Stop()
@@ -69,6 +70,9 @@ func (h *House) runDaily(ctx context.Context) {
 		}
 		if err != nil && ctx.Err() == nil {
 			h.cfg.Log.ErrorContext(ctx, "round of unused systems", "error", err)
+		}
+		if err := h.Closing.Tell(ctx, h.service()); err != nil && ctx.Err() == nil {
+			h.cfg.Log.ErrorContext(ctx, "notices of the end of the service", "error", err)
 		}
 		if err := h.endLeavers(ctx); err != nil && ctx.Err() == nil {
 			h.cfg.Log.ErrorContext(ctx, "round of leavers", "error", err)

@@ -44,11 +44,11 @@ type stamps struct{ sm2, ecdsa *stampTrack }
 // openStamps makes what a house of an earlier version lacks.
 func (h *House) openStamps(ctx context.Context) (err error) {
 	sm2Names := keys.Spec{ID: keyStampSM2, Algorithm: keys.SM2, Purpose: keys.PurposeSign, Owner: "signer/tsa"}
-	if h.stamps.sm2, err = h.openTrack(ctx, sm2Names, fileStampSM2, h.anchors.sm2Issuing.Raw, h.issueStampSM2); err != nil {
+	if h.stamps.sm2, err = h.openTrack(ctx, sm2Names, fileStampSM2, h.sm2(), h.issueStampSM2); err != nil {
 		return err
 	}
 	ecdsaNames := keys.Spec{ID: keyStampECDSA, Algorithm: keys.ECDSAP256, Purpose: keys.PurposeSign, Owner: "signer/tsa"}
-	if h.stamps.ecdsa, err = h.openTrack(ctx, ecdsaNames, fileStampECDSA, h.anchors.ecdsaIssuing.Raw, h.issueStampECDSA); err != nil {
+	if h.stamps.ecdsa, err = h.openTrack(ctx, ecdsaNames, fileStampECDSA, h.ecdsa(), h.issueStampECDSA); err != nil {
 		return err
 	}
 	if err := h.synchronised(); err != nil {

@@ -246,13 +246,13 @@ func TestStampsRenewAndStepBack(t *testing.T) {
 		t.Errorf("stepped back a day: %v", err)
 	}
 	// A successor, and a house after a restart, knows it from the ledger.
-	ok(t, h.stamps.ecdsa.use(h.stamps.ecdsa.cert))
+	ok(t, h.stamps.ecdsa.use(bg, h.stamps.ecdsa.cert))
 	if _, err := h.stamps.ecdsa.Stamp(bg, []byte("value")); !errors.Is(err, tsa.ErrClock) {
 		t.Errorf("the other key forgot what time it was: %v", err)
 	}
 	set(start.Add(-24 * time.Hour))
-	wantErr(t, h.stamps.ecdsa.use(h.stamps.ecdsa.cert), tsa.ErrClock) // before its certificate
-	set(later)                                                        // for the last checkpoint
+	wantErr(t, h.stamps.ecdsa.use(bg, h.stamps.ecdsa.cert), tsa.ErrClock) // before its certificate
+	set(later)                                                            // for the last checkpoint
 	ok(t, h.Close())
 }
 

@@ -27,8 +27,8 @@ const quiet = time.Minute
 type stampTrack struct {
 	house   *House
 	spec    keys.Spec
-	file    string // of the certificate, for whoever asks for tokens without one
-	issuing []byte // carried in tokens
+	file    string     // of the certificate, for whoever asks for tokens without one
+	issuers ca.Issuers // who issued its certificate is carried in tokens
 	issue   func(context.Context, keys.Signer) (ca.Certificate, error)
 	key     keys.Signer
 
@@ -43,8 +43,8 @@ type stampTrack struct {
 // openTrack finds key and certificate, or makes what was never there. A key that
 // is gone while its certificate is in force was lost or taken away: that is not
 // healed by a new one.
-func (h *House) openTrack(ctx context.Context, spec keys.Spec, file string, issuing []byte, issue func(context.Context, keys.Signer) (ca.Certificate, error)) (*stampTrack, error) {
-	t := &stampTrack{house: h, spec: spec, file: file, issuing: issuing, issue: issue}
+func (h *House) openTrack(ctx context.Context, spec keys.Spec, file string, issuers ca.Issuers, issue func(context.Context, keys.Signer) (ca.Certificate, error)) (*stampTrack, error) {
+	t := &stampTrack{house: h, spec: spec, file: file, issuers: issuers, issue: issue}
 	last, err := t.newest(ctx)
 	if err != nil {
 		return nil, err
@@ -61,9 +61,12 @@ func (h *House) openTrack(ctx context.Context, spec keys.Spec, file string, issu
 		return nil, fmt.Errorf("app: open key %s: %w", spec.ID, err)
 	}
 	if last.DER == nil || h.cfg.Now().After(last.NotAfter) {
-		return t, t.renew(ctx)
+		err := t.renew(ctx)
+		if !errors.Is(err, ca.ErrClosing) || last.DER == nil { // a service that ends goes on with what it has
+			return t, err
+		}
 	}
-	return t, t.use(last)
+	return t, t.use(ctx, last)
 }
 
 // newest is the last certificate that was signed for the service; without one it
@@ -88,7 +91,7 @@ func (t *stampTrack) renew(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("app: certificate of %s: %w", t.spec.ID, err)
 	}
-	if err := t.use(row); err != nil {
+	if err := t.use(ctx, row); err != nil {
 		return err
 	}
 	return saveCert(t.house.cfg.Dir, t.file, row.DER)
@@ -96,10 +99,14 @@ func (t *stampTrack) renew(ctx context.Context) error {
 
 // use answers with a certificate. The new service starts from the newest time
 // that the house gave out, as a time-stamp or in the ledger.
-func (t *stampTrack) use(row ca.Certificate) error {
+func (t *stampTrack) use(ctx context.Context, row ca.Certificate) error {
 	h := t.house
 	if now := h.cfg.Now(); now.Before(row.NotBefore) {
 		return fmt.Errorf("%w: it stands before the certificate of %s, of %s", tsa.ErrClock, t.spec.ID, row.NotBefore.UTC().Format(time.RFC3339))
+	}
+	_, by, err := certificateOf(ctx, t.issuers, row.DER)
+	if err != nil {
+		return fmt.Errorf("app: certificate of %s: %w", t.spec.ID, err)
 	}
 	policy, err := h.stampPolicy()
 	if err != nil {
@@ -110,7 +117,7 @@ func (t *stampTrack) use(row ca.Certificate) error {
 		last = t.service.Last()
 	}
 	s, err := tsa.New(tsa.Config{
-		Key: t.key, CertDER: row.DER, Chain: [][]byte{t.issuing}, Policy: policy, Accuracy: stampAccuracy,
+		Key: t.key, CertDER: row.DER, Chain: [][]byte{by.Certificate.Raw}, Policy: policy, Accuracy: stampAccuracy,
 		Now: h.cfg.Now, Synchronised: h.synchronised, Rand: h.cfg.Rand, Recorder: t, Last: last,
 	})
 	if err != nil {

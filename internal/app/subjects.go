@@ -11,7 +11,10 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
+	"github.com/yinxin-gov/yinxin/ca/authority"
+	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/internal/desk"
 	"github.com/yinxin-gov/yinxin/internal/keys"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -23,7 +26,7 @@ import (
 // nothing, in other words or before it was asked.
 func (h *House) asked(ctx context.Context, s approval.Subject) error {
 	want, err := h.question(ctx, s)
-	for _, unknown := range []error{signer.ErrNotFound, sharing.ErrNotFound, kmc.ErrNotFound, ca.ErrNotFound, anchor.ErrNotFound, identity.ErrNotFound, keys.ErrNotFound} {
+	for _, unknown := range []error{signer.ErrNotFound, sharing.ErrNotFound, kmc.ErrNotFound, ca.ErrNotFound, anchor.ErrNotFound, closing.ErrNotFound, authority.ErrNotFound, peer.ErrNotFound, identity.ErrNotFound, keys.ErrNotFound} {
 		if errors.Is(err, unknown) {
 			want, err = approval.Subject{}, nil
 		}
@@ -69,6 +72,20 @@ func (h *House) question(ctx context.Context, s approval.Subject) (approval.Subj
 			return none, err
 		}
 		return h.AnchorSubject(a), nil
+	case approval.KindClosing:
+		a, err := h.Closing.Act(ctx, s.ID)
+		if err != nil || a.State != closing.Proposed {
+			return none, err
+		}
+		return h.ClosingSubject(a), nil
+	case approval.KindAuthority:
+		return h.generationAsked(ctx, s.ID)
+	case approval.KindPeer:
+		e, err := h.Peering.Entry(ctx, s.ID)
+		if err != nil || e.State != peer.Proposed {
+			return none, err
+		}
+		return h.PeerSubject(e), nil
 	case approval.KindCertificate:
 		return h.certificateAsked(ctx, s.ID)
 	}

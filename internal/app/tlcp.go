@@ -14,6 +14,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/profile"
 	"github.com/yinxin-gov/yinxin/internal/api"
 	"github.com/yinxin-gov/yinxin/internal/tlcp"
 )
@@ -44,8 +45,24 @@ func (h *House) listenTLCP(ctx context.Context, ln net.Listener) (net.Listener, 
 	h.cfg.Log.WarnContext(ctx, "TLCP is served: legacy interop (遗留互通), without forward secrecy; systems that can use the HTTPS port should", "address", ln.Addr())
 	return tlcp.Listen(ln, tlcp.ListenerConfig{
 		Pair: own.current, Log: h.cfg.Log,
-		Trust: tlcp.Trust{Roots: []*smx509.Certificate{h.anchors.sm2Root}, Issuing: []*smx509.Certificate{h.anchors.sm2Issuing}, Now: h.cfg.Now},
+		Trust: h.trustTLCP,
 	})
+}
+
+// trustTLCP is whom callers may hang on: every authority of the house.
+func (h *House) trustTLCP(ctx context.Context) (tlcp.Trust, error) {
+	set, err := h.Succession.Set(ctx)
+	if err != nil {
+		return tlcp.Trust{}, err
+	}
+	t := tlcp.Trust{Now: h.cfg.Now}
+	for _, a := range set.Roots(profile.SM2) {
+		t.Roots = append(t.Roots, a.Certificate)
+	}
+	for _, a := range set.Issuing(profile.SM2) {
+		t.Issuing = append(t.Issuing, a.Certificate)
+	}
+	return t, nil
 }
 
 // serveTLCP answers on ln until ctx ends what HTTPS answers. A caller is the
@@ -115,7 +132,11 @@ func (h *House) issueTLCP(ctx context.Context) (tlcp.Pair, error) {
 	if err != nil {
 		return tlcp.Pair{}, err
 	}
-	pair := tlcp.Pair{SignKey: sign, EncKey: enc}
+	_, by, err := certificateOf(ctx, h.sm2(), signRow.DER)
+	if err != nil {
+		return tlcp.Pair{}, err
+	}
+	pair := tlcp.Pair{SignKey: sign, EncKey: enc, Above: by.Chain()}
 	if pair.Sign, err = smx509.ParseCertificate(signRow.DER); err != nil {
 		return tlcp.Pair{}, fmt.Errorf("read back certificate: %w", err)
 	}

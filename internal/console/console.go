@@ -132,8 +132,12 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountOwn(r)
 		c.mountRecovery(r)
 		c.mountAnchors(r)
+		c.mountClosing(r)
+		c.mountHistories(r)
+		c.mountPeers(r)
 		c.mountConsents(r)
 		c.mountArchives(r)
+		c.mountNotices(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))
 	})
 	return nil

@@ -14,8 +14,12 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
+	"github.com/yinxin-gov/yinxin/ca/closing"
+	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/ca/ra"
+	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/archive"
@@ -73,8 +77,12 @@ type Desk interface {
 	Own
 	Recoveries
 	Anchors
+	Closings
+	Histories
+	Peers
 	Consents
 	Archives
+	Notices
 }
 
 // Answer is a person's signed answer: the PIN opens the key for this one act.
@@ -165,6 +173,7 @@ var refusals = []struct {
 	{kmc.ErrDelivered, "problem.recovery.delivered", http.StatusConflict},
 	{kmc.ErrRole, "console.forbidden", http.StatusForbidden},
 	{kmc.ErrInvalid, "desk.error.recovery", http.StatusBadRequest},
+	{kmc.ErrUnused, "problem.recovery.unused", http.StatusConflict},
 	{kmc.ErrNotFound, "problem.recovery.unknown", http.StatusNotFound},
 	{anchor.ErrForbidden, "console.forbidden", http.StatusForbidden},
 	{anchor.ErrCertificate, "anchor.error.certificate", http.StatusUnprocessableEntity},
@@ -173,6 +182,30 @@ var refusals = []struct {
 	{anchor.ErrState, "anchor.error.state", http.StatusConflict},
 	{anchor.ErrNotApproved, "anchor.error.state", http.StatusConflict},
 	{anchor.ErrNotFound, "anchor.error.unknown", http.StatusNotFound},
+	{closing.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{closing.ErrSoon, "closing.error.soon", http.StatusUnprocessableEntity},
+	{closing.ErrInvalid, "closing.error.invalid", http.StatusBadRequest},
+	{closing.ErrOpen, "closing.error.waits", http.StatusConflict},
+	{closing.ErrState, "closing.error.state", http.StatusConflict},
+	{closing.ErrNotApproved, "closing.error.state", http.StatusConflict},
+	{closing.ErrNotFound, "closing.error.state", http.StatusNotFound},
+	{ca.ErrClosing, "problem.enrol.closing", http.StatusConflict},
+	{history.ErrQuery, "history.error.query", http.StatusBadRequest},
+	{notify.ErrInvalid, "notify.error.invalid", http.StatusBadRequest},
+	{notify.ErrState, "notify.error.state", http.StatusConflict},
+	{notify.ErrNotFound, "notify.error.unknown", http.StatusNotFound},
+	{notify.ErrTooMany, "notify.error.many", http.StatusConflict},
+	{peer.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{peer.ErrAuthority, "peer.error.authority", http.StatusUnprocessableEntity},
+	{peer.ErrTaken, "peer.error.taken", http.StatusConflict},
+	{peer.ErrInvalid, "peer.error.invalid", http.StatusBadRequest},
+	{peer.ErrExists, "peer.error.exists", http.StatusConflict},
+	{peer.ErrState, "peer.error.state", http.StatusConflict},
+	{peer.ErrNotApproved, "peer.error.state", http.StatusConflict},
+	{peer.ErrList, "peer.error.list", http.StatusUnprocessableEntity},
+	{peer.ErrOld, "peer.error.old", http.StatusConflict},
+	{peer.ErrWithdrawn, "peer.error.state", http.StatusConflict},
+	{peer.ErrNotFound, "peer.error.unknown", http.StatusNotFound},
 	{ra.ErrApplicant, "console.forbidden", http.StatusForbidden},
 	{ra.ErrOfficer, "console.forbidden", http.StatusForbidden},
 	{ra.ErrEvidence, "ra.error.evidence", http.StatusBadRequest},

@@ -9,8 +9,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
+	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/peer"
+	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/life"
 	"github.com/yinxin-gov/yinxin/signer/ofd"
@@ -257,6 +261,37 @@ func (d *deskOf) TakeRecovered(_ context.Context, _ Person, id string) (Paper, e
 	return Paper{Name: "key.der", Bytes: []byte{0x30, 0}}, d.act("take %s", id)
 }
 
+func (d *deskOf) Peered(context.Context, Person) (PeerList, error) {
+	e := peer.Entry{
+		ID: "d-1", Domain: "city", Name: "样例\u202e平台", Operator: "11", Kind: peer.KindCity, Hosts: []string{"city.example"}, Level: 2, Actions: []string{"copy"}, Purposes: []string{"p"},
+		Systems: []peer.System{{ID: "s", Host: "s.city.example", UnitName: "样例局", Sign: []byte("x")}}, Lists: []string{"http://city.example/a.crl"}, Stale: time.Hour,
+		From: at, Until: at.AddDate(1, 0, 0), Reason: "样例", AskedAt: at, State: peer.Proposed,
+	}
+	in, gone := e, e
+	in.ID, in.State, in.Approval, in.SettledAt, in.Replaces = "d-2", peer.InForce, "a-1", at, "d-0"
+	gone.ID, gone.State, gone.EndedBy, gone.EndReason, gone.EndedAt = "d-3", peer.Withdrawn, "p-1", "样例", at
+	return PeerList{MayWrite: true, Entries: []PeerLine{
+		{Entry: e, AnchorSums: []string{"ab"}, IssuingSums: []string{"cd"}, By: "样例", Sum: e.Digest(), MayAnswer: true},
+		{Entry: in, InForce: true, MayEnd: true, Lists: []peer.Freshness{{Subject: "CN=\u202e", Missing: true, Near: true}, {Subject: "CN=样例", Ends: at}}}, {Entry: gone, Ender: "样例"},
+	}}, nil
+}
+
+func (d *deskOf) ProposePeer(_ context.Context, _ Person, e peer.Entry) error {
+	return d.act("peer %s %s %s %d %v %s %s %s %d", e.Domain, e.Kind, e.Name, e.Level, e.Stale, e.From.UTC().Format(time.RFC3339), e.Until.UTC().Format(time.RFC3339), e.Systems, len(e.Anchors))
+}
+
+func (d *deskOf) AnswerPeer(_ context.Context, _ Person, id string, a Answer) error {
+	return d.act("answer %s %v %s", id, a.Yes, a.Digest)
+}
+
+func (d *deskOf) WithdrawPeer(_ context.Context, _ Person, id, reason string) error {
+	return d.act("withdraw %s %s", id, reason)
+}
+
+func (d *deskOf) ImportPeerList(_ context.Context, _ Person, domain string, list Paper) error {
+	return d.act("list %s %s %s", domain, list.Name, list.Bytes)
+}
+
 func (d *deskOf) Anchored(context.Context, Person) (AnchorList, error) {
 	a := anchor.Anchor{ID: "t-1", DER: []byte("x"), Service: "样例\u202e机构", Licence: "样例0001", URL: "https://ca.example/", From: at, Until: at.AddDate(1, 0, 0), Reason: "样例", AskedAt: at, State: anchor.Proposed}
 	gone := a
@@ -274,4 +309,55 @@ func (d *deskOf) AnswerAnchor(_ context.Context, _ Person, id string, a Answer) 
 
 func (d *deskOf) WithdrawAnchor(_ context.Context, _ Person, id, reason string) error {
 	return d.act("withdraw %s %s", id, reason)
+}
+
+func (d *deskOf) Closing(context.Context, Person) (ClosingView, error) {
+	a := closing.Act{ID: "e-1", Kind: closing.Announcement, Mode: closing.End, At: at.AddDate(0, 4, 0), Reason: "样例\u202e", Successor: "样例服务", AskedAt: at, State: closing.InForce, Approval: "a-1", SettledAt: at}
+	asked := closing.Act{ID: "e-2", Kind: closing.HandOver, Of: "e-1", Taker: "样例服务", Records: "证书库", Protocol: "ab", Reported: at, Reason: "样例", AskedAt: at, State: closing.Proposed}
+	return ClosingView{
+		Phase: closing.Closing, Act: a, MayWrite: true, Mine: 2, Notices: map[closing.NoticeState]int{closing.NoticePending: 3},
+		Acts: []ClosingLine{{Act: asked, By: "样例", Sum: asked.Digest(), MayAnswer: true, MayDrop: true}, {Act: a, By: "样例", Sum: a.Digest()}},
+	}, nil
+}
+
+func (d *deskOf) ProposeClosing(_ context.Context, _ Person, a closing.Act) error {
+	return d.act("closing %s %s %s %s %s %s %s", a.Kind, a.Mode, a.At.UTC().Format(time.RFC3339), a.Reason, a.Successor, a.Taker, a.Reported.UTC().Format(time.RFC3339))
+}
+
+func (d *deskOf) AnswerClosing(_ context.Context, _ Person, id string, a Answer) error {
+	return d.act("answer %s %v %s", id, a.Yes, a.Digest)
+}
+
+func (d *deskOf) DropClosing(_ context.Context, _ Person, id string) error {
+	return d.act("drop %s", id)
+}
+
+func (d *deskOf) SeenClosing(context.Context, Person) error { return d.act("seen") }
+func (d *deskOf) Notices(context.Context, Person) (NoticeList, error) {
+	n := notify.Notice{ID: "n-1", Kind: notify.CertificateRevoked, Severity: notify.Warning, Unit: "u-1", System: "civil\u202e-a", Object: ledger.Object{Kind: "certificate", ID: "iss:01"}, At: at, Details: map[string]string{"days": "7"}}
+	c := notify.Channel{ID: "c-1", Name: "样例\u202e接收", Kind: notify.Webhook, Address: "https://hook.example/in", Unit: "u-1", Kinds: notify.Kinds(), Severity: notify.Info, State: notify.Active, LastError: "notify: the receiver answered 503", FailedAt: at, SentAt: at}
+	paused := notify.Standing{Channel: c}
+	paused.ID, paused.State, paused.Kinds = "c-2", notify.Paused, nil
+	letter := notify.Letter{Delivery: notify.Delivery{Notice: n, Channel: "c-1"}, Error: "notify: the receiver answered 422"}
+	return NoticeList{Recent: []notify.Notice{n}, Channels: []notify.Standing{{Channel: c, Count: notify.Count{Queued: 2, Dead: 1}, Letters: []notify.Letter{letter}}, paused}, Sees: true, MayWrite: true}, nil
+}
+
+func (d *deskOf) AddChannel(_ context.Context, _ Person, c notify.Channel) (string, error) {
+	secret := ""
+	if c.Kind == notify.Webhook {
+		secret = "whsec_eA=="
+	}
+	return secret, d.act("channel %s %s %s %s %v %s %d", c.Name, c.Kind, c.Address, c.Unit, c.Kinds, c.Severity, len(c.Roots))
+}
+
+func (d *deskOf) MoveChannel(_ context.Context, _ Person, id string, to notify.State) error {
+	return d.act("move %s %s", id, to)
+}
+
+func (d *deskOf) TestChannel(_ context.Context, _ Person, id string) error {
+	return d.act("test %s", id)
+}
+
+func (d *deskOf) RetryNotice(_ context.Context, _ Person, channel, notice string) error {
+	return d.act("retry %s %s", channel, notice)
 }

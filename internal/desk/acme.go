@@ -15,7 +15,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/console"
 )
 
-// AccountKeys makes external account keys; ca.ErrExists when the request gave one.
+// AccountKeys makes external account keys; ca.ErrKeyGiven when the request gave one.
 type AccountKeys interface {
 	ACMEKeyOf(ctx context.Context, actor ledger.Actor, r ca.Request) (wire.ACMEKeyAnswer, error)
 }
@@ -77,7 +77,7 @@ func (d *Service) DrawACMEKey(ctx context.Context, p console.Person, request str
 		return none, err
 	}
 	drawn, err := d.cfg.AccountKeys.ACMEKeyOf(ctx, d.actor(p), r)
-	if errors.Is(err, ca.ErrExists) {
+	if errors.Is(err, ca.ErrKeyGiven) {
 		return none, fmt.Errorf("%w: %w", console.ErrDrawn, err)
 	}
 	return drawn, err

@@ -14,10 +14,14 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
+	"github.com/yinxin-gov/yinxin/ca/closing"
+	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
+	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/console"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
+	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/internal/text"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/cite"
@@ -74,6 +78,10 @@ type Answers interface {
 	RecoverySubject(r kmc.Recovery) approval.Subject
 	// AnchorSubject is what a registration officer signs for a trust anchor.
 	AnchorSubject(a anchor.Anchor) approval.Subject
+	// ClosingSubject is what a registration officer signs about the end of the service.
+	ClosingSubject(a closing.Act) approval.Subject
+	// PeerSubject is what one signs for a peer domain.
+	PeerSubject(e peer.Entry) approval.Subject
 	// RequestSubject is what a registration officer signs for a system.
 	RequestSubject(r ca.Request) approval.Subject
 	// ConsentSubject is what the leader of a provider signs.
@@ -154,16 +162,20 @@ type Config struct {
 	Links     Links
 	Leavers   Leavers
 	PINs      PINs
+	Notices   *notify.Service
 
 	Authority    Authority
 	Suspensions  Suspensions
 	Recoveries   *kmc.Recoveries
 	Anchors      *anchor.Service
+	Closing      *closing.Service
+	Peers        *peer.Service
 	Requests     *ra.Service
 	Clearances   *grading.Clearances
 	AccountKeys  AccountKeys
 	Texts        Texts
 	Certificates Certificates
+	History      *history.Service
 
 	Blobs Blobs
 	Key   crypto.Decrypter // opens drafts, and does nothing else
@@ -180,9 +192,9 @@ func New(cfg Config) (*Service, error) {
 	for _, missing := range []bool{
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
 		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil,
-		cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Leavers == nil, cfg.PINs == nil, cfg.Authority == nil, cfg.Suspensions == nil,
-		cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.AccountKeys == nil, cfg.Texts == nil,
-		cfg.Certificates == nil, cfg.Blobs == nil, cfg.Key == nil,
+		cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Leavers == nil, cfg.PINs == nil, cfg.Notices == nil, cfg.Authority == nil, cfg.Suspensions == nil,
+		cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Closing == nil, cfg.Peers == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.AccountKeys == nil, cfg.Texts == nil,
+		cfg.Certificates == nil, cfg.History == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {
 		if missing {

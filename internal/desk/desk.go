@@ -58,8 +58,16 @@ func (d *Service) Pages(p identity.Person, held []identity.Post) (pages []string
 	opens(console.PagePeople, house, identity.RoleSystemAdmin)
 	opens(console.PageRecovery, p.Agency, identity.RoleAgencySysadmin, identity.RoleUnitLeader)
 	opens(console.PageAnchors, house, identity.RoleRAOfficer, identity.RoleSystemAdmin, identity.RoleAuditor)
+	opens(console.PageNotices, house, identity.RoleSystemAdmin, identity.RoleAuditor)
+	opens(console.PageNotices, p.Agency, identity.RoleAgencySysadmin)
+	opens(console.PagePeers, house, identity.RoleRAOfficer, identity.RoleSystemAdmin, identity.RoleAuditor)
 	opens(console.PageRecovery, house, identity.RoleRAOfficer, identity.RoleKMCOfficer, identity.RoleAuditor)
-	return pages
+	for _, page := range []string{console.PageHistory, console.PageExpiring} {
+		opens(page, p.Agency, ownHistory()...)
+		opens(page, house, allHistory()...)
+	}
+	opens(console.PageStatistics, house, allHistory()...)
+	return append(pages, console.PageClosing) // everybody with a certificate is told (电子签名法 art. 23)
 }
 
 // now is the clock as events carry it.

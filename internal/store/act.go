@@ -20,18 +20,22 @@ type Integrator interface {
 
 // Rooms implements what the rooms of the house ask of a store.
 type Rooms struct {
-	Identity  *Identity
-	Grading   *Grading
-	Sharing   *Sharing
-	Approvals *Approvals
-	CA        *CA
-	Seals     *Seals
-	Transfers *Transfers
-	Signin    *Signin
-	ACME      *ACME
-	KMC       *KMC
-	Anchors   *Anchors
-	Facts     *Facts
+	Identity   *Identity
+	Grading    *Grading
+	Sharing    *Sharing
+	Approvals  *Approvals
+	CA         *CA
+	Seals      *Seals
+	Transfers  *Transfers
+	Signin     *Signin
+	ACME       *ACME
+	KMC        *KMC
+	Anchors    *Anchors
+	Closing    *Closing
+	Peers      *Peers
+	Notify     *Notify
+	Succession *Generations
+	Facts      *Facts
 }
 
 // Rooms returns the rooms over this store. With a nil Integrator acts are
@@ -49,7 +53,10 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 	return &Rooms{
 		Facts: newFacts(s, people, gradings), Identity: people, Grading: gradings, Sharing: &Sharing{a}, Approvals: &Approvals{a},
 		CA: newCA(a), Seals: &Seals{a}, Transfers: &Transfers{a}, Signin: &Signin{a},
-		ACME: &ACME{a}, KMC: &KMC{a}, Anchors: &Anchors{a},
+		ACME: &ACME{a}, KMC: &KMC{a}, Anchors: &Anchors{a}, Closing: &Closing{a},
+		Peers:      &Peers{a},
+		Notify:     &Notify{a},
+		Succession: &Generations{a},
 	}
 }
 
@@ -59,12 +66,15 @@ type acts struct {
 	in Integrator
 }
 
-// commit writes the event to the outbox and lets do write the rows, in one
-// transaction. do may run more than once and touches nothing but tx.
+// commit writes the event to the outbox, the notice that it may ask for, and lets
+// do write the rows, in one transaction. do may run more than once and touches nothing but tx.
 func (a acts) commit(ctx context.Context, ev ledger.Event, do func(context.Context, bun.Tx) error) (ledger.Receipt, error) {
 	return a.record(ctx, []ledger.Event{ev}, func(p []ledger.Pending) error {
 		return a.s.act(ctx, func(ctx context.Context, tx bun.Tx) error {
 			if err := write(ctx, tx, a.s.enqueueing(p)); err != nil {
+				return err
+			}
+			if err := a.s.notice(ctx, tx, ev); err != nil {
 				return err
 			}
 			return do(ctx, tx)

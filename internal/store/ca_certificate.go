@@ -71,7 +71,7 @@ func (c *CA) Reserve(ctx context.Context, certs []ca.Certificate, key *ca.Escrow
 }
 
 func reservation(certs []ca.Certificate, key *ca.EscrowedKey) *share {
-	o := &share{certs: make([]certificateRow, len(certs))}
+	o := &share{certs: make([]certificateRow, len(certs)), lines: lineageRows(certs)}
 	for i, k := range certs {
 		o.certs[i] = certificateRow{
 			Issuer: k.Issuer, Serial: k.Serial, Kind: string(k.Kind), Pair: k.Pair, Agency: k.Agency, System: k.System,

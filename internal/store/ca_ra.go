@@ -87,9 +87,13 @@ func moved(ctx context.Context, tx bun.Tx, id string, n int64, err error) error 
 	return fmt.Errorf("%w: %q", ca.ErrDecided, id)
 }
 
-// closed takes a request off the open ones.
-func closed(ctx context.Context, tx bun.Tx, id string) error {
-	_, err := changed(ctx, tx, "UPDATE ca_enrolment SET open_key = NULL WHERE request = ?", id)
+// closed takes a request off the open ones, and notes when it was decided or
+// withdrawn.
+func closed(ctx context.Context, tx bun.Tx, id string, as ca.RequestState, ev ledger.Event) error {
+	if _, err := changed(ctx, tx, "UPDATE ca_enrolment SET open_key = NULL WHERE request = ?", id); err != nil {
+		return err
+	}
+	_, err := changed(ctx, tx, "INSERT INTO ca_request_settled (request, state, settled_at) VALUES (?, ?, ?)", id, string(as), at(ev.Time))
 	return err
 }
 
@@ -141,7 +145,7 @@ func (c *CA) DecideRequest(ctx context.Context, r ca.Request, ev ledger.Event) (
 				return ca.ErrSelf
 			}
 		}
-		return closed(ctx, tx, r.ID)
+		return closed(ctx, tx, r.ID, r.State, ev)
 	})
 }
 
@@ -153,7 +157,7 @@ func (c *CA) WithdrawRequest(ctx context.Context, r ca.Request, ev ledger.Event)
 		if err := moved(ctx, tx, r.ID, n, err); err != nil {
 			return err
 		}
-		return closed(ctx, tx, r.ID)
+		return closed(ctx, tx, r.ID, ca.RequestWithdrawn, ev)
 	})
 }
 

@@ -153,6 +153,13 @@ func (c *CA) PublishCRL(ctx context.Context, l status.CRL, ev ledger.Event) (led
 		return ledger.Receipt{}, fmt.Errorf("%w: list %d has not been signed", status.ErrNoList, l.Number)
 	}
 	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		// The earlier ones first: whoever publishes takes rows in the order of their
+		// numbers, so that of many builders none waits for another in a circle.
+		if _, err := changed(ctx, tx, `UPDATE ca_crl SET state = ?, tbs = NULL
+			WHERE issuer = ? AND shard = ? AND number < ? AND state = ?`,
+			string(status.CRLVoid), l.Issuer, l.Shard, l.Number, string(status.CRLPending)); err != nil {
+			return fmt.Errorf("voiding lists below %d: %w", l.Number, err)
+		}
 		n, err := changed(ctx, tx, `UPDATE ca_crl SET state = ?, der = ?, tbs = NULL
 			WHERE issuer = ? AND shard = ? AND number = ? AND state = ?`,
 			string(status.CRLPublished), l.DER, l.Issuer, l.Shard, l.Number, string(status.CRLPending))
@@ -161,11 +168,6 @@ func (c *CA) PublishCRL(ctx context.Context, l status.CRL, ev ledger.Event) (led
 		}
 		if n != 1 {
 			return fmt.Errorf("%w: %d", status.ErrOvertaken, l.Number)
-		}
-		if _, err := changed(ctx, tx, `UPDATE ca_crl SET state = ?, tbs = NULL
-			WHERE issuer = ? AND shard = ? AND number < ? AND state = ?`,
-			string(status.CRLVoid), l.Issuer, l.Shard, l.Number, string(status.CRLPending)); err != nil {
-			return fmt.Errorf("voiding lists below %d: %w", l.Number, err)
 		}
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 )
@@ -53,6 +54,44 @@ func (s *Store) Waiting() int {
 	defer s.group.mu.Unlock()
 	return len(s.group.queue)
 }
+
+// Overhear calls heard with every statement that readers send.
+func (s *Store) Overhear(heard func(query string)) { s.r.AddQueryHook(overhearing(heard)) }
+
+type overhearing func(string)
+
+func (o overhearing) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+
+func (o overhearing) AfterQuery(_ context.Context, e *bun.QueryEvent) { o(e.Query) }
+
+// Plan asks the engine how it would run a query.
+func (s *Store) Plan(ctx context.Context, query string) (lines []string, err error) {
+	if s.w.Dialect().Name() == dialect.SQLite {
+		var steps []struct {
+			ID      int64  `bun:"id"`
+			Parent  int64  `bun:"parent"`
+			NotUsed int64  `bun:"notused"`
+			Detail  string `bun:"detail"`
+		}
+		err = s.r.NewRaw("EXPLAIN QUERY PLAN "+query).Scan(ctx, &steps)
+		for _, l := range steps {
+			lines = append(lines, l.Detail)
+		}
+		return lines, err
+	}
+	// Few rows are read as a whole whatever indexes there are: without that choice,
+	// what is still read so has none.
+	err = s.r.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := tx.ExecContext(ctx, "SET LOCAL enable_seqscan = off"); err != nil {
+			return err
+		}
+		return tx.NewRaw("EXPLAIN "+query).Scan(ctx, &lines)
+	})
+	return lines, err
+}
+
+// Dialect is "sqlite" or "pg".
+func (s *Store) Dialect() string { return s.w.Dialect().Name().String() }
 
 // Gather is a read that callers share.
 func Gather(read func(context.Context, []int) (map[int]int64, error)) func(context.Context, int) (int64, bool, error) {

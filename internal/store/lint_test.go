@@ -127,6 +127,12 @@ var unrecorded = map[string]string{
 	"ReleaseOrder":     "the end of that lease",
 	"ReleaseDelivery":  "the end of the lease while a pair is made",
 	"EndAuthorization": "an authorization that expired, seen when it is polled",
+	"PutNotices":       "a reminder of a date that a recorded row has",
+	"SpreadNotice":     "which channels get a notice; its act has its event",
+	"LeaseChannel":     "one sender at a time",
+	"ReleaseChannel":   "the end of that lease",
+	"SettleDelivery":   "the progress of a delivery",
+	"ForgetNotices":    "notices that were told; the ledger keeps their events",
 	"AnswerChallenge":  "the outcome of a probe; the order that rests on it is recorded",
 }
 

@@ -19,6 +19,7 @@ type share struct {
 	claims []tokenClaim
 	tokens []usedTokenRow
 	certs  []certificateRow
+	lines  []lineageRow
 	keys   []escrowRow
 	signed []signedRow
 	bases  []deliveryRow // claims of deliveries that nobody had before
@@ -44,6 +45,7 @@ func (s *Store) statements(shares ...*share) []statement {
 		all.events, all.claims, all.tokens = append(all.events, o.events...), append(all.claims, o.claims...), append(all.tokens, o.tokens...)
 		all.certs, all.keys, all.signed = append(all.certs, o.certs...), append(all.keys, o.keys...), append(all.signed, o.signed...)
 		all.bases, all.later, all.handed = append(all.bases, o.bases...), append(all.later, o.later...), append(all.handed, o.handed...)
+		all.lines = append(all.lines, o.lines...)
 	}
 	var out []statement
 	if len(all.events) > 0 {
@@ -63,7 +65,10 @@ func (s *Store) statements(shares ...*share) []statement {
 		out = append(out, s.usingTokens(all.tokens))
 	}
 	if len(all.certs) > 0 {
-		out = append(out, s.reserving(all.certs))
+		out = append(out, s.withinEnd(all.certs), s.reserving(all.certs))
+	}
+	if len(all.lines) > 0 {
+		out = append(out, s.tracing(all.lines))
 	}
 	if len(all.keys) > 0 {
 		out = append(out, s.escrowing(all.keys))

@@ -66,7 +66,7 @@ func foreignKey(pub crypto.PublicKey) (*foreign.PublicKey, error) {
 func (p Pair) serverCertificates() []gmtls.Certificate {
 	return []gmtls.Certificate{
 		{Certificate: [][]byte{p.Sign.Raw}, PrivateKey: signKey{p.SignKey}},
-		{Certificate: [][]byte{p.Enc.Raw}, PrivateKey: decKey{p.EncKey}},
+		{Certificate: append([][]byte{p.Enc.Raw}, p.Above...), PrivateKey: decKey{p.EncKey}},
 	}
 }
 

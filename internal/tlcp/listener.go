@@ -18,7 +18,7 @@ type ListenerConfig struct {
 	// Pair in force; asked at each handshake, so that a renewed one serves at
 	// once. Required.
 	Pair   func(context.Context) (Pair, error)
-	Trust  Trust
+	Trust  func(context.Context) (Trust, error) // asked at each handshake. Required
 	Limits Limits
 	Log    *slog.Logger // who was refused, at debug level; nil: nowhere
 }
@@ -37,7 +37,7 @@ type Listener struct {
 
 // Listen serves TLCP on ln, which it owns from then on.
 func Listen(ln net.Listener, cfg ListenerConfig) (*Listener, error) {
-	if cfg.Pair == nil || len(cfg.Trust.Roots) == 0 {
+	if cfg.Pair == nil || cfg.Trust == nil {
 		return nil, errors.Join(errors.New("tlcp: a listener needs its pair and the anchors of its callers"), ln.Close())
 	}
 	if cfg.Log == nil {
@@ -133,9 +133,16 @@ func (l *Listener) handshake(ctx context.Context, raw net.Conn) (*Conn, error) {
 	if err := pair.check(); err != nil {
 		return nil, err
 	}
+	trust, err := l.cfg.Trust(ctx)
+	if err == nil && len(trust.Roots) == 0 {
+		err = errors.New("no anchors")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrHandshake, err)
+	}
 	var peer Peer
 	cfg := base(rand.Reader, func(certs [][]byte) (err error) {
-		peer, err = l.cfg.Trust.judge(certs, "")
+		peer, err = trust.judge(certs, "")
 		return err
 	})
 	cfg.Certificates = pair.serverCertificates()

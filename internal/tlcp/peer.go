@@ -21,8 +21,8 @@ const (
 
 // judge decides on a certificate message: a pair (GB/T 38636 6.4.5.3: signing
 // certificate, then encryption certificate) under our anchors. Further
-// certificates are read past: what the peer sends is never part of a chain. A
-// server has a host, which both certificates name.
+// certificates of a server are authorities that may stand between the two; those
+// of a client are read past. A server has a host, which both certificates name.
 func (t Trust) judge(raw [][]byte, host string) (Peer, error) {
 	if len(raw) < 2 || len(raw) > maxCertificates {
 		return Peer{}, fmt.Errorf("%w: %d certificates, want a signing and an encryption certificate", ErrPeer, len(raw))
@@ -47,6 +47,13 @@ func (t Trust) judge(raw [][]byte, host string) (Peer, error) {
 	}
 	for _, c := range t.Issuing {
 		mid.AddCert(c)
+	}
+	if host != "" {
+		for _, der := range raw[2:] {
+			if c, err := smx509.ParseCertificate(der); err == nil && c.IsCA && len(der) <= maxCertificate {
+				mid.AddCert(c)
+			}
+		}
 	}
 	opts := smx509.VerifyOptions{Roots: roots, Intermediates: mid, CurrentTime: t.now(), DNSName: host, KeyUsages: []smx509.ExtKeyUsage{smx509.ExtKeyUsageAny}}
 	if _, err := peer.Sign.Verify(opts); err != nil {

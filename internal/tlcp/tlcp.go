@@ -51,6 +51,7 @@ var (
 // decrypts with nil options.
 type Pair struct {
 	Sign, Enc *smx509.Certificate
+	Above     [][]byte // authorities, DER, which a server sends behind both: its callers may hang on another one
 	SignKey   crypto.Signer
 	EncKey    crypto.Decrypter // a server uses it in each handshake, a client never
 }
@@ -75,8 +76,9 @@ func (p Pair) check() error {
 	return nil
 }
 
-// Trust says which certificates of the other side are believed. Only
-// certificates given here are ever part of a chain.
+// Trust says which certificates of the other side are believed. A chain ends in
+// one of Roots; between them and a server's pair may also stand authorities that
+// the server sent.
 type Trust struct {
 	Roots   []*smx509.Certificate // required
 	Issuing []*smx509.Certificate // intermediate authorities

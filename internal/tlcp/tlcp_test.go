@@ -35,7 +35,7 @@ type house struct {
 func newHouse(t testing.TB, limits tlcp.Limits) *house {
 	h := &house{pki: newPKI(t)}
 	pair := h.server()
-	l := must(tlcp.Listen(must(net.Listen("tcp", "127.0.0.1:0")), tlcp.ListenerConfig{Pair: always(pair), Trust: h.trust(), Limits: limits}))
+	l := must(tlcp.Listen(must(net.Listen("tcp", "127.0.0.1:0")), tlcp.ListenerConfig{Pair: always(pair), Trust: func(context.Context) (tlcp.Trust, error) { return h.trust(), nil }, Limits: limits}))
 	type key struct{}
 	srv := &http.Server{
 		ReadHeaderTimeout: 5 * time.Second,

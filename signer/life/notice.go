@@ -58,7 +58,12 @@ type Reliers interface {
 	ReliedOn(ctx context.Context, documents []string) ([]Reliance, error)
 }
 
-// Notifier brings a notice to its unit. A failure leaves it pending.
+// ErrOnItsWay: a Notifier keeps the notice and nobody has taken it yet; it stays
+// pending, and that is no failure.
+var ErrOnItsWay = errors.New("life: the notice is on its way")
+
+// Notifier brings a notice to its unit: nil once the unit's side took it,
+// ErrOnItsWay before. A failure leaves it pending, too.
 type Notifier interface {
 	Notify(ctx context.Context, n Notice) error
 }
@@ -163,7 +168,11 @@ func (s *Service) Deliver(ctx context.Context, compromise string) error {
 	}
 	var failed []error
 	for _, n := range pending {
-		if err := s.cfg.Notifier.Notify(ctx, n); err != nil {
+		err := s.cfg.Notifier.Notify(ctx, n)
+		if errors.Is(err, ErrOnItsWay) {
+			continue
+		}
+		if err != nil {
 			failed = append(failed, fmt.Errorf("life: notice %s to %s: %w", n.ID, n.Unit, err))
 			continue
 		}

@@ -33,8 +33,14 @@ func (s *subject) chain(id, clause string, c *certificate, at time.Time, carried
 		s.note(l.who, l.Proof, nil)
 	}
 	if path == nil {
+		if _, domain := s.opt.Trust.foreign(c.der, at); domain != "" {
+			return cannot(id, clause, ReasonDomain, c.subject+" · "+domain)
+		}
 		return cannot(id, clause, ReasonUntrusted, c.subject)
 	}
 	s.chains = append(s.chains, Chain{id, path})
+	if domain := s.opt.Trust.domainOf(path[len(path)-1]); domain != "" {
+		return pass(id, clause, c.subject+" · "+domain)
+	}
 	return pass(id, clause, c.subject)
 }

@@ -74,6 +74,7 @@ const (
 	ReasonCertIsCA     = "cert.ca"
 	ReasonNoAnchor     = "trust.none"
 	ReasonUntrusted    = "trust.chain"
+	ReasonDomain       = "trust.domain" // a peer domain's, which does not admit it
 	ReasonPeriod       = "time.period"
 	ReasonNoTime       = "time.missing"
 	ReasonFuture       = "time.future"
@@ -167,7 +168,7 @@ func Reasons() []string {
 		ReasonPDFBroken, ReasonPDFFaults, ReasonPDFEncrypted, ReasonPDFUnread, ReasonCMS, ReasonContentType,
 		ReasonChangedAfter, ReasonRevision, ReasonTail, ReasonDigestDiffer, ReasonRaw, ReasonType, ReasonByValue, ReasonNoCert, ReasonDisagree, ReasonNoOpinion, ReasonAlgorithm, ReasonDigest, ReasonNotJudged,
 		ReasonValueMissing, ReasonRepeated, ReasonSigXML, ReasonMalformed, ReasonSignature, ReasonCertBad, ReasonCertUsage,
-		ReasonCertIsCA, ReasonNoAnchor, ReasonUntrusted, ReasonPeriod, ReasonNoTime, ReasonFuture,
+		ReasonCertIsCA, ReasonNoAnchor, ReasonUntrusted, ReasonDomain, ReasonPeriod, ReasonNoTime, ReasonFuture,
 		ReasonSigXMLHash, ReasonFileChanged, ReasonFileMissing, ReasonFileDamaged, ReasonNoReferences,
 		ReasonNotListed, ReasonSealDiffers, ReasonNoSealFile, ReasonNoToken, ReasonTokenBad,
 		ReasonTokenUnknown, ReasonTokenImprint, ReasonTokenValue, ReasonTokenUsage, ReasonTokenCert,

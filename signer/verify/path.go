@@ -29,7 +29,8 @@ func (t *Trust) Path(der []byte, at time.Time, carried ...[]byte) []*smx509.Cert
 		Roots: t.roots, Intermediates: between, CurrentTime: at, KeyUsages: []smx509.ExtKeyUsage{smx509.ExtKeyUsageAny},
 	})
 	if err != nil {
-		return nil
+		foreign, _ := t.foreign(der, at)
+		return foreign
 	}
 	var best []*smx509.Certificate
 	var until time.Time

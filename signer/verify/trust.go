@@ -25,6 +25,7 @@ type Trust struct {
 	roots    *smx509.CertPool
 	raw      map[string]struct{}
 	licences map[string][]Accreditation // by anchor, DER
+	domains  []Domain
 }
 
 // NewTrust takes certificates in DER. One that does not parse can still be
@@ -110,6 +111,7 @@ func (t *Trust) Anchors() [][]byte {
 
 // Include adds the anchors of another set, with what its owner said of them.
 func (t *Trust) Include(o *Trust) {
+	t.domains = append(t.domains, o.domains...)
 	for raw := range o.raw {
 		t.raw[raw] = struct{}{}
 		if c, err := smx509.ParseCertificate([]byte(raw)); err == nil {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/internal/agent"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
 
 // ErrConfig: New lacks a dependency.
@@ -45,13 +46,16 @@ type Config struct {
 	Draw   func() float64              // randomness in [0, 1); required
 	Now    func() time.Time            // nil: time.Now
 	Notify Notifier                    // zero: no service manager
+	// Closing asks the house whether its service ends; nil: it is not asked.
+	Closing func(context.Context) (wire.Closing, error)
 }
 
 // Sidecar keeps one system's certificates fresh. Not for concurrent use.
 type Sidecar struct {
-	cfg    Config
-	plans  map[agent.Track]plan
-	reload reloading
+	cfg     Config
+	plans   map[agent.Track]plan
+	closing closing
+	reload  reloading
 }
 
 // New reads the state of an earlier run, if there is one.
@@ -117,6 +121,7 @@ func (s *Sidecar) step(ctx context.Context, force bool) (next time.Time, err err
 		}
 		s.plans[h.Track] = p
 	}
+	s.heed(ctx)
 	set, err := s.cfg.System.Refresh()
 	if err != nil {
 		return next, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/internal/agent"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
 
 // maxStatus bounds the file; errors in it are bounded each.
@@ -30,6 +31,7 @@ type State struct {
 	Set     string                `json:"set"`
 	Tracks  map[agent.Track]Track `json:"tracks"`
 	Reload  *Reload               `json:"reload,omitempty"`
+	Closing *wire.Closing         `json:"closing,omitempty"` // the announced end of the house's certification service
 }
 
 // Track is the plan of one track.
@@ -94,7 +96,7 @@ func (f File) write(st State) error {
 }
 
 func (s *Sidecar) state(set string) State {
-	st := State{Updated: s.cfg.Now().UTC(), Set: set, Tracks: map[agent.Track]Track{}}
+	st := State{Updated: s.cfg.Now().UTC(), Set: set, Tracks: map[agent.Track]Track{}, Closing: s.closing.said}
 	for t, p := range s.plans {
 		st.Tracks[t] = Track{Serial: p.serial, Next: p.next.UTC(), Tries: p.tries, Error: cut(p.err), Failed: p.failed}
 	}

@@ -32,6 +32,7 @@ type Status struct {
 	LedgerSize uint64    `json:"ledger_size" doc:"entries in the ledger of this node"`
 	Healthy    bool      `json:"healthy"`
 	Sample     bool      `json:"sample" doc:"true: demo keys, not for production"`
+	Closing    *Closing  `json:"closing,omitempty" doc:"the announced end of the certification service"`
 }
 
 // Anchors are the trust anchors of the house, PEM.
