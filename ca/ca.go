@@ -80,13 +80,14 @@ type Certificate struct {
 	NotAfter  time.Time `json:"not_after"`
 	RevokedAt time.Time `json:"revoked_at,omitzero"` // or held; taken away when a hold ends
 	CreatedAt time.Time `json:"created_at"`
+	Purged    string    `json:"purged_sm3,omitempty"` // SM3 of the DER, once that was purged (ca/retention)
 	// Origin is what Reserve records; Certificate and CertificatesOf leave it out.
 	Origin Origin `json:"origin,omitzero"`
 }
 
 // Signed reports whether the certificate was ever handed out. One that is
 // pending was not, nor one that was abandoned.
-func (c Certificate) Signed() bool { return len(c.DER) > 0 }
+func (c Certificate) Signed() bool { return len(c.DER) > 0 || c.Purged != "" }
 
 // EscrowedKey is an encryption key as the KMC keeps it: wrapped, never clear.
 type EscrowedKey struct {

@@ -80,6 +80,16 @@ func TestRenewalOfThePairGMT0034(t *testing.T) {
 				}
 			}
 
+			rows, way := must(h.reg.CertificatesOf(ctx, "civil-a")), ca.WayRenewal
+			if rekey {
+				way = ca.WayRekey
+			}
+			for i, row := range rows[2:] { // halves in one order
+				if row.Kind != rows[i].Kind || row.Origin.Way != way || row.Origin.Previous != rows[i].Name() || rows[i].Origin.Way != ca.WayToken || rows[i].Origin.Previous != "" {
+					t.Errorf("%s comes from %+v", row.Kind, row.Origin)
+				}
+			}
+
 			// A lost answer: the same request gets the same pair, later too.
 			h.clock.advance(300 * 24 * time.Hour)
 			again, err := h.svc.RenewSM2(ctx, system, ask)

@@ -17,7 +17,8 @@ import (
 type RequestState string
 
 // Request states: submitted → reviewed → approved → issued; refused before the
-// approval, withdrawn by the applicant until the certificates are issued.
+// approval, withdrawn by the applicant until the certificates are issued; purged
+// years after the last of them (ca/retention).
 const (
 	RequestSubmitted RequestState = "submitted"
 	RequestReviewed  RequestState = "reviewed" // identity checked, evidence recorded (身份核验)
@@ -25,6 +26,7 @@ const (
 	RequestRefused   RequestState = "refused"
 	RequestWithdrawn RequestState = "withdrawn"
 	RequestIssued    RequestState = "issued"
+	RequestPurged    RequestState = "purged" // its period is over, its evidence gone: it leads to no certificate any more
 )
 
 // Purpose of the certificates of a request.

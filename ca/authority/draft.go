@@ -180,6 +180,6 @@ func (s *Service) redraft(m Member, signers map[string]*smx509.Certificate) (*ca
 // row is a member as the registry keeps it before it is signed.
 func (s *Service) row(d *ca.Draft, at time.Time) ca.Certificate {
 	row := d.Row(ca.KindCA)
-	row.Agency, row.CreatedAt = s.cfg.House, at.UTC().Truncate(time.Microsecond)
+	row.Agency, row.CreatedAt, row.Origin.Way = s.cfg.House, at.UTC().Truncate(time.Microsecond), ca.WayHouse
 	return row
 }

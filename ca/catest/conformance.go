@@ -45,6 +45,9 @@ func Run(t *testing.T, open func(*testing.T) ca.Registry) {
 	}
 }
 
+// Event is one that every store takes.
+func Event() ledger.Event { return event() }
+
 func event() ledger.Event {
 	return ledger.Event{
 		ID: uuid.Must(uuid.NewV7()).String(), Type: "ca.conformance.tested", Class: ledger.ClassCertificate,

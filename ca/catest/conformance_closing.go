@@ -20,18 +20,45 @@ type ClosingStores struct {
 }
 
 // RunClosing is the conformance suite of closing.Store, and of what it means for
-// ca.Registry.
+// ca.Registry. The tests follow one another in one store: each leaves it open.
 func RunClosing(t *testing.T, open func(*testing.T) ClosingStores) {
 	t.Helper()
-	for name, test := range map[string]func(*testing.T, ClosingStores){
-		"an act keeps what was asked":                        closingKept,
-		"one act of eight waits":                             closingAskedOnce,
-		"an act is settled by one of eight":                  closingSettledOnce,
-		"a withdrawal ends its announcement":                 closingWithdrawn,
-		"nothing is recorded that outlives the announcement": closingBounds,
-		"a notice is made once and moved once":               closingNotices,
+	s := open(t)
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, ClosingStores)
+	}{
+		{"an act keeps what was asked", closingKept},
+		{"one act of eight waits", closingAskedOnce},
+		{"an act is settled by one of eight", closingSettledOnce},
+		{"a withdrawal ends its announcement", closingWithdrawn},
+		{"nothing is recorded that outlives the announcement", closingBounds},
+		{"a notice is made once and moved once", closingNotices},
 	} {
-		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+		t.Run(test.name, func(t *testing.T) { test.run(t, s) })
+		reopen(t, s)
+	}
+}
+
+// reopen drops what waits and withdraws what is announced.
+func reopen(t *testing.T, s closing.Store) {
+	t.Helper()
+	acts, err := s.Acts(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range acts {
+		if a.State == closing.Proposed {
+			a.State = closing.Dropped
+			if _, err := s.SettleAct(context.Background(), a, event()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, a := range acts {
+		if a.Kind == closing.Announcement && a.State == closing.InForce {
+			settled(t, s, closingAct(closing.Withdrawal, a.ID), closing.InForce)
+		}
 	}
 }
 

@@ -299,6 +299,13 @@ func TestNotices(t *testing.T) {
 	if err != nil || len(all) != 3 || all[0].State != closing.NoticePending {
 		t.Fatalf("%+v, %v", all, err)
 	}
+	w.broken = closing.ErrOnItsWay // no failure, and not told yet
+	if err := w.Tell(ctx, svc); err != nil {
+		t.Error(err)
+	}
+	if all, err = w.Notices(ctx); err != nil || all[0].State != closing.NoticePending {
+		t.Fatalf("%+v, %v", all, err)
+	}
 	w.broken = nil
 	holder("4", ca.KindECDSA, "sys-4", "")
 	for range 2 {

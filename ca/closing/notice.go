@@ -49,7 +49,12 @@ type NoticeTo struct {
 	SeenBy       string      `json:"seen_by,omitempty"`
 }
 
-// Notifier brings a notice to its holder. A failure leaves it pending.
+// ErrOnItsWay: a Notifier keeps the notice and nobody has taken it yet; it stays
+// pending, and that is no failure.
+var ErrOnItsWay = errors.New("closing: the notice is on its way")
+
+// Notifier brings a notice to its holder: nil once the holder's side took it,
+// ErrOnItsWay before. A failure leaves it pending, too.
 type Notifier interface {
 	NotifyClosing(ctx context.Context, announced Act, n NoticeTo) error
 }
@@ -106,7 +111,11 @@ func (s *Service) deliver(ctx context.Context, house ledger.Actor, announced Act
 		if n.State != NoticePending {
 			continue
 		}
-		if err := s.cfg.Notifier.NotifyClosing(ctx, announced, n); err != nil {
+		err := s.cfg.Notifier.NotifyClosing(ctx, announced, n)
+		if errors.Is(err, ErrOnItsWay) {
+			continue
+		}
+		if err != nil {
 			failed = append(failed, fmt.Errorf("closing: notice to %s %s: %w", n.Holder.Kind, n.Holder.ID, err))
 			continue
 		}

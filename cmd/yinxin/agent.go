@@ -20,16 +20,8 @@ const maxSent = 64 << 20 // of a document, see internal/exchange
 func newAgentCommand(u *ui) *cobra.Command {
 	var f agentFlags
 	cmd := &cobra.Command{Use: "agent", Short: u.words.Get("agent.short").Both()}
-	for _, flag := range []struct {
-		into        *string
-		name, value string
-	}{
-		{&f.url, "url", "https://localhost:8443"}, {&f.root, "root", "ecdsa-root.crt"}, {&f.sm2Root, "sm2-root", "sm2-root.crt"},
-		{&f.dir, "dir", "."}, {&f.system, "system", ""},
-	} {
-		cmd.PersistentFlags().StringVar(flag.into, flag.name, flag.value, u.words.Get("agent.flag."+flag.name).Both())
-	}
-	f.given = cmd.PersistentFlags().Changed
+	f.bind(u, cmd.PersistentFlags())
+	cmd.PersistentFlags().StringVar(&f.system, "system", "", u.words.Get("agent.flag.system").Both())
 	calls := []*cobra.Command{newAgentRun(u, &f), newAgentInbox(u, &f), newAgentFetch(u, &f), newAgentSend(u, &f), newAgentDecide(u, &f), newAgentRecover(u, &f)}
 	for _, call := range calls {
 		call.Flags().StringVar(&f.tlcp, "tlcp", "", u.words.Get("agent.flag.tlcp").Both())

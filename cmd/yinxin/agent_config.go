@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/emmansun/gmsm/smx509"
+	"github.com/spf13/pflag"
 
 	"github.com/yinxin-gov/yinxin/internal/agent"
 	"github.com/yinxin-gov/yinxin/internal/text"
@@ -18,6 +19,19 @@ type agentFlags struct {
 	url, root, sm2Root, dir, system string
 	tlcp                            string                 // of the commands that call the house
 	given                           func(name string) bool // on the command line
+}
+
+// bind adds the flags that say where the folder of the system and the house are.
+func (f *agentFlags) bind(u *ui, flags *pflag.FlagSet) {
+	for _, flag := range []struct {
+		into        *string
+		name, value string
+	}{
+		{&f.url, "url", "https://localhost:8443"}, {&f.root, "root", "ecdsa-root.crt"}, {&f.sm2Root, "sm2-root", "sm2-root.crt"}, {&f.dir, "dir", "."},
+	} {
+		flags.StringVar(flag.into, flag.name, flag.value, u.words.Get("agent.flag."+flag.name).Both())
+	}
+	f.given = flags.Changed
 }
 
 // config reads the two roots that everything else is checked against: from the

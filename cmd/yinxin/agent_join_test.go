@@ -18,6 +18,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/agent/sidecar"
 	"github.com/yinxin-gov/yinxin/internal/demo"
+	"github.com/yinxin-gov/yinxin/internal/keys/keystest"
 )
 
 // X11-08: an existing system joins with one token, gets its mTLS certificate and
@@ -33,7 +34,7 @@ func TestX11_08_OneTokenToDecision(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	house, err := demo.Run(t.Context(), demo.Config{Dir: filepath.Join(dir, "demo"), Listen: "127.0.0.1:0", Out: io.Discard, Words: u.words})
+	house, err := demo.Run(t.Context(), demo.Config{Dir: filepath.Join(dir, "demo"), Listen: "127.0.0.1:0", Out: io.Discard, Words: u.words, Work: keystest.Work()})
 	if err != nil {
 		t.Fatal(err)
 	}

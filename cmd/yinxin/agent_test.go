@@ -15,6 +15,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/agent"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/demo"
+	"github.com/yinxin-gov/yinxin/internal/keys/keystest"
 	"github.com/yinxin-gov/yinxin/internal/text"
 )
 
@@ -111,7 +112,7 @@ func TestAgent_AgainstAHouse(t *testing.T) {
 	}
 	u, _ := testUI(t, false)
 	dir := t.TempDir()
-	d, err := demo.Run(t.Context(), demo.Config{Dir: filepath.Join(dir, "demo"), Listen: "127.0.0.1:0", Out: io.Discard, Words: u.words})
+	d, err := demo.Run(t.Context(), demo.Config{Dir: filepath.Join(dir, "demo"), Listen: "127.0.0.1:0", Out: io.Discard, Words: u.words, Work: keystest.Work()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,5 +170,33 @@ func TestAgent_AgainstAHouse(t *testing.T) {
 		}
 	}
 	as(fresh, exitOK, "inbox", "--system", m.Enrolments[0].System)
+	certificates := func(want int, args ...string) string {
+		t.Helper()
+		code, out, errs := command(t, "", append(append([]string{"cert"}, args...), "--url", m.URL, "--root", at(m.Anchors.ECDSARoot), "--sm2-root", at(m.Anchors.SM2Root), "--dir", fresh)...)
+		if code != want || code == exitUsage && !strings.Contains(errs, "提示 / hint: ") {
+			t.Errorf("%v: exit %d, want %d: %s%s", args, code, want, out, errs)
+		}
+		return out
+	}
+	var all wire.Certificates
+	if err := json.Unmarshal([]byte(certificates(exitOK, "history", "--json")), &all); err != nil || all.System != m.Enrolments[0].System || len(all.Certificates) != 6 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	for i, c := range all.Certificates { // enrolled twice on both tracks, with request, approval and entries
+		if c.State != "good" || c.Way != "token" || c.Request == nil || c.Request.DecidedBy == "" || c.Request.SubmittedBy == c.Request.DecidedBy || len(c.Entries) < 3 || (c.Half == "") != (c.Kind == "ecdsa") || (c.Follows == "") != (i >= 3) || len(c.Followed) != i/3 {
+			t.Errorf("%+v", c)
+		}
+	}
+	if out := certificates(exitOK, "history", m.Enrolments[0].System); strings.Count(out, "ca.certificate.issued") < 2 || !strings.Contains(out, "取得方式") {
+		t.Errorf("history: %s", out)
+	}
+	if out := certificates(exitOK, "expiring"); !strings.Contains(out, "no certificate") {
+		t.Errorf("expiring: %s", out)
+	}
+	if err := json.Unmarshal([]byte(certificates(exitOK, "expiring", "--days", "400", "--json")), &all); err != nil || len(all.Certificates) != 3 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	certificates(exitUsage, "expiring", "--days", "401")
+	certificates(exitUsage, "history", "civil-affairs")
 	as(fresh, exitUsage, "inbox", "--system", "another")
 }

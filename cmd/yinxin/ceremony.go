@@ -34,6 +34,7 @@ type room struct {
 }
 
 func (r *room) flags(u *ui, c *cobra.Command) {
+	r.s.Work = u.work
 	f := c.Flags()
 	f.StringVar(&r.s.Dir, "dir", "yinxin-room", u.words.Get("ceremony.cli.dir").Both())
 	f.StringVar(&r.s.Place, "place", "", u.words.Get("ceremony.cli.place").Both())
@@ -175,7 +176,7 @@ func newCeremonyOrder(u *ui) *cobra.Command {
 			if err := (&room{out: out}).ready(); err != nil {
 				return err
 			}
-			return onHouse(cmd.Context(), dir, func(ctx context.Context, cfg app.Config) error {
+			return u.onHouse(cmd.Context(), dir, func(ctx context.Context, cfg app.Config) error {
 				raw, err := app.OrderLists(ctx, cfg)
 				if err != nil {
 					return err
@@ -211,7 +212,7 @@ func newCeremonyImport(u *ui) *cobra.Command {
 			if err != nil {
 				return fail(err, "ceremony.hint.order")
 			}
-			return onHouse(cmd.Context(), dir, func(ctx context.Context, cfg app.Config) error {
+			return u.onHouse(cmd.Context(), dir, func(ctx context.Context, cfg app.Config) error {
 				n, err := app.ImportCeremony(ctx, cfg, raw)
 				if err != nil {
 					return err
@@ -228,10 +229,10 @@ func newCeremonyImport(u *ui) *cobra.Command {
 	return c
 }
 
-func onHouse(ctx context.Context, dir string, do func(context.Context, app.Config) error) error {
+func (u *ui) onHouse(ctx context.Context, dir string, do func(context.Context, app.Config) error) error {
 	s, err := app.LoadSettings(dir)
 	if err == nil {
-		err = do(ctx, app.Config{Settings: s, Dir: dir})
+		err = do(ctx, u.house(s, dir))
 	}
 	var hinted *exitError
 	if err == nil || errors.As(err, &hinted) {

@@ -20,11 +20,11 @@ import (
 // maxCertFile bounds a file of certificates; a long chain has 20 kB.
 const maxCertFile = 1 << 20
 
-// newCertCommand is the offline part of certificates: it needs no server and
-// no store, and judges form only.
+// newCertCommand is about certificates: lint, show and import need no server and
+// no store, and judge form only; history and expiring ask the house.
 func newCertCommand(u *ui) *cobra.Command {
 	cert := &cobra.Command{Use: "cert", Short: u.words.Get("cert.short").Both()}
-	cert.AddCommand(newCertLintCommand(u), newCertShowCommand(u), newCertImportCommand(u))
+	cert.AddCommand(newCertLintCommand(u), newCertShowCommand(u), newCertImportCommand(u), newCertHistoryCommand(u), newCertExpiringCommand(u))
 	return cert
 }
 

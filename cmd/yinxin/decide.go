@@ -35,7 +35,7 @@ func newDecideCommand(u *ui) *cobra.Command {
 				}
 				s.DB = db
 			}
-			got, err := app.Replay(cmd.Context(), app.Config{Settings: s, Dir: dir}, id)
+			got, err := app.Replay(cmd.Context(), u.house(s, dir), id)
 			if err != nil {
 				return fail(err, replayHint(err))
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz"
 	"github.com/yinxin-gov/yinxin/internal/app"
+	"github.com/yinxin-gov/yinxin/internal/keys/keystest"
 )
 
 // decided makes a house with one decision, which stays open: an auditor does
@@ -19,7 +20,7 @@ func decided(t *testing.T) (h *app.House, dir, id string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "house")
 	var out, errw bytes.Buffer
-	if code := run(t.Context(), []string{"init", "--json", "--dir", dir, "--organization", "样例单位", "--uscc", "11110100999900011P", "--name", "x",
+	if code := cheap(t.Context(), []string{"init", "--json", "--dir", dir, "--organization", "样例单位", "--uscc", "11110100999900011P", "--name", "x",
 		"--system-admin", "甲", "--security-officer", "乙", "--auditor", "丙"}, nil, &out, &errw); code != exitOK {
 		t.Fatalf("%d %s", code, errw.String())
 	}
@@ -27,7 +28,7 @@ func decided(t *testing.T) (h *app.House, dir, id string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err = app.Open(context.Background(), app.Config{Settings: s, Dir: dir})
+	h, err = app.Open(context.Background(), app.Config{Settings: s, Dir: dir, Work: keystest.Work()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +51,7 @@ func TestDecideReplay(t *testing.T) {
 	_, dir, id := decided(t)
 	replay := func(args ...string) (int, string) {
 		var out, errw bytes.Buffer
-		code := run(t.Context(), append([]string{"decide", "--dir", dir}, args...), nil, &out, &errw)
+		code := cheap(t.Context(), append([]string{"decide", "--dir", dir}, args...), nil, &out, &errw)
 		return code, out.String() + errw.String()
 	}
 	if code, text := replay("--replay", id); code != exitOK || !strings.Contains(text, "逐字节相同") || !strings.Contains(text, "E01_unknown_resource (X14-14)") {

@@ -13,7 +13,7 @@ import (
 )
 
 func newDemoCommand(u *ui) *cobra.Command {
-	cfg := demo.Config{Out: u.out, Words: u.words}
+	cfg := demo.Config{Out: u.out, Words: u.words, Work: u.work}
 	serve := true
 	c := &cobra.Command{
 		Use:   "demo",

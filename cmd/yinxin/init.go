@@ -71,9 +71,9 @@ func newInitCommand(u *ui) *cobra.Command {
 				s.Names = []string{host}
 			}
 			if off.roots != "" {
-				return off.begin(cmd.Context(), u, app.Config{Settings: s, Dir: dir})
+				return off.begin(cmd.Context(), u, u.house(s, dir))
 			}
-			made, err := app.Init(cmd.Context(), app.Config{Settings: s, Dir: dir}, administrators(sysadmin, security, auditor))
+			made, err := app.Init(cmd.Context(), u.house(s, dir), administrators(sysadmin, security, auditor))
 			if err != nil {
 				return fail(err, startHint(err))
 			}

@@ -51,7 +51,7 @@ func (o offlineInit) end(ctx context.Context, u *ui, dir string, admins []app.Ad
 	if err != nil {
 		return fail(err, "ceremony.hint.order")
 	}
-	return onHouse(ctx, dir, func(ctx context.Context, cfg app.Config) error {
+	return u.onHouse(ctx, dir, func(ctx context.Context, cfg app.Config) error {
 		made, err := app.Complete(ctx, cfg, raw, admins)
 		if err != nil {
 			return err

@@ -24,7 +24,7 @@ func newKeyRotate(u *ui) *cobra.Command {
 			if err != nil {
 				return fail(err, startHint(err))
 			}
-			got, err := app.RotateKEK(cmd.Context(), app.Config{Settings: s, Dir: dir})
+			got, err := app.RotateKEK(cmd.Context(), u.house(s, dir))
 			if err != nil {
 				return fail(err, startHint(err))
 			}

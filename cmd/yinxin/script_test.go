@@ -3,13 +3,21 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/yinxin-gov/yinxin/internal/keys/keystest"
 )
+
+// cheap is run, with keys that cost nothing to make and open.
+func cheap(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) int {
+	return (&ui{in: in, out: out, err: errw, work: keystest.Work()}).run(ctx, args)
+}
 
 // TestMain makes the test binary answer to the name yinxin inside scripts, so
 // that they run the real command line in a process of its own.
@@ -17,7 +25,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"yinxin": func() {
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-			code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+			code := cheap(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 			stop()
 			os.Exit(code)
 		},

@@ -42,8 +42,9 @@ func newServeCommand(u *ui) *cobra.Command {
 			if err != nil {
 				return fail(err, "cli.hint.listen")
 			}
-			log := slog.New(slog.NewTextHandler(u.err, nil))
-			h, err := app.Open(cmd.Context(), app.Config{Settings: s, Dir: dir, Log: log})
+			cfg := u.house(s, dir)
+			cfg.Log = slog.New(slog.NewTextHandler(u.err, nil))
+			h, err := app.Open(cmd.Context(), cfg)
 			if err != nil {
 				return fail(errors.Join(err, ls.Close()), startHint(err))
 			}

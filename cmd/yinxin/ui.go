@@ -21,6 +21,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/yinxin-gov/yinxin/internal/app"
+	"github.com/yinxin-gov/yinxin/internal/keys"
 	"github.com/yinxin-gov/yinxin/internal/text"
 )
 
@@ -33,12 +35,19 @@ const (
 	exitUnsigned      = 4
 )
 
-// ui is what a command needs to speak: streams, words, --json.
+// ui is what a command needs to speak: streams, words, --json. Work is the zero
+// value, production's, but in tests.
 type ui struct {
 	in       io.Reader
 	out, err io.Writer
 	words    *text.Catalogue
 	json     bool
+	work     keys.Work
+}
+
+// house is the configuration of a data folder.
+func (u *ui) house(s app.Settings, dir string) app.Config {
+	return app.Config{Settings: s, Dir: dir, Work: u.work}
 }
 
 // exitError ends a command with a code. Hint is a catalogue key ("cli.hint.…")
@@ -84,17 +93,21 @@ func (u *ui) say(key string, pairs ...string) {
 
 // run is main without the process: it returns the exit code.
 func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) int {
+	return (&ui{in: in, out: out, err: errw}).run(ctx, args)
+}
+
+func (u *ui) run(ctx context.Context, args []string) int {
 	words, err := text.Load()
 	if err != nil {
-		fmt.Fprintln(errw, err)
+		fmt.Fprintln(u.err, err)
 		return exitUsage
 	}
-	u := &ui{in: in, out: out, err: errw, words: words}
+	u.words = words
 	root := newRoot(u)
 	root.SetArgs(args)
-	root.SetIn(in)
-	root.SetOut(out)
-	root.SetErr(errw)
+	root.SetIn(u.in)
+	root.SetOut(u.out)
+	root.SetErr(u.err)
 	err = root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
@@ -105,9 +118,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 	}
 	if !ee.silent {
 		// A joined error prints one line each; this surface has one for all.
-		fmt.Fprintf(errw, "%s: %s\n", words.Get("cli.error").Both(), strings.ReplaceAll(ee.err.Error(), "\n", "; "))
+		fmt.Fprintf(u.err, "%s: %s\n", words.Get("cli.error").Both(), strings.ReplaceAll(ee.err.Error(), "\n", "; "))
 		if ee.hint != "" {
-			fmt.Fprintf(errw, "%s: %s\n", words.Get("cli.hint").Both(), words.Get(ee.hint).Both())
+			fmt.Fprintf(u.err, "%s: %s\n", words.Get("cli.hint").Both(), words.Get(ee.hint).Both())
 		}
 	}
 	return ee.code

@@ -85,6 +85,7 @@ type Config struct {
 	Enroller  Enroller
 	Certifier Certifier
 	Recoverer Recoverer
+	Historian Historian
 	Ledger    Ledger
 	Peers     Peers
 	Refusals  Refusals
@@ -102,7 +103,7 @@ type Config struct {
 }
 
 func (c Config) check() error {
-	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Ledger == nil || c.Peers == nil || c.Refusals == nil || c.Guest == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
+	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Historian == nil || c.Ledger == nil || c.Peers == nil || c.Refusals == nil || c.Guest == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
 		return fmt.Errorf("api: every field of the configuration is required")
 	}
 	return nil
@@ -198,6 +199,8 @@ func (h *handlers) routes(a huma.API) {
 	huma.Register(a, pack, h.archive)
 	huma.Register(a, mtls(open("inbox", http.MethodGet, wire.PathTransfers, "What was sent to the calling system", 0)), h.inbox)
 	huma.Register(a, mtls(open("envelope", http.MethodGet, wire.PathTransfers+"/{id}/envelope", "Fetch an envelope (decided again)", 0)), h.envelope)
+	huma.Register(a, own(open("certificates", http.MethodGet, wire.PathSystems+"/{id}/certificates", "Every certificate that the calling system ever had", 0)), h.certificates)
+	huma.Register(a, own(open("expiring", http.MethodGet, wire.PathSystems+"/{id}/certificates/expiring", "What ends soon of the calling system", 0)), h.expiring)
 	huma.Register(a, own(open("recoveries", http.MethodGet, wire.PathRecoveries, "Encryption keys that were asked for by the owner of the calling system", 0)), h.recoveries)
 	huma.Register(a, own(open("recover", http.MethodPost, wire.PathRecoveries+"/{id}/delivery", "Fetch a recovered key, once, enveloped", 0)), h.recover)
 	huma.Register(a, mtls(open("receipt", http.MethodPost, wire.PathTransfers+"/{id}/receipt", "Confirm receipt by a signature", maxJSON)), h.receipt)

@@ -34,6 +34,13 @@ func TestRoutes(t *testing.T) {
 		{"POST", wire.PathTransfers, true, goodSend, 201, `"seq":9`},
 		{"POST", wire.PathArchives, true, goodArchive, 200, "package of 通知.ofd 文件 样例局 by civil-a"},
 		{"GET", wire.PathTransfers, true, "", 200, `"to_system":"civil-a"`},
+		{"GET", wire.PathSystems + "/civil-a/certificates", true, "", 200, `"next":"civil-a \"\" 20"`},
+		{"GET", wire.PathSystems + "/civil-a/certificates?after=1.a.b&limit=200", true, "", 200, `"next":"civil-a \"1.a.b\" 200"`},
+		{"GET", wire.PathSystems + "/civil-a/certificates?limit=201", true, "", 422, "request.invalid"},
+		{"GET", wire.PathSystems + "/civil-a/certificates/expiring", true, "", 200, `"next":"civil-a 30 false \"\""`},
+		{"GET", wire.PathSystems + "/civil-a/certificates/expiring?days=400&superseded=true", true, "", 200, `"next":"civil-a 400 true \"\""`},
+		{"GET", wire.PathSystems + "/civil-a/certificates/expiring?days=401", true, "", 422, "request.invalid"},
+		{"GET", wire.PathSystems + "/civil-a/certificates/expiring?days=0", true, "", 422, "request.invalid"},
 		{"GET", wire.PathTransfers + "/t-1/envelope", true, "", 200, "envelope of t-1"},
 		{"POST", wire.PathTransfers + "/t-1/receipt", true, `{"signature":"AQIDBAUGBwg="}`, 200, `{"id":"t-1"`},
 	} {
@@ -56,6 +63,7 @@ func TestMTLS(t *testing.T) {
 	h := newHouse(t)
 	routes := []struct{ method, path string }{
 		{"POST", wire.PathRenewals}, {"GET", wire.PathPairs + "/4a"}, {"POST", wire.PathRevocations}, {"POST", wire.PathTransfers}, {"GET", wire.PathTransfers}, {"GET", wire.PathTransfers + "/t-1/envelope"}, {"POST", wire.PathTransfers + "/t-1/receipt"},
+		{"GET", wire.PathSystems + "/civil-a/certificates"}, {"GET", wire.PathSystems + "/civil-a/certificates/expiring"},
 	}
 	for _, r := range routes {
 		if a := h.do(r.method, r.path, false, strings.NewReader("{not even JSON")); a.status != 401 || a.p.Code != "peer.missing" {
@@ -70,7 +78,7 @@ func TestMTLS(t *testing.T) {
 			}
 		}
 	}
-	if want := 4 + 7*len(refusedPeers()); len(h.refused) != want { // reading without a certificate is nobody's act
+	if want := 4 + 9*len(refusedPeers()); len(h.refused) != want { // reading without a certificate is nobody's act
 		t.Errorf("%d refusals, want %d", len(h.refused), want)
 	}
 	h.peerErr = fmt.Errorf("%s: the database is down", secret)

@@ -65,7 +65,7 @@ func newHouse(t *testing.T) *house {
 	r := chi.NewRouter()
 	r.Use(Identify(func() string { return "made-id" }))
 	err = Mount(r, Config{
-		Exchange: h, Archive: h, Enroller: h, Certifier: h, Recoverer: h, Ledger: h, Peers: h, Refusals: h, Words: words, Version: "test",
+		Exchange: h, Archive: h, Enroller: h, Certifier: h, Recoverer: h, Historian: h, Ledger: h, Peers: h, Refusals: h, Words: words, Version: "test",
 		Verify: func(_ context.Context, d []byte) (verify.Report, error) {
 			if h.verify != nil {
 				h.verify(d)
@@ -192,6 +192,16 @@ func (h *house) RecoveriesOf(_ context.Context, a ledger.Actor) ([]wire.Recovery
 func (h *house) RecoverKey(_ context.Context, a ledger.Actor, id string) (wire.RecoveredKey, error) {
 	h.calls++
 	return wire.RecoveredKey{ID: id, Pair: "of " + a.ID, EnvelopedKey: []byte{1}}, h.err
+}
+
+func (h *house) CertificatesOf(_ context.Context, a ledger.Actor, system, after string, limit int) (wire.Certificates, error) {
+	h.calls++
+	return wire.Certificates{System: system, Next: fmt.Sprintf("%s %q %d", a.ID, after, limit)}, h.err
+}
+
+func (h *house) Expiring(_ context.Context, a ledger.Actor, system string, days int, superseded bool, after string) (wire.Certificates, error) {
+	h.calls++
+	return wire.Certificates{System: system, Next: fmt.Sprintf("%s %d %v %q", a.ID, days, superseded, after)}, h.err
 }
 
 func (h *house) ACMEKey(context.Context, string) (wire.ACMEKeyAnswer, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
@@ -89,6 +90,7 @@ func outcomes() []outcome {
 		{ca.ErrNoIssuer, http.StatusServiceUnavailable, "enrol.issuer"},
 		{ca.ErrNotApproved, http.StatusForbidden, "enrol.unapproved"},
 		{ErrCertificate, http.StatusNotFound, "certificate.unknown"},
+		{history.ErrQuery, http.StatusUnprocessableEntity, "request.invalid"},
 		{ca.ErrProof, http.StatusForbidden, "certificate.proof"},
 		{ca.ErrRevoked, http.StatusConflict, "certificate.revoked"},
 		{ca.ErrExpired, http.StatusConflict, "certificate.expired"},

@@ -43,6 +43,7 @@ type Session struct {
 	Witnesses []string
 	Now       func() time.Time // nil: time.Now
 	Rand      io.Reader        // nil: crypto/rand
+	Work      keys.Work        // zero: production's
 }
 
 func (s Session) withDefaults() Session {
@@ -120,13 +121,13 @@ func MakeRoots(ctx context.Context, s Session, organization, cps string, need in
 		log.did("make key %s", spec.ID)
 	}
 	for i, c := range custodians {
-		if err := giveShare(c, &shares[i], s.Rand, &written); err != nil {
+		if err := s.giveShare(c, &shares[i], &written); err != nil {
 			return ceremony.Outcome{}, fmt.Errorf("app: share of %s: %w", c.Name, err)
 		}
 		log.did("custodian %d has the share", i+1)
 	}
 	// From here on only what the custodians hold counts.
-	held, present, err := gather(split, custodians)
+	held, present, err := s.gather(split, custodians)
 	if err != nil {
 		return ceremony.Outcome{}, err
 	}
@@ -183,7 +184,7 @@ func SignOrder(ctx context.Context, s Session, order []byte, sum string, custodi
 	}
 	log := script{now: s.Now}
 	log.did("order %s compared with the print of the house", SM3Hex(order))
-	held, present, err := gather(room.Split, custodians)
+	held, present, err := s.gather(room.Split, custodians)
 	if err != nil {
 		return ceremony.Outcome{}, err
 	}
@@ -251,7 +252,7 @@ func (s Session) room() (roomFile, []*smx509.Certificate, error) {
 
 // keys is the room's key folder. It has no passphrase of its own.
 func (s Session) keys() (*keys.Dir, error) {
-	d, err := keys.OpenDir(keys.Config{Dir: filepath.Join(s.Dir, dirKeys), Rand: s.Rand, Now: s.Now})
+	d, err := keys.OpenDir(keys.Config{Dir: filepath.Join(s.Dir, dirKeys), Rand: s.Rand, Now: s.Now, Work: s.Work})
 	if err != nil {
 		return nil, fmt.Errorf("app: open key folder: %w", err)
 	}
@@ -284,14 +285,14 @@ func openRoots(ctx context.Context, dir *keys.Dir, secret []byte) ([]keys.Signer
 }
 
 // giveShare writes a share to its custodian and forgets it here.
-func giveShare(c Custodian, share *keys.Share, rand io.Reader, written *[]string) error {
+func (s Session) giveShare(c Custodian, share *keys.Share, written *[]string) error {
 	pass, err := c.Passphrase()
 	if err != nil {
 		return err
 	}
 	defer clear(pass)
 	defer share.Clear()
-	if err := keys.WriteShare(c.File, *share, pass, rand); err != nil {
+	if err := keys.WriteShare(c.File, *share, pass, s.Rand, s.Work); err != nil {
 		return err
 	}
 	*written = append(*written, c.File)
@@ -299,7 +300,7 @@ func giveShare(c Custodian, share *keys.Share, rand io.Reader, written *[]string
 }
 
 // gather opens the custodians' files; each share is checked before the next one.
-func gather(split keys.Split, custodians []Custodian) (held []keys.Share, present []ceremony.Present, err error) {
+func (s Session) gather(split keys.Split, custodians []Custodian) (held []keys.Share, present []ceremony.Present, err error) {
 	defer func() {
 		if err != nil {
 			forget(held)
@@ -310,7 +311,7 @@ func gather(split keys.Split, custodians []Custodian) (held []keys.Share, presen
 		if err != nil {
 			return held, nil, fmt.Errorf("app: share %s: %w", filepath.Base(c.File), err)
 		}
-		share, err := keys.ReadShare(c.File, pass)
+		share, err := keys.ReadShare(c.File, pass, s.Work)
 		clear(pass)
 		if err != nil {
 			return held, nil, fmt.Errorf("app: share %s: %w", filepath.Base(c.File), err)

@@ -17,7 +17,7 @@ import (
 // openClosing builds what keeps the rule for ending the service.
 func (h *House) openClosing() (err error) {
 	h.Closing, err = closing.New(closing.Config{
-		Store: h.rooms.Closing, Approver: closingApprover{h}, Posts: posts{h}, House: h.cfg.USCC, Now: h.cfg.Now, NewID: newID,
+		Store: h.rooms.Closing, Approver: closingApprover{h}, Posts: posts{h}, House: h.cfg.USCC, Notifier: told{h}, Now: h.cfg.Now, NewID: newID,
 	})
 	return err
 }

@@ -31,6 +31,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca/profile"
 	"github.com/yinxin-gov/yinxin/ca/status"
+	"github.com/yinxin-gov/yinxin/internal/keys"
 )
 
 // Names inside the data folder.
@@ -95,6 +96,10 @@ type Settings struct {
 	Keys KeySettings  `yaml:",inline" koanf:",squash"`
 	Idle IdleSettings `yaml:",inline" koanf:",squash"`
 
+	// RetentionYears is how long what belongs to a certificate is kept after its
+	// end; 0: 5, never less (电子签名法 art. 24).
+	RetentionYears int `yaml:"retention_years,omitempty" koanf:"retention_years"`
+
 	Notices NoticeSettings `yaml:",inline" koanf:",squash"`
 
 	ApprovalLife  int            `yaml:"approval_life,omitempty" koanf:"approval_life"` // days in which an approved use of a seal may follow; 0: the signer's seven
@@ -108,6 +113,7 @@ type Config struct {
 	Now  func() time.Time // nil: time.Now
 	Rand io.Reader        // nil: crypto/rand
 	Log  *slog.Logger     // nil: discard
+	Work keys.Work        // zero: production's; no setting leads here
 }
 
 // LoadSettings reads config.yaml of a data folder and the environment.
@@ -126,7 +132,7 @@ func LoadSettings(dir string) (Settings, error) {
 	if err := CheckDB(k.String("db")); err != nil {
 		return Settings{}, err
 	}
-	known := map[string]bool{"name": true, "organization": true, "uscc": true, "division": true, "duties": true, "db": true, "listen": true, "public": true, "plain": true, "tlcp": true, "names": true, "clock": true, "sample": true, "offline_root": true, "approval_life": true, "key_pool": true, "recovery_officers": true, "recovery_judicial": true, "recovery_days": true, "idle_warn": true, "idle_hold": true, "notify_networks": true, "notify_enterprise": true}
+	known := map[string]bool{"name": true, "organization": true, "uscc": true, "division": true, "duties": true, "db": true, "listen": true, "public": true, "plain": true, "tlcp": true, "names": true, "clock": true, "sample": true, "offline_root": true, "approval_life": true, "key_pool": true, "recovery_officers": true, "recovery_judicial": true, "recovery_days": true, "idle_warn": true, "idle_hold": true, "retention_years": true, "notify_networks": true, "notify_enterprise": true}
 	for key, value := range k.Raw() {
 		if !known[key] && key != "excluded_types" { // a table has no place in a variable
 			return Settings{}, fmt.Errorf("%w: %s: unknown setting %q", ErrConfig, path, key)
@@ -183,7 +189,7 @@ func (s Settings) validate() error {
 	if err := identity.USCC(s.USCC).Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	if err := errors.Join(s.Keys.validate(), s.Idle.validate(), s.Notices.validate()); err != nil {
+	if err := errors.Join(s.Keys.validate(), s.Idle.validate(), s.Notices.validate(), validYears(s.RetentionYears)); err != nil {
 		return err
 	}
 	return s.checkExclusions()

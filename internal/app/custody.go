@@ -77,7 +77,7 @@ func openCustody(cfg Config) (*custody, error) {
 	}
 	c := &custody{secret: passphrase(cfg.Dir), signers: map[string]keys.Signer{}, seals: map[string]keys.Signer{}}
 	var err error
-	if c.dir, err = keys.OpenDir(keys.Config{Dir: filepath.Join(cfg.Dir, dirKeys), Passphrase: c.secret, Rand: cfg.Rand, Now: cfg.Now}); err != nil {
+	if c.dir, err = keys.OpenDir(keys.Config{Dir: filepath.Join(cfg.Dir, dirKeys), Passphrase: c.secret, Rand: cfg.Rand, Now: cfg.Now, Work: cfg.Work}); err != nil {
 		return nil, fmt.Errorf("app: open key folder: %w", err)
 	}
 	c.people = keys.People{Dir: c.dir, Service: c.secret}

@@ -23,6 +23,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/ca/ra"
+	"github.com/yinxin-gov/yinxin/ca/retention"
 	"github.com/yinxin-gov/yinxin/ca/stale"
 	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/ca/stepca"
@@ -70,6 +71,7 @@ type House struct {
 	StepCA     *stepca.Authority
 	CertStatus *status.Service
 	Closing    *closing.Service   // the end of the service, announced by two persons
+	Retention  *retention.Service // of what belongs to certificates
 	Idle       *stale.Watch       // systems that nobody uses
 	Anchored   *anchor.Service    // of others, registered by two persons
 	Succession *authority.Service // of the house's own authorities
@@ -242,6 +244,9 @@ func (h *House) openCA(ctx context.Context) (err error) {
 		return err
 	}
 	if err = h.openPeers(); err != nil {
+		return err
+	}
+	if err = h.openRetention(); err != nil {
 		return err
 	}
 	if err = h.openKMC(); err != nil {

@@ -224,6 +224,9 @@ func (w *keyTown) ownerRecovers(lost, sign ca.Certificate, newDir string, lostKe
 		t.Errorf("delivered twice: %d", code)
 	}
 	want := []string{"kmc.recovery.asked", "approval.subject.decided", "kmc.recovery.checked", "approval.subject.decided", "approval.subject.decided", "kmc.recovery.approved", "kmc.recovery.delivered"}
+	if n := w.noticed(id); n != 3 {
+		t.Errorf("%d notices", n)
+	}
 	if types := w.story(id); strings.Join(types, " ") != strings.Join(want, " ") {
 		t.Errorf("on the ledger: %v", types)
 	}
@@ -255,6 +258,21 @@ func recovers(t *testing.T, program, dir string) (back []agent.Recovered, waitin
 	}
 	ok(t, json.Unmarshal(out, &got))
 	return got.Recovered, got.Waiting
+}
+
+// noticed counts what leaves the house about a request.
+func (w *keyTown) noticed(id string) (n int) {
+	w.t.Helper()
+	fresh, err := w.rooms.Notify.Unspread(bg, 100)
+	ok(w.t, err)
+	spread, err := w.rooms.Notify.Recent(bg, "", 100)
+	ok(w.t, err)
+	for _, x := range append(fresh, spread...) {
+		if x.Object.ID == id {
+			n++
+		}
+	}
+	return n
 }
 
 // story is what the ledger tells of a request, in order.
@@ -298,6 +316,9 @@ func (w *keyTown) courtRecovers(lost ca.Certificate, lostKey *sm2.PrivateKey) {
 	}
 	if shown := w.sits(w.admin).get(page, http.StatusOK); strings.Contains(shown, id) || strings.Contains(shown, "样检调") {
 		t.Error("the owner is told")
+	}
+	if w.noticed(id) != 0 {
+		t.Error("a channel tells the owner")
 	}
 	if shown := w.sits(w.auditor).get(page, http.StatusOK); !strings.Contains(shown, id) || strings.Contains(shown, `name="pin"`) {
 		t.Error("the auditor does not see it, or may answer")

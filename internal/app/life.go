@@ -22,7 +22,7 @@ func (h *House) openLife() (err error) {
 	h.Life, err = life.New(life.Config{
 		Register: h.rooms.Seals, Lists: h.rooms.Seals, Approver: sealApprover{h.Approvals}, Posts: posts{h}, Recorder: h.Ledger,
 		Keys: h.custody, MakerUnit: h.cfg.USCC, Now: h.cfg.Now, NewID: newID, Accredited: h.anchors.services(), Registered: h.registered,
-		Reports: h.rooms.Seals, Revoker: revoker{h.CA, h.sm2()}, Uses: h.rooms.Seals, Reliers: reliers{h.rooms.Transfers}, Notifier: relied{h},
+		Reports: h.rooms.Seals, Revoker: revoker{h.CA, h.sm2()}, Uses: h.rooms.Seals, Reliers: reliers{h.rooms.Transfers}, Notifier: told{h},
 	})
 	return err
 }

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/internal/keys/keystest"
 	"github.com/yinxin-gov/yinxin/internal/store/pgtest"
 )
 
@@ -63,7 +64,7 @@ func config(tb testing.TB, db string) (Config, net.Listener) {
 			Name: "yangli", Organization: "样例区政务信息办公室", USCC: string(code), Division: "110100", DB: db,
 			Listen: ln.Addr().String(), Public: "localhost:" + port, Names: []string{"localhost"}, Clock: ClockTrusted, Sample: true,
 		},
-		Dir: filepath.Join(tb.TempDir(), "data"),
+		Dir: filepath.Join(tb.TempDir(), "data"), Work: keystest.Work(),
 	}, ln
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/signer/life"
@@ -53,8 +54,8 @@ func (h *House) openNotices() error {
 // which only a ceremony renews.
 type dates struct{ h *House }
 
-func (d dates) Endings(ctx context.Context, from, to time.Time) ([]notify.Ending, error) {
-	out, err := d.h.rooms.Notify.Endings(ctx, from, to)
+func (d dates) Endings(ctx context.Context, now, from, to time.Time) ([]notify.Ending, error) {
+	out, err := d.h.rooms.Notify.Endings(ctx, now, from, to)
 	if err != nil {
 		return nil, err
 	}
@@ -74,16 +75,31 @@ func (d dates) Endings(ctx context.Context, from, to time.Time) ([]notify.Ending
 	return out, nil
 }
 
-// relied brings the notices of a compromised key to their units.
-type relied struct{ h *House }
+// told brings the notices of rooms to the units that they are owed to.
+type told struct{ h *House }
 
-func (r relied) Notify(ctx context.Context, n life.Notice) error {
+// Notify implements life.Notifier.
+func (r told) Notify(ctx context.Context, n life.Notice) error {
 	err := r.h.Notices.Tell(ctx, notify.Notice{
 		ID: n.ID, Kind: notify.SealRelied, Severity: notify.Critical, Unit: n.Unit, Object: ledger.Object{Kind: "seal_notice", ID: n.Compromise}, At: n.At,
 		Details: map[string]string{"documents": strconv.Itoa(len(n.Documents)), "systems": strconv.Itoa(len(n.Systems))},
 	})
 	if errors.Is(err, notify.ErrWaiting) {
 		return life.ErrOnItsWay
+	}
+	return err
+}
+
+// NotifyClosing implements closing.Notifier.
+func (r told) NotifyClosing(ctx context.Context, announced closing.Act, n closing.NoticeTo) error {
+	out := notify.Notice{
+		ID: fmt.Sprintf("%s-%s-%s", n.Announcement, n.Holder.Kind, n.Holder.ID), Kind: notify.ServiceClosing, Severity: notify.Critical, Unit: n.Holder.Agency,
+		Object: ledger.Object{Kind: "ca_closing", ID: n.Announcement}, At: n.At,
+		Details: map[string]string{"holder_kind": string(n.Holder.Kind), "holder": n.Holder.ID, "date": announced.At.UTC().Format(time.DateOnly)},
+	}
+	err := r.h.Notices.Tell(ctx, out)
+	if errors.Is(err, notify.ErrWaiting) {
+		return closing.ErrOnItsWay
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,8 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/ceremony"
 	"github.com/yinxin-gov/yinxin/ca/status"
 	"github.com/yinxin-gov/yinxin/internal/keys"
+	"github.com/yinxin-gov/yinxin/internal/keys/keystest"
+	"github.com/yinxin-gov/yinxin/internal/notify"
 	kept "github.com/yinxin-gov/yinxin/signer/revocation"
 )
 
@@ -29,7 +32,7 @@ func session(tb testing.TB) (Session, []Custodian) {
 		ok(tb, os.Mkdir(dir, 0o700))
 		all = append(all, Custodian{Name: name, File: filepath.Join(dir, "share.pem"), Passphrase: func() ([]byte, error) { return []byte("passphrase of " + name), nil }})
 	}
-	return Session{Dir: filepath.Join(base, "room"), Place: "样例机房", Operator: "样例操作员", Witnesses: []string{"样例见证人甲", "样例见证人乙"}}, all
+	return Session{Dir: filepath.Join(base, "room"), Work: keystest.Work(), Place: "样例机房", Operator: "样例操作员", Witnesses: []string{"样例见证人甲", "样例见证人乙"}}, all
 }
 
 func encoded(tb testing.TB, o ceremony.Outcome, err error) []byte {
@@ -93,6 +96,11 @@ func TestOfflineRootFromCeremonyToNextList(t *testing.T) {
 	if list := rootList(t, h, root); list.Number.Int64() != 1 || len(list.RevokedCertificateEntries) != 0 || !list.NextUpdate.After(now.AddDate(0, 6, 0)) {
 		t.Errorf("first list: %+v", list)
 	}
+	ends, err := dates{h}.Endings(bg, now, now, now.AddDate(0, 7, 0)) // nobody but a ceremony renews these
+	ok(t, err)
+	if lists := slices.DeleteFunc(ends, func(e notify.Ending) bool { return e.Kind != notify.ListEnding }); len(lists) != 2 || lists[0].At.Sub(lists[0].From) < 180*24*time.Hour {
+		t.Errorf("%+v", lists)
+	}
 	// The SM2 issuing authority falls; its root's next list says so.
 	err = h.CA.Revoke(bg, h.service(), ca.IssuerID(root), ca.FormatSerial(issuing.SerialNumber), ca.ReasonSuperseded)
 	ok(t, err)
@@ -100,7 +108,7 @@ func TestOfflineRootFromCeremonyToNextList(t *testing.T) {
 	now = now.Add(time.Hour)
 	next, err := OrderLists(bg, cfg)
 	ok(t, err)
-	acts, sum, err := ReviewOrder(Session{Dir: s.Dir, Now: cfg.Now}, next)
+	acts, sum, err := ReviewOrder(Session{Dir: s.Dir, Now: cfg.Now, Work: s.Work}, next)
 	ok(t, err)
 	if len(acts) != 2 || acts[0].Subject != "CRL #2, 1" || sum != SM3Hex(next) {
 		t.Errorf("review: %+v", acts)

@@ -15,6 +15,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/peer"
+	"github.com/yinxin-gov/yinxin/ca/retention"
 	"github.com/yinxin-gov/yinxin/internal/desk"
 	"github.com/yinxin-gov/yinxin/internal/keys"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -26,7 +27,7 @@ import (
 // nothing, in other words or before it was asked.
 func (h *House) asked(ctx context.Context, s approval.Subject) error {
 	want, err := h.question(ctx, s)
-	for _, unknown := range []error{signer.ErrNotFound, sharing.ErrNotFound, kmc.ErrNotFound, ca.ErrNotFound, anchor.ErrNotFound, closing.ErrNotFound, authority.ErrNotFound, peer.ErrNotFound, identity.ErrNotFound, keys.ErrNotFound} {
+	for _, unknown := range []error{signer.ErrNotFound, sharing.ErrNotFound, kmc.ErrNotFound, ca.ErrNotFound, anchor.ErrNotFound, closing.ErrNotFound, retention.ErrNotFound, authority.ErrNotFound, peer.ErrNotFound, identity.ErrNotFound, keys.ErrNotFound} {
 		if errors.Is(err, unknown) {
 			want, err = approval.Subject{}, nil
 		}
@@ -78,6 +79,12 @@ func (h *House) question(ctx context.Context, s approval.Subject) (approval.Subj
 			return none, err
 		}
 		return h.ClosingSubject(a), nil
+	case approval.KindPurge:
+		a, err := h.Retention.Act(ctx, s.ID)
+		if err != nil || a.State != retention.Proposed {
+			return none, err
+		}
+		return h.RetentionSubject(a), nil
 	case approval.KindAuthority:
 		return h.generationAsked(ctx, s.ID)
 	case approval.KindPeer:

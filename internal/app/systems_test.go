@@ -115,4 +115,5 @@ func TestOfficersStopAndResumeCertificatesOfASystem(t *testing.T) {
 		t.Errorf("%+v", row)
 	}
 	wantErr(w.Desk.Stop(bg, officer, hold), ca.ErrRevoked)
+	w.historiesInTheHouse(officer, sign, enc)
 }

@@ -133,6 +133,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountRecovery(r)
 		c.mountAnchors(r)
 		c.mountClosing(r)
+		c.mountRetention(r)
 		c.mountHistories(r)
 		c.mountPeers(r)
 		c.mountConsents(r)

@@ -19,6 +19,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/ca/ra"
+	"github.com/yinxin-gov/yinxin/ca/retention"
 	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -78,6 +79,7 @@ type Desk interface {
 	Recoveries
 	Anchors
 	Closings
+	Retentions
 	Histories
 	Peers
 	Consents
@@ -189,6 +191,14 @@ var refusals = []struct {
 	{closing.ErrState, "closing.error.state", http.StatusConflict},
 	{closing.ErrNotApproved, "closing.error.state", http.StatusConflict},
 	{closing.ErrNotFound, "closing.error.state", http.StatusNotFound},
+	{retention.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{retention.ErrEarly, "retention.error.early", http.StatusConflict},
+	{retention.ErrHeld, "retention.error.held", http.StatusConflict},
+	{retention.ErrOpen, "closing.error.waits", http.StatusConflict},
+	{retention.ErrState, "retention.error.state", http.StatusConflict},
+	{retention.ErrNotApproved, "retention.error.state", http.StatusConflict},
+	{retention.ErrInvalid, "retention.error.invalid", http.StatusBadRequest},
+	{retention.ErrNotFound, "retention.error.unknown", http.StatusNotFound},
 	{ca.ErrClosing, "problem.enrol.closing", http.StatusConflict},
 	{history.ErrQuery, "history.error.query", http.StatusBadRequest},
 	{notify.ErrInvalid, "notify.error.invalid", http.StatusBadRequest},

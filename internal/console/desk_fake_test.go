@@ -14,6 +14,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/peer"
+	"github.com/yinxin-gov/yinxin/ca/retention"
 	"github.com/yinxin-gov/yinxin/internal/notify"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/life"
@@ -333,6 +334,34 @@ func (d *deskOf) DropClosing(_ context.Context, _ Person, id string) error {
 }
 
 func (d *deskOf) SeenClosing(context.Context, Person) error { return d.act("seen") }
+
+func (d *deskOf) Retention(context.Context, Person) (RetentionView, error) {
+	i := retention.Item{Class: retention.Escrow, ID: "civil-a/p\u202e1", Agency: "11110102MB1234567M", System: "civil-a", Ends: at}
+	a := retention.Act{ID: "r-1", Kind: retention.Purge, Items: []retention.Item{i}, Years: 5, Reason: "样例", AskedAt: at, State: retention.Proposed}
+	return RetentionView{
+		Years: 5, Due: []retention.Item{i}, MayWrite: true,
+		Acts: []RetentionLine{{Act: a, By: "样例", Sum: a.Digest(), MayAnswer: true, MayDrop: true}},
+		Kept: []HoldLine{{Hold: retention.Hold{ID: "h-1", System: "civil-a", Document: "样检1号", Reason: "样例", PlacedAt: at}, By: "样例", MayLift: true}},
+	}, nil
+}
+
+func (d *deskOf) AskPurge(_ context.Context, _ Person, refs []retention.Ref, reason string) error {
+	return d.act("purge %v %s", refs, reason)
+}
+
+func (d *deskOf) AnswerPurge(_ context.Context, _ Person, id string, a Answer) error {
+	return d.act("answer %s %v %s", id, a.Yes, a.Digest)
+}
+
+func (d *deskOf) DropPurge(_ context.Context, _ Person, id string) error { return d.act("drop %s", id) }
+
+func (d *deskOf) PlaceHold(_ context.Context, _ Person, h retention.Hold) error {
+	return d.act("hold %s %s %s %s %s", h.Agency, h.System, h.Person, h.Document, h.Reason)
+}
+
+func (d *deskOf) LiftHold(_ context.Context, _ Person, id, reason string) error {
+	return d.act("lift %s %s", id, reason)
+}
 func (d *deskOf) Notices(context.Context, Person) (NoticeList, error) {
 	n := notify.Notice{ID: "n-1", Kind: notify.CertificateRevoked, Severity: notify.Warning, Unit: "u-1", System: "civil\u202e-a", Object: ledger.Object{Kind: "certificate", ID: "iss:01"}, At: at, Details: map[string]string{"days": "7"}}
 	c := notify.Channel{ID: "c-1", Name: "样例\u202e接收", Kind: notify.Webhook, Address: "https://hook.example/in", Unit: "u-1", Kinds: notify.Kinds(), Severity: notify.Info, State: notify.Active, LastError: "notify: the receiver answered 503", FailedAt: at, SentAt: at}

@@ -14,7 +14,7 @@ func menu(p *Person) (out []group) {
 	for _, g := range []group{
 		{"seal", []string{PageUses, PageSeals, PageCompromise}},
 		{"document", []string{pageVerify, PageConsents, PageArchive}},
-		{"certificate", []string{PageRequests, PageACME, PageEnrolments, PageClearances, PageCertificates, PageSystems, PageRecovery, PageAnchors, PageClosing, PageHistory, PageExpiring, PageStatistics, PageNotices, PagePeers}},
+		{"certificate", []string{PageRequests, PageACME, PageEnrolments, PageClearances, PageCertificates, PageSystems, PageRecovery, PageAnchors, PageRetention, PageClosing, PageHistory, PageExpiring, PageStatistics, PageNotices, PagePeers}},
 		{"people", []string{PagePeople}},
 		{"audit", []string{pageLedger}},
 	} {

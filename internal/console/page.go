@@ -54,7 +54,7 @@ func (c *console) parse() error {
 	c.pages = map[string]*template.Template{}
 	for _, name := range []string{
 		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, pageImport, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PagePeople, PageRecovery,
-		PageAnchors, PageClosing, PagePeers, PageConsents, pageConsent, PageClearances, PageACME, PageArchive, pageMe, PageHistory, PageExpiring, PageStatistics, PageNotices,
+		PageAnchors, PageClosing, PagePeers, PageRetention, PageConsents, pageConsent, PageClearances, PageACME, PageArchive, pageMe, PageHistory, PageExpiring, PageStatistics, PageNotices,
 	} {
 		t, err := template.New(name).Funcs(funcs).ParseFS(files, "pages/frame.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {
@@ -94,7 +94,7 @@ func moment(s string) string {
 // mark is the sign beside a result: colour never stands alone.
 func mark(result any) string {
 	switch fmt.Sprint(result) {
-	case "pass", "valid", "intact", "success", "allow", "approved", "sealed", "made", "filed", "active", "acknowledged", "delivered", "issued", "consented", "in_force", "open":
+	case "pass", "valid", "intact", "success", "allow", "approved", "sealed", "made", "filed", "active", "acknowledged", "delivered", "issued", "consented", "in_force", "open", "done":
 		return "✓"
 	case "withdrawn", "fail", "invalid", "altered", "failure", "deny", "refused", "lapsed", "suspended", "cancelled", "expired", "stopped", "ended", "dropped":
 		return "✗"

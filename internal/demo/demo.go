@@ -20,6 +20,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/internal/agent"
 	"github.com/yinxin-gov/yinxin/internal/app"
+	"github.com/yinxin-gov/yinxin/internal/keys"
 	"github.com/yinxin-gov/yinxin/internal/text"
 )
 
@@ -38,6 +39,7 @@ type Config struct {
 	Words *text.Catalogue
 	Now   func() time.Time // nil: time.Now
 	Log   *slog.Logger     // nil: discard
+	Work  keys.Work        // zero: production's
 }
 
 // Outcomes that callers branch on.

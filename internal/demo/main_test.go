@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/yinxin-gov/yinxin/internal/keys/keystest"
 	"github.com/yinxin-gov/yinxin/internal/text"
 )
 
@@ -99,7 +100,7 @@ func start(dir, doc string) (*running, error) {
 	var out told
 	r := &running{dir: filepath.Join(dir, "yinxin-data"), log: &told{}}
 	r.walk = newWalk(Config{
-		Dir: r.dir, Doc: doc, Listen: "127.0.0.1:0", Out: &out, Words: words,
+		Dir: r.dir, Doc: doc, Listen: "127.0.0.1:0", Out: &out, Words: words, Work: keystest.Work(),
 		Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug - 4})),
 	})
 	if r.Demo, err = r.walk.run(bg); err != nil {

@@ -94,7 +94,7 @@ func (w *walk) found(ctx context.Context) error {
 			Name: "yangli", Organization: op.unit.Name, USCC: string(op.unit.USCC), Division: division, Duties: op.unit.Duties,
 			Listen: w.listen, Public: w.public, Plain: w.listenPlain, Names: []string{"localhost"}, Clock: app.ClockTrusted, Sample: true,
 		},
-		Dir: w.path("server"), Now: w.cfg.Now, Log: w.cfg.Log,
+		Dir: w.path("server"), Now: w.cfg.Now, Log: w.cfg.Log, Work: w.cfg.Work,
 	}
 	h, made, err := app.Found(ctx, cfg, []app.Administrator{
 		{Role: identity.RoleSystemAdmin, Name: "样例系统管理员"}, {Role: identity.RoleSecurityOfficer, Name: "样例安全管理员"}, {Role: identity.RoleAuditor, Name: "样例审计员"},

@@ -19,6 +19,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/kmc"
 	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/ca/ra"
+	"github.com/yinxin-gov/yinxin/ca/retention"
 	"github.com/yinxin-gov/yinxin/internal/console"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/notify"
@@ -82,6 +83,8 @@ type Answers interface {
 	ClosingSubject(a closing.Act) approval.Subject
 	// PeerSubject is what one signs for a peer domain.
 	PeerSubject(e peer.Entry) approval.Subject
+	// RetentionSubject is what a registration officer signs about a purge.
+	RetentionSubject(a retention.Act) approval.Subject
 	// RequestSubject is what a registration officer signs for a system.
 	RequestSubject(r ca.Request) approval.Subject
 	// ConsentSubject is what the leader of a provider signs.
@@ -170,6 +173,7 @@ type Config struct {
 	Anchors      *anchor.Service
 	Closing      *closing.Service
 	Peers        *peer.Service
+	Retention    *retention.Service
 	Requests     *ra.Service
 	Clearances   *grading.Clearances
 	AccountKeys  AccountKeys
@@ -193,7 +197,7 @@ func New(cfg Config) (*Service, error) {
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
 		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil,
 		cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Leavers == nil, cfg.PINs == nil, cfg.Notices == nil, cfg.Authority == nil, cfg.Suspensions == nil,
-		cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Closing == nil, cfg.Peers == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.AccountKeys == nil, cfg.Texts == nil,
+		cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Closing == nil, cfg.Peers == nil, cfg.Retention == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.AccountKeys == nil, cfg.Texts == nil,
 		cfg.Certificates == nil, cfg.History == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {

@@ -58,6 +58,7 @@ func (d *Service) Pages(p identity.Person, held []identity.Post) (pages []string
 	opens(console.PagePeople, house, identity.RoleSystemAdmin)
 	opens(console.PageRecovery, p.Agency, identity.RoleAgencySysadmin, identity.RoleUnitLeader)
 	opens(console.PageAnchors, house, identity.RoleRAOfficer, identity.RoleSystemAdmin, identity.RoleAuditor)
+	opens(console.PageRetention, house, identity.RoleRAOfficer, identity.RoleSystemAdmin, identity.RoleAuditor)
 	opens(console.PageNotices, house, identity.RoleSystemAdmin, identity.RoleAuditor)
 	opens(console.PageNotices, p.Agency, identity.RoleAgencySysadmin)
 	opens(console.PagePeers, house, identity.RoleRAOfficer, identity.RoleSystemAdmin, identity.RoleAuditor)

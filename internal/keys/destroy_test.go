@@ -14,7 +14,7 @@ import (
 // A destroyed key opens no more, not even when its file comes back, its id stays
 // taken, and an attempt that broke off is finished by the next.
 func TestDestroyGBT39786(t *testing.T) {
-	d := openDir(t, filepath.Join(t.TempDir(), "keys"))
+	d := cheapDir(t, filepath.Join(t.TempDir(), "keys"))
 	p := keys.People{Dir: d, Service: func() ([]byte, error) { return bytes.Repeat([]byte{7}, 32), nil }}
 	const id, pin = "person-1", "good-pin-1"
 	made, err := p.Create(t.Context(), id, "zhang", pin)

@@ -20,12 +20,13 @@ import (
 // from a command line.
 type Passphrase func() ([]byte, error)
 
-// Config of a Dir. Every field is required but Passphrase.
+// Config of a Dir. Every field is required but Passphrase and Work.
 type Config struct {
 	Dir        string           // made with mode 0700 when absent
 	Passphrase Passphrase       // of keys that are created and opened without one of their own; nil: they all need one
 	Rand       io.Reader        // crypto/rand.Reader, but for tests
 	Now        func() time.Time // clock
+	Work       Work             // zero: production's
 }
 
 // Dir keeps keys as encrypted files: <dir>/<id>/key.pem (PKCS#8, SM4-CBC,
@@ -194,7 +195,7 @@ func (d *Dir) load(ctx context.Context, id string, passphrase []byte) (*private,
 			return nil, Record{}, err
 		}
 	}
-	k, err := unseal(file, passphrase, rec.Algorithm)
+	k, err := unseal(file, passphrase, rec.Algorithm, d.cfg.Work)
 	if err != nil {
 		return nil, Record{}, err
 	}

@@ -35,7 +35,7 @@ func (d *Dir) keep(k *private, s Spec) (rec Record, err error) {
 		Owner: s.Owner, SPKI: spki, SPKISM3: sum, Salt: s.Salt,
 		CreatedAt: d.cfg.Now().UTC().Truncate(time.Millisecond),
 	}
-	sealed, err := seal(k, passphrase, d.cfg.Rand)
+	sealed, err := seal(k, passphrase, d.cfg.Rand, d.cfg.Work)
 	if err != nil {
 		return Record{}, err
 	}
@@ -81,11 +81,11 @@ func (d *Dir) rewrap(ctx context.Context, id string, was, passphrase []byte) err
 	if err != nil {
 		return err
 	}
-	sealed, err := seal(k, passphrase, d.cfg.Rand)
+	sealed, err := seal(k, passphrase, d.cfg.Rand, d.cfg.Work)
 	if err != nil {
 		return err
 	}
-	again, err := unseal(sealed, passphrase, rec.Algorithm)
+	again, err := unseal(sealed, passphrase, rec.Algorithm, d.cfg.Work)
 	if err != nil {
 		return err
 	}

@@ -79,5 +79,5 @@ func (p People) passphrase(pin string, salt []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return PersonPassphrase(service, pin, salt)
+	return PersonPassphrase(service, pin, salt, p.Dir.cfg.Work)
 }

@@ -69,7 +69,7 @@ func checkSecret(secret []byte) error {
 
 // seal encrypts a private key. The passphrase is checked here as well: with an
 // empty one the library would write the key in clear.
-func seal(k *private, passphrase []byte, rand io.Reader) ([]byte, error) {
+func seal(k *private, passphrase []byte, rand io.Reader, w Work) ([]byte, error) {
 	if err := checkSecret(passphrase); err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func seal(k *private, passphrase []byte, rand io.Reader) ([]byte, error) {
 		return nil, fmt.Errorf("keys: encoding: %w", err)
 	}
 	defer clear(plain)
-	enc := pkcs.NewPBESEncrypter(pkcs.SM4CBC, pkcs.NewScryptOpts(saltSize, scryptN, scryptR, scryptP))
+	enc := pkcs.NewPBESEncrypter(pkcs.SM4CBC, pkcs.NewScryptOpts(saltSize, w.file(), scryptR, scryptP))
 	alg, data, err := enc.Encrypt(rand, passphrase, plain)
 	if err != nil {
 		return nil, fmt.Errorf("keys: encrypting: %w", err)
@@ -96,8 +96,8 @@ func seal(k *private, passphrase []byte, rand io.Reader) ([]byte, error) {
 
 // unseal opens a key file. Structure errors are ErrRecord and known before the
 // passphrase is used; everything after that is ErrPassphrase.
-func unseal(file, passphrase []byte, a Algorithm) (k *private, err error) {
-	der, err := checkEncrypted(file, pemType, oidSM4CBC)
+func unseal(file, passphrase []byte, a Algorithm, w Work) (k *private, err error) {
+	der, err := checkEncrypted(file, pemType, oidSM4CBC, w)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func unseal(file, passphrase []byte, a Algorithm) (k *private, err error) {
 
 // checkEncrypted refuses a file that is not one PEM block of this type with
 // PBES2, scrypt within our limits and this cipher.
-func checkEncrypted(file []byte, kind string, cipher asn1.ObjectIdentifier) ([]byte, error) {
+func checkEncrypted(file []byte, kind string, cipher asn1.ObjectIdentifier, w Work) ([]byte, error) {
 	block, rest := pem.Decode(file)
 	if block == nil || block.Type != kind || len(block.Headers) > 0 || len(rest) > 0 {
 		return nil, fmt.Errorf("%w: not one PEM block %q", ErrRecord, kind)
@@ -146,7 +146,7 @@ func checkEncrypted(file []byte, kind string, cipher asn1.ObjectIdentifier) ([]b
 		!exactly(params.KDF.Parameters.FullBytes, &kdf) {
 		return nil, fmt.Errorf("%w: not SM4 with scrypt", ErrRecord)
 	}
-	if kdf.N < scryptN || kdf.N > maxScryptN || kdf.R != scryptR || kdf.P != scryptP ||
+	if kdf.N < w.file() || kdf.N > maxScryptN || kdf.R != scryptR || kdf.P != scryptP ||
 		len(kdf.Salt) < saltSize || len(kdf.Salt) > maxSalt || kdf.KeyLen > sm4BlockSize {
 		return nil, fmt.Errorf("%w: scrypt parameters outside the limits", ErrRecord)
 	}

@@ -14,7 +14,7 @@ import (
 // leaves the file as it was.
 func TestChangePIN(t *testing.T) {
 	dir := t.TempDir()
-	d := openDir(t, filepath.Join(dir, "keys"))
+	d := cheapDir(t, filepath.Join(dir, "keys"))
 	p := keys.People{Dir: d, Service: func() ([]byte, error) { return bytes.Repeat([]byte{7}, 32), nil }}
 	const id, old, pin = "person-1", "old-pin-1", "new-pin-2"
 	rec, err := p.Create(t.Context(), id, "zhang", old)

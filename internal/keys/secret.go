@@ -70,7 +70,7 @@ const (
 // ErrWeak for a PIN under MinPIN characters or a service secret under 32 bytes.
 // A wrong PIN shows only when the key is opened; whoever lets people try must
 // count (internal/signin does).
-func PersonPassphrase(service []byte, pin string, salt []byte) ([]byte, error) {
+func PersonPassphrase(service []byte, pin string, salt []byte, w Work) ([]byte, error) {
 	if err := CheckPIN(pin); err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func PersonPassphrase(service []byte, pin string, salt []byte) ([]byte, error) {
 	if len(salt) < saltSize {
 		return nil, fmt.Errorf("%w: salt under %d bytes", ErrSpec, saltSize)
 	}
-	stretched, err := scrypt.Key([]byte(pin), salt, pinScryptN, scryptR, scryptP, sm3.Size)
+	stretched, err := scrypt.Key([]byte(pin), salt, w.pin(), scryptR, scryptP, sm3.Size)
 	if err != nil {
 		return nil, fmt.Errorf("keys: stretching the PIN: %w", err)
 	}

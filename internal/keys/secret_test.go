@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/yinxin-gov/yinxin/internal/keys"
+	"github.com/yinxin-gov/yinxin/internal/keys/keystest"
 )
 
 func TestPassphraseSources(t *testing.T) {
@@ -66,7 +67,7 @@ func TestPersonPassphraseNeedsBoth(t *testing.T) {
 	service, salt := bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 16)
 	derive := func(service []byte, pin string, salt []byte) string {
 		t.Helper()
-		b, err := keys.PersonPassphrase(service, pin, salt)
+		b, err := keys.PersonPassphrase(service, pin, salt, keystest.Work())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +101,7 @@ func TestPersonPassphraseNeedsBoth(t *testing.T) {
 		"short secret":        {service[:31], "yinxin-78", salt, keys.ErrWeak},
 		"short salt":          {service, "yinxin-78", salt[:15], keys.ErrSpec},
 	} {
-		if _, err := keys.PersonPassphrase(c.service, c.pin, c.salt); !errors.Is(err, c.want) {
+		if _, err := keys.PersonPassphrase(c.service, c.pin, c.salt, keystest.Work()); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		} else if strings.Contains(err.Error(), c.pin) {
 			t.Errorf("%s: the error holds the PIN", name)
@@ -109,7 +110,7 @@ func TestPersonPassphraseNeedsBoth(t *testing.T) {
 }
 
 func TestPersonKeyOpensWithPINAndService(t *testing.T) {
-	d := openDir(t, t.TempDir())
+	d := cheapDir(t, t.TempDir())
 	secret := bytes.Repeat([]byte{9}, 32)
 	p := keys.People{Dir: d, Service: func() ([]byte, error) { return secret, nil }}
 	if _, err := p.Create(t.Context(), "person-1", "0197-person", "8-digit-pin"); err != nil {

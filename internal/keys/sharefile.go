@@ -27,7 +27,7 @@ type shareContent struct {
 
 // Seal encrypts a share under its custodian's passphrase: PBES2 with scrypt as
 // in key files, and SM4-GCM.
-func (s Share) Seal(passphrase []byte, rand io.Reader) ([]byte, error) {
+func (s Share) Seal(passphrase []byte, rand io.Reader, w Work) ([]byte, error) {
 	if err := checkSecret(passphrase); err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func (s Share) Seal(passphrase []byte, rand io.Reader) ([]byte, error) {
 		return nil, fmt.Errorf("keys: encoding: %w", err)
 	}
 	defer clear(plain)
-	alg, data, err := pkcs.NewPBESEncrypter(pkcs.SM4GCM, pkcs.NewScryptOpts(saltSize, scryptN, scryptR, scryptP)).Encrypt(rand, passphrase, plain)
+	alg, data, err := pkcs.NewPBESEncrypter(pkcs.SM4GCM, pkcs.NewScryptOpts(saltSize, w.file(), scryptR, scryptP)).Encrypt(rand, passphrase, plain)
 	if err != nil {
 		return nil, fmt.Errorf("keys: encrypting: %w", err)
 	}
@@ -55,8 +55,8 @@ func (s *Share) Clear() {
 
 // OpenShare opens a custodian's file. As with keys, structure errors are
 // ErrRecord and everything after the passphrase is used is ErrPassphrase.
-func OpenShare(file, passphrase []byte) (_ Share, err error) {
-	der, err := checkEncrypted(file, shareType, oidSM4GCM)
+func OpenShare(file, passphrase []byte, w Work) (_ Share, err error) {
+	der, err := checkEncrypted(file, shareType, oidSM4GCM, w)
 	if err != nil {
 		return Share{}, err
 	}
@@ -86,8 +86,8 @@ func OpenShare(file, passphrase []byte) (_ Share, err error) {
 }
 
 // WriteShare seals a share into a new file of mode 0600.
-func WriteShare(path string, s Share, passphrase []byte, rand io.Reader) error {
-	raw, err := s.Seal(passphrase, rand)
+func WriteShare(path string, s Share, passphrase []byte, rand io.Reader, w Work) error {
+	raw, err := s.Seal(passphrase, rand, w)
 	if err != nil {
 		return err
 	}
@@ -95,10 +95,10 @@ func WriteShare(path string, s Share, passphrase []byte, rand io.Reader) error {
 }
 
 // ReadShare opens a custodian's file of mode 0600.
-func ReadShare(path string, passphrase []byte) (Share, error) {
+func ReadShare(path string, passphrase []byte, w Work) (Share, error) {
 	raw, err := readPrivate(path)
 	if err != nil {
 		return Share{}, err
 	}
-	return OpenShare(raw, passphrase)
+	return OpenShare(raw, passphrase, w)
 }

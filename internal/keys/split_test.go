@@ -10,6 +10,7 @@ import (
 	"testing/iotest"
 
 	"github.com/yinxin-gov/yinxin/internal/keys"
+	"github.com/yinxin-gov/yinxin/internal/keys/keystest"
 )
 
 var five = []string{"甲", "乙", "丙", "丁", "戊"}
@@ -101,21 +102,21 @@ func TestShareFile(t *testing.T) {
 	var read []keys.Share
 	for i, name := range []string{"a", "b"} {
 		path, pass := filepath.Join(dir, name), []byte("custodian "+name)
-		if err := keys.WriteShare(path, shares[i], pass, rand.Reader); err != nil {
+		if err := keys.WriteShare(path, shares[i], pass, rand.Reader, keystest.Work()); err != nil {
 			t.Fatal(err)
 		}
-		if err := keys.WriteShare(path, shares[i], pass, rand.Reader); err == nil {
+		if err := keys.WriteShare(path, shares[i], pass, rand.Reader, keystest.Work()); err == nil {
 			t.Error("a share was overwritten")
 		}
-		got, err := keys.ReadShare(path, pass)
+		got, err := keys.ReadShare(path, pass, keystest.Work())
 		if err != nil {
 			t.Fatal(err)
 		}
 		read = append(read, got)
-		if _, err := keys.ReadShare(path, []byte("custodian x")); !errors.Is(err, keys.ErrPassphrase) {
+		if _, err := keys.ReadShare(path, []byte("custodian x"), keystest.Work()); !errors.Is(err, keys.ErrPassphrase) {
 			t.Errorf("wrong passphrase: %v", err)
 		}
-		if _, err := keys.ReadShare(path, nil); !errors.Is(err, keys.ErrPassphrase) {
+		if _, err := keys.ReadShare(path, nil, keystest.Work()); !errors.Is(err, keys.ErrPassphrase) {
 			t.Errorf("no passphrase: %v", err)
 		}
 	}
@@ -131,16 +132,16 @@ func TestShareFile(t *testing.T) {
 	spoilt := bytes.Clone(file)
 	i := bytes.Index(spoilt, []byte("\n-----END")) - 6
 	spoilt[i] ^= 1
-	if _, err := keys.OpenShare(spoilt, []byte("custodian a")); err == nil {
+	if _, err := keys.OpenShare(spoilt, []byte("custodian a"), keystest.Work()); err == nil {
 		t.Error("a changed share opens")
 	}
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := keys.ReadShare(path, []byte("custodian a")); !errors.Is(err, keys.ErrMode) {
+	if _, err := keys.ReadShare(path, []byte("custodian a"), keystest.Work()); !errors.Is(err, keys.ErrMode) {
 		t.Errorf("others may read it: %v", err)
 	}
-	if err := keys.WriteShare(filepath.Join(dir, "c"), shares[2], []byte("short"), rand.Reader); !errors.Is(err, keys.ErrWeak) {
+	if err := keys.WriteShare(filepath.Join(dir, "c"), shares[2], []byte("short"), rand.Reader, keystest.Work()); !errors.Is(err, keys.ErrWeak) {
 		t.Errorf("short passphrase: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "c")); err == nil {
@@ -151,7 +152,7 @@ func TestShareFile(t *testing.T) {
 // A root key whose passphrase is the shared secret opens with m custodians.
 func TestKeyUnderSharedSecret(t *testing.T) {
 	secret, s, shares := split(t, 3, five)
-	d := openDir(t, t.TempDir())
+	d := cheapDir(t, t.TempDir())
 	if _, err := d.Create(t.Context(), keys.Spec{ID: "sm2-root", Algorithm: keys.SM2, Purpose: keys.PurposeSign, Passphrase: secret}); err != nil {
 		t.Fatal(err)
 	}
@@ -173,14 +174,14 @@ func TestKeyUnderSharedSecret(t *testing.T) {
 
 func FuzzOpenShare(f *testing.F) {
 	_, _, shares := split(f, 2, five)
-	file, err := shares[0].Seal([]byte("custodian a"), rand.Reader)
+	file, err := shares[0].Seal([]byte("custodian a"), rand.Reader, keystest.Work())
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(file)
 	f.Add([]byte("-----BEGIN YINXIN CUSTODIAN SHARE-----\nMAA=\n-----END YINXIN CUSTODIAN SHARE-----\n"))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		if _, err := keys.OpenShare(file, []byte("another one")); err == nil {
+		if _, err := keys.OpenShare(file, []byte("another one"), keystest.Work()); err == nil {
 			t.Error("opened under another passphrase")
 		}
 	})

@@ -52,7 +52,7 @@ func (s *Service) sentence(n Notice) text.Text {
 		of = n.Object.ID
 	}
 	t := s.cfg.Words.Get("notify.said." + string(n.Kind))
-	return t.Fill("of", text.Plain(of), "at", n.At.In(china).Format("2006-01-02 15:04"), "days", n.Details["days"])
+	return t.Fill("of", text.Plain(of), "at", n.At.In(china).Format("2006-01-02 15:04"), "days", n.Details["days"], "date", n.Details["date"])
 }
 
 // china has one zone and no summer time.

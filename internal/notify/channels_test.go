@@ -137,13 +137,17 @@ func TestOfAnEvent(t *testing.T) {
 		details                         map[string]string
 	}{
 		{"ca.system.stale", "system", "s-1", "u-1", "s-1", map[string]string{"agency": "u-1", "days": "90"}},
-		{"kmc.recovery.asked", "key_recovery", "r-1", "u-1", "s-1", map[string]string{"agency": "u-1", "system": "s-1"}},
+		{"kmc.recovery.asked", "key_recovery", "r-1", "u-1", "s-1", map[string]string{"agency": "u-1", "system": "s-1", "kind": "owner"}},
 		{"signer.key.compromised", "seal", "x", "u-1", "", map[string]string{"unit": "u-1", "reason": "张三"}},
 	} {
 		n, told := notify.Of(ledger.Event{ID: "e", Type: tc.event, Outcome: ledger.Success, Object: ledger.Object{Kind: tc.object, ID: tc.id}, Details: tc.details})
 		if !told || n.Unit != tc.unit || n.System != tc.system || strings.Contains(n.Details["reason"], "张") {
 			t.Errorf("%s: %+v", tc.event, n)
 		}
+	}
+	court := ledger.Event{ID: "e", Type: "kmc.recovery.asked", Outcome: ledger.Success, Details: map[string]string{"agency": "u-1", "kind": "judicial"}}
+	if n, told := notify.Of(court); told {
+		t.Errorf("a recovery for a court is told: %+v", n)
 	}
 	ev.Outcome = ledger.Failure
 	if _, told := notify.Of(ev); told {

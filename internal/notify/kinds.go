@@ -22,6 +22,7 @@ const (
 	SealCompromised     Kind = "seal.compromised" // the key of a seal
 	SealRelied          Kind = "seal.relied"      // to a unit that holds documents of such a seal (电子签名法 art. 15)
 	ListEnding          Kind = "list.ending"      // of an offline root
+	ServiceClosing      Kind = "service.closing"  // to everybody with a certificate (电子签名法 art. 23)
 	ChannelTest         Kind = "channel.test"
 )
 
@@ -29,7 +30,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		CertificateExpiring, CertificateExpired, CertificateHeld, CertificateResumed, CertificateRevoked, SystemUnused, KeyRecovery,
-		SealCompromised, SealRelied, ListEnding,
+		SealCompromised, SealRelied, ListEnding, ServiceClosing,
 	}
 }
 
@@ -52,10 +53,11 @@ var rules = map[string]struct {
 }
 
 // Of is the notice of an event, if it is told at all. Whose a certificate is it
-// does not say: Directory knows, when the notice is spread.
+// does not say: Directory knows, when the notice is spread. What is recovered for
+// a court (GM/T 0034 12.5) is told to nobody: its owner may be who is looked into.
 func Of(ev ledger.Event) (Notice, bool) {
 	r, told := rules[ev.Type]
-	if !told || ev.Outcome != ledger.Success {
+	if !told || ev.Outcome != ledger.Success || r.kind == KeyRecovery && ev.Details["kind"] != "owner" {
 		return Notice{}, false
 	}
 	n := Notice{ID: ev.ID, Kind: r.kind, Severity: r.severity, Object: ev.Object, At: ev.Time, Details: map[string]string{"event": ev.Type}}

@@ -38,7 +38,7 @@ var (
 	ErrTooMany  = errors.New("notify: too many channels")
 	// ErrLeased: another sender has the channel, or it rests.
 	ErrLeased = errors.New("notify: the channel is not free")
-	// ErrWaiting: no channel took the notice yet.
+	// ErrWaiting: nobody of the unit took the notice yet.
 	ErrWaiting = errors.New("notify: the notice waits")
 )
 
@@ -177,8 +177,8 @@ type Notices interface {
 	// SpreadNotice queues a notice, whose unit and system are known now, for channels.
 	// Of several callers one does; the others change nothing.
 	SpreadNotice(ctx context.Context, n Notice, channels []string) error
-	// Taken says whether a channel took the notice.
-	Taken(ctx context.Context, id string) (bool, error)
+	// Taken says whether a webhook of the unit itself took the notice.
+	Taken(ctx context.Context, id, unit string) (bool, error)
 	// Recent are the newest notices, of a unit or of all.
 	Recent(ctx context.Context, unit string, limit int) ([]Notice, error)
 	// ForgetNotices drops notices from before a time that nobody waits for any more.

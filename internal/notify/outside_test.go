@@ -89,3 +89,43 @@ action(type="omfile" file="%[1]s/out" template="parts")
 		t.Errorf("%+v", s)
 	}
 }
+
+// The receiver of the documentation, in both languages, takes what we send and
+// nothing that was changed.
+func TestDocumentedReceiverVerifies(t *testing.T) {
+	python := tool(t, "python3")
+	h, in := newHouse(t, loopback), newHook(t)
+	_, secret := h.register(in.channel())
+	h.tell(notify.CertificateHeld, "u-1", "n1")
+	h.round()
+	got := in.posts()[0]
+	for _, lang := range []string{"zh", "en"} {
+		page, err := os.ReadFile("../../docs/" + lang + "/notify.md")
+		ok(t, err)
+		_, rest, _ := strings.Cut(string(page), "```python\n")
+		code, _, _ := strings.Cut(rest, "```")
+		script := filepath.Join(t.TempDir(), "verify.py")
+		ok(t, os.WriteFile(script, []byte(code), 0o600))
+		run := func(secret string, p post) (string, error) {
+			cmd := exec.Command(python, script, secret, p.id, p.stamp, p.signature)
+			cmd.Stdin = strings.NewReader(string(p.body))
+			out, err := cmd.CombinedOutput()
+			return strings.TrimSpace(string(out)), err
+		}
+		if out, err := run(secret, got); err != nil || out != "yinxin.certificate.held" {
+			t.Errorf("%s: %q, %v", lang, out, err)
+		}
+		for what, change := range map[string]func(*post){
+			"body": func(p *post) { p.body = append([]byte(" "), p.body...) }, "id": func(p *post) { p.id += "x" }, "time": func(p *post) { p.stamp = "1" }, "signature": func(p *post) { p.signature = "v1,AAAA" },
+		} {
+			bad := got
+			change(&bad)
+			if out, err := run(secret, bad); err == nil {
+				t.Errorf("%s: another %s is taken: %q", lang, what, out)
+			}
+		}
+		if out, err := run("whsec_AAAA", got); err == nil {
+			t.Errorf("%s: another secret: %q", lang, out)
+		}
+	}
+}

@@ -21,9 +21,9 @@ type Ending struct {
 	At     time.Time
 }
 
-// Calendar knows what ends between two moments, and nothing replaced.
+// Calendar knows what ends between two moments and has no successor in force now.
 type Calendar interface {
-	Endings(ctx context.Context, from, to time.Time) ([]Ending, error)
+	Endings(ctx context.Context, now, from, to time.Time) ([]Ending, error)
 }
 
 const (
@@ -48,7 +48,7 @@ func (s *Service) Remind(ctx context.Context) error {
 	if s.cfg.Calendar == nil {
 		return err
 	}
-	ends, cause := s.cfg.Calendar.Endings(ctx, now.Add(-lookBack), now.Add(time.Duration(steps[len(steps)-1])*day))
+	ends, cause := s.cfg.Calendar.Endings(ctx, now, now.Add(-lookBack), now.Add(time.Duration(steps[len(steps)-1])*day))
 	if cause != nil {
 		return errors.Join(err, fmt.Errorf("notify: calendar: %w", cause))
 	}
@@ -98,13 +98,14 @@ func reminder(e Ending, now time.Time) (Notice, bool) {
 	return n, true
 }
 
-// Tell records a notice that another room made, and answers with ErrWaiting until
-// a channel took it.
+// Tell records a notice that another room owes to a unit, and answers with
+// ErrWaiting until the unit took it: a webhook of its own, which says so. That the
+// house's own log has it is no proof that the unit was told.
 func (s *Service) Tell(ctx context.Context, n Notice) error {
-	if n.ID == "" || n.Kind == "" || n.Severity == 0 {
-		return fmt.Errorf("%w: a notice without id, kind or severity", ErrInvalid)
+	if n.ID == "" || n.Kind == "" || n.Severity == 0 || n.Unit == "" {
+		return fmt.Errorf("%w: a notice without id, kind, severity or unit", ErrInvalid)
 	}
-	taken, err := s.cfg.Store.Taken(ctx, n.ID)
+	taken, err := s.cfg.Store.Taken(ctx, n.ID, n.Unit)
 	if err != nil {
 		return fmt.Errorf("notify: tell: %w", err)
 	}

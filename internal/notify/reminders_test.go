@@ -16,7 +16,7 @@ import (
 // calendar has these dates.
 type calendar []notify.Ending
 
-func (c calendar) Endings(_ context.Context, from, to time.Time) (out []notify.Ending, err error) {
+func (c calendar) Endings(_ context.Context, _, from, to time.Time) (out []notify.Ending, err error) {
 	for _, e := range c {
 		if e.At.After(from) && !e.At.After(to) {
 			out = append(out, e)
@@ -80,9 +80,20 @@ func TestTell(t *testing.T) {
 		}
 	}
 	h.register(in.channel())
+	own := in.channel()
+	own.Unit = "u-1"
+	h.round()
+	if err := h.Tell(bg, n); !errors.Is(err, notify.ErrWaiting) || len(in.names()) != 1 {
+		t.Errorf("the house's own receiver is not the unit's: %v, %v", err, in.names())
+	}
+	n.ID = "n2"
+	h.register(own)
+	if err := h.Tell(bg, n); !errors.Is(err, notify.ErrWaiting) {
+		t.Fatal(err)
+	}
 	h.round()
 	ok(t, h.Tell(bg, n))
-	if got := in.names(); len(got) != 1 {
+	if got := in.names(); len(got) != 3 {
 		t.Errorf("%v", got)
 	}
 	if err := h.Tell(bg, notify.Notice{}); !errors.Is(err, notify.ErrInvalid) {

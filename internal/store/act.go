@@ -32,6 +32,7 @@ type Rooms struct {
 	KMC        *KMC
 	Anchors    *Anchors
 	Closing    *Closing
+	Retention  *Retention
 	Peers      *Peers
 	Notify     *Notify
 	Succession *Generations
@@ -54,6 +55,7 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 		Facts: newFacts(s, people, gradings), Identity: people, Grading: gradings, Sharing: &Sharing{a}, Approvals: &Approvals{a},
 		CA: newCA(a), Seals: &Seals{a}, Transfers: &Transfers{a}, Signin: &Signin{a},
 		ACME: &ACME{a}, KMC: &KMC{a}, Anchors: &Anchors{a}, Closing: &Closing{a},
+		Retention:  &Retention{a},
 		Peers:      &Peers{a},
 		Notify:     &Notify{a},
 		Succession: &Generations{a},

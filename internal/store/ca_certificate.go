@@ -11,6 +11,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
+	"github.com/yinxin-gov/yinxin/ca/retention"
 )
 
 type certificateRow struct {
@@ -226,7 +227,14 @@ type pairedRow struct {
 // Certificate implements ca.Registry.
 func (c *CA) Certificate(ctx context.Context, issuer, serial string) (ca.Certificate, error) {
 	r, err := one[certificateRow](ctx, c.s.r, "issuer = ? AND serial = ?", issuer, serial)
-	return r.certificate(), found(err, ca.ErrNotFound, "certificate", serial)
+	if err != nil {
+		return ca.Certificate{}, found(err, ca.ErrNotFound, "certificate", serial)
+	}
+	k := r.certificate()
+	if k.Kind == ca.KindPerson && len(k.DER) == 0 {
+		k.Purged, err = purgedBody(ctx, c.s.r, retention.Person, issuer+":"+serial)
+	}
+	return k, err
 }
 
 // CertificatesOf implements ca.Registry.

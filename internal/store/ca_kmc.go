@@ -75,13 +75,13 @@ func (k *KMC) TakePooled(ctx context.Context, ids []string, ev ledger.Event) (le
 
 // Escrowed implements kmc.Keys.
 func (k *KMC) Escrowed(ctx context.Context, pair string) (ca.EscrowedKey, error) {
-	r, err := one[escrowRow](ctx, k.s.r, "pair = ? AND NOT EXISTS (SELECT 1 FROM ca_abandoned_key AS a WHERE a.pair = escrow_row.pair)", pair)
+	r, err := one[escrowRow](ctx, k.s.r, "pair = ? AND kek <> '' AND NOT EXISTS (SELECT 1 FROM ca_abandoned_key AS a WHERE a.pair = escrow_row.pair)", pair)
 	return r.key(), found(err, kmc.ErrNotFound, "escrowed key of pair", pair)
 }
 
 // Outdated implements kmc.Keys.
 func (k *KMC) Outdated(ctx context.Context, kek string, limit int) ([]ca.EscrowedKey, int, error) {
-	return page(ctx, k.s.w, escrowRow.key, "pair", limit, "kek <> ?", kek)
+	return page(ctx, k.s.w, escrowRow.key, "pair", limit, "kek <> ? AND kek <> ''", kek) // a purged one has none
 }
 
 // Rewrap implements kmc.Keys: each row only as long as it is wrapped as the

@@ -42,14 +42,6 @@ func onEngines(t *testing.T, test func(t *testing.T, s *store.Store)) {
 	}
 }
 
-func migrated(tb testing.TB, url string) string {
-	tb.Helper()
-	if _, err := store.Migrate(bg, store.Config{URL: url}); err != nil {
-		tb.Fatalf("migrating: %v", err)
-	}
-	return url
-}
-
 func open(tb testing.TB, url string) *store.Store {
 	tb.Helper()
 	s, err := store.Open(bg, store.Config{URL: url})

@@ -145,8 +145,9 @@ func queue(ctx context.Context, tx bun.Tx, row tellingRow, channels ...string) e
 }
 
 // Taken implements notify.Notices.
-func (n *Notify) Taken(ctx context.Context, id string) (bool, error) {
-	return n.s.r.NewSelect().Model((*sendingRow)(nil)).Where("notice = ? AND state = ?", id, deliverySent).Exists(ctx)
+func (n *Notify) Taken(ctx context.Context, id, unit string) (bool, error) {
+	return n.s.r.NewSelect().Model((*sendingRow)(nil)).Where("notice = ? AND state = ?", id, deliverySent).
+		Where("channel IN (SELECT id FROM notify_channel WHERE kind = ? AND unit = ?)", string(notify.Webhook), unit).Exists(ctx)
 }
 
 // ForgetNotices implements notify.Notices. The ledger keeps what they told of.

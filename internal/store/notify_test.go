@@ -148,12 +148,15 @@ func TestNotifyLeasesToOne(t *testing.T) {
 		due, err := n.Due(bg, "c-1", over, 9)
 		ok(t, err)
 		wantErr(t, n.SettleDelivery(bg, "node-0", notify.Result{Delivery: due[0], At: over}), notify.ErrLeased)
-		if taken, err := n.Taken(bg, "n-1"); err != nil || taken {
+		if taken, err := n.Taken(bg, "n-1", "u-1"); err != nil || taken {
 			t.Errorf("who lost the channel settled: %v, %v", taken, err)
 		}
 		ok(t, n.SettleDelivery(bg, "next", notify.Result{Delivery: due[0], At: over}))
-		if taken, err := n.Taken(bg, "n-1"); err != nil || !taken {
+		if taken, err := n.Taken(bg, "n-1", "u-1"); err != nil || !taken {
 			t.Errorf("%v, %v", taken, err)
+		}
+		if taken, err := n.Taken(bg, "n-1", "u-2"); err != nil || taken {
+			t.Errorf("another unit took it: %v, %v", taken, err)
 		}
 		ok(t, n.ReleaseChannel(bg, "c-1", "node-0"))
 		wantErr(t, n.LeaseChannel(bg, "c-1", "node-0", over, over.Add(time.Minute)), notify.ErrLeased)
@@ -267,12 +270,12 @@ func TestNotifyCalendar(t *testing.T) {
 			return c.Issuer + ":" + c.Serial
 		}
 		ends := add(ca.Certificate{Kind: ca.KindECDSA, System: "s-1", NotAfter: kept(9)})
-		add(ca.Certificate{Kind: ca.KindECDSA, System: "s-2", NotAfter: kept(9)}) // renewed by the next one
-		renewed := add(ca.Certificate{Kind: ca.KindECDSA, System: "s-2", NotAfter: kept(10)})
+		old := add(ca.Certificate{Kind: ca.KindECDSA, System: "s-2", NotAfter: kept(9)})
+		renewed := add(ca.Certificate{Kind: ca.KindECDSA, System: "s-2", NotAfter: kept(10), Origin: ca.Origin{Previous: old}})
 		add(ca.Certificate{Kind: ca.KindECDSATest, System: "s-3", NotAfter: kept(9)})
 		add(ca.Certificate{Kind: ca.KindECDSA, System: "s-4", NotAfter: kept(20)})
 		person := add(ca.Certificate{Kind: ca.KindPerson, Person: "p-1", NotAfter: kept(9)})
-		got, err := rooms.Notify.Endings(bg, kept(8), kept(12))
+		got, err := rooms.Notify.Endings(bg, kept(8), kept(8), kept(12))
 		ok(t, err)
 		var ids []string
 		for _, e := range got {

@@ -174,6 +174,13 @@ func TestReportInterrupted(t *testing.T) {
 	if err != nil || len(pending) != 2 {
 		t.Fatalf("%d pending, %v", len(pending), err)
 	}
+	o.notify = life.ErrOnItsWay // no failure, and not told yet
+	if err := h.Life.Deliver(ctx, ""); err != nil {
+		t.Error(err)
+	}
+	if pending, err = h.Life.Notices(ctx, life.NoticeQuery{States: []life.NoticeState{life.NoticePending}}); err != nil || len(pending) != 2 {
+		t.Fatalf("%d pending, %v", len(pending), err)
+	}
 	o.notify = nil
 	if err := h.Life.Deliver(ctx, ""); err != nil || len(o.notified) != 2 {
 		t.Fatalf("told %v, %v", o.notified, err)

@@ -54,6 +54,22 @@ func Start() *Server {
 // URL returns the address of a fresh database with the tests' own user.
 func (s *Server) URL(tb testing.TB) string {
 	tb.Helper()
+	return s.create(tb, "")
+}
+
+// Copy returns the address of a new copy of a database of this server, which
+// nobody is connected to.
+func (s *Server) Copy(tb testing.TB, address string) string {
+	tb.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s.create(tb, " TEMPLATE "+pgx.Identifier{strings.TrimPrefix(u.Path, "/")}.Sanitize())
+}
+
+func (s *Server) create(tb testing.TB, like string) string {
+	tb.Helper()
 	if s.absent != "" {
 		if os.Getenv("CI") == "true" {
 			tb.Fatalf("no PostgreSQL, and CI=true forbids to skip: %s", s.absent)
@@ -68,7 +84,7 @@ func (s *Server) URL(tb testing.TB) string {
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	name := fmt.Sprintf("test_%d", s.next.Add(1))
-	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name); err != nil {
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name+like); err != nil {
 		tb.Fatalf("making a database: %v", err)
 	}
 	return s.address(name)
