@@ -121,10 +121,8 @@ var (
 // many concurrent callers wins.
 type Registry interface {
 	Request(ctx context.Context, id string) (Request, error)
-	// ClaimToken marks the token used and the request issued, exactly once;
-	// ErrToken when the hash is unknown, used, or expired at now.
-	ClaimToken(ctx context.Context, tokenHash string, now time.Time, ev ledger.Event) (Request, ledger.Receipt, error)
-	// RequestByToken looks without claiming; ErrToken as above.
+	// RequestByToken looks without claiming (Deliveries.Begin claims); ErrToken when
+	// the hash is unknown, used, or expired at now.
 	RequestByToken(ctx context.Context, tokenHash string, now time.Time) (Request, error)
 
 	// Reserve inserts certificates in StatePending, and the escrowed key of

@@ -30,17 +30,27 @@ type Delivery struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
+// Claim is what one caller takes to make a pair.
+type Claim struct {
+	Basis      string
+	Token      string // hash of the enrolment token that it uses up; empty: none
+	Now, Until time.Time
+}
+
 // Deliveries is the store of them. A basis is claimed, then delivered; a claim
 // that runs out is free again, so that a dead process blocks nobody for long.
 type Deliveries interface {
-	// ClaimDelivery lets one caller make the pair of a basis until a time:
-	// ErrBusy while another has it, ErrExists when it was delivered.
-	ClaimDelivery(ctx context.Context, basis string, now, until time.Time) error
+	// Begin is Registry.Reserve for the pair of a claim, and takes the claim: ErrBusy
+	// while another caller has the basis, ErrExists when it was delivered. A token
+	// is marked used and its request issued, exactly once; ErrToken when the hash is
+	// unknown, used, or expired at Now. All of it or nothing.
+	Begin(ctx context.Context, c Claim, certs []Certificate, key *EscrowedKey, ev ledger.Event) (ledger.Receipt, error)
 	// ReleaseDelivery gives up the claim that ends at until.
 	ReleaseDelivery(ctx context.Context, basis string, until time.Time) error
 	// Deliver is Activate for the pair of d, and stores d; ErrBusy when the claim
-	// that ends at until is not held any more.
-	Deliver(ctx context.Context, d Delivery, until time.Time, certs []Certificate, ev ledger.Event) (ledger.Receipt, error)
+	// that ends at until is not held any more. The receipt is that of the first
+	// event; further ones are durable.
+	Deliver(ctx context.Context, d Delivery, until time.Time, certs []Certificate, evs ...ledger.Event) (ledger.Receipt, error)
 	// Delivery is ErrBusy while somebody makes the pair at now, ErrNotFound when
 	// nobody did.
 	Delivery(ctx context.Context, basis string, now time.Time) (Delivery, error)
@@ -76,7 +86,8 @@ type commission struct {
 	ref      string    // Origin.Ref
 	previous [2]string // Origin.Previous of both halves
 	actor    ledger.Actor
-	token    string // to be claimed before anything is recorded; empty: none
+	token    string // claimed with the first record; empty: none
+	beside   []Companion
 }
 
 func csrDigest(csr []byte) string {
@@ -84,8 +95,9 @@ func csrDigest(csr []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// fulfil refuses what can be refused, claims the basis, which decides races, and
-// issues; the pair becomes good in the transaction that records its delivery.
+// fulfil refuses what can be refused, then claims the basis with the first
+// record, which decides races, and issues; the pair becomes good in the
+// transaction that records its delivery.
 func (s *Service) fulfil(ctx context.Context, c commission) (DualResult, error) {
 	csr, err := ParseCSR(c.csr)
 	if err != nil {
@@ -100,48 +112,29 @@ func (s *Service) fulfil(ctx context.Context, c commission) (DualResult, error) 
 	if c.until, err = s.admit(ctx, c.request); err != nil {
 		return DualResult{}, err
 	}
-	now := s.cfg.Now().UTC().Truncate(time.Microsecond)
-	until := now.Add(claimLife)
-	switch err := s.cfg.Deliveries.ClaimDelivery(ctx, c.basis, now, until); {
-	case errors.Is(err, ErrExists):
-		got, again, err := s.delivered(ctx, c.basis, c.csr)
-		if err == nil && !again {
-			err = fmt.Errorf("ca: claimed pair is gone: %w", ErrNotFound)
-		}
+	got, err := s.deliver(ctx, c, csr.PublicKey.(*ecdsa.PublicKey))
+	if !errors.Is(err, errDelivered) {
 		return got, err
-	case err != nil:
-		return DualResult{}, fmt.Errorf("ca: claim pair: %w", err)
 	}
-	out, err := s.deliver(ctx, c, csr.PublicKey.(*ecdsa.PublicKey), until)
-	if err != nil {
-		// The cause counts; a claim that stays runs out.
-		_ = s.cfg.Deliveries.ReleaseDelivery(context.WithoutCancel(ctx), c.basis, until)
+	got, again, err := s.delivered(ctx, c.basis, c.csr)
+	if err == nil && !again {
+		err = fmt.Errorf("ca: claimed pair is gone: %w", ErrNotFound)
 	}
-	return out, err
+	return got, err
 }
 
-func (s *Service) deliver(ctx context.Context, c commission, public *ecdsa.PublicKey, until time.Time) (DualResult, error) {
+// errDelivered: the pair was made before.
+var errDelivered = errors.New("ca: pair is delivered")
+
+func (s *Service) deliver(ctx context.Context, c commission, public *ecdsa.PublicKey) (DualResult, error) {
 	pair := s.cfg.NewID()
 	halves, key, err := s.draftPair(ctx, pair, c.request, public, c.validity, c.until)
 	if err != nil {
 		return DualResult{}, err
 	}
-	if c.token != "" {
-		if c.request, err = s.claimToken(ctx, c); err != nil {
-			return DualResult{}, err
-		}
-		// The token is gone: the pair is finished, whether the caller waits or not.
-		var stop context.CancelFunc
-		ctx, stop = context.WithTimeout(context.WithoutCancel(ctx), claimLife)
-		defer stop()
-	}
 	for i := range halves {
 		o := &halves[i].row.Origin
 		o.Way, o.Ref, o.Previous = c.way, c.ref, c.previous[i]
-	}
-	d := Delivery{
-		Basis: c.basis, CSRSM3: csrDigest(c.csr), Issuer: halves[0].row.Issuer, Sign: halves[0].row.Serial, Enc: halves[1].row.Serial,
-		Renews: c.renews, Envelope: key.Envelope, CreatedAt: s.cfg.Now().UTC().Truncate(time.Microsecond),
 	}
 	reserved := s.pairEvent("ca.pair.reserved", c.actor, c.request, pair, halves)
 	issued := s.pairEvent("ca.certificate.issued", c.actor, c.request, pair, halves)
@@ -153,9 +146,49 @@ func (s *Service) deliver(ctx context.Context, c commission, public *ecdsa.Publi
 			ev.Details["renews"] = c.renews
 		}
 	}
-	receipt, err := s.issue(ctx, halves, &key.Escrow, reserved, func(rows []Certificate) (ledger.Receipt, error) {
-		return s.cfg.Deliveries.Deliver(ctx, d, until, rows, issued)
+	events := []ledger.Event{issued}
+	for _, beside := range c.beside {
+		ev, err := beside(ctx, c.request)
+		if err != nil {
+			return DualResult{}, err
+		}
+		events = append(events, ev)
+	}
+	if err := ctx.Err(); err != nil {
+		return DualResult{}, err
+	}
+	now := s.cfg.Now().UTC().Truncate(time.Microsecond)
+	claim := Claim{Basis: c.basis, Now: now, Until: now.Add(claimLife)}
+	if c.token != "" {
+		claim.Token, reserved.Details["token"] = TokenHash(c.token), "used"
+		c.request.State, c.request.TokenUsed = RequestIssued, now
+		// From its claim on the token is gone: the pair is finished, whether the
+		// caller waits or not.
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(context.WithoutCancel(ctx), claimLife)
+		defer stop()
+	}
+	begun := false
+	receipt, err := s.issue(halves, record{
+		before: func(rows []Certificate) error {
+			_, err := s.cfg.Deliveries.Begin(ctx, claim, rows, &key.Escrow, reserved)
+			if errors.Is(err, ErrExists) {
+				return errDelivered
+			}
+			begun = err == nil
+			return err
+		},
+		after: func(rows []Certificate) (ledger.Receipt, error) {
+			return s.cfg.Deliveries.Deliver(ctx, Delivery{
+				Basis: c.basis, CSRSM3: csrDigest(c.csr), Issuer: rows[0].Issuer, Sign: rows[0].Serial, Enc: rows[1].Serial,
+				Renews: c.renews, Envelope: key.Envelope, CreatedAt: s.cfg.Now().UTC().Truncate(time.Microsecond),
+			}, claim.Until, rows, events...)
+		},
 	})
+	if err != nil && begun {
+		// The cause counts; a claim that stays runs out.
+		_ = s.cfg.Deliveries.ReleaseDelivery(context.WithoutCancel(ctx), c.basis, claim.Until)
+	}
 	if err != nil {
 		return DualResult{}, err
 	}
@@ -205,7 +238,9 @@ func (s *Service) again(ctx context.Context, d Delivery) (DualResult, error) {
 	if err != nil {
 		return DualResult{}, err
 	}
-	return dual(r, sign.Pair, []half{{row: sign, by: by}, {row: enc, by: by}}, d.Envelope, ledger.Receipt{}, d.Renews), nil
+	got := dual(r, sign.Pair, []half{{row: sign, by: by}, {row: enc, by: by}}, d.Envelope, ledger.Receipt{}, d.Renews)
+	got.Again = true
+	return got, nil
 }
 
 // PairOf gives a pair that was made without a token again, found by the serial

@@ -117,7 +117,10 @@ func (d *Draft) Row(kind Kind) Certificate {
 }
 
 // Sign signs the recorded bytes and checks the result with the issuer's public
-// key before anybody gets it. Call it after the row is recorded, never before.
+// key before anybody gets it. This is the one check of a certificate's signature:
+// over the finished certificate, whatever made the signature; a key in custody
+// that has a check of its own leaves it out. Call it after the row is recorded,
+// never before.
 func (d *Draft) Sign(rand io.Reader, signer crypto.Signer) ([]byte, error) {
 	public, ok := signer.Public().(*ecdsa.PublicKey)
 	if issuer, isEC := d.Issuer.PublicKey.(*ecdsa.PublicKey); !ok || !isEC || !public.Equal(issuer) {
@@ -126,6 +129,9 @@ func (d *Draft) Sign(rand io.Reader, signer crypto.Signer) ([]byte, error) {
 	var opts crypto.SignerOpts = crypto.SHA256
 	if d.Profile.Algorithm == profile.SM2 {
 		opts = sm2.DefaultSM2SignerOpts
+	}
+	if custody, ok := signer.(interface{ Unverified() crypto.Signer }); ok {
+		signer = custody.Unverified()
 	}
 	signature, err := crypto.SignMessage(signer, rand, d.TBS, opts)
 	if err != nil {

@@ -26,6 +26,7 @@ type DualResult struct {
 	Envelope []byte         // SM2EnvelopedKey, DER
 	Chain    [][]byte       // who issued it, root, and what leads to an earlier root
 	Renews   string         // serial of the signing certificate that it follows
+	Again    bool           // was made for an earlier call
 	Receipt  ledger.Receipt // empty when a pair is given again
 }
 
@@ -37,20 +38,28 @@ func dual(r Request, pair string, halves []half, envelope []byte, receipt ledger
 	}
 }
 
+// Companion makes what the holder of a token gets with its pair. The request is
+// approved and was admitted just now. Its event is recorded in the transaction
+// that makes the pair good: nothing that it made counts before EnrolSM2 returns.
+// An error refuses the enrolment, and costs no token. A pair that is given again
+// comes without.
+type Companion func(ctx context.Context, r Request) (ledger.Event, error)
+
 // enrolAgain is how long the answer of an enrolment is given again.
 const enrolAgain = time.Hour
 
 // EnrolSM2 turns a token and the CSR of a signing key into a pair.
 //
 // Everything that can be refused is refused before the token is claimed: CSR,
-// names, the gate, lint. The claim decides races, so that one of many callers
+// names, the gate, lint, what comes beside. The claim is one transaction with the
+// record of what will be signed, and decides races, so that one of many callers
 // with one token passes. From then on the token is gone, also when the store or
 // the key fails: fail closed, the officer approves again. A caller that goes
 // away stops nothing from then on: for an hour the same token with the same CSR
 // gets the same pair, as long as it is good and the gate is open. Another CSR is
 // ErrToken. Every refusal is recorded: with the system where the token is one of
 // ours, used or not, else once a minute.
-func (s *Service) EnrolSM2(ctx context.Context, token string, csrDER []byte) (DualResult, error) {
+func (s *Service) EnrolSM2(ctx context.Context, token string, csrDER []byte, beside ...Companion) (DualResult, error) {
 	if s.cfg.Deliveries == nil {
 		return DualResult{}, fmt.Errorf("%w: where pairs are kept", ErrInvalid)
 	}
@@ -59,7 +68,7 @@ func (s *Service) EnrolSM2(ctx context.Context, token string, csrDER []byte) (Du
 	switch {
 	case err == nil:
 		actor := ledger.Actor{Kind: "system", ID: r.System, Unit: r.Agency}
-		got, err = s.fulfil(ctx, commission{basis: tokenBasis(token), csr: csrDER, request: r, way: WayToken, actor: actor, token: token})
+		got, err = s.fulfil(ctx, commission{basis: tokenBasis(token), csr: csrDER, request: r, way: WayToken, actor: actor, token: token, beside: beside})
 	case errors.Is(err, ErrToken) && len(token) == TokenLength:
 		got, r, err = s.enrolled(ctx, token, csrDER, err)
 	}
@@ -126,16 +135,6 @@ func (s *Service) stillGood(ctx context.Context, d Delivery, got DualResult) err
 	}
 	_, err := s.admit(ctx, got.Request)
 	return err
-}
-
-// claimToken uses up the token of a commission.
-func (s *Service) claimToken(ctx context.Context, c commission) (Request, error) {
-	claim := s.event("ca.token.claimed", c.actor, ledger.Object{Kind: "certificate_request", ID: c.request.ID}, nil)
-	r, _, err := s.cfg.Registry.ClaimToken(ctx, TokenHash(c.token), s.cfg.Now().UTC(), claim)
-	if err != nil {
-		return Request{}, fmt.Errorf("ca: claim token: %w", err)
-	}
-	return r, nil
 }
 
 // admit asks the gate, whether the service ends, and whether a host was taken off

@@ -62,7 +62,7 @@ func TestEnrolmentIssuesAPairGMT0034(t *testing.T) {
 	if got.Request.State != ca.RequestIssued || got.Receipt.EntryID == "" {
 		t.Errorf("request %s, receipt %+v", got.Request.State, got.Receipt)
 	}
-	want := "ca.request.submitted ca.request.reviewed ca.request.approved ca.token.drawn ca.token.claimed ca.pair.reserved ca.certificate.issued"
+	want := "ca.request.submitted ca.request.reviewed ca.request.approved ca.token.drawn ca.pair.reserved ca.certificate.issued"
 	if types := strings.Join(h.eventTypes(2), " "); types != want {
 		t.Errorf("events: %s", types)
 	}
@@ -72,7 +72,7 @@ func TestNothingIsSignedThatCouldNotBeRecorded(t *testing.T) {
 	h := newHouse(t)
 	broken := errors.New("disk full")
 	token := h.token()
-	h.reg.FailNext("Reserve", broken)
+	h.reg.FailNext("Begin", broken)
 	_, err := h.svc.EnrolSM2(context.Background(), token, csr(t, sm2Key(t)))
 	if !errors.Is(err, broken) {
 		t.Fatalf("err = %v", err)
@@ -287,23 +287,23 @@ type impatient struct {
 	leave context.CancelFunc
 }
 
-func (r impatient) ClaimToken(ctx context.Context, hash string, now time.Time, ev ledger.Event) (ca.Request, ledger.Receipt, error) {
+func (r impatient) Begin(ctx context.Context, c ca.Claim, certs []ca.Certificate, key *ca.EscrowedKey, ev ledger.Event) (ledger.Receipt, error) {
 	defer r.leave()
-	return r.Registry.ClaimToken(ctx, hash, now, ev)
+	return r.Registry.Begin(ctx, c, certs, key, ev)
 }
 
-func (r impatient) Reserve(ctx context.Context, certs []ca.Certificate, key *ca.EscrowedKey, ev ledger.Event) (ledger.Receipt, error) {
+func (r impatient) Deliver(ctx context.Context, d ca.Delivery, until time.Time, certs []ca.Certificate, evs ...ledger.Event) (ledger.Receipt, error) {
 	if err := ctx.Err(); err != nil {
 		return ledger.Receipt{}, err
 	}
-	return r.Registry.Reserve(ctx, certs, key, ev)
+	return r.Registry.Deliver(ctx, d, until, certs, evs...)
 }
 
 func TestACallerThatGoesAwayGetsItsPairLater(t *testing.T) {
 	h := newHouse(t)
 	token, request := h.token(), csr(t, sm2Key(t))
 	ctx, leave := context.WithCancel(context.Background())
-	h.cfg.Registry = impatient{h.reg, leave}
+	h.cfg.Deliveries = impatient{h.reg, leave}
 	_, err := must(ca.New(h.cfg)).EnrolSM2(ctx, token, request)
 	if ctx.Err() == nil {
 		t.Fatal("the caller stayed")
@@ -357,13 +357,13 @@ func TestATokenInHandIsBusy(t *testing.T) {
 	h := newHouse(t)
 	token, request := h.token(), csr(t, sm2Key(t))
 	basis, now := "token:"+ca.TokenHash(token), h.clock.Now()
-	if err := h.reg.ClaimDelivery(context.Background(), basis, now, now.Add(time.Minute)); err != nil {
+	if err := catest.Begin(t, h.reg, ca.Claim{Basis: basis, Now: now, Until: now.Add(time.Minute)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.svc.EnrolSM2(context.Background(), token, request); !errors.Is(err, ca.ErrBusy) {
 		t.Errorf("before the token is claimed: %v", err)
 	}
-	if _, _, err := h.reg.ClaimToken(context.Background(), ca.TokenHash(token), now, ledger.Event{ID: newID(), Type: "x", Class: ledger.ClassCertificate, Time: now, Actor: h.clerk, Object: ledger.Object{Kind: "x", ID: "x"}, Outcome: ledger.Success}); err != nil {
+	if err := catest.Begin(t, h.reg, ca.Claim{Basis: "acme:1", Token: ca.TokenHash(token), Now: now, Until: now.Add(time.Minute)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.svc.EnrolSM2(context.Background(), token, request); !errors.Is(err, ca.ErrBusy) {
@@ -454,5 +454,43 @@ func TestOpenSSLIsServedAndAgrees(t *testing.T) {
 	openssl(t, "pkeyutl", "-decrypt", "-keyform", "DER", "-inkey", encKey, "-in", write(t, dir, "in", cipher), "-out", out)
 	if !bytes.Equal(read(t, out), text) {
 		t.Error("openssl decrypted something else")
+	}
+}
+
+// What comes beside a pair is recorded with it, refuses before the token is
+// claimed, and is not made anew with a pair that is given again.
+func TestACompanionIsRecordedWithThePair(t *testing.T) {
+	h, ctx := newHouse(t), context.Background()
+	token, request := h.token(), csr(t, sm2Key(t))
+	broken := errors.New("no token of the other track")
+	if _, err := h.svc.EnrolSM2(ctx, token, request, func(context.Context, ca.Request) (ledger.Event, error) { return ledger.Event{}, broken }); !errors.Is(err, broken) {
+		t.Fatalf("err = %v", err)
+	}
+	if pending, good := h.states(); pending+good != 0 || h.key.calls != 0 {
+		t.Errorf("refused: %d pending, %d good, %d signatures", pending, good, h.key.calls)
+	}
+	made := 0
+	beside := func(_ context.Context, r ca.Request) (ledger.Event, error) {
+		made++
+		return ledger.Event{
+			ID: newID(), Type: "test.beside", Class: ledger.ClassCertificate, Time: h.clock.Now().UTC().Truncate(time.Millisecond),
+			Actor: h.clerk, Object: ledger.Object{Kind: "certificate_request", ID: r.ID}, Outcome: ledger.Success,
+		}, nil
+	}
+	h.reg.FailNext("Begin", broken)
+	if _, err := h.svc.EnrolSM2(ctx, token, request, beside); !errors.Is(err, broken) || slices.Contains(h.eventTypes(0), "test.beside") {
+		t.Errorf("recorded without its pair: %v", err)
+	}
+	first, err := h.svc.EnrolSM2(ctx, token, request, beside)
+	if err != nil || first.Again {
+		t.Fatalf("%v, again %v", err, first.Again)
+	}
+	types := h.eventTypes(0)
+	if last := types[len(types)-2:]; !slices.Equal(last, []string{"ca.certificate.issued", "test.beside"}) || made != 2 {
+		t.Errorf("events end with %v, made %d times", last, made)
+	}
+	again, err := h.svc.EnrolSM2(ctx, token, request, beside)
+	if err != nil || !again.Again || again.Serial != first.Serial || made != 2 {
+		t.Errorf("again: %v, %v, made %d times", again.Again, err, made)
 	}
 }

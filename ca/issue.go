@@ -97,7 +97,7 @@ func (s *Service) IssueSM2(ctx context.Context, actor ledger.Actor, spec IssueSp
 	issued := s.event("ca.certificate.issued", actor, certificateObject(h.row), details)
 	reserved.Payload, issued.Payload = h.row.TBSSM3, h.row.TBSSM3
 	one := []half{h}
-	receipt, err := s.issue(ctx, one, nil, reserved, s.activate(ctx, issued))
+	receipt, err := s.issue(one, s.plain(ctx, reserved, issued))
 	if err != nil {
 		return Issued{}, err
 	}

@@ -52,7 +52,7 @@ func (s *Service) IssueServerPair(ctx context.Context, actor ledger.Actor, spec 
 	}
 	of := Request{System: spec.Service, Agency: spec.Agency}
 	reserved, issued := s.pairEvent("ca.pair.reserved", actor, of, pair, halves), s.pairEvent("ca.certificate.issued", actor, of, pair, halves)
-	if _, err = s.issue(ctx, halves, nil, reserved, s.activate(ctx, issued)); err != nil {
+	if _, err = s.issue(halves, s.plain(ctx, reserved, issued)); err != nil {
 		return Certificate{}, Certificate{}, err
 	}
 	return halves[0].row, halves[1].row, nil

@@ -204,7 +204,7 @@ func TestEightRenewalsMakeOnePair(t *testing.T) {
 func TestAFailedRenewalCanBeTriedAgain(t *testing.T) {
 	broken := errors.New("disk full")
 	for name, spoil := range map[string]func(*house){
-		"first record":  func(h *house) { h.reg.FailNext("Reserve", broken) },
+		"first record":  func(h *house) { h.reg.FailNext("Begin", broken) },
 		"signer":        func(h *house) { h.key.err = broken },
 		"second record": func(h *house) { h.reg.FailNext("Deliver", broken) },
 	} {

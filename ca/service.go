@@ -146,15 +146,32 @@ func (s *Service) draft(ctx context.Context, by Issuer, name profile.Name, kind 
 	return half{draft: d, row: row, by: by}, nil
 }
 
+// record is what issue writes down: before anything is signed, and after.
+type record struct {
+	before func([]Certificate) error
+	after  func([]Certificate) (ledger.Receipt, error)
+}
+
+// plain is the record of certificates that nobody claimed.
+func (s *Service) plain(ctx context.Context, reserved, issued ledger.Event) record {
+	return record{
+		before: func(rows []Certificate) error {
+			_, err := s.cfg.Registry.Reserve(ctx, rows, nil, reserved)
+			return err
+		},
+		after: func(rows []Certificate) (ledger.Receipt, error) { return s.cfg.Registry.Activate(ctx, rows, issued) },
+	}
+}
+
 // issue records what will be signed, signs it, and records the result (design
 // law 4). When the first record fails nothing was signed; when signing or the
 // second record fails the rows stay pending, and no certificate is handed out.
-func (s *Service) issue(ctx context.Context, halves []half, key *EscrowedKey, reserved ledger.Event, activate func([]Certificate) (ledger.Receipt, error)) (ledger.Receipt, error) {
+func (s *Service) issue(halves []half, to record) (ledger.Receipt, error) {
 	rows := make([]Certificate, len(halves))
 	for i, h := range halves {
 		rows[i] = h.row
 	}
-	if _, err := s.cfg.Registry.Reserve(ctx, rows, key, reserved); err != nil {
+	if err := to.before(rows); err != nil {
 		return ledger.Receipt{}, fmt.Errorf("ca: record before signing: %w", err)
 	}
 	for i := range halves {
@@ -165,16 +182,11 @@ func (s *Service) issue(ctx context.Context, halves []half, key *EscrowedKey, re
 		rows[i].DER, rows[i].State = der, StateGood
 		halves[i].row = rows[i]
 	}
-	receipt, err := activate(rows)
+	receipt, err := to.after(rows)
 	if err != nil {
 		return ledger.Receipt{}, fmt.Errorf("ca: record after signing: %w", err)
 	}
 	return receipt, nil
-}
-
-// activate is the usual second record of issue.
-func (s *Service) activate(ctx context.Context, issued ledger.Event) func([]Certificate) (ledger.Receipt, error) {
-	return func(rows []Certificate) (ledger.Receipt, error) { return s.cfg.Registry.Activate(ctx, rows, issued) }
 }
 
 // event fills what all events of this room share; empty details are left out.

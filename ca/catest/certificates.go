@@ -25,6 +25,11 @@ func (r *Registry) Reserve(_ context.Context, certs []ca.Certificate, key *ca.Es
 	if err := r.enter("Reserve"); err != nil {
 		return ledger.Receipt{}, err
 	}
+	return r.reserve(certs, key, ev)
+}
+
+// reserve runs under mu.
+func (r *Registry) reserve(certs []ca.Certificate, key *ca.EscrowedKey, ev ledger.Event) (ledger.Receipt, error) {
 	if r.ends != nil {
 		end := r.ends()
 		for _, c := range certs {

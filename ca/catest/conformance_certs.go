@@ -17,7 +17,7 @@ import (
 )
 
 // signed makes a real certificate: its row as reserved, and its DER.
-func signed(t *testing.T) (ca.Certificate, []byte) {
+func signed(t testing.TB) (ca.Certificate, []byte) {
 	t.Helper()
 	key, err := sm2.GenerateKey(rand.Reader)
 	if err != nil {

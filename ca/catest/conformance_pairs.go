@@ -22,6 +22,7 @@ func RunPairs(t *testing.T, open func(*testing.T) Pairs) {
 	for name, test := range map[string]func(*testing.T, Pairs){
 		"a pair moves as one":                      pairMoves,
 		"a basis is claimed by one of eight":       claimedOnce,
+		"a refused beginning leaves nothing":       begunWhole,
 		"a claim that ran out delivers nothing":    lateDelivery,
 		"a delivery is whole, with its pair good":  deliveredWhole,
 		"a pair is held once":                      heldOnce,
@@ -99,19 +100,19 @@ func pairMoves(t *testing.T, reg Pairs) {
 func claimedOnce(t *testing.T, reg Pairs) {
 	ctx, basis, from := context.Background(), "acme:"+uuid.NewString(), now()
 	until := from.Add(time.Minute)
-	race(t, ca.ErrBusy, func() error { return reg.ClaimDelivery(ctx, basis, from, until) })
+	race(t, ca.ErrBusy, func() error { return Begin(t, reg, ca.Claim{Basis: basis, Now: from, Until: until}) })
 	if err := reg.ReleaseDelivery(ctx, basis, until.Add(time.Second)); err != nil {
 		t.Error(err)
 	}
-	if err := reg.ClaimDelivery(ctx, basis, from, until); !errors.Is(err, ca.ErrBusy) {
+	if err := Begin(t, reg, ca.Claim{Basis: basis, Now: from, Until: until}); !errors.Is(err, ca.ErrBusy) {
 		t.Errorf("another's claim was released: %v", err)
 	}
 	// What a dead process had claimed goes to one of those who wait.
-	race(t, ca.ErrBusy, func() error { return reg.ClaimDelivery(ctx, basis, until, until.Add(time.Minute)) })
+	race(t, ca.ErrBusy, func() error { return Begin(t, reg, ca.Claim{Basis: basis, Now: until, Until: until.Add(time.Minute)}) })
 	if err := reg.ReleaseDelivery(ctx, basis, until.Add(time.Minute)); err != nil {
 		t.Error(err)
 	}
-	if err := reg.ClaimDelivery(ctx, basis, from, until); err != nil {
+	if err := Begin(t, reg, ca.Claim{Basis: basis, Now: from, Until: until}); err != nil {
 		t.Errorf("a released basis: %v", err)
 	}
 	for at, want := range map[time.Time]error{from: ca.ErrBusy, until: ca.ErrNotFound} {
@@ -121,6 +122,49 @@ func claimedOnce(t *testing.T, reg Pairs) {
 	}
 	if _, err := reg.Delivery(ctx, basis+"x", from); !errors.Is(err, ca.ErrNotFound) {
 		t.Errorf("never claimed: %v", err)
+	}
+}
+
+// Begin takes a claim with the reservation of some certificate.
+func Begin(t testing.TB, reg ca.Deliveries, c ca.Claim) error {
+	t.Helper()
+	row, _ := signed(t)
+	_, err := reg.Begin(context.Background(), c, []ca.Certificate{row}, nil, event())
+	return err
+}
+
+func begunWhole(t *testing.T, reg Pairs) {
+	ctx, from := context.Background(), now()
+	c := ca.Claim{Basis: "renewal:" + uuid.NewString(), Now: from, Until: from.Add(time.Minute)}
+	if err := Begin(t, reg, c); err != nil {
+		t.Fatal(err)
+	}
+	lost := func(name string, c ca.Claim, want error) {
+		row, _ := signed(t)
+		if _, err := reg.Begin(ctx, c, []ca.Certificate{row}, nil, event()); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", name, err, want)
+		}
+		if _, err := reg.Certificate(ctx, row.Issuer, row.Serial); !errors.Is(err, ca.ErrNotFound) {
+			t.Errorf("%s: its certificate was reserved: %v", name, err)
+		}
+	}
+	lost("the basis is another's", c, ca.ErrBusy)
+	free := ca.Claim{Basis: "token:" + uuid.NewString(), Token: ca.TokenHash(uuid.NewString()), Now: from, Until: from.Add(time.Minute)}
+	lost("the token is unknown", free, ca.ErrToken)
+	free.Token = ""
+	row, _ := signed(t)
+	if _, err := reg.Begin(ctx, free, []ca.Certificate{row}, nil, event()); err != nil {
+		t.Errorf("a basis that was refused for its token: %v", err)
+	}
+	third := ca.Claim{Basis: "acme:" + uuid.NewString(), Now: from, Until: from.Add(time.Minute)}
+	if _, err := reg.Begin(ctx, third, []ca.Certificate{row}, nil, event()); !errors.Is(err, ca.ErrExists) {
+		t.Errorf("a serial twice: %v", err)
+	}
+	if err := Begin(t, reg, third); err != nil {
+		t.Errorf("a basis that was refused for its serial: %v", err)
+	}
+	if _, err := reg.Begin(ctx, ca.Claim{Basis: "acme:" + uuid.NewString(), Now: from, Until: c.Until}, []ca.Certificate{row}, nil, ledger.Event{}); err == nil {
+		t.Error("begun without an event")
 	}
 }
 
@@ -139,7 +183,7 @@ func lateDelivery(t *testing.T, reg Pairs) {
 		t.Errorf("without a claim: %v", err)
 	}
 	for _, until := range []time.Time{from.Add(time.Minute), from.Add(2 * time.Minute)} {
-		if err := reg.ClaimDelivery(ctx, d.Basis, until.Add(-time.Minute), until); err != nil {
+		if err := Begin(t, reg, ca.Claim{Basis: d.Basis, Now: until.Add(-time.Minute), Until: until}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -155,7 +199,7 @@ func deliveredWhole(t *testing.T, reg Pairs) {
 	ctx, rows := context.Background(), reservedPair(t, reg)
 	d, from := delivery(rows), now()
 	until := from.Add(time.Minute)
-	if err := reg.ClaimDelivery(ctx, d.Basis, from, until); err != nil {
+	if err := Begin(t, reg, ca.Claim{Basis: d.Basis, Now: from, Until: until}); err != nil {
 		t.Fatal(err)
 	}
 	race(t, ca.ErrBusy, func() error {
@@ -171,7 +215,7 @@ func deliveredWhole(t *testing.T, reg Pairs) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
-	if err := reg.ClaimDelivery(ctx, d.Basis, until.Add(time.Hour), until.Add(2*time.Hour)); !errors.Is(err, ca.ErrExists) {
+	if err := Begin(t, reg, ca.Claim{Basis: d.Basis, Now: until.Add(time.Hour), Until: until.Add(2 * time.Hour)}); !errors.Is(err, ca.ErrExists) {
 		t.Errorf("claim of a delivered basis: %v", err)
 	}
 	if _, err := reg.DeliveryOf(ctx, d.Issuer, d.Enc); !errors.Is(err, ca.ErrNotFound) {

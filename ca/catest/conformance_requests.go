@@ -18,6 +18,7 @@ import (
 // Registered is what one store is for both: requests and certificates.
 type Registered interface {
 	ca.Registry
+	ca.Deliveries
 	ra.Requests
 }
 
@@ -94,6 +95,12 @@ func Approve(t testing.TB, reg ra.Requests, q ca.Request) ca.Request {
 func approvedRequest(t *testing.T, reg Registered, now time.Time) ca.Request {
 	t.Helper()
 	return Approve(t, reg, add(t, reg, submitted(now)))
+}
+
+// claimToken has a basis of its own: the token alone decides.
+func claimToken(t testing.TB, reg ca.Deliveries, hash string, at time.Time) error {
+	t.Helper()
+	return Begin(t, reg, ca.Claim{Basis: "token:" + uuid.NewString(), Token: hash, Now: at, Until: at.Add(time.Minute)})
 }
 
 func reviewedOnce(t *testing.T, reg Registered) {
@@ -226,7 +233,7 @@ func tokenReplaced(t *testing.T, reg Registered) {
 	if _, err := reg.SetToken(ctx, q.ID, ca.TokenHash("late"), q.TokenExpires, event()); !errors.Is(err, ca.ErrDecided) {
 		t.Errorf("after the approval's end: %v", err)
 	}
-	if _, _, err := reg.ClaimToken(ctx, next, now, event()); err != nil {
+	if err := claimToken(t, reg, next, now); err != nil {
 		t.Errorf("the new token: %v", err)
 	}
 	if _, err := reg.SetToken(ctx, q.ID, ca.TokenHash("third"), now, event()); !errors.Is(err, ca.ErrDecided) {
@@ -246,13 +253,10 @@ func oneTokenOnce(t *testing.T, reg Registered) {
 	if got, err := reg.RequestByToken(ctx, q.TokenHash, now); err != nil || got.ID != q.ID {
 		t.Fatalf("look: %v", err)
 	}
-	race(t, ca.ErrToken, func() error {
-		got, _, err := reg.ClaimToken(ctx, q.TokenHash, now, event())
-		if err == nil && (got.ID != q.ID || got.State != ca.RequestIssued) {
-			t.Errorf("claimed %+v", got)
-		}
-		return err
-	})
+	race(t, ca.ErrToken, func() error { return claimToken(t, reg, q.TokenHash, now) })
+	if got, err := reg.Request(ctx, q.ID); err != nil || got.State != ca.RequestIssued || !got.TokenUsed.Equal(now.UTC().Truncate(time.Microsecond)) {
+		t.Errorf("claimed %+v, %v", got, err)
+	}
 	if _, err := reg.RequestByToken(ctx, q.TokenHash, now); !errors.Is(err, ca.ErrToken) {
 		t.Errorf("look at a used token: %v", err)
 	}
@@ -262,7 +266,7 @@ func tokenExpires(t *testing.T, reg Registered) {
 	ctx, now := context.Background(), time.Now()
 	q := approvedRequest(t, reg, now)
 	for _, late := range []time.Time{q.TokenExpires, q.TokenExpires.Add(time.Second)} {
-		if _, _, err := reg.ClaimToken(ctx, q.TokenHash, late, event()); !errors.Is(err, ca.ErrToken) {
+		if err := claimToken(t, reg, q.TokenHash, late); !errors.Is(err, ca.ErrToken) {
 			t.Errorf("claim at %s: %v", late, err)
 		}
 	}
@@ -280,7 +284,7 @@ func withdrawnOpensNothing(t *testing.T, reg Registered) {
 	if _, err := reg.WithdrawRequest(ctx, q, event()); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := reg.ClaimToken(ctx, q.TokenHash, now, event()); !errors.Is(err, ca.ErrToken) {
+	if err := claimToken(t, reg, q.TokenHash, now); !errors.Is(err, ca.ErrToken) {
 		t.Errorf("its token: %v", err)
 	}
 	if _, err := reg.WithdrawRequest(ctx, q, event()); !errors.Is(err, ca.ErrDecided) {
@@ -296,7 +300,7 @@ func withdrawnOrClaimed(t *testing.T, reg Registered) {
 	for range 4 {
 		q := approvedRequest(t, reg, now)
 		done := make(chan error, 2)
-		go func() { _, _, err := reg.ClaimToken(ctx, q.TokenHash, now, event()); done <- err }()
+		go func() { done <- claimToken(t, reg, q.TokenHash, now) }()
 		go func() { _, err := reg.WithdrawRequest(ctx, q, event()); done <- err }()
 		a, b := <-done, <-done
 		if (a == nil) == (b == nil) {

@@ -29,24 +29,39 @@ func (r *Registry) Record(_ context.Context, ev ledger.Event) (ledger.Receipt, e
 	return r.record(ev)
 }
 
-// ClaimDelivery implements ca.Deliveries.
-func (r *Registry) ClaimDelivery(_ context.Context, basis string, now, until time.Time) error {
+// Begin implements ca.Deliveries. What is refused leaves nothing behind.
+func (r *Registry) Begin(_ context.Context, c ca.Claim, certs []ca.Certificate, key *ca.EscrowedKey, ev ledger.Event) (ledger.Receipt, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.enter("ClaimDelivery"); err != nil {
-		return err
+	if err := r.enter("Begin"); err != nil {
+		return ledger.Receipt{}, err
 	}
-	if basis == "" || !until.After(now) {
-		return fmt.Errorf("%w: claim", ErrInvariant)
+	if c.Basis == "" || !c.Until.After(c.Now) {
+		return ledger.Receipt{}, fmt.Errorf("%w: claim", ErrInvariant)
 	}
-	if _, done := r.deliveries[basis]; done {
-		return ca.ErrExists
+	if _, done := r.deliveries[c.Basis]; done {
+		return ledger.Receipt{}, ca.ErrExists
 	}
-	if r.claims[basis].After(now) {
-		return ca.ErrBusy
+	if r.claims[c.Basis].After(c.Now) {
+		return ledger.Receipt{}, ca.ErrBusy
 	}
-	r.claims[basis] = until
-	return nil
+	var q ca.Request
+	if c.Token != "" {
+		var err error
+		if q, err = r.byToken(c.Token, c.Now); err != nil {
+			return ledger.Receipt{}, err
+		}
+	}
+	rc, err := r.reserve(certs, key, ev)
+	if err != nil {
+		return rc, err
+	}
+	r.claims[c.Basis] = c.Until
+	if c.Token != "" {
+		q.TokenUsed, q.State = c.Now.UTC().Truncate(time.Microsecond), ca.RequestIssued
+		r.requests[q.ID] = q
+	}
+	return rc, nil
 }
 
 // ReleaseDelivery implements ca.Deliveries.
@@ -60,22 +75,30 @@ func (r *Registry) ReleaseDelivery(_ context.Context, basis string, until time.T
 }
 
 // Deliver implements ca.Deliveries. The pair has to be that of the certificates.
-func (r *Registry) Deliver(_ context.Context, d ca.Delivery, until time.Time, certs []ca.Certificate, ev ledger.Event) (ledger.Receipt, error) {
+func (r *Registry) Deliver(_ context.Context, d ca.Delivery, until time.Time, certs []ca.Certificate, evs ...ledger.Event) (ledger.Receipt, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.enter("Deliver"); err != nil {
 		return ledger.Receipt{}, err
 	}
 	switch {
+	case len(evs) == 0:
+		return ledger.Receipt{}, fmt.Errorf("%w: delivery without an event", ErrInvariant)
 	case len(certs) != 2 || certs[0].Serial != d.Sign || certs[1].Serial != d.Enc || certs[0].Issuer != d.Issuer || len(d.Envelope) == 0 || len(d.CSRSM3) != 64:
 		return ledger.Receipt{}, fmt.Errorf("%w: delivery", ErrInvariant)
 	case !r.claims[d.Basis].Equal(until):
 		return ledger.Receipt{}, ca.ErrBusy
 	}
-	return r.activate(certs, ev, func() {
+	rc, err := r.activate(certs, evs[0], func() {
 		delete(r.claims, d.Basis)
 		r.deliveries[d.Basis] = d
 	})
+	for _, ev := range evs[1:] {
+		if err == nil {
+			_, err = r.record(ev)
+		}
+	}
+	return rc, err
 }
 
 // Delivery implements ca.Deliveries.

@@ -122,26 +122,6 @@ func (r *Registry) record(ev ledger.Event) (ledger.Receipt, error) {
 	return rc, nil
 }
 
-// ClaimToken implements ca.Registry.
-func (r *Registry) ClaimToken(_ context.Context, hash string, now time.Time, ev ledger.Event) (ca.Request, ledger.Receipt, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.enter("ClaimToken"); err != nil {
-		return ca.Request{}, ledger.Receipt{}, err
-	}
-	q, err := r.byToken(hash, now)
-	if err != nil {
-		return ca.Request{}, ledger.Receipt{}, err
-	}
-	rc, err := r.record(ev)
-	if err != nil {
-		return ca.Request{}, rc, err
-	}
-	q.TokenUsed, q.State = now, ca.RequestIssued
-	r.requests[q.ID] = q
-	return q, rc, nil
-}
-
 // RequestByToken implements ca.Registry.
 func (r *Registry) RequestByToken(_ context.Context, hash string, now time.Time) (ca.Request, error) {
 	r.mu.Lock()

@@ -17,15 +17,22 @@ func (a *Authority) approved(ctx context.Context, id string) (ca.Request, error)
 	if err != nil {
 		return ca.Request{}, fmt.Errorf("stepca: read request: %w", err)
 	}
-	switch {
-	case r.State != ca.RequestApproved && r.State != ca.RequestIssued:
-		return r, fmt.Errorf("%w: request is %s", ca.ErrNotApproved, r.State)
-	case r.Approval == "" || r.DecidedBy == "":
-		return r, fmt.Errorf("%w: request names no approval", ca.ErrNotApproved)
-	case r.DecidedBy == r.SubmittedBy:
-		return r, fmt.Errorf("%w: decided by who submitted it", ca.ErrNotApproved)
+	if err := decided(r); err != nil {
+		return r, err
 	}
 	return r, nil
+}
+
+func decided(r ca.Request) error {
+	switch {
+	case r.State != ca.RequestApproved && r.State != ca.RequestIssued:
+		return fmt.Errorf("%w: request is %s", ca.ErrNotApproved, r.State)
+	case r.Approval == "" || r.DecidedBy == "":
+		return fmt.Errorf("%w: request names no approval", ca.ErrNotApproved)
+	case r.DecidedBy == r.SubmittedBy:
+		return fmt.Errorf("%w: decided by who submitted it", ca.ErrNotApproved)
+	}
+	return nil
 }
 
 // admit asks the Gate and whether the service ends, then checks that each host was approved with the

@@ -239,10 +239,10 @@ func (h *house) request(t testing.TB, state ca.RequestState, change ...func(*ca.
 	}
 	r = catest.Approve(t, h.registry, r)
 	if state == ca.RequestIssued {
-		var err error
-		if r, _, err = h.registry.ClaimToken(t.Context(), r.TokenHash, time.Now(), event("ca.token.claimed")); err != nil {
+		if err := catest.Begin(t, h.registry, ca.Claim{Basis: "token:" + r.ID, Token: r.TokenHash, Now: time.Now(), Until: time.Now().Add(time.Minute)}); err != nil {
 			t.Fatal(err)
 		}
+		r.State = ca.RequestIssued
 	}
 	return r
 }

@@ -30,18 +30,35 @@ type claims struct {
 // id, so that an answer may be given again. It refuses with ca.ErrNotApproved,
 // ErrStopped or ca.ErrHost.
 func (a *Authority) MintToken(ctx context.Context, r ca.Request, id string) (string, error) {
-	if id == "" {
-		return "", fmt.Errorf("stepca: token without an id: %w", ca.ErrInvalid)
-	}
-	if err := a.life.Err(); err != nil {
-		return "", fmt.Errorf("stepca: closed: %w", err)
-	}
 	r, err := a.approved(ctx, r.ID)
 	if err != nil {
 		return "", err
 	}
 	if _, _, err := a.admit(ctx, r, r.Hosts); err != nil {
 		return "", err
+	}
+	signed, ev, err := a.DraftToken(r, id)
+	if err != nil {
+		return "", err
+	}
+	if _, err := a.recorder.Record(ctx, ev); err != nil {
+		return "", fmt.Errorf("stepca: record token: %w", err)
+	}
+	return signed, nil
+}
+
+// DraftToken is MintToken for a caller that read r from the registry and admitted
+// it just now (ca.Companion). It hands out the token only when the event is
+// recorded.
+func (a *Authority) DraftToken(r ca.Request, id string) (string, ledger.Event, error) {
+	if id == "" {
+		return "", ledger.Event{}, fmt.Errorf("stepca: token without an id: %w", ca.ErrInvalid)
+	}
+	if err := a.life.Err(); err != nil {
+		return "", ledger.Event{}, fmt.Errorf("stepca: closed: %w", err)
+	}
+	if err := decided(r); err != nil {
+		return "", ledger.Event{}, err
 	}
 	now := a.now()
 	t := jwt.NewWithClaims(jwt.SigningMethodES256, claims{
@@ -55,17 +72,14 @@ func (a *Authority) MintToken(ctx context.Context, r ca.Request, id string) (str
 	t.Header["kid"] = a.kid
 	signed, err := t.SignedString(a.key)
 	if err != nil {
-		return "", fmt.Errorf("stepca: sign token: %w", err)
+		return "", ledger.Event{}, fmt.Errorf("stepca: sign token: %w", err)
 	}
 	ev, err := newEvent(a.rand, now, "ca.token.minted", systemActor(r), ledger.Object{Kind: "token", ID: id})
 	if err != nil {
-		return "", err
+		return "", ledger.Event{}, err
 	}
 	ev.Details["certificate_request"], ev.Details["approval"] = r.ID, r.Approval
-	if _, err := a.recorder.Record(ctx, ev); err != nil {
-		return "", fmt.Errorf("stepca: record token: %w", err)
-	}
-	return signed, nil
+	return signed, ev, nil
 }
 
 // verify reads a token that we signed and that has not expired.

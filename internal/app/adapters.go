@@ -73,7 +73,12 @@ func (a useApprover) ApprovedUse(ctx context.Context, u signer.Use) (string, err
 }
 
 // hosts answers from the register of systems.
-type hosts struct{ people identity.Reader }
+type hosts struct{ people systems }
+
+// systems is the part of the register that hosts need.
+type systems interface {
+	System(ctx context.Context, id string) (identity.System, error)
+}
 
 func (h hosts) HostsOf(ctx context.Context, system string) ([]string, error) {
 	s, err := h.people.System(ctx, system)

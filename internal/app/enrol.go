@@ -24,13 +24,18 @@ func (h *House) CertificatesOf(ctx context.Context, system string) ([]ca.Certifi
 // again in the hour with the same CSR gets the same pair and a fresh one-time
 // token: all of one request have one id, so that one of them is used, ever.
 func (h *House) Enrol(ctx context.Context, r wire.EnrolRequest) (wire.EnrolAnswer, error) {
-	pair, err := h.CA.EnrolSM2(ctx, r.Token, r.SM2CSR)
+	ott := ""
+	pair, err := h.CA.EnrolSM2(ctx, r.Token, r.SM2CSR, func(_ context.Context, of ca.Request) (ev ledger.Event, err error) {
+		ott, ev, err = h.StepCA.DraftToken(of, of.ID)
+		return ev, err
+	})
 	if err != nil {
 		return wire.EnrolAnswer{}, err
 	}
-	ott, err := h.StepCA.MintToken(ctx, pair.Request, pair.Request.ID)
-	if err != nil {
-		return wire.EnrolAnswer{}, fmt.Errorf("app: one-time token: %w", err)
+	if pair.Again {
+		if ott, err = h.StepCA.MintToken(ctx, pair.Request, pair.Request.ID); err != nil {
+			return wire.EnrolAnswer{}, fmt.Errorf("app: one-time token: %w", err)
+		}
 	}
 	out, err := pair.Wire(r.Response)
 	if err != nil {

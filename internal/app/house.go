@@ -260,7 +260,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 		return err
 	}
 	cfg := ca.Config{
-		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: h.gate, Horizon: h.Closing, Hosts: hosts{h.rooms.Identity},
+		Registry: h.rooms.CA, Approver: caApprover{h.Approvals}, Gate: h.gate, Horizon: h.Closing, Hosts: hosts{h.rooms.Facts},
 		KMC: h.KMC, Suspensions: h.rooms.CA, Persons: h.rooms.CA, Deliveries: h.rooms.CA, Recorder: h.Ledger, SM2: h.sm2(),
 		Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID,
 	}
@@ -273,7 +273,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	}
 	h.StepCA, err = stepca.New(ctx, stepca.Config{
 		Registry: h.rooms.CA, Issuers: h.ecdsa(),
-		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Identity}, Gate: h.gate, Horizon: h.Closing,
+		Address: h.cfg.Public, DNSNames: h.cfg.Names, Hosts: hosts{h.rooms.Facts}, Gate: h.gate, Horizon: h.Closing,
 		Recorder: h.Ledger, Agency: h.cfg.USCC, ACME: h.rooms.ACME, Pairs: h.CA, Wrapper: wrapper, Resolver: register{h.rooms.Identity}, Site: h.cfg.site(), Now: h.cfg.Now, Rand: h.cfg.Rand, Log: h.cfg.Log,
 	})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/ra"
+	"github.com/yinxin-gov/yinxin/internal/store"
 	"github.com/yinxin-gov/yinxin/internal/workday"
 )
 
@@ -21,17 +22,27 @@ func (h *House) openRA() error {
 		return fmt.Errorf("app: calendar: %w", err)
 	}
 	h.Clearances, err = grading.NewClearances(grading.ClearancesConfig{
-		Store: h.rooms.Grading, Systems: h.rooms.Identity, Posts: h.rooms.Identity, Dossiers: h.rooms.Grading, Unit: identity.USCC(h.cfg.USCC), Now: h.cfg.Now, NewID: newID,
+		Store: clearances{h.rooms.Grading, h.rooms.Facts}, Systems: h.rooms.Identity, Posts: h.rooms.Identity, Dossiers: h.rooms.Facts, Unit: identity.USCC(h.cfg.USCC), Now: h.cfg.Now, NewID: newID,
 	})
 	if err != nil {
 		return err
 	}
-	h.gate = gate{registry: h.rooms.Grading, dossiers: h.rooms.Grading, cleared: h.Clearances.Cleared, guest: h.guest, calendar: calendar, now: h.cfg.Now}
+	h.gate = gate{registry: h.rooms.Facts, dossiers: h.rooms.Facts, cleared: h.Clearances.Cleared, guest: h.guest, calendar: calendar, now: h.cfg.Now}
 	h.RA, err = ra.New(ra.Config{
-		Requests: h.rooms.CA, Systems: hosts{h.rooms.Identity}, Staff: raStaff{h}, Approver: caApprover{h.Approvals}, Gate: h.gate,
+		Requests: h.rooms.CA, Systems: raSystems{hosts{h.rooms.Facts}, h.rooms.Identity}, Staff: raStaff{h}, Approver: caApprover{h.Approvals}, Gate: h.gate,
 		Now: h.cfg.Now, Rand: h.cfg.Rand, NewID: newID,
 	})
 	return err
+}
+
+// clearances reads from memory what the gate asks at every issue.
+type clearances struct {
+	*store.Grading
+	facts *store.Facts
+}
+
+func (c clearances) Clearances(ctx context.Context, system string) ([]grading.Clearance, error) {
+	return c.facts.Clearances(ctx, system)
 }
 
 // raStaff knows from the register who may ask for certificates and who checks.
@@ -47,16 +58,22 @@ func (s raStaff) Checks(ctx context.Context, person string) (bool, error) {
 	return s.h.holds(ctx, person, identity.USCC(s.h.cfg.USCC), identity.RoleRAOfficer, identity.RoleUnitLeader)
 }
 
+// raSystems knows the register of systems.
+type raSystems struct {
+	hosts
+	register identity.Reader
+}
+
 // AgencyOf implements ra.Systems.
-func (h hosts) AgencyOf(ctx context.Context, system string) (uscc, name string, err error) {
-	s, err := h.people.System(ctx, system)
+func (h raSystems) AgencyOf(ctx context.Context, system string) (uscc, name string, err error) {
+	s, err := h.register.System(ctx, system)
 	if errors.Is(err, identity.ErrNotFound) {
 		return "", "", fmt.Errorf("%w: %w", ca.ErrNotFound, err)
 	}
 	if err != nil {
 		return "", "", err
 	}
-	a, err := h.people.Agency(ctx, s.Agency)
+	a, err := h.register.Agency(ctx, s.Agency)
 	return string(s.Agency), a.Name, err
 }
 
@@ -69,7 +86,9 @@ func (h *House) RequestSubject(r ca.Request) approval.Subject {
 // assessment has not lapsed, it was accepted and its project reviewed (X11-23,
 // XA18-17, BJ05-3b). A test certificate needs only that it was not retired.
 type gate struct {
-	registry grading.Registry
+	registry interface {
+		Grading(ctx context.Context, system string) (grading.Record, error)
+	}
 	dossiers interface {
 		Dossier(ctx context.Context, object string) (grading.Dossier, error)
 	}

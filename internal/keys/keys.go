@@ -5,7 +5,8 @@
 // Every backend meets the same contract (keystest.Run): an SM2 signing key
 // signs messages, or the 32-byte value e when the option type says so; what the
 // input is follows from the option's type, never from its length. Every
-// signature is verified with the public key before it leaves. A signing key
+// signature is verified with the public key before it leaves; who verifies it
+// anyway, with what it is part of, asks for the key Unverified. A signing key
 // never decrypts and an encryption key never signs (双证书, GM/T 0034). A
 // closed key does nothing.
 //

@@ -154,6 +154,9 @@ func pairwise(k *private, p Purpose, rand io.Reader) error {
 	if k.ec != nil {
 		opts = crypto.SHA256
 	}
-	_, err := sign(k, rand, probe, opts)
+	sig, err := sign(k, rand, probe, opts)
+	if err == nil && !verifies(k.public(), probe, opts, sig) {
+		err = fmt.Errorf("%w: the pair does not verify", ErrFault)
+	}
 	return err
 }

@@ -87,6 +87,14 @@ type signing struct{ software }
 var _ Signer = (*signing)(nil)
 
 func (s *signing) Sign(rand io.Reader, input []byte, opts crypto.SignerOpts) ([]byte, error) {
+	sig, err := s.raw(rand, input, opts)
+	if err == nil && !verifies(s.pub, input, opts, sig) {
+		return nil, ErrFault
+	}
+	return sig, err
+}
+
+func (s *signing) raw(rand io.Reader, input []byte, opts crypto.SignerOpts) ([]byte, error) {
 	k := s.key.Load()
 	if k == nil {
 		return nil, ErrClosed
@@ -96,6 +104,19 @@ func (s *signing) Sign(rand io.Reader, input []byte, opts crypto.SignerOpts) ([]
 		rand = s.rand
 	}
 	return sign(k, rand, input, opts)
+}
+
+// Unverified is the same key for a caller that verifies each signature itself,
+// in what it is part of, before anybody gets it (ca.Draft): once, and not twice.
+func (s *signing) Unverified() crypto.Signer { return unverified{s} }
+
+type unverified struct{ key *signing }
+
+func (u unverified) Public() crypto.PublicKey      { return u.key.Public() }
+func (u unverified) Format(f fmt.State, verb rune) { u.key.Format(f, verb) }
+
+func (u unverified) Sign(rand io.Reader, input []byte, opts crypto.SignerOpts) ([]byte, error) {
+	return u.key.raw(rand, input, opts)
 }
 
 type decrypting struct{ software }
@@ -138,9 +159,6 @@ func sign(k *private, rand io.Reader, input []byte, opts crypto.SignerOpts) ([]b
 		if err != nil {
 			return nil, fmt.Errorf("keys: signing: %w", err)
 		}
-		if !sm2.VerifyASN1WithSM2(&k.sm2.PublicKey, nil, input, sig) {
-			return nil, ErrFault
-		}
 		return sig, nil
 	case Digest:
 		if len(input) != sm3.Size {
@@ -150,12 +168,20 @@ func sign(k *private, rand io.Reader, input []byte, opts crypto.SignerOpts) ([]b
 		if err != nil {
 			return nil, fmt.Errorf("keys: signing: %w", err)
 		}
-		if !sm2.VerifyASN1(&k.sm2.PublicKey, input, sig) {
-			return nil, ErrFault
-		}
 		return sig, nil
 	}
 	return nil, fmt.Errorf("%w: SM2 signature with option %T", ErrOptions, opts)
+}
+
+// verifies checks what sign made.
+func verifies(pub *ecdsa.PublicKey, input []byte, opts crypto.SignerOpts, sig []byte) bool {
+	switch opts.(type) {
+	case *sm2.SM2SignerOption:
+		return sm2.VerifyASN1WithSM2(pub, nil, input, sig)
+	case Digest:
+		return sm2.VerifyASN1(pub, input, sig)
+	}
+	return ecdsa.VerifyASN1(pub, input, sig)
 }
 
 func signECDSA(key *ecdsa.PrivateKey, rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
@@ -166,9 +192,6 @@ func signECDSA(key *ecdsa.PrivateKey, rand io.Reader, digest []byte, opts crypto
 	sig, err := ecdsa.SignASN1(rand, key, digest)
 	if err != nil {
 		return nil, fmt.Errorf("keys: signing: %w", err)
-	}
-	if !ecdsa.VerifyASN1(&key.PublicKey, digest, sig) {
-		return nil, ErrFault
 	}
 	return sig, nil
 }

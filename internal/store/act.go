@@ -36,6 +36,7 @@ type Rooms struct {
 	Peers      *Peers
 	Notify     *Notify
 	Succession *Generations
+	Facts      *Facts
 }
 
 // Rooms returns the rooms over this store. With a nil Integrator acts are
@@ -49,9 +50,10 @@ type Rooms struct {
 // ErrUnintegrated beside a Durable receipt: committed, still on its way.
 func (s *Store) Rooms(in Integrator) *Rooms {
 	a := acts{s: s, in: in}
+	people, gradings := &Identity{a}, &Grading{a}
 	return &Rooms{
-		Identity: &Identity{a}, Grading: &Grading{a}, Sharing: &Sharing{a}, Approvals: &Approvals{a},
-		CA: &CA{a}, Seals: &Seals{a}, Transfers: &Transfers{a}, Signin: &Signin{a},
+		Facts: newFacts(s, people, gradings), Identity: people, Grading: gradings, Sharing: &Sharing{a}, Approvals: &Approvals{a},
+		CA: newCA(a), Seals: &Seals{a}, Transfers: &Transfers{a}, Signin: &Signin{a},
 		ACME: &ACME{a}, KMC: &KMC{a}, Anchors: &Anchors{a}, Closing: &Closing{a},
 		Retention:  &Retention{a},
 		Peers:      &Peers{a},
@@ -69,9 +71,9 @@ type acts struct {
 // commit writes the event to the outbox, the notice that it may ask for, and lets
 // do write the rows, in one transaction. do may run more than once and touches nothing but tx.
 func (a acts) commit(ctx context.Context, ev ledger.Event, do func(context.Context, bun.Tx) error) (ledger.Receipt, error) {
-	return a.record(ctx, ev, func(p ledger.Pending) error {
+	return a.record(ctx, []ledger.Event{ev}, func(p []ledger.Pending) error {
 		return a.s.act(ctx, func(ctx context.Context, tx bun.Tx) error {
-			if err := a.s.enqueue(ctx, tx, p); err != nil {
+			if err := write(ctx, tx, a.s.enqueueing(p)); err != nil {
 				return err
 			}
 			if err := a.s.notice(ctx, tx, ev); err != nil {
@@ -82,25 +84,37 @@ func (a acts) commit(ctx context.Context, ev ledger.Event, do func(context.Conte
 	})
 }
 
-// share is commit for acts of which many come at a time: the rows of o and the
-// event are written with those of other callers, in one transaction.
-func (a acts) share(ctx context.Context, ev ledger.Event, o *share) (ledger.Receipt, error) {
-	return a.record(ctx, ev, func(p ledger.Pending) error {
-		o.events = []ledger.Pending{p}
+// share is commit for acts of which many come at a time: the rows of o and its
+// events are written with those of other callers, in one transaction.
+func (a acts) share(ctx context.Context, o *share, evs ...ledger.Event) (ledger.Receipt, error) {
+	return a.record(ctx, evs, func(p []ledger.Pending) error {
+		o.events = p
 		return a.s.group.commit(ctx, o)
 	})
 }
 
-// record makes the outbox entry of an event and, once write has committed it,
-// waits for its place in the chain.
-func (a acts) record(ctx context.Context, ev ledger.Event, write func(ledger.Pending) error) (ledger.Receipt, error) {
-	p, err := ledger.NewPending(ev, a.s.rand)
-	if err != nil {
+// alone is share in a transaction of its own, for what is likely to be refused.
+func (a acts) alone(ctx context.Context, o *share, evs ...ledger.Event) (ledger.Receipt, error) {
+	return a.record(ctx, evs, func(p []ledger.Pending) error {
+		o.events = p
+		return a.s.act(ctx, func(ctx context.Context, tx bun.Tx) error { return write(ctx, tx, a.s.statements(o)) })
+	})
+}
+
+// record makes the outbox entries of events and, once write has committed them,
+// waits until the first has its place in the chain.
+func (a acts) record(ctx context.Context, evs []ledger.Event, write func([]ledger.Pending) error) (ledger.Receipt, error) {
+	all := make([]ledger.Pending, len(evs))
+	for i, ev := range evs {
+		var err error
+		if all[i], err = ledger.NewPending(ev, a.s.rand); err != nil {
+			return ledger.Receipt{}, err
+		}
+	}
+	if err := write(all); err != nil {
 		return ledger.Receipt{}, err
 	}
-	if err := write(p); err != nil {
-		return ledger.Receipt{}, err
-	}
+	p := all[0]
 	durable := ledger.Receipt{EntryID: p.ID, Promise: ledger.Durable}
 	if a.in == nil {
 		return durable, nil
@@ -112,12 +126,7 @@ func (a acts) record(ctx context.Context, ev ledger.Event, write func(ledger.Pen
 	return r, nil
 }
 
-// enqueue writes one event in the transaction of its act.
-func (s *Store) enqueue(ctx context.Context, tx bun.Tx, p ledger.Pending) error {
-	return write(ctx, tx, s.enqueueing([]ledger.Pending{p}))
-}
-
-// enqueueing inserts first and looks for the entries afterwards: a sequencer that
+// enqueueing writes the events of acts in their transaction. It inserts first and looks for the entries afterwards: a sequencer that
 // moves the same id from the outbox to the ledger holds back the insert until
 // its entry can be seen.
 func (s *Store) enqueueing(pending []ledger.Pending) []statement {

@@ -68,6 +68,10 @@ type usedTokenRow struct {
 // reservation binds nobody, so it is answered when it is durable (design law 3);
 // its event gets its number with that of Activate at the latest.
 func (c *CA) Reserve(ctx context.Context, certs []ca.Certificate, key *ca.EscrowedKey, ev ledger.Event) (ledger.Receipt, error) {
+	return acts{s: c.s}.share(ctx, reservation(certs, key), ev)
+}
+
+func reservation(certs []ca.Certificate, key *ca.EscrowedKey) *share {
 	o := &share{certs: make([]certificateRow, len(certs)), lines: lineageRows(certs)}
 	for i, k := range certs {
 		o.certs[i] = certificateRow{
@@ -79,7 +83,7 @@ func (c *CA) Reserve(ctx context.Context, certs []ca.Certificate, key *ca.Escrow
 	if key != nil {
 		o.keys = []escrowRow{{Pair: key.Pair, Wrapped: key.Wrapped, KEK: key.KEK, PublicSM3: key.PublicSM3, CreatedAt: at(key.CreatedAt)}}
 	}
-	return acts{s: c.s}.share(ctx, ev, o)
+	return o
 }
 
 func (s *Store) reserving(certs []certificateRow) statement {
@@ -117,7 +121,7 @@ func (c *CA) Activate(ctx context.Context, certs []ca.Certificate, ev ledger.Eve
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	return c.share(ctx, ev, &share{signed: signed})
+	return c.share(ctx, &share{signed: signed}, ev)
 }
 
 // activating moves all from pending to good, or none. The values are cast because

@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -40,32 +42,61 @@ func (r deliveryRow) delivery() ca.Delivery {
 	}
 }
 
-// ClaimDelivery implements ca.Deliveries: the key of the table decides between
-// first callers, the guarded update between later ones.
-func (c *CA) ClaimDelivery(ctx context.Context, basis string, now, until time.Time) error {
-	err := c.s.group.commit(ctx, &share{bases: []deliveryRow{{Basis: basis, ClaimedUntilUS: until.UnixMicro()}}})
-	if !isDuplicate(err) {
-		return err
+// Begin implements ca.Deliveries. A claim binds nobody but its holder, so it is
+// answered when it is durable (design law 3), as a reservation. The key of the
+// table decides between first callers, the guarded update between later ones.
+func (c *CA) Begin(ctx context.Context, k ca.Claim, certs []ca.Certificate, key *ca.EscrowedKey, ev ledger.Event) (ledger.Receipt, error) {
+	o := reservation(certs, key)
+	if k.Token != "" {
+		o.claims = []tokenClaim{{k.Token, k.Now}}
 	}
-	return retried(ctx, func() error {
-		n, err := changed(ctx, c.s.w, "UPDATE ca_delivery SET claimed_until_us = ? WHERE basis = ? AND sign_serial IS NULL AND claimed_until_us <= ?",
-			until.UnixMicro(), basis, now.UnixMicro())
-		if err != nil || n == 1 {
-			return err
+	o.bases = []deliveryRow{{Basis: k.Basis, ClaimedUntilUS: k.Until.UnixMicro()}}
+	receipt, err := acts{s: c.s}.share(ctx, o, ev)
+	if !errors.Is(err, errClaimed) {
+		return receipt, err
+	}
+	o.bases, o.later = nil, []laterClaim{{k.Basis, k.Now, k.Until}}
+	return acts{s: c.s}.alone(ctx, o, ev)
+}
+
+// errClaimed: somebody claimed the basis at some time.
+var errClaimed = errors.New("store: the basis of a pair was claimed before")
+
+func (s *Store) claimingBases(rows []deliveryRow) statement {
+	return s.inserting(&rows, func(err error) error {
+		if isDuplicate(err) {
+			return fmt.Errorf("%w: %q", errClaimed, rows[0].Basis)
 		}
-		r, err := one[deliveryRow](ctx, c.s.w, "basis = ?", basis)
-		switch {
-		case err != nil:
-			return found(err, ca.ErrNotFound, "delivery", basis)
-		case r.SignSerial.Valid:
-			return fmt.Errorf("%w: delivery %q", ca.ErrExists, basis)
-		}
-		return fmt.Errorf("%w: %q", ca.ErrBusy, basis)
+		return fmt.Errorf("claiming %q: %w", rows[0].Basis, err)
 	})
 }
 
-func (s *Store) claimingBases(rows []deliveryRow) statement {
-	return s.inserting(&rows, func(err error) error { return fmt.Errorf("claiming %q: %w", rows[0].Basis, err) })
+// laterClaim is one of a basis that was claimed before.
+type laterClaim struct {
+	basis      string
+	now, until time.Time
+}
+
+// claimingLater takes over a claim that ran out.
+func (s *Store) claimingLater(k laterClaim) statement {
+	return statement{
+		sql: s.format("UPDATE ca_delivery SET claimed_until_us = ? WHERE basis = ? AND sign_serial IS NULL AND claimed_until_us <= ?",
+			k.until.UnixMicro(), k.basis, k.now.UnixMicro()),
+		rows: 1,
+		refused: func(ctx context.Context, tx bun.Tx, err error) error {
+			if err != nil {
+				return fmt.Errorf("claiming %q: %w", k.basis, err)
+			}
+			r, err := one[deliveryRow](ctx, tx, "basis = ?", k.basis)
+			switch {
+			case err != nil:
+				return found(err, ca.ErrNotFound, "delivery", k.basis)
+			case r.SignSerial.Valid:
+				return fmt.Errorf("%w: delivery %q", ca.ErrExists, k.basis)
+			}
+			return fmt.Errorf("%w: %q", ca.ErrBusy, k.basis)
+		},
+	}
 }
 
 // ReleaseDelivery implements ca.Deliveries.
@@ -78,15 +109,15 @@ func (c *CA) ReleaseDelivery(ctx context.Context, basis string, until time.Time)
 }
 
 // Deliver implements ca.Deliveries.
-func (c *CA) Deliver(ctx context.Context, d ca.Delivery, until time.Time, certs []ca.Certificate, ev ledger.Event) (ledger.Receipt, error) {
-	if d.Sign == "" || d.Enc == "" || d.CSRSM3 == "" || len(d.Envelope) == 0 {
+func (c *CA) Deliver(ctx context.Context, d ca.Delivery, until time.Time, certs []ca.Certificate, evs ...ledger.Event) (ledger.Receipt, error) {
+	if len(evs) == 0 || d.Sign == "" || d.Enc == "" || d.CSRSM3 == "" || len(d.Envelope) == 0 {
 		return ledger.Receipt{}, fmt.Errorf("%w: delivery %q is not complete", ca.ErrState, d.Basis)
 	}
 	signed, err := signedRows(certs)
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	return c.share(ctx, ev, &share{handed: []handedRow{{d, until}}, signed: signed})
+	return c.share(ctx, &share{handed: []handedRow{{d, until}}, signed: signed}, evs...)
 }
 
 // handedRow is a delivery under a claim that ends at until.
@@ -95,21 +126,26 @@ type handedRow struct {
 	until time.Time
 }
 
-// handing stores a delivery as long as it is claimed.
-func (s *Store) handing(d handedRow) statement {
+// handing stores deliveries, each as long as it is claimed.
+func (s *Store) handing(all []handedRow) statement {
+	values, args := make([]string, len(all)), []any(nil)
+	for i, d := range all {
+		values[i] = "(?, CAST(? AS BIGINT), ?, ?, ?, ?, ?, CAST(? AS " + s.types.Bytes + "), CAST(? AS " + s.types.Instant + "))"
+		args = append(args, d.Basis, d.until.UnixMicro(), d.CSRSM3, d.Issuer, d.Sign, d.Enc, d.Renews, d.Envelope, at(d.CreatedAt))
+	}
 	return statement{
-		sql: s.format(`UPDATE ca_delivery SET claimed_until_us = 0, csr_sm3 = ?, issuer = ?, sign_serial = ?, enc_serial = ?,
-			renews = ?, envelope = ?, created_at = ? WHERE basis = ? AND sign_serial IS NULL AND claimed_until_us = ?`,
-			d.CSRSM3, d.Issuer, d.Sign, d.Enc, d.Renews, d.Envelope, at(d.CreatedAt), d.Basis, d.until.UnixMicro()),
-		rows: 1,
+		sql: s.format(`UPDATE ca_delivery SET claimed_until_us = 0, csr_sm3 = v.column3, issuer = v.column4, sign_serial = v.column5,
+			enc_serial = v.column6, renews = v.column7, envelope = v.column8, created_at = v.column9 FROM (VALUES `+strings.Join(values, ", ")+`) AS v
+			WHERE ca_delivery.basis = v.column1 AND ca_delivery.sign_serial IS NULL AND ca_delivery.claimed_until_us = v.column2`, args...),
+		rows: int64(len(all)),
 		refused: func(_ context.Context, _ bun.Tx, err error) error {
 			switch {
 			case isDuplicate(err):
-				return fmt.Errorf("%w: certificate %q", ca.ErrExists, d.Sign)
+				return fmt.Errorf("%w: certificate %q", ca.ErrExists, all[0].Sign)
 			case err != nil:
-				return fmt.Errorf("delivering %q: %w", d.Basis, err)
+				return fmt.Errorf("delivering %q: %w", all[0].Basis, err)
 			}
-			return fmt.Errorf("%w: the claim on %q is not held any more", ca.ErrBusy, d.Basis)
+			return fmt.Errorf("%w: the claim on %q is not held any more", ca.ErrBusy, all[0].Basis)
 		},
 	}
 }

@@ -4,19 +4,31 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
 
-	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 )
 
 // CA is the certificate registry of both algorithms.
-type CA struct{ acts }
+type CA struct {
+	acts
+	tokens *gather[string, ca.Request] // by hash
+}
+
+func newCA(a acts) *CA {
+	return &CA{a, newGather(func(ctx context.Context, hashes []string) (map[string]ca.Request, error) {
+		all, err := requests(ctx, a.s.r, func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("q.token_hash IN (?)", bun.List(hashes)) })
+		out := make(map[string]ca.Request, len(all))
+		for _, r := range all {
+			out[r.TokenHash] = r
+		}
+		return out, err
+	})}
+}
 
 var _ ca.Registry = (*CA)(nil)
 
@@ -99,24 +111,20 @@ func (c *CA) Request(ctx context.Context, id string) (ca.Request, error) {
 	return r, found(err, ca.ErrNotFound, "request", id)
 }
 
-// RequestByToken implements ca.Registry.
+// RequestByToken implements ca.Registry. It never says why a token is refused.
+// Looking it up by its digest leaks no timing: the token has 256 random bits.
 func (c *CA) RequestByToken(ctx context.Context, tokenHash string, now time.Time) (ca.Request, error) {
-	return claimable(ctx, c.s.r, tokenHash, now)
-}
-
-// ClaimToken implements ca.Registry. A claim binds nobody but the holder of the
-// token, so it is answered when it is durable (design law 3), as a reservation.
-func (c *CA) ClaimToken(ctx context.Context, tokenHash string, now time.Time, ev ledger.Event) (ca.Request, ledger.Receipt, error) {
-	r, err := claimable(ctx, c.s.r, tokenHash, now)
-	if err != nil {
-		return ca.Request{}, ledger.Receipt{}, err
+	if tokenHash == "" {
+		return ca.Request{}, ca.ErrToken
 	}
-	receipt, err := acts{s: c.s}.share(ctx, ev, &share{claims: []tokenClaim{{tokenHash, now}}})
+	r, found, err := c.tokens.get(ctx, tokenHash)
 	if err != nil {
-		return ca.Request{}, ledger.Receipt{}, err
+		return ca.Request{}, fmt.Errorf("reading the token: %w", err)
 	}
-	r.State, r.TokenUsed = ca.RequestIssued, utc(at(now))
-	return r, receipt, nil
+	if !found || r.State != ca.RequestApproved || !r.TokenUsed.IsZero() || !now.Before(r.TokenExpires) {
+		return ca.Request{}, ca.ErrToken
+	}
+	return r, nil
 }
 
 // tokenClaim is a token on its way to being used.
@@ -145,23 +153,4 @@ func (s *Store) claiming(claims []tokenClaim) statement {
 			return ca.ErrToken
 		},
 	}
-}
-
-// claimable never says why a token is refused. Looking it up by its digest
-// leaks no timing: the token has 256 random bits.
-func claimable(ctx context.Context, db bun.IDB, tokenHash string, now time.Time) (ca.Request, error) {
-	if tokenHash == "" {
-		return ca.Request{}, ca.ErrToken
-	}
-	r, err := request(ctx, db, "q.token_hash = ?", tokenHash)
-	if errors.Is(err, sql.ErrNoRows) {
-		return ca.Request{}, ca.ErrToken
-	}
-	if err != nil {
-		return ca.Request{}, fmt.Errorf("reading the token: %w", err)
-	}
-	if r.State != ca.RequestApproved || !r.TokenUsed.IsZero() || !now.Before(r.TokenExpires) {
-		return ca.Request{}, ca.ErrToken
-	}
-	return r, nil
 }

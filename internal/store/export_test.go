@@ -14,7 +14,7 @@ import (
 func (s *Store) Enqueue(ctx context.Context, pending ...ledger.Pending) error {
 	return s.act(ctx, func(ctx context.Context, tx bun.Tx) error {
 		for _, p := range pending {
-			if err := s.enqueue(ctx, tx, p); err != nil {
+			if err := write(ctx, tx, s.enqueueing([]ledger.Pending{p})); err != nil {
 				return err
 			}
 		}
@@ -92,3 +92,8 @@ func (s *Store) Plan(ctx context.Context, query string) (lines []string, err err
 
 // Dialect is "sqlite" or "pg".
 func (s *Store) Dialect() string { return s.w.Dialect().Name().String() }
+
+// Gather is a read that callers share.
+func Gather(read func(context.Context, []int) (map[int]int64, error)) func(context.Context, int) (int64, bool, error) {
+	return newGather(read).get
+}

@@ -47,7 +47,7 @@ func (r clearanceRow) clearance() grading.Clearance {
 
 // AddClearance implements grading.ClearanceStore.
 func (g *Grading) AddClearance(ctx context.Context, c grading.Clearance, ev ledger.Event) (ledger.Receipt, error) {
-	return g.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+	return g.commitFacts(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		return insert(ctx, tx, &clearanceRow{
 			System: c.System, Kind: string(c.Kind), Number: c.Number, Passed: c.Passed, On: nested[workday.Date]{c.On}, By: c.By, Report: c.Report,
 			RecordedBy: c.RecordedBy, RecordedAt: at(c.RecordedAt),
@@ -57,7 +57,7 @@ func (g *Grading) AddClearance(ctx context.Context, c grading.Clearance, ev ledg
 
 // WithdrawClearance implements grading.ClearanceStore.
 func (g *Grading) WithdrawClearance(ctx context.Context, c grading.Clearance, ev ledger.Event) (ledger.Receipt, error) {
-	return g.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+	return g.commitFacts(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		return insert(ctx, tx, &withdrawnClearanceRow{
 			System: c.System, Kind: string(c.Kind), RecordedAt: at(c.RecordedAt), WithdrawnBy: c.WithdrawnBy, WithdrawnAt: at(c.WithdrawnAt), Why: c.Why,
 		}, grading.ErrExists, grading.ErrNotFound, "withdrawal of a clearance of", c.System)

@@ -45,7 +45,9 @@ func TestOneWinner(t *testing.T) {
 				}
 				return err
 			}, func(id string) error {
-				_, _, err := r.CA.ClaimToken(bg, "token "+id, day(4), event("request", id))
+				ev := event("request", id)
+				claim := ca.Claim{Basis: "token:" + ev.ID, Token: "token " + id, Now: day(4), Until: day(5)}
+				_, err := r.CA.Begin(bg, claim, []ca.Certificate{certificate(ev.ID)}, nil, ev)
 				return err
 			}},
 			{"reserve a serial", ca.ErrExists, nothing, func(id string) error {

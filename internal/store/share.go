@@ -23,6 +23,7 @@ type share struct {
 	keys   []escrowRow
 	signed []signedRow
 	bases  []deliveryRow // claims of deliveries that nobody had before
+	later  []laterClaim
 	handed []handedRow
 }
 
@@ -43,12 +44,19 @@ func (s *Store) statements(shares ...*share) []statement {
 	for _, o := range shares {
 		all.events, all.claims, all.tokens = append(all.events, o.events...), append(all.claims, o.claims...), append(all.tokens, o.tokens...)
 		all.certs, all.keys, all.signed = append(all.certs, o.certs...), append(all.keys, o.keys...), append(all.signed, o.signed...)
+		all.bases, all.later, all.handed = append(all.bases, o.bases...), append(all.later, o.later...), append(all.handed, o.handed...)
 		all.lines = append(all.lines, o.lines...)
-		all.bases, all.handed = append(all.bases, o.bases...), append(all.handed, o.handed...)
 	}
 	var out []statement
 	if len(all.events) > 0 {
 		out = append(out, s.enqueueing(all.events)...)
+	}
+	// Before the token: who waits for another to be done is told so.
+	if len(all.bases) > 0 {
+		out = append(out, s.claimingBases(all.bases))
+	}
+	for _, k := range all.later {
+		out = append(out, s.claimingLater(k))
 	}
 	if len(all.claims) > 0 {
 		out = append(out, s.claiming(all.claims))
@@ -65,11 +73,8 @@ func (s *Store) statements(shares ...*share) []statement {
 	if len(all.keys) > 0 {
 		out = append(out, s.escrowing(all.keys))
 	}
-	if len(all.bases) > 0 {
-		out = append(out, s.claimingBases(all.bases))
-	}
-	for _, d := range all.handed {
-		out = append(out, s.handing(d))
+	if len(all.handed) > 0 {
+		out = append(out, s.handing(all.handed))
 	}
 	if len(all.signed) > 0 {
 		out = append(out, s.activating(all.signed))

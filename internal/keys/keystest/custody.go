@@ -130,8 +130,13 @@ func noWayOut(t *testing.T, open func(*testing.T, string) Backend) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	allowed := []string{"ID", "Backend", "Class", "Algorithm", "Public", "Attest", "Close", "Sign", "Decrypt", "Format"}
-	for _, k := range []keys.Key{signer(t, b, keys.SM2), d} {
+	allowed := []string{"ID", "Backend", "Class", "Algorithm", "Public", "Attest", "Close", "Sign", "Decrypt", "Format", "Unverified"}
+	k := signer(t, b, keys.SM2)
+	faces := []any{k, d}
+	if u, ok := k.(interface{ Unverified() crypto.Signer }); ok {
+		faces = append(faces, u.Unverified())
+	}
+	for _, k := range faces {
 		typ := reflect.TypeOf(k)
 		for m := range typ.Methods() {
 			if !slices.Contains(allowed, m.Name) {
@@ -176,6 +181,10 @@ func closed(t *testing.T, open func(*testing.T, string) Backend) {
 	}
 	_, err := k.Sign(rand.Reader, []byte("m"), sm2.DefaultSM2SignerOpts)
 	wantErr(t, "sign", err, keys.ErrClosed)
+	if u, ok := k.(interface{ Unverified() crypto.Signer }); ok {
+		_, err := u.Unverified().Sign(rand.Reader, []byte("m"), sm2.DefaultSM2SignerOpts)
+		wantErr(t, "sign unverified", err, keys.ErrClosed)
+	}
 	_, err = k.Attest(t.Context())
 	wantErr(t, "attest", err, keys.ErrClosed)
 	create(t, b, "e", keys.SM2, keys.PurposeEncrypt)
