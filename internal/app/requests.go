@@ -20,7 +20,7 @@ type requester struct{ h *House }
 var _ api.Requester = requester{}
 
 func (q requester) AskCertificates(ctx context.Context, actor ledger.Actor, f wire.RequestForm) (wire.CertificateRequest, error) {
-	unit, name, err := hosts{q.h.rooms.Identity}.AgencyOf(ctx, actor.ID)
+	unit, name, err := raSystems{register: q.h.rooms.Identity}.AgencyOf(ctx, actor.ID)
 	if err != nil {
 		return wire.CertificateRequest{}, err
 	}

@@ -33,7 +33,7 @@ type closingRow struct {
 	SettledAt bun.NullTime        `bun:"settled_at"`
 }
 
-func (r closingRow) act() closing.Act {
+func (r closingRow) told() closing.Act {
 	a := r.Body.V
 	a.State, a.Approval, a.SettledAt = closing.State(r.State), r.Approval, utc(r.SettledAt)
 	return a
@@ -84,13 +84,13 @@ func (c *Closing) SettleAct(ctx context.Context, a closing.Act, ev ledger.Event)
 // Act implements closing.Store. It reads where it was written.
 func (c *Closing) Act(ctx context.Context, id string) (closing.Act, error) {
 	r, err := one[closingRow](ctx, c.s.w, "id = ?", id)
-	return r.act(), found(err, closing.ErrNotFound, "closing act", id)
+	return r.told(), found(err, closing.ErrNotFound, "closing act", id)
 }
 
 // Acts implements closing.Store. It reads where it was written: what is issued
 // hangs on it.
 func (c *Closing) Acts(ctx context.Context) ([]closing.Act, error) {
-	return list(ctx, c.s.w, closingRow.act, "asked_at, id", "1 = 1")
+	return list(ctx, c.s.w, closingRow.told, "asked_at, id", "1 = 1")
 }
 
 // withinEnd refuses certificates that outlive the announced end of the service,

@@ -32,7 +32,7 @@ type retentionRow struct {
 	SettledAt bun.NullTime          `bun:"settled_at"`
 }
 
-func (r retentionRow) act() retention.Act {
+func (r retentionRow) told() retention.Act {
 	a := r.Body.V
 	a.State, a.Approval, a.SettledAt = retention.State(r.State), r.Approval, utc(r.SettledAt)
 	return a
@@ -99,7 +99,7 @@ func (c *Retention) SettleAct(ctx context.Context, a retention.Act, ev ledger.Ev
 		case a.State != retention.Done:
 			return nil
 		}
-		asked := row.act()
+		asked := row.told()
 		if asked.Kind == retention.Lift {
 			n, err := changed(ctx, tx, "UPDATE ca_legal_hold SET lifted_at = ? WHERE id = ? AND lifted_at IS NULL", at(a.SettledAt), asked.Hold)
 			if err == nil && n != 1 {
@@ -114,12 +114,12 @@ func (c *Retention) SettleAct(ctx context.Context, a retention.Act, ev ledger.Ev
 // Act implements retention.Store.
 func (c *Retention) Act(ctx context.Context, id string) (retention.Act, error) {
 	r, err := one[retentionRow](ctx, c.s.w, "id = ?", id)
-	return r.act(), found(err, retention.ErrNotFound, "retention act", id)
+	return r.told(), found(err, retention.ErrNotFound, "retention act", id)
 }
 
 // Acts implements retention.Store.
 func (c *Retention) Acts(ctx context.Context) ([]retention.Act, error) {
-	return list(ctx, c.s.w, retentionRow.act, "asked_at, id", "1 = 1")
+	return list(ctx, c.s.w, retentionRow.told, "asked_at, id", "1 = 1")
 }
 
 // AddHold implements retention.Store.
