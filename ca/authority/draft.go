@@ -144,8 +144,8 @@ func (s *Service) brought(ctx context.Context, set *Set, g *Generation, n names,
 			return party{}, fmt.Errorf("%w: %s root has the key of an authority of this house", ErrInvalid, n.word)
 		}
 	}
-	if now := s.now(); now.Before(root.NotBefore) || !now.Before(root.NotAfter) || !root.NotAfter.After(was.NotAfter) {
-		return party{}, fmt.Errorf("%w: %s root is out of its period, or does not outlive the one before", ErrInvalid, n.word)
+	if now := s.now(); now.Before(root.NotBefore) || !now.Before(root.NotAfter) || root.NotAfter.Before(was.NotAfter) {
+		return party{}, fmt.Errorf("%w: %s root is out of its period, or ends before the one before it", ErrInvalid, n.word)
 	}
 	switch row, err := s.cfg.Registry.Certificate(ctx, m.Issuer, m.Serial); {
 	case errors.Is(err, ca.ErrNotFound):

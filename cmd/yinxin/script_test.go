@@ -39,6 +39,6 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		// Samples that scripts share. Cheap: some milliseconds a script.
 		Setup: func(env *testscript.Env) error { return errors.Join(ledgerSample(env), notices(env)) },
-		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "edit": edit, "taken": taken, "freeport": freeport, "answers": answers, "sigterm": sigterm, "sqlite": sqlite, "papers": papers, "replace": replace, "sm3sum": sm3sum, "rootsum": rootsum},
+		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "edit": edit, "taken": taken, "freeport": freeport, "answers": answers, "sigterm": sigterm, "sqlite": sqlite, "papers": papers, "replace": replace, "sm3sum": sm3sum, "rootsum": rootsum, "newroots": newroots},
 	})
 }
