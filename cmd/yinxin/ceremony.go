@@ -295,12 +295,15 @@ func (u *ui) show(out ceremony.Outcome) error {
 
 func (u *ui) acts(acts []ceremony.Act) {
 	for _, a := range acts {
-		// Roots of one house have one name: the digests tell them apart.
-		if a.Names != "" {
-			u.say("ceremony.cli.cross", "signer", a.Root, "root", a.Names)
+		issuer := text.Plain(a.Issuer)
+		if a.Root != "" { // roots of one house have one name: digests tell them apart
+			issuer += " SM3 " + text.Plain(a.Root)
 		}
-		u.say("ceremony.cli.act", "kind", a.Kind, "issuer", text.Plain(a.Issuer), "subject", text.Plain(a.Subject),
+		u.say("ceremony.cli.act", "kind", a.Kind, "issuer", issuer, "subject", text.Plain(a.Subject),
 			"from", a.From.Format(time.DateOnly), "until", a.Until.Format(time.DateOnly), "sm3", a.TBSSM3)
+		if a.Names != "" {
+			u.say("ceremony.cli.cross", "root", text.Plain(a.Names))
+		}
 	}
 }
 
