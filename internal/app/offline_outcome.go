@@ -50,7 +50,8 @@ func (h *House) importedEvent(ctx context.Context, rec ceremony.Record, sum stri
 		ID: "ceremony:" + sum, Type: "ca.ceremony.imported", Class: ledger.ClassCertificate, Time: h.now(), Actor: h.service(),
 		Object: ledger.Object{Kind: "ceremony", ID: sum}, Outcome: ledger.Success, Payload: sum, Details: details,
 	})
-	if err != nil && !errors.Is(err, ledger.ErrDuplicate) { // a ceremony is brought in once
+	// A ceremony is recorded once: brought in again, its entry differs in the time only.
+	if err != nil && !errors.Is(err, ledger.ErrDuplicate) && !errors.Is(err, ledger.ErrIDReused) {
 		return fmt.Errorf("app: record ceremony: %w", err)
 	}
 	return nil
