@@ -73,7 +73,7 @@ func (s *Service) draft(ctx context.Context, set *Set, g *Generation, made []*sm
 			case was.Key == "" && len(made) == 0:
 				return fmt.Errorf("%w: new roots come from a ceremony", ErrOffline)
 			case was.Key == "" && len(made) != len(tracks), was.Key != "" && len(made) > 0:
-				return fmt.Errorf("%w: %d roots are brought for a house whose own are elsewhere than theirs", ErrInvalid, len(made))
+				return fmt.Errorf("%w: %d roots are brought; a house with offline roots takes two, any other none", ErrInvalid, len(made))
 			case was.Key == "":
 				root, err = s.brought(ctx, set, g, n, was.Certificate, made[i])
 			default:
