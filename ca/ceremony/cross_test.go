@@ -121,6 +121,7 @@ func TestRootsCertifyNoOtherKey(t *testing.T) {
 		"signed by the other one":     func(i *ceremony.Item) { i.Issuer = ca.IssuerID(is) },
 		"of the other track":          func(i *ceremony.Item) { i.Profile = profile.ECDSACross },
 		"a root":                      func(i *ceremony.Item) { i.Profile, i.TBS = profile.SM2Root, is.RawTBSCertificate },
+		"said to be an authority":     func(i *ceremony.Item) { i.Kind = ceremony.KindAuthority },
 		"a list":                      func(i *ceremony.Item) { i.Kind = ceremony.KindList },
 	} {
 		o := crossed(t, was, is)

@@ -4,6 +4,7 @@ import (
 	"encoding/pem"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -133,7 +134,16 @@ func TestOfflineRootsChange(t *testing.T) {
 		if len(rec.Keys) != 4 || rec.Keys[2].SM3 != SM3Hex(fresh.Roots[0]) || rec.Keys[3].SM3 != SM3Hex(fresh.Roots[1]) || len(rec.Others) != 1 || rec.Others[0].Need != 2 {
 			t.Errorf("the record does not name the new roots: %+v", rec.Keys)
 		}
-		_, err = ImportCeremony(bg, cfg, roots) // the new roots alone speak for nobody yet
+		// The new roots alone speak for nobody yet.
+		alone, err := ceremony.ReadOrder(order)
+		ok(t, err)
+		alone.Items = slices.DeleteFunc(alone.Items, func(i ceremony.Item) bool {
+			return i.Kind != ceremony.KindList || !slices.ContainsFunc(mustRoots(t, fresh), func(c *smx509.Certificate) bool { return ca.IssuerID(c) == i.Issuer })
+		})
+		raw, err := alone.Encode()
+		ok(t, err)
+		lists, err := SignOrder(bg, next, raw, SM3Hex(raw), theirs[:2])
+		_, err = ImportCeremony(bg, cfg, encoded(t, lists, err))
 		wantErr(t, err, ceremony.ErrRecord)
 		got, err := ImportCeremony(bg, cfg, signed)
 		if ok(t, err); got != (Imported{Lists: 4, Generation: 2}) {
