@@ -36,6 +36,7 @@ type Rooms struct {
 	Peers      *Peers
 	Notify     *Notify
 	Succession *Generations
+	Tokens     *Tokens
 	Facts      *Facts
 }
 
@@ -58,7 +59,8 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 		Retention:  &Retention{a},
 		Peers:      &Peers{a},
 		Notify:     &Notify{a},
-		Succession: &Generations{a},
+		Succession: newGenerations(a),
+		Tokens:     &Tokens{a},
 	}
 }
 

@@ -117,7 +117,6 @@ func eachLiteral(t *testing.T, visit func(file, text string)) {
 var unrecorded = map[string]string{
 	"TakeLease":        "a word between processes: a house serves",
 	"DropLease":        "the end of that word",
-	"UseOnce":          "replay guard of one-time tokens",
 	"NoteUse":          "the last day on which a system was seen; what follows from it is recorded",
 	"AddNonce":         "replay guard of ACME requests; one for every answer",
 	"UseNonce":         "replay guard of ACME requests",
@@ -135,6 +134,7 @@ var unrecorded = map[string]string{
 	"ReleaseChannel":   "the end of that lease",
 	"SettleDelivery":   "the progress of a delivery",
 	"ForgetNotices":    "notices that were told; the ledger keeps their events",
+	"ForgetGrants":     "access tokens that ended a day ago; the ledger keeps their events",
 	"AnswerChallenge":  "the outcome of a probe; the order that rests on it is recorded",
 }
 
