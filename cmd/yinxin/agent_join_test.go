@@ -139,6 +139,12 @@ func TestX11_08_OneTokenToDecision(t *testing.T) {
 		t.Errorf("after the renewal: %d %s", code, out)
 	}
 	t.Run("nginx", func(t *testing.T) { behindNginx(t, dir, folder, m) })
+	t.Run("authorities change", func(t *testing.T) {
+		acrossSuccessions(t, house, dir, folder, func() bool {
+			code, out := ask(spare.System, "res-assistance-2026")
+			return code == http.StatusOK && strings.Contains(out, `"decision":true`)
+		})
+	})
 	// The other commands need the folder only.
 	try(exitOK, "inbox", "--dir", folder)
 	try(exitOK, "decide", "--dir", folder, "--action", "read", "--resource", "res-assistance-2026", "--purpose", "social-assistance")

@@ -173,13 +173,20 @@ func requestTLS(key *ecdsa.PrivateKey, system string, hosts []string) (string, e
 // askTLS posts to the step-ca API: sign, renew and rekey answer alike.
 func askTLS(ctx context.Context, c *http.Client, to string, question any) ([][]byte, error) {
 	var signed struct {
-		Crt string `json:"crt"`
-		CA  string `json:"ca"`
+		Crt   string   `json:"crt"`
+		CA    string   `json:"ca"`
+		Chain []string `json:"certChain"` // the two, and what leads to an earlier root
 	}
 	if err := call(ctx, c, http.MethodPost, to, question, &signed); err != nil {
 		return nil, err
 	}
-	return chainPEM(signed.Crt, signed.CA)
+	switch {
+	case len(signed.Chain) == 0:
+		return chainPEM(signed.Crt, signed.CA)
+	case len(signed.Chain) > maxChain || len(signed.Chain) < 2 || signed.Chain[0] != signed.Crt:
+		return nil, fmt.Errorf("%w: %d certificates came with the TLS certificate", ErrEnvelope, len(signed.Chain))
+	}
+	return chainPEM(signed.Chain...)
 }
 
 // prepare makes the folder and refuses one in use. made tells whether the

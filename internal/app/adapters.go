@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -143,7 +144,8 @@ func (c certificates) newest(ctx context.Context, system string, kind ca.Kind) (
 		if crt.Kind != kind || crt.State != ca.StateGood || now.Before(crt.NotBefore) || now.After(crt.NotAfter) {
 			continue
 		}
-		if best == nil || crt.NotBefore.After(best.NotBefore) {
+		// Periods begin at full seconds; a system may renew twice in one.
+		if best == nil || cmp.Or(crt.NotBefore.Compare(best.NotBefore), crt.CreatedAt.Compare(best.CreatedAt)) > 0 {
 			best = &all[i]
 		}
 	}

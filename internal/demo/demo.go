@@ -65,6 +65,9 @@ type Demo struct {
 	served   chan error // one value: both listeners have ended
 }
 
+// House is the house that serves; Close ends it.
+func (d *Demo) House() *app.House { return d.house }
+
 // Wait serves until ctx ends.
 func (d *Demo) Wait(ctx context.Context) error {
 	select {
