@@ -43,6 +43,7 @@ func Encode(e Event) ([]byte, error) {
 	w.must("id", e.Actor.ID)
 	w.must("kind", e.Actor.Kind)
 	w.member("role", e.Actor.Role)
+	w.member("token", e.Actor.Token)
 	w.member("unit", e.Actor.Unit)
 	w.b = append(w.b, '}')
 	w.member("agreement", e.Agreement)
@@ -149,7 +150,7 @@ func normalise(e *Event) error {
 		empty bool
 	}{
 		{"actor.id", &e.Actor.ID, false}, {"actor.unit", &e.Actor.Unit, true}, {"actor.role", &e.Actor.Role, true},
-		{"actor.certificate", &e.Actor.Certificate, true}, {"object.kind", &e.Object.Kind, false},
+		{"actor.certificate", &e.Actor.Certificate, true}, {"actor.token", &e.Actor.Token, true}, {"object.kind", &e.Object.Kind, false},
 		{"object.id", &e.Object.ID, false}, {"action", &e.Action, true}, {"purpose", &e.Purpose, true},
 		{"label_before", &e.Before, true}, {"label_after", &e.After, true}, {"target", &e.Target, true},
 		{"agreement", &e.Agreement, true}, {"request_id", &e.Request, true},

@@ -34,6 +34,7 @@ type Actor struct {
 	Unit        string `json:"unit,omitempty"`        // unified social credit code
 	Role        string `json:"role,omitempty"`        // identity.Role
 	Certificate string `json:"certificate,omitempty"` // serial, hex
+	Token       string `json:"token,omitempty"`       // id of the access token that the call came with
 }
 
 // Object is what was acted on.

@@ -16,6 +16,7 @@ var leaves = []string{"authz/level", "authz/ledger", "policies", "signer/ofd", "
 var only = map[string][]string{
 	"github.com/smallstep/":            {"ca/stepca"},
 	"go.step.sm/":                      {"ca/stepca"},
+	"github.com/golang-jwt/":           {"ca/stepca", "internal/token"}, // one-time tokens of the step-ca API; access tokens
 	"github.com/zmap/":                 {"ca/lint/rfc"},
 	"github.com/open-policy-agent/opa": {"authz", "authz/policy"},
 	"github.com/hashicorp/vault":       {"internal/keys"},
@@ -45,15 +46,17 @@ var may = map[string][]string{
 	"authz":             {"authz/policy", "authz/sharing", "authz/grading", "authz/approval", "authz/identity"},
 	"internal/keys":     {},
 	"internal/notify":   {},
-	"internal/store":    {"ca", "signer", "authz", "internal/exchange", "internal/signin", "internal/notify"},
+	"internal/store":    {"ca", "signer", "authz", "internal/exchange", "internal/signin", "internal/notify", "internal/token"},
 	"internal/signin":   {"ca", "signer", "authz"},
 	"internal/exchange": {"ca", "signer", "authz"},
-	"internal/api":      {"internal/exchange", "internal/signin", "ca", "signer", "authz"},
+	"internal/token":    {},
+	"internal/api":      {"internal/exchange", "internal/signin", "internal/token", "ca", "signer", "authz"},
 	"internal/console":  {"internal/exchange", "internal/signin", "internal/notify", "ca", "signer", "authz"},
 	"internal/desk":     {"internal/console", "internal/exchange", "internal/signin", "internal/notify", "ca", "signer", "authz"},
 	"internal/tlcp":     {},
 	"internal/agent":    {"internal/exchange", "internal/tlcp", "signer", "ca"}, // the shapes of envelope header and receipt
-	"internal/app":      {"internal/api", "internal/console", "internal/desk", "internal/exchange", "internal/signin", "internal/store", "internal/keys", "internal/tlcp", "internal/notify", "internal/agent", "ca", "signer", "authz"},
+	"internal/cps":      {},
+	"internal/app":      {"docs", "internal/cps", "internal/api", "internal/console", "internal/desk", "internal/exchange", "internal/signin", "internal/store", "internal/keys", "internal/tlcp", "internal/notify", "internal/token", "ca", "signer", "authz"},
 	"internal/demo":     {"internal/app", "internal/agent", "internal/exchange", "internal/signin", "internal/keys", "ca", "signer", "authz"},
 	"cmd":               {"internal/app", "internal/demo", "internal/agent", "internal/keys", "internal/store", "internal/secondopinion", "ca", "signer", "authz"},
 }

@@ -36,6 +36,7 @@ type Rooms struct {
 	Peers      *Peers
 	Notify     *Notify
 	Succession *Generations
+	Tokens     *Tokens
 	Facts      *Facts
 }
 
@@ -59,6 +60,7 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 		Peers:      &Peers{a},
 		Notify:     &Notify{a},
 		Succession: newGenerations(a),
+		Tokens:     &Tokens{a},
 	}
 }
 

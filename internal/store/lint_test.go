@@ -134,6 +134,7 @@ var unrecorded = map[string]string{
 	"ReleaseChannel":   "the end of that lease",
 	"SettleDelivery":   "the progress of a delivery",
 	"ForgetNotices":    "notices that were told; the ledger keeps their events",
+	"ForgetGrants":     "access tokens that ended a day ago; the ledger keeps their events",
 	"AnswerChallenge":  "the outcome of a probe; the order that rests on it is recorded",
 }
 
