@@ -105,8 +105,8 @@ func (r *Registry) traced(certs []ca.Certificate) []ca.Certificate {
 		if known := r.lines[c.Origin.Previous]; known != "" {
 			line = known
 		}
-		for _, k := range r.order {
-			if old := r.certs[k]; c.Origin.Previous == "" && old.Signed() && r.lines[old.Name()] == line {
+		for n := len(r.order) - 1; n >= 0 && certs[i].Origin.Previous == ""; n-- {
+			if old := r.certs[r.order[n]]; old.Signed() && r.lines[old.Name()] == line {
 				certs[i].Origin.Previous = old.Name()
 			}
 		}

@@ -1,11 +1,13 @@
 package stepca
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/x509"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/smallstep/certificates/authority/provisioner"
 	"github.com/smallstep/certificates/errs"
 	"go.step.sm/crypto/jose"
+	"go.step.sm/crypto/x509util"
 
 	"github.com/yinxin-gov/yinxin/ca"
 )
@@ -118,7 +121,28 @@ func (p *registrar) AuthorizeSign(ctx context.Context, token string) ([]provisio
 	if err != nil {
 		return nil, errs.UnauthorizedErr(err)
 	}
+	for i, o := range opts {
+		if _, ok := o.(provisioner.CertificateOptions); ok {
+			opts[i] = named{c}
+		}
+	}
 	return append(opts, enrolment{JWK: p.JWK, passage: passage{Request: c.Request, Once: c.once()}}, oneOfEach{}), nil
+}
+
+// named is what smallstep's own template says of a token, the names, without the
+// template: that is parsed anew for each request, with a table of all its
+// functions. Everything else in a certificate is the profile's.
+type named struct{ claims }
+
+// Options implements provisioner.CertificateOptions.
+func (n named) Options(provisioner.SignOptions) []x509util.Option {
+	return []x509util.Option{func(_ *x509.CertificateRequest, o *x509util.Options) error {
+		raw, err := json.Marshal(map[string]any{
+			"subject": x509util.Subject{CommonName: n.Subject}, "sans": x509util.CreateSANs(n.SANs),
+		})
+		o.CertBuffer = bytes.NewBuffer(raw)
+		return err
+	}}
 }
 
 // AuthorizeRevoke always refuses: a system revokes its certificate over mTLS
