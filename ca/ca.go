@@ -143,7 +143,15 @@ type Registry interface {
 	Certificate(ctx context.Context, issuer, serial string) (Certificate, error)
 	CertificatesOf(ctx context.Context, system string) ([]Certificate, error)
 
-	// UseOnce consumes a one-time token id of the ECDSA track: true for exactly
-	// one caller per id, ever.
-	UseOnce(ctx context.Context, id string, expires time.Time) (bool, error)
+	// ReserveOnce is Reserve, without a key, on a one-time token of the ECDSA
+	// track: it passes for one caller per id, ever, and is ErrToken for every other.
+	// Refused for whatever reason, it uses up no token.
+	ReserveOnce(ctx context.Context, by OneTime, certs []Certificate, ev ledger.Event) (ledger.Receipt, error)
+}
+
+// OneTime is what may be used once: a token by its id. Expires is when nobody
+// would take it any more, used or not.
+type OneTime struct {
+	ID      string
+	Expires time.Time
 }

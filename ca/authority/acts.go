@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/emmansun/gmsm/smx509"
+
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/internal/text"
 )
@@ -25,6 +27,9 @@ const (
 // Order asks for a change.
 type Order struct {
 	NewRoots bool
+	// Roots are the new ones of a house with offline roots, SM2 first; its caller
+	// verified the ceremony that made them. Nil where the house makes its own.
+	Roots    []*smx509.Certificate
 	SwitchAt time.Time // zero: as soon as it is approved
 	Reason   string
 }
@@ -59,7 +64,7 @@ func (s *Service) Prepare(ctx context.Context, actor ledger.Actor, o Order) (Gen
 		last = first[len(first)-1]
 	}
 	g := Generation{Number: last.Number + 1, NewRoots: o.NewRoots, SwitchAt: o.SwitchAt.UTC().Truncate(time.Second), Reason: o.Reason, AskedBy: actor.ID, AskedAt: now, State: Recorded}
-	if err := s.draft(ctx, set, &g); err != nil {
+	if err := s.draft(ctx, set, &g, o.Roots); err != nil {
 		return Generation{}, none, err
 	}
 	add := []Generation{g}

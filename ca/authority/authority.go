@@ -17,7 +17,7 @@
 // in whether a root under its own name counts as one.
 //
 // It refuses a second change while one is under way, a change without a reason,
-// a new root while the old one is offline, an approval of anything but these
+// new roots that are not where the old ones are (online, or in a ceremony room), an approval of anything but these
 // certificates and this moment, and a node that has not the key of the current
 // authority (design laws 4, 5, 8).
 package authority

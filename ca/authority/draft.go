@@ -1,8 +1,10 @@
 package authority
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
+	"errors"
 	"fmt"
 	"time"
 
@@ -50,8 +52,12 @@ type party struct {
 }
 
 // draft makes the to-be-signed bytes of every certificate of a generation.
-func (s *Service) draft(ctx context.Context, set *Set, g *Generation) error {
-	for _, n := range tracks {
+// Where the roots are offline, made are the new ones, as a ceremony left them.
+func (s *Service) draft(ctx context.Context, set *Set, g *Generation, made []*smx509.Certificate) error {
+	if !g.NewRoots && len(made) > 0 {
+		return fmt.Errorf("%w: roots are brought for a change without new roots", ErrInvalid)
+	}
+	for i, n := range tracks {
 		cur, err := set.current(n.track)
 		if err != nil {
 			return err
@@ -60,13 +66,20 @@ func (s *Service) draft(ctx context.Context, set *Set, g *Generation) error {
 		if !ok {
 			return fmt.Errorf("authority: root of the current %s authority is unknown", n.track)
 		}
-		if g.NewRoots && was.Key == "" {
-			return fmt.Errorf("%w: new roots are made online here", ErrOffline)
-		}
 		oldRoot, oldIssuing := party{was.Certificate, was.Key}, party{cur.Certificate, cur.Key}
 		root := oldRoot
 		if g.NewRoots { // of the same name (RFC 4210 4.4): certificates of roots by each other are self-issued, and count in no path length
-			if root, err = s.fresh(ctx, g, n, Root, was.Certificate.Subject.CommonName, party{}); err != nil {
+			switch {
+			case was.Key == "" && len(made) == 0:
+				return fmt.Errorf("%w: new roots come from a ceremony", ErrOffline)
+			case was.Key == "" && len(made) != len(tracks), was.Key != "" && len(made) > 0:
+				return fmt.Errorf("%w: %d roots are brought for a house whose own are elsewhere than theirs", ErrInvalid, len(made))
+			case was.Key == "":
+				root, err = s.brought(ctx, set, g, n, was.Certificate, made[i])
+			default:
+				root, err = s.fresh(ctx, g, n, Root, was.Certificate.Subject.CommonName, party{})
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -109,6 +122,40 @@ func (s *Service) fresh(ctx context.Context, g *Generation, n names, kind Kind, 
 		return party{}, fmt.Errorf("authority: read back draft: %w", err)
 	}
 	return party{view.Cert, m.Key}, nil
+}
+
+// brought takes a root that a ceremony made and signed by itself. The record of
+// that ceremony is its first record; here it is linted and recorded as every other
+// certificate before anything hangs on it.
+func (s *Service) brought(ctx context.Context, set *Set, g *Generation, n names, was, root *smx509.Certificate) (party, error) {
+	m := Member{Track: n.track, Kind: Root, Issuer: ca.IssuerID(root), Serial: ca.FormatSerial(root.SerialNumber), TBS: root.RawTBSCertificate, DER: root.Raw}
+	if err := root.CheckSignatureFrom(root); err != nil {
+		return party{}, fmt.Errorf("%w: %s root is not signed by itself: %w", ErrInvalid, n.word, err)
+	}
+	if _, err := s.redraft(m, nil); err != nil {
+		return party{}, fmt.Errorf("%w: %s root: %w", ErrInvalid, n.word, err)
+	}
+	// Of one name, so that what the roots certify of each other is self-issued.
+	if !bytes.Equal(root.RawSubject, was.RawSubject) {
+		return party{}, fmt.Errorf("%w: %s root has another name than the one before", ErrInvalid, n.word)
+	}
+	for _, a := range set.all {
+		if bytes.Equal(a.Certificate.RawSubjectPublicKeyInfo, root.RawSubjectPublicKeyInfo) {
+			return party{}, fmt.Errorf("%w: %s root has the key of an authority of this house", ErrInvalid, n.word)
+		}
+	}
+	if now := s.now(); now.Before(root.NotBefore) || !now.Before(root.NotAfter) || !root.NotAfter.After(was.NotAfter) {
+		return party{}, fmt.Errorf("%w: %s root is out of its period, or does not outlive the one before", ErrInvalid, n.word)
+	}
+	switch row, err := s.cfg.Registry.Certificate(ctx, m.Issuer, m.Serial); {
+	case errors.Is(err, ca.ErrNotFound):
+	case err != nil:
+		return party{}, fmt.Errorf("authority: read certificate: %w", err)
+	case row.State == ca.StateRevoked:
+		return party{}, fmt.Errorf("%w: %s root was given up before", ErrInvalid, n.word)
+	}
+	g.Members = append(g.Members, m)
+	return party{cert: root}, nil
 }
 
 // member drafts and lints one certificate. The period of a certificate for

@@ -2,6 +2,7 @@ package authority
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,6 +19,7 @@ type Authority struct {
 	Generation  int
 	State       State
 	Certificate *smx509.Certificate
+	TLS         *x509.Certificate // the same as crypto/tls takes it; nil on the SM2 track
 }
 
 // ID is that of the authority that it certifies: of certificates for one name
@@ -42,7 +44,13 @@ func newSet(generations []Generation) (*Set, error) {
 			if err != nil {
 				return nil, fmt.Errorf("authority: certificate of generation %d: %w", g.Number, err)
 			}
-			s.all = append(s.all, Authority{Member: m, Generation: g.Number, State: g.State, Certificate: cert})
+			a := Authority{Member: m, Generation: g.Number, State: g.State, Certificate: cert}
+			if m.Track == profile.ECDSA {
+				if a.TLS, err = x509.ParseCertificate(m.DER); err != nil {
+					return nil, fmt.Errorf("authority: certificate of generation %d: %w", g.Number, err)
+				}
+			}
+			s.all = append(s.all, a)
 		}
 	}
 	for _, track := range []profile.Algorithm{profile.SM2, profile.ECDSA} {
@@ -146,9 +154,7 @@ func (s *Service) Set(ctx context.Context) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("authority: read register: %w", err)
 	}
-	s.mu.Lock()
-	last := s.last
-	s.mu.Unlock()
+	last := s.Known()
 	if last != nil && slices.Equal(last.standings(), s.orFounding(now)) {
 		return last, nil
 	}
@@ -176,13 +182,18 @@ func (s *Service) orFounding(now []Standing) []Standing {
 	return now
 }
 
+// Known is the set that was read last, for what must be said without a question
+// that can fail; nil before the first look.
+func (s *Service) Known() *Set {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
 // seen is the set that was read last: what may be recognised does not need the
 // newest word, because a generation is known long before it issues.
 func (s *Service) seen(ctx context.Context) (*Set, error) {
-	s.mu.Lock()
-	last := s.last
-	s.mu.Unlock()
-	if last != nil {
+	if last := s.Known(); last != nil {
 		return last, nil
 	}
 	return s.Set(ctx)

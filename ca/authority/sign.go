@@ -31,8 +31,8 @@ func (s *Service) online(ctx context.Context, m Member, d *ca.Draft) ([]byte, er
 	return d.Sign(s.cfg.Rand, key)
 }
 
-// Awaited are the certificates that offline roots have to sign, for the order of
-// a ceremony.
+// Awaited is the generation that waits for offline roots, and what they have to
+// sign of it, for the order of a ceremony.
 func (s *Service) Awaited(ctx context.Context) (Generation, []Member, error) {
 	all, err := s.Generations(ctx)
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *Service) Awaited(ctx context.Context) (Generation, []Member, error) {
 	}
 	for _, g := range all {
 		if g.State == Recorded && s.offline(g) {
-			return g, slices.Clone(g.Members), nil
+			return g, slices.DeleteFunc(slices.Clone(g.Members), func(m Member) bool { return m.DER != nil }), nil
 		}
 	}
 	return Generation{}, nil, nil
@@ -55,6 +55,9 @@ func (s *Service) Import(ctx context.Context, actor ledger.Actor, signed func(ro
 		return g, err
 	}
 	return s.sign(ctx, actor, g, func(_ context.Context, m Member, d *ca.Draft) ([]byte, error) {
+		if m.DER != nil { // a root, which its own ceremony signed
+			return m.DER, nil
+		}
 		signature, err := signed(d.Issuer, m.TBS)
 		if err != nil {
 			return nil, err
@@ -178,13 +181,29 @@ func (s *Service) signers(ctx context.Context, g Generation) (map[string]*smx509
 		if m.Kind != Root {
 			continue
 		}
-		view, err := lint.ParseTBS(m.TBS)
+		root, err := rootOf(m)
 		if err != nil {
-			return nil, fmt.Errorf("authority: read recorded root: %w", err)
+			return nil, err
 		}
-		out[m.Issuer] = view.Cert
+		out[m.Issuer] = root
 	}
 	return out, nil
+}
+
+// rootOf is the certificate of a new root, by its draft while it is not signed.
+func rootOf(m Member) (*smx509.Certificate, error) {
+	view, err := lint.ParseTBS(m.TBS)
+	if err != nil {
+		return nil, fmt.Errorf("authority: read recorded root: %w", err)
+	}
+	if m.DER == nil {
+		return view.Cert, nil
+	}
+	root, err := smx509.ParseCertificate(m.DER)
+	if err != nil {
+		return nil, fmt.Errorf("authority: read recorded root: %w", err)
+	}
+	return root, nil
 }
 
 // revokeGivenUp revokes what was signed for a generation that never counts.

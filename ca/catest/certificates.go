@@ -28,6 +28,26 @@ func (r *Registry) Reserve(_ context.Context, certs []ca.Certificate, key *ca.Es
 	return r.reserve(certs, key, ev)
 }
 
+// ReserveOnce implements ca.Registry. Its failure is planned with that of Reserve.
+func (r *Registry) ReserveOnce(_ context.Context, by ca.OneTime, certs []ca.Certificate, ev ledger.Event) (ledger.Receipt, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.enter("Reserve"); err != nil {
+		return ledger.Receipt{}, err
+	}
+	if by.ID == "" || by.Expires.IsZero() {
+		return ledger.Receipt{}, fmt.Errorf("%w: a one-time token without id or end", ErrInvariant)
+	}
+	if _, used := r.once[by.ID]; used {
+		return ledger.Receipt{}, ca.ErrToken
+	}
+	rc, err := r.reserve(certs, nil, ev)
+	if err == nil {
+		r.once[by.ID] = by.Expires
+	}
+	return rc, err
+}
+
 // reserve runs under mu.
 func (r *Registry) reserve(certs []ca.Certificate, key *ca.EscrowedKey, ev ledger.Event) (ledger.Receipt, error) {
 	if r.ends != nil {

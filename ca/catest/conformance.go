@@ -2,6 +2,7 @@ package catest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"os"
 	"sync"
@@ -80,19 +81,58 @@ func race(t *testing.T, lost error, f func() error) {
 	}
 }
 
+// Eight callers, each with a certificate of its own: the token opens for one, and
+// nothing of the others is written.
 func useOnce(t *testing.T, reg ca.Registry) {
-	errUsed := errors.New("used")
+	ctx, made := context.Background(), func() ca.OneTime {
+		return ca.OneTime{ID: uuid.NewString(), Expires: time.Now().Add(time.Minute)}
+	}
+	row, _ := signed(t)
 	for range longRounds {
-		id := uuid.NewString()
-		race(t, errUsed, func() error {
-			ok, err := reg.UseOnce(context.Background(), id, time.Now().Add(time.Minute))
-			if err == nil && !ok {
-				err = errUsed
-			}
+		by := made()
+		var mu sync.Mutex
+		var serials []string
+		race(t, ca.ErrToken, func() error {
+			c, serial := row, freshSerial(t)
+			c.Serial = serial
+			mu.Lock()
+			serials = append(serials, serial)
+			mu.Unlock()
+			_, err := reg.ReserveOnce(ctx, by, []ca.Certificate{c}, event())
 			return err
 		})
+		kept := 0
+		for _, serial := range serials {
+			switch c, err := reg.Certificate(ctx, row.Issuer, serial); {
+			case err == nil && c.State == ca.StatePending:
+				kept++
+			case !errors.Is(err, ca.ErrNotFound):
+				t.Fatalf("%s, %v", c.State, err)
+			}
+		}
+		if kept != 1 {
+			t.Fatalf("%d certificates on one token", kept)
+		}
 	}
-	if ok, err := reg.UseOnce(context.Background(), uuid.NewString(), time.Now().Add(time.Minute)); !ok || err != nil {
-		t.Errorf("another id: %v, %v", ok, err)
+	// A reservation that is refused uses up no token.
+	by, free := made(), row
+	if _, err := reg.ReserveOnce(ctx, made(), []ca.Certificate{row}, event()); err != nil {
+		t.Fatal(err)
 	}
+	if _, err := reg.ReserveOnce(ctx, by, []ca.Certificate{row}, event()); !errors.Is(err, ca.ErrExists) {
+		t.Errorf("a serial that is taken: %v", err)
+	}
+	free.Serial = freshSerial(t)
+	if _, err := reg.ReserveOnce(ctx, by, []ca.Certificate{free}, event()); err != nil {
+		t.Errorf("after a refusal: %v", err)
+	}
+}
+
+func freshSerial(t *testing.T) string {
+	n, err := ca.NewSerial(rand.Reader)
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	return ca.FormatSerial(n)
 }

@@ -136,14 +136,3 @@ func (r *Registry) byToken(hash string, now time.Time) (ca.Request, error) {
 	}
 	return ca.Request{}, ca.ErrToken
 }
-
-// UseOnce implements ca.Registry.
-func (r *Registry) UseOnce(_ context.Context, id string, expires time.Time) (bool, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if _, used := r.once[id]; used {
-		return false, nil
-	}
-	r.once[id] = expires
-	return true, nil
-}

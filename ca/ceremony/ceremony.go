@@ -3,12 +3,14 @@
 // of the keys and the custodians (密钥分管) are the caller's; this room decides
 // what a root may sign and writes the record of it.
 //
-// A root signs certificates of issuing authorities below it and its own list of
-// revoked certificates, both linted again here and over exactly the bytes that
-// the house recorded before (design law 4), and nothing else. It refuses an
-// order with an item that it would not sign, as a whole; a list that is over,
-// from the future, or longer than MaxValidity; and a record that does not bear
-// the signatures of both roots. 电子签名法 art. 17 (4), 19; GM/T 0034 10.
+// A root signs certificates of issuing authorities below it, its own list of
+// revoked certificates, and the key of another root of the house that is at work
+// in the same ceremony (RFC 4210 4.4), all linted again here and over exactly the
+// bytes that the house recorded before (design law 4), and nothing else. It
+// refuses an order with an item that it would not sign, as a whole; a list that
+// is over, from the future, or longer than MaxValidity; and a record that does
+// not bear the signatures of every root at work. Roots come in pairs, one of each
+// track, SM2 first. 电子签名法 art. 17 (4), 19; GM/T 0034 10.
 package ceremony
 
 import (
@@ -26,7 +28,6 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/ca"
-	"github.com/yinxin-gov/yinxin/ca/lint"
 	"github.com/yinxin-gov/yinxin/ca/lint/crl"
 	"github.com/yinxin-gov/yinxin/ca/profile"
 	"github.com/yinxin-gov/yinxin/internal/text"
@@ -36,13 +37,14 @@ import (
 var (
 	// ErrOrder: an order that cannot be read, or that a root does not sign.
 	ErrOrder = errors.New("ceremony: order refused")
-	// ErrRecord: a record that is not signed by both roots, or not complete.
+	// ErrRecord: a record that is not signed by its roots, or not complete.
 	ErrRecord = errors.New("ceremony: record refused")
 )
 
 // Kinds of what a root signs.
 const (
 	KindAuthority = "authority" // certificate of an issuing authority
+	KindCross     = "cross"     // certificate of another root's key
 	KindList      = "crl"
 )
 
@@ -50,7 +52,8 @@ const (
 const (
 	MaxValidity = 400 * 24 * time.Hour
 	MaxSize     = 8 << 20
-	maxItems    = 16
+	maxItems    = 32
+	maxPairs    = 4         // of roots in one ceremony
 	skew        = time.Hour // between the clocks of house and room
 )
 
@@ -69,7 +72,7 @@ type Order struct {
 type Item struct {
 	Kind    string       `json:"kind"`
 	Issuer  string       `json:"issuer"`            // ca.IssuerID of the root
-	Profile profile.Name `json:"profile,omitempty"` // of KindAuthority
+	Profile profile.Name `json:"profile,omitempty"` // of a certificate
 	TBS     []byte       `json:"tbs"`
 }
 
@@ -118,8 +121,10 @@ func strict(raw []byte, v any) error {
 // Act is an item as people read it before they let it be signed.
 type Act struct {
 	Kind    string    `json:"kind"`
-	Issuer  string    `json:"issuer"`  // name of the root
-	Subject string    `json:"subject"` // of an authority, or number and entries of a list
+	Issuer  string    `json:"issuer"`              // name of the root
+	Root    string    `json:"root,omitempty"`      // SM3 of its certificate: roots of one house have one name
+	Subject string    `json:"subject"`             // of an authority, or number and entries of a list
+	Names   string    `json:"certifies,omitempty"` // SM3 of the root whose key is certified
 	From    time.Time `json:"from"`
 	Until   time.Time `json:"until"`
 	TBSSM3  string    `json:"tbs_sm3"`
@@ -136,20 +141,28 @@ func (o Order) Check(roots []*smx509.Certificate, now time.Time) ([]Act, error) 
 		if root == nil {
 			return nil, fmt.Errorf("%w: item %d is for another root", ErrOrder, n+1)
 		}
-		look := authority
-		if item.Kind == KindList {
-			look = list
+		var a Act
+		var err error
+		switch item.Kind {
+		case KindAuthority:
+			a, err = authority(item, root, now)
+		case KindCross:
+			a, err = cross(item, root, roots, now)
+		case KindList:
+			a, err = list(item, root, now)
+		default:
+			err = fmt.Errorf("a root signs no %q", item.Kind)
 		}
-		a, err := look(item, root, now)
 		if err != nil {
 			return nil, fmt.Errorf("%w: item %d: %w", ErrOrder, n+1, err)
 		}
-		a.Kind, a.Issuer, a.TBSSM3 = item.Kind, text.Name(root.Subject), digest(item.TBS)
+		a.Kind, a.Issuer, a.Root, a.TBSSM3 = item.Kind, text.Name(root.Subject), digest(root.Raw), digest(item.TBS)
 		acts = append(acts, a)
 	}
 	return acts, nil
 }
 
+// find is the root of this id.
 func find(roots []*smx509.Certificate, id string) *smx509.Certificate {
 	for _, r := range roots {
 		if ca.IssuerID(r) == id {
@@ -157,31 +170,6 @@ func find(roots []*smx509.Certificate, id string) *smx509.Certificate {
 		}
 	}
 	return nil
-}
-
-// authority: an issuing authority's profile, linted under this root.
-func authority(item Item, root *smx509.Certificate, now time.Time) (Act, error) {
-	p, err := profile.Get(item.Profile)
-	if err != nil {
-		return Act{}, err
-	}
-	if item.Kind != KindAuthority || !p.CA || p.SelfSigned {
-		return Act{}, fmt.Errorf("a root signs no %s of profile %q", item.Kind, item.Profile)
-	}
-	view, err := lint.ParseTBS(item.TBS)
-	if err != nil {
-		return Act{}, err
-	}
-	if view.Refused != nil {
-		return Act{}, view.Refused
-	}
-	if err := lint.New().Check(lint.Input{View: view, Profile: &p, Issuer: root, Hosts: []string{}}); err != nil {
-		return Act{}, err
-	}
-	if view.NotBefore.After(now.Add(skew)) || !view.NotAfter.After(now) {
-		return Act{}, errors.New("it is out of its period")
-	}
-	return Act{Subject: text.Name(view.Cert.Subject), From: view.NotBefore, Until: view.NotAfter}, nil
 }
 
 // list: a full list of this root, in its time.

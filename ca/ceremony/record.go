@@ -41,22 +41,38 @@ type Key struct {
 
 // Record is what happened in the room (密钥仪式记录).
 type Record struct {
-	Version      string    `json:"version"`
-	Kind         string    `json:"kind"` // RecordRoot, RecordSign
-	Organization string    `json:"organization"`
-	Place        string    `json:"place"`
-	Operator     string    `json:"operator"`
-	Witnesses    []string  `json:"witnesses"`
-	Need         int       `json:"need"` // custodians who must come together
-	Of           int       `json:"of"`
-	Split        string    `json:"split"` // digest of the public part of the division
-	Custodians   []Present `json:"custodians"`
-	Keys         []Key     `json:"keys"`
-	Order        string    `json:"order,omitempty"` // SM3 of the order's file
-	Acts         []Act     `json:"acts,omitempty"`
-	Script       []Step    `json:"script"`
-	Software     string    `json:"software"`
-	EndedAt      time.Time `json:"ended_at"`
+	Version      string     `json:"version"`
+	Kind         string     `json:"kind"` // RecordRoot, RecordSign
+	Organization string     `json:"organization"`
+	Place        string     `json:"place"`
+	Operator     string     `json:"operator"`
+	Witnesses    []string   `json:"witnesses"`
+	Division                // of the first pair of roots
+	Others       []Division `json:"others,omitempty"` // of each further pair at work
+	Keys         []Key      `json:"keys"`             // of every root at work, in pairs
+	Order        string     `json:"order,omitempty"`  // SM3 of the order's file
+	Acts         []Act      `json:"acts,omitempty"`
+	Script       []Step     `json:"script"`
+	Software     string     `json:"software"`
+	EndedAt      time.Time  `json:"ended_at"`
+}
+
+// Division is how the keys of a pair of roots are divided, and who came.
+type Division struct {
+	Need       int       `json:"need"` // custodians who must come together
+	Of         int       `json:"of"`
+	Split      string    `json:"split"` // digest of the public part of the division
+	Custodians []Present `json:"custodians"`
+}
+
+func (d Division) check() error {
+	switch {
+	case d.Split == "":
+		return fmt.Errorf("%w: the division is missing", ErrRecord)
+	case d.Need < 2 || d.Of < d.Need || len(d.Custodians) < d.Need:
+		return fmt.Errorf("%w: %d custodians of %d needed", ErrRecord, len(d.Custodians), d.Need)
+	}
+	return nil
 }
 
 // Kinds of a Record.
@@ -77,7 +93,7 @@ type Outcome struct {
 	Record     []byte      `json:"record"` // a Record, as signed
 	Proof      []Signature `json:"proof"`  // of every root, over the record
 	Signatures []Signature `json:"signatures,omitempty"`
-	Roots      [][]byte    `json:"roots"` // DER, SM2 first
+	Roots      [][]byte    `json:"roots"` // DER, in pairs, SM2 first
 }
 
 // Sign checks an order as a whole, signs every item, and then the record of it,
@@ -88,6 +104,11 @@ func Sign(raw []byte, roots []Root, rec Record, rand io.Reader, now func() time.
 		return Outcome{}, err
 	}
 	if rec.Acts, err = o.Check(certificates(roots), now()); err != nil {
+		return Outcome{}, err
+	}
+	// Whoever has to be here is looked at before any key is used.
+	rec.Kind, rec.Order = RecordSign, digest(raw)
+	if err := rec.of(roots); err != nil {
 		return Outcome{}, err
 	}
 	var made []Signature
@@ -104,22 +125,32 @@ func Sign(raw []byte, roots []Root, rec Record, rand io.Reader, now func() time.
 			rec.Script = append(rec.Script, Step{now().UTC().Truncate(time.Second), "sign " + item.Kind + " " + rec.Acts[i].TBSSM3})
 		}
 	}
-	rec.Kind, rec.Order = RecordSign, digest(raw)
 	out, err := Seal(rec, roots, rand, now)
+	if err != nil {
+		return Outcome{}, err
+	}
 	out.Signatures = made
-	return out, err
+	return out, nil
+}
+
+// of names the roots at work, and checks that the record is complete for them.
+func (r *Record) of(roots []Root) error {
+	r.Version, r.Keys = recordVersion, nil
+	for _, root := range roots {
+		r.Keys = append(r.Keys, keyOf(root.Certificate))
+	}
+	return r.check()
 }
 
 // Seal completes a record and signs it with every root.
 func Seal(rec Record, roots []Root, rand io.Reader, now func() time.Time) (Outcome, error) {
-	rec.Version, rec.EndedAt, rec.Keys = recordVersion, now().UTC().Truncate(time.Second), nil
+	rec.EndedAt = now().UTC().Truncate(time.Second)
+	if err := rec.of(roots); err != nil {
+		return Outcome{}, err
+	}
 	var out Outcome
 	for _, r := range roots {
-		rec.Keys = append(rec.Keys, keyOf(r.Certificate))
 		out.Roots = append(out.Roots, r.Certificate.Raw)
-	}
-	if err := rec.check(); err != nil {
-		return Outcome{}, err
 	}
 	var err error
 	if out.Record, err = json.MarshalIndent(rec, "", "  "); err != nil {
@@ -152,12 +183,17 @@ func (r Record) check() error {
 	switch {
 	case r.Version != recordVersion || r.Kind != RecordRoot && r.Kind != RecordSign:
 		return fmt.Errorf("%w: version %q, kind %q", ErrRecord, r.Version, r.Kind)
-	case r.Organization == "" || r.Place == "" || r.Operator == "" || r.Split == "":
-		return fmt.Errorf("%w: organization, place, operator or division is missing", ErrRecord)
+	case r.Organization == "" || r.Place == "" || r.Operator == "":
+		return fmt.Errorf("%w: organization, place or operator is missing", ErrRecord)
 	case len(r.Witnesses) < 2:
 		return fmt.Errorf("%w: two witnesses are needed", ErrRecord)
-	case r.Need < 2 || r.Of < r.Need || len(r.Custodians) < r.Need:
-		return fmt.Errorf("%w: %d custodians of %d needed", ErrRecord, len(r.Custodians), r.Need)
+	case len(r.Keys) != 2*(1+len(r.Others)):
+		return fmt.Errorf("%w: %d keys of %d pairs of roots", ErrRecord, len(r.Keys), 1+len(r.Others))
+	}
+	for _, d := range append([]Division{r.Division}, r.Others...) {
+		if err := d.check(); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -177,14 +213,14 @@ func ReadOutcome(raw []byte) (Outcome, error) {
 	if err := strict(raw, &o); err != nil {
 		return Outcome{}, fmt.Errorf("%w: %w", ErrRecord, err)
 	}
-	if len(o.Roots) != 2 || len(o.Signatures) > maxItems {
+	if n := len(o.Roots); n == 0 || n%2 != 0 || n > 2*maxPairs || len(o.Signatures) > maxItems {
 		return Outcome{}, fmt.Errorf("%w: %d roots, %d signatures", ErrRecord, len(o.Roots), len(o.Signatures))
 	}
 	return o, nil
 }
 
-// RootCertificates parses both roots, SM2 first, each signed by itself. Whether
-// they are the right ones the caller knows, or compares their fingerprints.
+// RootCertificates parses the roots, in pairs, SM2 first, each signed by itself.
+// Whether they are the right ones the caller knows, or compares their fingerprints.
 func (o Outcome) RootCertificates() ([]*smx509.Certificate, error) {
 	var out []*smx509.Certificate
 	for i, der := range o.Roots {
@@ -192,7 +228,7 @@ func (o Outcome) RootCertificates() ([]*smx509.Certificate, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: root %d: %w", ErrRecord, i+1, err)
 		}
-		if _, ok := c.PublicKey.(*ecdsa.PublicKey); !ok || (c.SignatureAlgorithm == smx509.SM2WithSM3) != (i == 0) {
+		if _, ok := c.PublicKey.(*ecdsa.PublicKey); !ok || (c.SignatureAlgorithm == smx509.SM2WithSM3) != (i%2 == 0) {
 			return nil, fmt.Errorf("%w: root %d is of another track", ErrRecord, i+1)
 		}
 		if err := c.CheckSignatureFrom(c); err != nil {
@@ -203,8 +239,8 @@ func (o Outcome) RootCertificates() ([]*smx509.Certificate, error) {
 	return out, nil
 }
 
-// Verify checks the record against these roots, both of which must have signed
-// it, and returns it with its SM3.
+// Verify checks the record against these roots, all of which must have signed it,
+// and returns it with its SM3. No other root signed anything in it.
 func (o Outcome) Verify(roots []*smx509.Certificate) (Record, string, error) {
 	var rec Record
 	if err := strict(o.Record, &rec); err != nil {
@@ -213,8 +249,13 @@ func (o Outcome) Verify(roots []*smx509.Certificate) (Record, string, error) {
 	if err := rec.check(); err != nil {
 		return Record{}, "", err
 	}
-	if len(roots) != 2 || len(o.Proof) != len(roots) || len(rec.Keys) != len(roots) {
-		return Record{}, "", fmt.Errorf("%w: not signed by both roots", ErrRecord)
+	if len(o.Proof) != len(roots) || len(rec.Keys) != len(roots) {
+		return Record{}, "", fmt.Errorf("%w: not signed by its %d roots", ErrRecord, len(roots))
+	}
+	for _, s := range o.Signatures {
+		if find(roots, s.Issuer) == nil {
+			return Record{}, "", fmt.Errorf("%w: a root signed that has no part in the record", ErrRecord)
+		}
 	}
 	for i, root := range roots {
 		if rec.Keys[i] != keyOf(root) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"net/http"
 	"slices"
 	"time"
 
@@ -19,9 +18,6 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 )
 
-// errReplay: a one-time token was shown again.
-var errReplay = errors.New("stepca: token already used")
-
 // database is the db.AuthDB of smallstep on the registry. It also answers the
 // optional interfaces that smallstep finds by assertion: without them it would
 // issue certificates that nobody recorded, in silence. SSH is not served.
@@ -29,36 +25,10 @@ type database struct {
 	a *Authority
 }
 
-// UseToken consumes a token id, true for exactly one caller. smallstep asks
-// before it checks the signature, so we check it here: a forged token must not
-// reach the registry. The id of a token that a client made counts beside the
-// serial of its certificate: nobody uses up another's.
-func (d *database) UseToken(_, token string) (bool, error) {
-	ctx, cancel := d.a.call()
-	defer cancel()
-	c, err := d.a.verify(token)
-	actor := ledger.Actor{Kind: "system", ID: c.Subject}
-	if err != nil {
-		mine, row, fail := d.a.verifyX5C(ctx, token)
-		if fail != nil {
-			return false, errs.UnauthorizedErr(errors.Join(err, fail))
-		}
-		c, actor = mine, ledger.Actor{Kind: "system", ID: row.System, Unit: row.Agency, Certificate: row.Serial}
-		c.ID = row.Serial + ":" + c.ID
-	}
-	won, err := d.a.registry.UseOnce(ctx, c.ID, c.ExpiresAt.Add(2*tokenSkew))
-	if err != nil {
-		return false, fmt.Errorf("stepca: use token: %w", err)
-	}
-	if !won {
-		err := d.a.refused(ctx, "ca.token.refused", actor, ledger.Object{Kind: "token", ID: c.ID}, errReplay)
-		if errors.Is(err, errReplay) {
-			err = errs.NewError(http.StatusUnauthorized, err, "token already used")
-		}
-		return false, err
-	}
-	return true, nil
-}
+// UseToken lets every token pass: who is shown it has not checked the signature
+// yet. It is used up in the transaction that records the certificate it opens
+// (passage, ca.Registry.ReserveOnce), and nothing else is given for a token.
+func (d *database) UseToken(string, string) (bool, error) { return true, nil }
 
 // IsRevoked is asked before a renewal; a serial that is not in the registry is
 // an error, because smallstep would renew it. A hold is for the service to see.

@@ -54,7 +54,7 @@ func (a *Authority) embed(roots, middle []*x509.Certificate) (*authority.Authori
 	off := true
 	life := provisioner.Duration{Duration: a.lifetime}
 	least := provisioner.Duration{Duration: minLifetime}
-	ra := &registrar{JWK: &provisioner.JWK{
+	ra := &registrar{a: a, JWK: &provisioner.JWK{
 		// A fixed id: the key is new at each start, the certificates are not.
 		ID: provisionerName, Type: "JWK", Name: provisionerName, Key: &jwk,
 		Claims: &provisioner.Claims{
@@ -103,28 +103,22 @@ func (a *Authority) embed(roots, middle []*x509.Certificate) (*authority.Authori
 // registrar is the JWK provisioner of our registration authority (注册机构).
 type registrar struct {
 	*provisioner.JWK
+	a *Authority
 }
 
-// AuthorizeSign adds to what JWK checks the approved request of the token,
-// which the certificate service needs and could not see otherwise.
+// AuthorizeSign adds to what JWK checks our rules of a token, and what it opens:
+// the certificate service needs that and could not see it otherwise.
 func (p *registrar) AuthorizeSign(ctx context.Context, token string) ([]provisioner.SignOption, error) {
 	opts, err := p.JWK.AuthorizeSign(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	// The signature was checked in the line above; the claims are read again
-	// because smallstep keeps them to itself.
-	t, err := jose.ParseSigned(token)
+	// JWK verified the signature, with the same key.
+	c, err := p.a.read(token)
 	if err != nil {
 		return nil, errs.UnauthorizedErr(err)
 	}
-	var c struct {
-		Request string `json:"request"`
-	}
-	if err := t.UnsafeClaimsWithoutVerification(&c); err != nil {
-		return nil, errs.UnauthorizedErr(err)
-	}
-	return append(opts, enrolment{JWK: p.JWK, request: c.Request}, oneOfEach{}), nil
+	return append(opts, enrolment{JWK: p.JWK, passage: passage{Request: c.Request, Once: c.once()}}, oneOfEach{}), nil
 }
 
 // AuthorizeRevoke always refuses: a system revokes its certificate over mTLS
@@ -133,12 +127,12 @@ func (p *registrar) AuthorizeRevoke(context.Context, string) error {
 	return errs.Forbidden("revocation by token is not offered")
 }
 
-// enrolment is the registrar acting on one request. smallstep hands the id of
+// enrolment is the registrar acting on one token. smallstep hands the id of
 // the last provisioner among the options to the certificate service.
 type enrolment struct {
 	*provisioner.JWK
-	request string
+	passage
 }
 
-// GetID returns the id of the approved request.
-func (e enrolment) GetID() string { return e.request }
+// GetID returns what the token opens.
+func (e enrolment) GetID() string { return e.id() }

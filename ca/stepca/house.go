@@ -27,7 +27,7 @@ func (a *Authority) IssueHouse(ctx context.Context, h HouseOrder) (ca.Certificat
 	leaf, err := a.issuer.issue(ctx, order{
 		profile: h.Profile, kind: ca.KindService, public: h.Public,
 		subject: profile.Subject{CommonName: h.CommonName, Organization: a.organization},
-		request: ca.Request{Agency: a.agency, System: h.System}, actor: houseActor(),
+		request: ca.Request{Agency: a.agency, System: h.System}, actor: houseActor(), origin: ca.Origin{Way: ca.WayHouse},
 	})
 	if err != nil {
 		return ca.Certificate{}, err

@@ -43,6 +43,7 @@ type order struct {
 	request    ca.Request // for the house's own certificates: agency and service only
 	renews     string     // serial of the certificate that this one follows, or ""
 	origin     ca.Origin  // Names are the draft's
+	once       ca.OneTime // the token that this certificate uses up; zero: none
 	actor      ledger.Actor
 }
 
@@ -77,7 +78,12 @@ func (i *issuer) issue(ctx context.Context, o order) (*x509.Certificate, error) 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if _, err := i.registry.Reserve(ctx, []ca.Certificate{row}, nil, ev); err != nil {
+	if o.once.ID == "" {
+		_, err = i.registry.Reserve(ctx, []ca.Certificate{row}, nil, ev)
+	} else {
+		_, err = i.registry.ReserveOnce(ctx, o.once, []ca.Certificate{row}, ev)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("stepca: record before signing: %w", err)
 	}
 	der, err := draft.Sign(i.rand, by.Signer)

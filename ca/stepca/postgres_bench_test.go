@@ -49,7 +49,7 @@ type signer struct {
 // CDP), against stock step-ca on its own PostgreSQL backend, which records less
 // and does not do it safely (reference/ca.md §3). Both over TLS on loopback, the
 // clients in a process of their own, tokens made beforehand, medians of five
-// interleaved rounds. With few clients the disk decides: four commits one after
+// interleaved rounds. With few clients the disk decides: three commits one after
 // the other here, two there. With many the processor does.
 //
 // A machine that does other work beside changes every rate; the processor time of

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/emmansun/gmsm/smx509"
-	"github.com/smallstep/certificates/authority/provisioner"
 	casapi "github.com/smallstep/certificates/cas/apiv1"
 	"github.com/smallstep/certificates/errs"
 
@@ -58,12 +57,16 @@ func (s *service) CreateCertificate(req *casapi.CreateCertificateRequest) (*casa
 	// Not from the template's beginning: that of an ACME order is when it was
 	// ordered, and its end would move on by as much.
 	length := req.Template.NotAfter.Sub(s.a.now()) + backdate
-	acme := req.Provisioner.Type == provisioner.TypeACME.String()
+	by, err := basisOf(req.Provisioner)
+	if err != nil {
+		return nil, answer(err)
+	}
+	acme := by.origin.Way == ca.WayACME
 	name := ""
 	if acme && len(hosts) > 0 {
 		name = hosts[0]
 	}
-	cert, err := s.system(req.Provisioner.ID, name, hosts, req.Template, length, "", origin(req.Provisioner))
+	cert, err := s.system(by, name, hosts, req.Template, length)
 	if err != nil && acme {
 		return nil, problem(err)
 	}
@@ -108,8 +111,8 @@ func (s *service) RenewCertificate(req *casapi.RenewCertificateRequest) (*casapi
 	if err != nil {
 		return nil, answer(fmt.Errorf("stepca: read certificate to renew: %w", err))
 	}
-	from := ca.Origin{Way: ca.WayOf(before, req.Template.PublicKey), Previous: old.Name()}
-	cert, err := s.system(old.Request, name, hosts, req.Template, s.a.lifetime, serial, from)
+	by := basis{request: old.Request, renews: serial, origin: ca.Origin{Way: ca.WayOf(before, req.Template.PublicKey), Previous: old.Name()}}
+	cert, err := s.system(by, name, hosts, req.Template, s.a.lifetime)
 	if err != nil {
 		return nil, answer(err)
 	}
@@ -124,18 +127,6 @@ func (s *service) above(cert *x509.Certificate) ([]*x509.Certificate, error) {
 	return s.a.above(ctx, cert)
 }
 
-// origin says by what a certificate that is none's follower was asked for: the
-// wrappers of our provisioners name it.
-func origin(p *casapi.ProvisionerInfo) ca.Origin {
-	switch p.Type {
-	case provisioner.TypeACME.String():
-		return ca.Origin{Way: ca.WayACME, Ref: p.Name}
-	case provisioner.TypeX5C.String():
-		return ca.Origin{Way: ca.WayX5C, Ref: p.Name}
-	}
-	return ca.Origin{Way: ca.WayToken}
-}
-
 // RevokeCertificate does nothing: the revocation is the row change that the
 // database makes next.
 func (s *service) RevokeCertificate(req *casapi.RevokeCertificateRequest) (*casapi.RevokeCertificateResponse, error) {
@@ -145,19 +136,19 @@ func (s *service) RevokeCertificate(req *casapi.RevokeCertificateRequest) (*casa
 // system issues the certificate of a system on the request that was approved
 // for it, or records why not. Its common name is the system, unless one of the
 // hosts is named: ACME clients renew for the common name and take it for a host.
-func (s *service) system(request, name string, hosts []string, tmpl *x509.Certificate, length time.Duration, renews string, from ca.Origin) (*x509.Certificate, error) {
+func (s *service) system(by basis, name string, hosts []string, tmpl *x509.Certificate, length time.Duration) (*x509.Certificate, error) {
 	ctx, cancel := s.a.call()
 	defer cancel()
 	actor := houseActor()
 	var registered []string
 	var until time.Time
-	r, err := s.a.approved(ctx, request)
+	r, err := s.a.approved(ctx, by.request)
 	if err == nil {
 		actor = systemActor(r)
 		registered, until, err = s.a.admit(ctx, r, hosts)
 	}
 	if err != nil {
-		return nil, s.a.refused(ctx, "ca.certificate.refused", actor, ledger.Object{Kind: "certificate_request", ID: request}, err)
+		return nil, s.a.refused(ctx, "ca.certificate.refused", actor, ledger.Object{Kind: "certificate_request", ID: by.request}, err)
 	}
 	if name == "" || len(name) > maxCommonName {
 		name = r.System
@@ -170,10 +161,14 @@ func (s *service) system(request, name string, hosts []string, tmpl *x509.Certif
 		profile: p, kind: kind, until: until,
 		subject: profile.Subject{CommonName: name, Organization: r.Organization, USCC: r.Agency},
 		hosts:   hosts, registered: registered, public: tmpl.PublicKey, validity: min(length, s.a.lifetime),
-		request: r, renews: renews, origin: from, actor: actor,
+		request: r, renews: by.renews, origin: by.origin, once: by.once, actor: actor,
 	})
-	if err != nil {
-		return nil, s.a.refused(ctx, "ca.certificate.refused", actor, ledger.Object{Kind: "certificate_request", ID: request}, err)
+	switch {
+	case errors.Is(err, ca.ErrToken):
+		actor.Certificate = by.shown()
+		return nil, s.a.refused(ctx, "ca.token.refused", actor, ledger.Object{Kind: "token", ID: by.once.ID}, errReplay)
+	case err != nil:
+		return nil, s.a.refused(ctx, "ca.certificate.refused", actor, ledger.Object{Kind: "certificate_request", ID: by.request}, err)
 	}
 	s.a.handed.Store(cert, nil)
 	return cert, nil
@@ -242,6 +237,7 @@ func answer(err error) error {
 		{ca.ErrRevoked, http.StatusForbidden, "the certificate is revoked"},
 		{ca.ErrCSR, http.StatusBadRequest, "the key or the fields of the certificate request do not fit"},
 		{ca.ErrNotFound, http.StatusNotFound, "no such certificate or request"},
+		{errReplay, http.StatusUnauthorized, "token already used"},
 		{errPassword, http.StatusUnauthorized, "the client certificate of the system, or key id and text password, are needed"},
 	} {
 		if errors.Is(err, m.outcome) {

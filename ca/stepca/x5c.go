@@ -47,11 +47,15 @@ func (p *x5c) AuthorizeSign(ctx context.Context, token string) ([]provisioner.Si
 	if err != nil {
 		return nil, err
 	}
-	_, row, err := p.a.verifyX5C(ctx, token)
+	c, row, err := p.a.verifyX5C(ctx, token)
 	if err != nil {
-		return nil, answer(err)
+		return nil, errs.UnauthorizedErr(err)
 	}
-	return append(opts, x5cEnrolment{X5C: p.X5C, request: row.Request, shown: row.Name()}, oneOfEach{}), nil
+	// The client chose the id: beside the serial of its certificate it uses up
+	// nobody else's.
+	once := c.once()
+	once.ID = row.Serial + ":" + once.ID
+	return append(opts, x5cEnrolment{X5C: p.X5C, passage: passage{Request: row.Request, Shown: row.Name(), Once: once}}, oneOfEach{}), nil
 }
 
 // AuthorizeRevoke refuses, as that of registrar does.
@@ -62,14 +66,11 @@ func (p *x5c) AuthorizeRevoke(context.Context, string) error {
 // x5cEnrolment is to X5C what enrolment is to our own tokens.
 type x5cEnrolment struct {
 	*provisioner.X5C
-	request, shown string
+	passage
 }
 
-// GetID returns the id of the approved request.
-func (e x5cEnrolment) GetID() string { return e.request }
-
-// GetName returns the name of the certificate that was shown, for the certificate service.
-func (e x5cEnrolment) GetName() string { return e.shown }
+// GetID returns what the token opens.
+func (e x5cEnrolment) GetID() string { return e.id() }
 
 // verifyX5C reads a token that the holder of one of our certificates signed. It
 // refuses with ErrPeer, ca.ErrRevoked, ca.ErrState, or an error of package jwt.

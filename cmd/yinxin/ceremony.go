@@ -164,6 +164,7 @@ func newCeremonySign(u *ui) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&order, "order", "", u.words.Get("ceremony.cli.order_file").Both())
 	f.StringVar(&sum, "order-sm3", "", u.words.Get("ceremony.cli.order_sm3").Both())
+	f.StringArrayVar(&r.s.Others, "also", nil, u.words.Get("ceremony.cli.also").Both())
 	f.StringArrayVar(&shares, "share", nil, u.words.Get("ceremony.cli.share").Both())
 	return c
 }
@@ -277,8 +278,10 @@ func (u *ui) show(out ceremony.Outcome) error {
 	}
 	u.say("ceremony.cli.record", "kind", rec.Kind, "sm3", sum, "organization", text.Plain(rec.Organization), "place", text.Plain(rec.Place), "ended", rec.EndedAt.Format(time.RFC3339))
 	u.say("ceremony.cli.people", "operator", text.Plain(rec.Operator), "witnesses", text.Plain(strings.Join(rec.Witnesses, ", ")))
-	for _, p := range rec.Custodians {
-		u.say("ceremony.cli.present", "number", fmt.Sprint(p.Number), "name", text.Plain(p.Name), "need", fmt.Sprint(rec.Need), "of", fmt.Sprint(rec.Of))
+	for _, d := range append([]ceremony.Division{rec.Division}, rec.Others...) {
+		for _, p := range d.Custodians {
+			u.say("ceremony.cli.present", "number", fmt.Sprint(p.Number), "name", text.Plain(p.Name), "need", fmt.Sprint(d.Need), "of", fmt.Sprint(d.Of))
+		}
 	}
 	for _, k := range rec.Keys {
 		u.say("ceremony.cli.key", "root", text.Plain(k.Root), "sm3", k.SM3, "check", k.CheckValue)
@@ -292,6 +295,10 @@ func (u *ui) show(out ceremony.Outcome) error {
 
 func (u *ui) acts(acts []ceremony.Act) {
 	for _, a := range acts {
+		// Roots of one house have one name: the digests tell them apart.
+		if a.Names != "" {
+			u.say("ceremony.cli.cross", "signer", a.Root, "root", a.Names)
+		}
 		u.say("ceremony.cli.act", "kind", a.Kind, "issuer", text.Plain(a.Issuer), "subject", text.Plain(a.Subject),
 			"from", a.From.Format(time.DateOnly), "until", a.Until.Format(time.DateOnly), "sm3", a.TBSSM3)
 	}

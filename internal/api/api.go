@@ -98,14 +98,14 @@ type Config struct {
 	// Report reports on a document; known: the caller is an enrolled system.
 	Report  func(ctx context.Context, document []byte, level report.Level, known bool) (report.Report, error)
 	Status  func(ctx context.Context) wire.Status
-	Anchors wire.Anchors
+	Anchors func(ctx context.Context) wire.Anchors
 	Words   *text.Catalogue
 	Log     *slog.Logger
 	Version string
 }
 
 func (c Config) check() error {
-	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Historian == nil || c.Requester == nil || c.Ledger == nil || c.Peers == nil || c.Refusals == nil || c.Guest == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Words == nil || c.Log == nil {
+	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Historian == nil || c.Requester == nil || c.Ledger == nil || c.Peers == nil || c.Refusals == nil || c.Guest == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Anchors == nil || c.Words == nil || c.Log == nil {
 		return fmt.Errorf("api: every field of the configuration is required")
 	}
 	return nil

@@ -23,8 +23,8 @@ func (h *handlers) status(ctx context.Context, _ *struct{}) (*body[wire.Status],
 	return &body[wire.Status]{h.cfg.Status(ctx)}, nil
 }
 
-func (h *handlers) anchors(context.Context, *struct{}) (*body[wire.Anchors], error) {
-	return &body[wire.Anchors]{h.cfg.Anchors}, nil
+func (h *handlers) anchors(ctx context.Context, _ *struct{}) (*body[wire.Anchors], error) {
+	return &body[wire.Anchors]{h.cfg.Anchors(ctx)}, nil
 }
 
 func (h *handlers) head(ctx context.Context, _ *struct{}) (*body[wire.Head], error) {

@@ -77,7 +77,7 @@ func newHouse(t *testing.T) *house {
 		},
 		Guest:   func(_ context.Context, system string) (bool, error) { return system == h.guest, nil },
 		Status:  func(context.Context) wire.Status { return wire.Status{Name: "样例", Healthy: true} },
-		Anchors: wire.Anchors{SM2RootSM3: "ab"},
+		Anchors: func(context.Context) wire.Anchors { return wire.Anchors{SM2RootSM3: "ab"} },
 		Log:     slog.New(slog.NewTextHandler(syncWriter{h}, nil)),
 	})
 	if err != nil {

@@ -40,13 +40,12 @@ const (
 	dirAccredited     = "accredited"
 )
 
-// anchors are the certificates of the house. Roots and services are files, not
-// rows: an auditor copies the folder.
+// anchors are the authorities that the house was founded with, and those of others
+// that its operator trusts. They are files: an auditor copies the folder.
 type anchors struct {
 	dir                     string
 	sm2Root, sm2Issuing     *smx509.Certificate
 	ecdsaRoot, ecdsaIssuing *x509.Certificate
-	ledger, exchange, maker []byte        // DER
 	accredited              *verify.Trust // nil: none
 }
 
@@ -94,20 +93,6 @@ func loadAuthorities(dir string) (anchors, error) {
 		}
 	}
 	return a, nil
-}
-
-// loadServices reads the certificates of the house's own keys.
-func (a *anchors) loadServices(dir string) (err error) {
-	if a.ledger, err = readDER(dir, fileLedgerCert); err != nil {
-		return err
-	}
-	if a.exchange, err = readDER(dir, fileExchangeCert); err != nil {
-		return err
-	}
-	if a.maker, err = readDER(dir, fileMakerCert); err != nil {
-		return err
-	}
-	return a.loadAccredited()
 }
 
 // loadAccredited reads the anchors of accredited services, which an operator puts
@@ -165,16 +150,19 @@ func ecdsaID(c *x509.Certificate) string {
 	return profile.IssuerID(c.RawSubject, c.RawSubjectPublicKeyInfo)
 }
 
-// Roots are the anchors that a client pins: of TLS and of the SM2 track.
+// Roots are the anchors that a new client pins, of TLS and of the SM2 track: those
+// above the authorities that issue now.
 func (h *House) Roots() (*x509.Certificate, *smx509.Certificate) {
-	return h.anchors.ecdsaRoot, h.anchors.sm2Root
+	set := h.Succession.Known()
+	return set.Roots(profile.ECDSA)[0].TLS, set.Roots(profile.SM2)[0].Certificate
 }
 
 // Trust is what the house itself verifies seals against.
 func (h *House) Trust() *verify.Trust { return h.trust }
 
-// LedgerCertificate is the certificate of the checkpoint signer, DER.
-func (h *House) LedgerCertificate() []byte { return h.anchors.ledger }
+// LedgerCertificate is the certificate of the checkpoint signer, DER. Its key stays
+// the same when it renews.
+func (h *House) LedgerCertificate() []byte { return h.own.der(keyLedger) }
 
 // authorityFile names the certificate of an authority in a copy: those that the
 // house was founded with as in its own folder, later ones with their generation.
@@ -200,7 +188,7 @@ func (h *House) CopyAnchors(dir string) error {
 		return fmt.Errorf("app: copy anchors: %w", err)
 	}
 	files := map[string][]byte{
-		fileLedgerCert: h.anchors.ledger,
+		fileLedgerCert: h.LedgerCertificate(),
 		fileStampSM2:   h.stamps.sm2.certificate(), fileStampECDSA: h.stamps.ecdsa.certificate(), // for tokens without one
 	}
 	for _, a := range set.All() {

@@ -73,9 +73,13 @@ func (h *House) Archive(ctx context.Context, actor ledger.Actor, o ArchiveOrder)
 	if err != nil {
 		return fail(err)
 	}
+	own, err := h.own.inForce(ctx, keyExchange)
+	if err != nil {
+		return fail(err)
+	}
 	cfg := archive.Config{
 		Trust: trusted, Status: captured, Chain: above,
-		Key: h.custody.signer(keyExchange), CertDER: h.anchors.exchange, Words: h.words, Now: h.cfg.Now,
+		Key: h.custody.signer(keyExchange), CertDER: own, Words: h.words, Now: h.cfg.Now,
 	}
 	if cfg.Stamper = o.Stamper; cfg.Stamper == nil {
 		cfg.Stamper = h.stamps.sm2
@@ -138,7 +142,7 @@ func (h *House) capture(ctx context.Context, holder []byte) (*kept.Set, error) {
 		asked = append(asked, link{der, by.Certificate})
 		return err
 	}
-	for _, der := range [][]byte{holder, h.anchors.maker, h.anchors.exchange, h.anchors.ledger} {
+	for _, der := range [][]byte{holder, h.own.der(keyExchange), h.own.der(keyLedger)} {
 		if err := above(der); err != nil {
 			return nil, err
 		}
@@ -155,13 +159,17 @@ func (h *House) capture(ctx context.Context, holder []byte) (*kept.Set, error) {
 	for _, r := range authorities.Roots(profile.SM2) {
 		published = append(published, r.Certificate)
 	}
-	// The seal may carry a token of an earlier certificate of the service.
-	services, err := h.rooms.CA.CertificatesOf(ctx, keyStampSM2)
-	if err != nil {
-		return nil, fmt.Errorf("app: certificates of the time-stamp service: %w", err)
+	// The seal, and its token, may carry an earlier certificate of who made them.
+	var makers []ca.Certificate
+	for _, id := range []string{keyMaker, keyStampSM2} {
+		all, err := h.rooms.CA.CertificatesOf(ctx, id)
+		if err != nil {
+			return nil, fmt.Errorf("app: certificates of %s: %w", id, err)
+		}
+		makers = append(makers, all...)
 	}
-	for _, c := range services {
-		if c.Signed() {
+	for _, c := range makers {
+		if c.DER != nil && (c.Kind == ca.KindMaker || c.Kind == ca.KindService) {
 			if err := above(c.DER); err != nil {
 				return nil, err
 			}
@@ -218,5 +226,5 @@ func (h *House) cutLedger(ctx context.Context, sm3 string) (*archive.Evidence, e
 		return nil, err
 	}
 	all := ledger.Stored(ctx, h.store.Ledger(), 0, note.Size)
-	return archive.Ledger{CertDER: h.anchors.ledger, Open: func() (archive.Shard, error) { return archive.Shard{Entries: all, Note: text}, nil }}.Cut(sm3)
+	return archive.Ledger{CertDER: h.LedgerCertificate(), Open: func() (archive.Shard, error) { return archive.Shard{Entries: all, Note: text}, nil }}.Cut(sm3)
 }

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/emmansun/gmsm/smx509"
-
 	"github.com/yinxin-gov/yinxin/ca/ceremony"
 	"github.com/yinxin-gov/yinxin/internal/keys"
 )
@@ -37,7 +35,8 @@ type roomFile struct {
 
 // Session is who is in the room.
 type Session struct {
-	Dir       string // of the room
+	Dir       string   // of the room
+	Others    []string // further rooms, whose roots sign the same order
 	Place     string
 	Operator  string
 	Witnesses []string
@@ -110,7 +109,7 @@ func MakeRoots(ctx context.Context, s Session, organization, cps string, need in
 	}
 	defer clear(secret)
 	log.did("divide the secret: %d of %d", need, len(names))
-	dir, err := s.keys()
+	dir, err := s.keys(s.Dir)
 	if err != nil {
 		return ceremony.Outcome{}, err
 	}
@@ -127,12 +126,12 @@ func MakeRoots(ctx context.Context, s Session, organization, cps string, need in
 		log.did("custodian %d has the share", i+1)
 	}
 	// From here on only what the custodians hold counts.
-	held, present, err := s.gather(split, custodians)
+	held, err := s.gather(custodians, split)
+	defer func() { forget(held[0].shares) }()
 	if err != nil {
 		return ceremony.Outcome{}, err
 	}
-	defer forget(held)
-	again, err := split.Join(held[len(held)-need:])
+	again, err := split.Join(held[0].shares[len(held[0].shares)-need:])
 	if err != nil {
 		return ceremony.Outcome{}, err
 	}
@@ -159,208 +158,67 @@ func MakeRoots(ctx context.Context, s Session, organization, cps string, need in
 	if err := writeAtomic(filepath.Join(s.Dir, fileRoom), raw, 0o600); err != nil {
 		return ceremony.Outcome{}, err
 	}
-	rec := s.record(room, present, log)
+	rec := s.record(room, held[0].present, log)
 	rec.Kind = ceremony.RecordRoot
 	return ceremony.Seal(rec, roots, s.Rand, s.Now)
 }
 
-// SignOrder signs a house's order with both roots, opened by enough custodians
-// for this one call. Nothing is signed unless the order is the one whose SM3 is
-// given: the people in the room read it from the house's print.
+// SignOrder signs a house's order with the roots of every room of the session,
+// opened by enough custodians of each for this one call. Nothing is signed unless
+// the order is the one whose SM3 is given: the people in the room read it from the
+// house's print.
 func SignOrder(ctx context.Context, s Session, order []byte, sum string, custodians []Custodian) (_ ceremony.Outcome, err error) {
 	s = s.withDefaults()
 	if err := keys.SelfTest(); err != nil {
 		return ceremony.Outcome{}, fmt.Errorf("app: power-on self test: %w", err)
 	}
-	room, certs, err := s.room()
+	rooms, err := s.rooms()
 	if err != nil {
 		return ceremony.Outcome{}, err
 	}
 	if got := SM3Hex(order); got != strings.ToLower(strings.TrimSpace(sum)) {
 		return ceremony.Outcome{}, fmt.Errorf("%w: its SM3 is %s", ceremony.ErrOrder, got)
 	}
-	if err := apart(s.Dir, custodians); err != nil {
-		return ceremony.Outcome{}, err
+	var splits []keys.Split
+	for _, r := range rooms {
+		if err := apart(r.dir, custodians); err != nil {
+			return ceremony.Outcome{}, err
+		}
+		splits = append(splits, r.Split)
 	}
 	log := script{now: s.Now}
 	log.did("order %s compared with the print of the house", SM3Hex(order))
-	held, present, err := s.gather(room.Split, custodians)
+	held, err := s.gather(custodians, splits...)
+	defer func() {
+		for _, h := range held {
+			forget(h.shares)
+		}
+	}()
 	if err != nil {
 		return ceremony.Outcome{}, err
 	}
-	defer forget(held)
-	secret, err := room.Split.Join(held)
-	if err != nil {
-		return ceremony.Outcome{}, err
+	var roots []ceremony.Root
+	for i, r := range rooms {
+		signers, closeRoom, err := r.open(ctx, s, held[i].shares)
+		if err != nil {
+			return ceremony.Outcome{}, err
+		}
+		defer func() { err = errors.Join(err, closeRoom()) }()
+		log.did("%d custodians present", len(held[i].shares))
+		for n, c := range r.certs {
+			roots = append(roots, ceremony.Root{Certificate: c, Signer: signers[n]})
+		}
 	}
-	defer clear(secret)
-	log.did("%d custodians present", len(held))
-	dir, err := s.keys()
-	if err != nil {
-		return ceremony.Outcome{}, err
+	rec := s.record(rooms[0].roomFile, held[0].present, log)
+	for i, r := range rooms[1:] {
+		rec.Others = append(rec.Others, r.division(held[i+1].present))
 	}
-	signers, closeAll, err := openRoots(ctx, dir, secret)
-	if err != nil {
-		return ceremony.Outcome{}, err
-	}
-	defer func() { err = errors.Join(err, closeAll()) }()
-	roots := []ceremony.Root{{Certificate: certs[0], Signer: signers[0]}, {Certificate: certs[1], Signer: signers[1]}}
-	return ceremony.Sign(order, roots, s.record(room, present, log), s.Rand, s.Now)
-}
-
-// ReviewOrder says what an order asks for, and its SM3; no key is opened.
-func ReviewOrder(s Session, order []byte) ([]ceremony.Act, string, error) {
-	s = s.withDefaults()
-	_, certs, err := s.room()
-	if err != nil {
-		return nil, "", err
-	}
-	o, err := ceremony.ReadOrder(order)
-	if err != nil {
-		return nil, "", err
-	}
-	acts, err := o.Check(certs, s.Now())
-	return acts, SM3Hex(order), err
+	return ceremony.Sign(order, roots, rec, s.Rand, s.Now)
 }
 
 func (s Session) record(room roomFile, present []ceremony.Present, log script) ceremony.Record {
 	return ceremony.Record{
-		Organization: room.Organization, Place: s.Place, Operator: s.Operator, Witnesses: s.Witnesses,
-		Need: room.Split.Need, Of: len(room.Split.Custodians), Split: room.Split.ID(), Custodians: present,
+		Organization: room.Organization, Place: s.Place, Operator: s.Operator, Witnesses: s.Witnesses, Division: room.division(present),
 		Script: log.steps, Software: "yinxin " + Version,
 	}
-}
-
-func (s Session) room() (roomFile, []*smx509.Certificate, error) {
-	if err := private(s.Dir); err != nil {
-		return roomFile{}, nil, err
-	}
-	raw, err := os.ReadFile(filepath.Join(s.Dir, fileRoom))
-	if err != nil {
-		return roomFile{}, nil, fmt.Errorf("%w: %w", ErrRoom, err)
-	}
-	var room roomFile
-	if err := json.Unmarshal(raw, &room); err != nil {
-		return roomFile{}, nil, fmt.Errorf("%w: %w", ErrRoom, err)
-	}
-	if len(room.Roots) != 2 {
-		return roomFile{}, nil, fmt.Errorf("%w: %d roots", ErrRoom, len(room.Roots))
-	}
-	certs, err := ceremony.Outcome{Roots: room.Roots}.RootCertificates()
-	return room, certs, err
-}
-
-// keys is the room's key folder. It has no passphrase of its own.
-func (s Session) keys() (*keys.Dir, error) {
-	d, err := keys.OpenDir(keys.Config{Dir: filepath.Join(s.Dir, dirKeys), Rand: s.Rand, Now: s.Now, Work: s.Work})
-	if err != nil {
-		return nil, fmt.Errorf("app: open key folder: %w", err)
-	}
-	return d, nil
-}
-
-func rootKeys(secret []byte) []keys.Spec {
-	return []keys.Spec{
-		{ID: keySM2Root, Algorithm: keys.SM2, Purpose: keys.PurposeSign, Owner: "ca", Passphrase: secret},
-		{ID: keyECDSARoot, Algorithm: keys.ECDSAP256, Purpose: keys.PurposeSign, Owner: "ca", Passphrase: secret},
-	}
-}
-
-func openRoots(ctx context.Context, dir *keys.Dir, secret []byte) ([]keys.Signer, func() error, error) {
-	var out []keys.Signer
-	closeAll := func() (err error) {
-		for _, k := range out {
-			err = errors.Join(err, k.Close())
-		}
-		return err
-	}
-	for _, id := range []string{keySM2Root, keyECDSARoot} {
-		k, err := dir.Open(ctx, id, secret)
-		if err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("app: open key %s: %w", id, err), closeAll())
-		}
-		out = append(out, k)
-	}
-	return out, closeAll, nil
-}
-
-// giveShare writes a share to its custodian and forgets it here.
-func (s Session) giveShare(c Custodian, share *keys.Share, written *[]string) error {
-	pass, err := c.Passphrase()
-	if err != nil {
-		return err
-	}
-	defer clear(pass)
-	defer share.Clear()
-	if err := keys.WriteShare(c.File, *share, pass, s.Rand, s.Work); err != nil {
-		return err
-	}
-	*written = append(*written, c.File)
-	return nil
-}
-
-// gather opens the custodians' files; each share is checked before the next one.
-func (s Session) gather(split keys.Split, custodians []Custodian) (held []keys.Share, present []ceremony.Present, err error) {
-	defer func() {
-		if err != nil {
-			forget(held)
-		}
-	}()
-	for _, c := range custodians {
-		pass, err := c.Passphrase()
-		if err != nil {
-			return held, nil, fmt.Errorf("app: share %s: %w", filepath.Base(c.File), err)
-		}
-		share, err := keys.ReadShare(c.File, pass, s.Work)
-		clear(pass)
-		if err != nil {
-			return held, nil, fmt.Errorf("app: share %s: %w", filepath.Base(c.File), err)
-		}
-		held = append(held, share)
-		if err := split.Check(share); err != nil {
-			return held, nil, err
-		}
-		present = append(present, ceremony.Present{Number: share.Number, Name: share.Custodian})
-	}
-	return held, present, nil
-}
-
-func forget(shares []keys.Share) {
-	for i := range shares {
-		shares[i].Clear()
-	}
-}
-
-// apart refuses two shares in one folder, and one in the room: whoever carries
-// off a medium gets one share at most.
-func apart(room string, custodians []Custodian) error {
-	own, err := filepath.Abs(room)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrRoom, err)
-	}
-	if real, err := filepath.EvalSymlinks(own); err == nil {
-		own = real
-	}
-	seen := map[string]bool{}
-	for _, c := range custodians {
-		dir, err := filepath.Abs(filepath.Dir(c.File))
-		if err == nil {
-			dir, err = filepath.EvalSymlinks(dir)
-		}
-		if err != nil {
-			return fmt.Errorf("%w: folder of a share: %w", ErrRoom, err)
-		}
-		inside, err := filepath.Rel(own, dir)
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrRoom, err)
-		}
-		if inside == "." || filepath.IsLocal(inside) {
-			return fmt.Errorf("%w: a share may not lie in the room", ErrRoom)
-		}
-		if seen[dir] {
-			return fmt.Errorf("%w: two shares in one folder: %s", ErrRoom, dir)
-		}
-		seen[dir] = true
-	}
-	return nil
 }

@@ -2,11 +2,8 @@ package app
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"errors"
 	"fmt"
-
-	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
@@ -97,21 +94,6 @@ func saveAuthorities(cfg Config, four ca.Authorities) error {
 	return nil
 }
 
-// issuedBefore is the certificate that a founding which broke off has made for a
-// service's key, or nil.
-func issuedBefore(ctx context.Context, rooms *store.Rooms, service string, key *ecdsa.PublicKey) ([]byte, error) {
-	all, err := rooms.CA.CertificatesOf(ctx, service)
-	if err != nil {
-		return nil, fmt.Errorf("app: certificates of %s: %w", service, err)
-	}
-	for _, c := range all {
-		if crt, err := smx509.ParseCertificate(c.DER); err == nil && c.State == ca.StateGood && key.Equal(crt.PublicKey) {
-			return c.DER, nil
-		}
-	}
-	return nil, nil
-}
-
 // foundServices makes the certificates of the house's own keys.
 func foundServices(ctx context.Context, cfg Config, cu *custody, rooms *store.Rooms) error {
 	a, err := loadAuthorities(cfg.Dir)
@@ -129,37 +111,26 @@ func foundServices(ctx context.Context, cfg Config, cu *custody, rooms *store.Ro
 	if err != nil {
 		return err
 	}
-	for _, s := range []struct {
-		key, file, name string
-		kind            ca.Kind
-		profile         profile.Name
-	}{
-		{keyLedger, fileLedgerCert, "台账检查点签名", ca.KindService, profile.SM2Ledger},
-		{keyExchange, fileExchangeCert, "交换服务签名", ca.KindService, profile.SM2Exchange},
-		{keyMaker, fileMakerCert, "制章系统", ca.KindMaker, profile.SM2Maker},
-	} {
-		pub, err := ecPublic(cu.signer(s.key))
+	for _, k := range ownKeys() {
+		pub, err := ecPublic(cu.signer(k.id))
 		if err != nil {
 			return err
 		}
-		had, err := issuedBefore(ctx, rooms, s.key, pub)
+		row, err := k.newest(ctx, rooms.CA, pub) // of a founding that broke off
 		if err != nil {
 			return err
 		}
-		if had != nil {
-			if err := saveCert(cfg.Dir, s.file, had); err != nil {
-				return err
+		if row.DER == nil {
+			out, err := founder.IssueSM2(ctx, cfg.actor(), ca.IssueSpec{
+				ID: "service-" + k.id, Kind: k.kind, Profile: k.profile, Public: pub, Agency: cfg.USCC, System: k.id,
+				Subject: profile.Subject{CommonName: cfg.Organization + k.name, Organization: cfg.Organization, USCC: cfg.USCC},
+			})
+			if err != nil {
+				return fmt.Errorf("app: certificate of %s: %w", k.id, err)
 			}
-			continue
+			row = out.Certificate
 		}
-		out, err := founder.IssueSM2(ctx, cfg.actor(), ca.IssueSpec{
-			ID: "service-" + s.key, Kind: s.kind, Profile: s.profile, Public: pub, Agency: cfg.USCC, System: s.key,
-			Subject: profile.Subject{CommonName: cfg.Organization + s.name, Organization: cfg.Organization, USCC: cfg.USCC},
-		})
-		if err != nil {
-			return fmt.Errorf("app: certificate of %s: %w", s.key, err)
-		}
-		if err := saveCert(cfg.Dir, s.file, out.Certificate.DER); err != nil {
+		if err := saveCert(cfg.Dir, k.file, row.DER); err != nil {
 			return err
 		}
 	}

@@ -21,13 +21,13 @@ import (
 
 // statement is the certification practice statement of this house, filled from
 // what its rooms run with.
-func (h *House) statement() (cps.Statement, error) {
+func (h *House) statement(ctx context.Context) (cps.Statement, error) {
 	zh, en, err := docs.CPS()
 	if err != nil {
 		return cps.Statement{}, fmt.Errorf("app: practice statement: %w", err)
 	}
 	whole := func(d, unit time.Duration) string { return strconv.FormatInt(int64(d/unit), 10) }
-	day, site, lists, roots := 24*time.Hour, h.cfg.site(), h.CertStatus.Times(), h.Anchors()
+	day, site, lists, roots := 24*time.Hour, h.cfg.site(), h.CertStatus.Times(), h.Anchors(ctx)
 	test := site.TestOID
 	if test == "" {
 		test = profile.DefaultTestOID
@@ -57,7 +57,7 @@ func profileTable() string {
 // published is the statement in force with its version. What is stated for the
 // first time, or anew, is on the ledger before anybody reads it.
 func (h *House) published(ctx context.Context) (cps.Statement, store.CPSVersion, error) {
-	s, err := h.statement()
+	s, err := h.statement(ctx)
 	if err != nil {
 		return s, store.CPSVersion{}, err
 	}

@@ -55,6 +55,7 @@ type House struct {
 	store     *store.Store
 	rooms     *store.Rooms
 	anchors   anchors
+	own       *ownCertificates
 	stamps    stamps
 	words     *text.Catalogue
 	pages     *pdfview.Viewer
@@ -148,7 +149,7 @@ func open(ctx context.Context, cfg Config, cu *custody) (_ *House, err error) {
 	if h.anchors, err = loadAuthorities(cfg.Dir); err != nil {
 		return nil, err
 	}
-	if err = h.anchors.loadServices(cfg.Dir); err != nil {
+	if err = h.anchors.loadAccredited(); err != nil {
 		return nil, err
 	}
 	if err = h.openBase(ctx); err != nil {
@@ -293,6 +294,9 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	if err = h.succeed(ctx); err != nil {
 		return err
 	}
+	if err = h.openOwn(ctx); err != nil {
+		return err
+	}
 	return h.openNotices()
 }
 
@@ -336,7 +340,7 @@ func (h *House) openWork(ctx context.Context) (err error) {
 	h.Exchange, err = exchange.New(exchange.Config{
 		Store: h.rooms.Transfers, Decider: h.PDP, Seals: sealed{h.Verify}, Certificates: certificates{h.rooms.CA, h.Peering, h.cfg.Now},
 		Systems: h.rooms.Identity, Catalogue: h.rooms.Sharing, Blobs: h.blobs(), Decisions: decided{h}, Confirmations: h.rooms.Transfers,
-		Signer: h.custody.signer(keyExchange), CertDER: h.anchors.exchange, Now: h.cfg.Now, NewID: newID,
+		Signer: h.custody.signer(keyExchange), Certificate: h.own.signing(keyExchange), Now: h.cfg.Now, NewID: newID,
 	})
 	return err
 }

@@ -229,7 +229,7 @@ func strangeMaker(t *testing.T, o *bureau, id string, cert []byte) []byte {
 	der, err := seal.Make(seal.Spec{
 		ID: id, Vendor: "sample", Type: 1, Name: "样例", Certs: [][]byte{cert}, Created: now, ValidFrom: now, ValidUntil: now.AddDate(0, 6, 0),
 		Picture: seal.Picture{Type: "PNG", Data: img, Width: 42, Height: 42},
-	}, o.h.custody.signer(keyMaker), o.h.anchors.maker)
+	}, o.h.custody.signer(keyMaker), o.h.own.der(keyMaker))
 	ok(t, err)
 	return der
 }

@@ -30,7 +30,7 @@ func Begin(ctx context.Context, cfg Config, roots []byte) (order []byte, err err
 	if err != nil {
 		return nil, err
 	}
-	if rec.Kind != ceremony.RecordRoot || rec.Organization != cfg.Organization {
+	if rec.Kind != ceremony.RecordRoot || len(certs) != 2 || rec.Organization != cfg.Organization {
 		return nil, fmt.Errorf("%w: it made no roots for %q", ceremony.ErrRecord, cfg.Organization)
 	}
 	if order, err := cfg.orderAgain(made.Roots); order != nil || err != nil {

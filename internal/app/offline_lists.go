@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/yinxin-gov/yinxin/ca/authority"
 	"github.com/yinxin-gov/yinxin/ca/ceremony"
 	"github.com/yinxin-gov/yinxin/ca/status"
 )
 
 // OrderLists records the next lists of the offline roots and returns the order
 // for the room: these, and the certificates of a generation that waits for its
-// roots; ErrServing while the house serves: its store is opened here.
+// roots, with the first lists of its new roots; ErrServing while the house serves:
+// its store is opened here.
 func OrderLists(ctx context.Context, cfg Config) (order []byte, err error) {
 	h, err := openAlone(ctx, cfg)
 	if err != nil {
@@ -23,7 +25,7 @@ func OrderLists(ctx context.Context, cfg Config) (order []byte, err error) {
 		return nil, status.ErrOnline
 	}
 	o := ceremony.NewOrder(h.cfg.Organization, h.cfg.Now())
-	_, members, err := h.Succession.Awaited(ctx)
+	g, members, err := h.Succession.Awaited(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +34,14 @@ func OrderLists(ctx context.Context, cfg Config) (order []byte, err error) {
 		if err != nil {
 			return nil, err
 		}
-		o.Items = append(o.Items, ceremony.Item{Kind: ceremony.KindAuthority, Issuer: m.Issuer, Profile: p.Name, TBS: m.TBS})
+		item := ceremony.Item{Kind: ceremony.KindAuthority, Issuer: m.Issuer, Profile: p.Name, TBS: m.TBS}
+		if m.Kind == authority.NewWithOld || m.Kind == authority.OldWithNew {
+			item.Kind = ceremony.KindCross
+		}
+		o.Items = append(o.Items, item)
+	}
+	if err := h.listAwaited(g); err != nil {
+		return nil, err
 	}
 	if err := orderLists(ctx, h.CertStatus, &o); err != nil {
 		return nil, err
@@ -55,7 +64,11 @@ func ImportCeremony(ctx context.Context, cfg Config, raw []byte) (got Imported, 
 		return got, err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
-	roots, err := h.cfg.savedRoots()
+	g, members, err := h.Succession.Awaited(ctx)
+	if err != nil {
+		return got, err
+	}
+	roots, err := h.rootsAtWork(ctx, raw, g)
 	if err != nil {
 		return got, err
 	}
@@ -67,11 +80,10 @@ func ImportCeremony(ctx context.Context, cfg Config, raw []byte) (got Imported, 
 	if err := errors.Join(keepOutcome(h.cfg, raw, sum), h.importedEvent(ctx, rec, sum)); err != nil {
 		return got, err
 	}
-	if got.Lists, err = importLists(ctx, h.CertStatus, h.rooms.CA, out); err != nil {
+	if err := h.listAwaited(g); err != nil {
 		return got, err
 	}
-	g, members, err := h.Succession.Awaited(ctx)
-	if err != nil {
+	if got.Lists, err = importLists(ctx, h.CertStatus, h.rooms.CA, out); err != nil {
 		return got, err
 	}
 	if len(members) > 0 && signs(out, members[0].TBS) {

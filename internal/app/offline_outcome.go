@@ -43,6 +43,11 @@ func (h *House) importedEvent(ctx context.Context, rec ceremony.Record, sum stri
 		"record": sum, "kind": rec.Kind, "need": fmt.Sprint(rec.Need), "of": fmt.Sprint(rec.Of), "custodians": fmt.Sprint(len(rec.Custodians)),
 		"witnesses": fmt.Sprint(len(rec.Witnesses)), "split": rec.Split, "sm2_check": rec.Keys[0].CheckValue, "ecdsa_check": rec.Keys[1].CheckValue,
 	}
+	for i, d := range rec.Others { // further pairs of roots, when several were at work
+		n := fmt.Sprint("_", i+2)
+		details["need"+n], details["of"+n], details["custodians"+n], details["split"+n] = fmt.Sprint(d.Need), fmt.Sprint(d.Of), fmt.Sprint(len(d.Custodians)), d.Split
+		details["sm2_check"+n], details["ecdsa_check"+n] = rec.Keys[2*i+2].CheckValue, rec.Keys[2*i+3].CheckValue
+	}
 	if rec.Order != "" {
 		details["order"] = rec.Order
 	}
@@ -50,7 +55,8 @@ func (h *House) importedEvent(ctx context.Context, rec ceremony.Record, sum stri
 		ID: "ceremony:" + sum, Type: "ca.ceremony.imported", Class: ledger.ClassCertificate, Time: h.now(), Actor: h.service(),
 		Object: ledger.Object{Kind: "ceremony", ID: sum}, Outcome: ledger.Success, Payload: sum, Details: details,
 	})
-	if err != nil && !errors.Is(err, ledger.ErrDuplicate) { // a ceremony is brought in once
+	// A ceremony is recorded once: brought in again, its entry differs in the time only.
+	if err != nil && !errors.Is(err, ledger.ErrDuplicate) && !errors.Is(err, ledger.ErrIDReused) {
 		return fmt.Errorf("app: record ceremony: %w", err)
 	}
 	return nil

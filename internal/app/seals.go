@@ -166,6 +166,10 @@ func (h *House) makeSeal(ctx context.Context, actor ledger.Actor, o SealOrder, i
 	if err != nil {
 		return signer.Seal{}, ledger.Receipt{}, err
 	}
+	maker, err := h.own.inForce(ctx, keyMaker)
+	if err != nil {
+		return signer.Seal{}, ledger.Receipt{}, err
+	}
 	crt, err := h.CA.IssueSM2(ctx, actor, spec)
 	if err != nil {
 		return signer.Seal{}, ledger.Receipt{}, fmt.Errorf("app: certificate of seal: %w", err)
@@ -173,7 +177,7 @@ func (h *House) makeSeal(ctx context.Context, actor ledger.Actor, o SealOrder, i
 	return h.Life.Make(ctx, actor, life.MakeSpec{
 		ID: o.ID, CertDER: crt.Certificate.DER, KeyID: sealKey(o.ID), Picture: img,
 		ValidFrom: crt.Certificate.NotBefore, ValidUntil: crt.Certificate.NotAfter,
-	}, life.Maker{KeyID: keyMaker, CertDER: h.anchors.maker})
+	}, life.Maker{KeyID: keyMaker, CertDER: maker})
 }
 
 // AgreementSubject is what the leader of a party approves before its seal goes

@@ -208,7 +208,7 @@ func (h *House) handler() (http.Handler, error) {
 	r.Use(api.Identify(newID), recoverer(h.cfg.Log), h.bearer(refused))
 	err := api.Mount(r, api.Config{
 		Exchange: h.Exchange, Archive: h, Enroller: h, Certifier: certifier{h.CA}, Recoverer: h, Historian: historian{h.History}, Requester: requester{h}, Ledger: h, Peers: h.peers(), Refusals: refused, Guest: h.guest, Verify: h.Verify, Status: h.Status,
-		Report: h.reportData, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log, Version: Version,
+		Report: h.reportData, Anchors: h.Anchors, Words: h.words, Log: h.cfg.Log, Version: Version,
 	})
 	if err != nil {
 		return nil, err
@@ -233,7 +233,7 @@ func (h *House) handler() (http.Handler, error) {
 	h.mountStatus(r)
 	h.mountStamps(r)
 	err = console.Mount(r, console.Config{
-		Door: door{h}, Desk: h.Desk, Status: h.Status, Head: h.ledgerPage, Verify: h.Verify, Report: h.reportPage, Anchors: h.Anchors(), Words: h.words, Log: h.cfg.Log,
+		Door: door{h}, Desk: h.Desk, Status: h.Status, Head: h.ledgerPage, Verify: h.Verify, Report: h.reportPage, Anchors: h.Anchors, Words: h.words, Log: h.cfg.Log,
 		Painter: h.pages,
 	})
 	return r, err

@@ -202,7 +202,8 @@ func (h *House) succeed(ctx context.Context) error {
 	return err
 }
 
-// runSuccession does so until ctx ends.
+// runSuccession does so until ctx ends, and lets the house's own certificates
+// follow.
 func (h *House) runSuccession(ctx context.Context) {
 	tick := time.NewTicker(succeedEvery)
 	defer tick.Stop()
@@ -213,9 +214,9 @@ func (h *House) runSuccession(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if err := h.succeed(ctx); err != nil && ctx.Err() == nil && h.cfg.Now().Sub(logged).Abs() > quiet {
+		if err := errors.Join(h.succeed(ctx), h.own.keep(ctx)); err != nil && ctx.Err() == nil && h.cfg.Now().Sub(logged).Abs() > quiet {
 			logged = h.cfg.Now()
-			h.cfg.Log.ErrorContext(ctx, "the change of authorities does not go on", "error", err)
+			h.cfg.Log.ErrorContext(ctx, "authorities, or the house's own certificates, do not go on", "error", err)
 		}
 	}
 }

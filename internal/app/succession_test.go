@@ -52,8 +52,8 @@ func (w *town) nextGeneration(admin identity.Person, newRoots bool) {
 	own := string(w.cfg.USCC)
 	person := func(p identity.Person) console.Person { return console.Person{ID: p.ID, Unit: own} }
 	order := authority.Order{Reason: "样例", NewRoots: newRoots, SwitchAt: w.at.Add(time.Hour)}
-	ok(w.t, w.Desk.PrepareSuccession(bg, person(admin), order))
-	wantErr(w.t, w.Desk.PrepareSuccession(bg, person(w.officer), order), authority.ErrBusy)
+	ok(w.t, w.Desk.PrepareSuccession(bg, person(admin), order, nil))
+	wantErr(w.t, w.Desk.PrepareSuccession(bg, person(w.officer), order, nil), authority.ErrBusy)
 	list, err := w.Desk.Succession(bg, person(w.officer))
 	ok(w.t, err)
 	line := list.Generations[0]
@@ -127,7 +127,7 @@ func TestAuthoritiesSucceed(t *testing.T) {
 	const distid = "distid:1234567812345678"
 	oldSM2, oldTLS := w.anchors.sm2Root.Raw, w.anchors.ecdsaRoot.Raw
 	firstTLS := w.tls()
-	wantErr(t, w.Desk.PrepareSuccession(bg, console.Person{ID: clerk.ID, Unit: string(own)}, authority.Order{Reason: "样例"}), authority.ErrForbidden)
+	wantErr(t, w.Desk.PrepareSuccession(bg, console.Person{ID: clerk.ID, Unit: string(own)}, authority.Order{Reason: "样例"}, nil), console.ErrForbidden)
 
 	people := []identity.Person{clerk}
 	for n, newRoots := range []bool{false, true} {

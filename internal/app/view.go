@@ -14,22 +14,22 @@ import (
 )
 
 // Anchors are the public certificates of the house.
-func (h *House) Anchors() wire.Anchors {
+func (h *House) Anchors(ctx context.Context) wire.Anchors {
 	p := func(der []byte) string {
 		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	}
-	// Who joins from now on pins the roots that issue now; without the register, those of the founding.
-	roots := map[profile.Algorithm][]byte{profile.SM2: h.anchors.sm2Root.Raw, profile.ECDSA: h.anchors.ecdsaRoot.Raw}
-	issuing := map[profile.Algorithm][]byte{profile.SM2: h.anchors.sm2Issuing.Raw, profile.ECDSA: h.anchors.ecdsaIssuing.Raw}
-	if set, err := h.Succession.Set(context.Background()); err == nil {
-		for track := range roots {
-			roots[track], issuing[track] = set.Roots(track)[0].Certificate.Raw, set.Issuing(track)[0].Certificate.Raw
-		}
+	// Who joins from now on pins the roots that issue now. While the register cannot
+	// be read, what it said last is told.
+	set, err := h.Succession.Set(ctx)
+	if err != nil {
+		set = h.Succession.Known()
 	}
+	root := func(t profile.Algorithm) []byte { return set.Roots(t)[0].Certificate.Raw }
+	issuing := func(t profile.Algorithm) []byte { return set.Issuing(t)[0].Certificate.Raw }
 	return wire.Anchors{
-		SM2Root: p(roots[profile.SM2]), SM2Issuing: p(issuing[profile.SM2]), ECDSARoot: p(roots[profile.ECDSA]), ECDSAIssuing: p(issuing[profile.ECDSA]),
-		LedgerKey: p(h.anchors.ledger), LedgerOrigin: h.cfg.origin(),
-		SM2RootSM3: SM3Hex(roots[profile.SM2]), ECDSARootSM3: SM3Hex(roots[profile.ECDSA]),
+		SM2Root: p(root(profile.SM2)), SM2Issuing: p(issuing(profile.SM2)), ECDSARoot: p(root(profile.ECDSA)), ECDSAIssuing: p(issuing(profile.ECDSA)),
+		LedgerKey: p(h.LedgerCertificate()), LedgerOrigin: h.cfg.origin(),
+		SM2RootSM3: SM3Hex(root(profile.SM2)), ECDSARootSM3: SM3Hex(root(profile.ECDSA)),
 		AccessWarning: h.words.Get("notice.internal_ca").Both(),
 	}
 }

@@ -218,7 +218,7 @@ func published(t *testing.T, h *House) {
 			}
 		}
 	}
-	maker, err := smx509.ParseCertificate(h.anchors.maker)
+	maker, err := smx509.ParseCertificate(h.own.der(keyMaker))
 	ok(t, err)
 	aia(maker.IssuingCertificateURL)
 	leaf, err := x509.ParseCertificate(r.TLS.PeerCertificates[0].Raw)

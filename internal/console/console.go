@@ -70,7 +70,7 @@ type Config struct {
 	// Report reports on a document and returns the judgement too; known: the caller
 	// is signed in.
 	Report  func(ctx context.Context, name string, document []byte, known bool) (report.Report, verify.Report, error)
-	Anchors wire.Anchors
+	Anchors func(ctx context.Context) wire.Anchors
 	Words   *text.Catalogue
 	Log     *slog.Logger
 	Painter signer.Painter // draws PDF pages; nil: a PDF is shown without pictures
@@ -88,7 +88,7 @@ const maxUploads = 4
 
 // Mount adds the console's routes to r.
 func Mount(r chi.Router, cfg Config) error {
-	if cfg.Door == nil || cfg.Desk == nil || cfg.Status == nil || cfg.Head == nil || cfg.Verify == nil || cfg.Report == nil || cfg.Words == nil || cfg.Log == nil {
+	if cfg.Door == nil || cfg.Desk == nil || cfg.Status == nil || cfg.Anchors == nil || cfg.Head == nil || cfg.Verify == nil || cfg.Report == nil || cfg.Words == nil || cfg.Log == nil {
 		return errors.New("console: every field of the configuration is required")
 	}
 	c := &console{cfg: cfg, uploads: make(chan struct{}, maxUploads)}

@@ -15,6 +15,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/authority"
+	"github.com/yinxin-gov/yinxin/ca/ceremony"
 	"github.com/yinxin-gov/yinxin/ca/closing"
 	"github.com/yinxin-gov/yinxin/ca/history"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
@@ -188,6 +189,7 @@ var refusals = []struct {
 	{authority.ErrBusy, "succession.error.busy", http.StatusConflict},
 	{authority.ErrState, "succession.error.state", http.StatusConflict},
 	{authority.ErrNotApproved, "succession.error.state", http.StatusConflict},
+	{ceremony.ErrRecord, "succession.error.made", http.StatusUnprocessableEntity},
 	{authority.ErrOffline, "succession.error.offline", http.StatusConflict},
 	{authority.ErrNotFound, "succession.error.unknown", http.StatusNotFound},
 	{anchor.ErrForbidden, "console.forbidden", http.StatusForbidden},

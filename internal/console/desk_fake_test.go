@@ -310,8 +310,8 @@ func (d *deskOf) Succession(context.Context, Person) (SuccessionList, error) {
 	}}, nil
 }
 
-func (d *deskOf) PrepareSuccession(_ context.Context, _ Person, o authority.Order) error {
-	return d.act("prepare %v %s %s", o.NewRoots, o.SwitchAt.UTC().Format(time.RFC3339), o.Reason)
+func (d *deskOf) PrepareSuccession(_ context.Context, _ Person, o authority.Order, roots []byte) error {
+	return d.act("prepare %v %s %s %s", o.NewRoots, o.SwitchAt.UTC().Format(time.RFC3339), o.Reason, roots)
 }
 
 func (d *deskOf) AnswerSuccession(_ context.Context, _ Person, number int, a Answer) error {

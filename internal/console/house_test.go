@@ -87,7 +87,9 @@ func newHouse(t *testing.T, painter ...signer.Painter) *house {
 			r, err := report.Make(ctx, report.Input{Judged: judged, Document: bytes.NewReader(d), Size: int64(len(d)), MadeAt: at, JudgedAt: at, Version: "0.1.0"})
 			return r, judged, err
 		},
-		Anchors: wire.Anchors{SM2RootSM3: strings.Repeat("01", 32), ECDSARootSM3: strings.Repeat("ef", 32), AccessWarning: "仅供技术核验"},
+		Anchors: func(context.Context) wire.Anchors {
+			return wire.Anchors{SM2RootSM3: strings.Repeat("01", 32), ECDSARootSM3: strings.Repeat("ef", 32), AccessWarning: "仅供技术核验"}
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,8 @@ func menu(p *Person) (out []group) {
 	for _, g := range []group{
 		{"seal", []string{PageUses, PageSeals, PageCompromise}},
 		{"document", []string{pageVerify, PageConsents, PageArchive}},
-		{"certificate", []string{PageRequests, PageACME, PageEnrolments, PageClearances, PageCertificates, PageSystems, PageRecovery, PageAnchors, PageRetention, PageSuccession, PageClosing, PageHistory, PageExpiring, PageStatistics, PageNotices, PagePeers}},
+		{"certificate", []string{PageRequests, PageACME, PageEnrolments, PageClearances, PageCertificates, PageSystems, PageRecovery, PageHistory, PageExpiring, PageStatistics}},
+		{"authority", []string{PageAnchors, PagePeers, PageSuccession, PageClosing, PageRetention, PageNotices}},
 		{"people", []string{PagePeople}},
 		{"audit", []string{pageLedger}},
 	} {

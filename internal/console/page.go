@@ -109,7 +109,7 @@ func mark(result any) string {
 // render sends a page once all of it could be made.
 func (c *console) render(w http.ResponseWriter, r *http.Request, code int, name string, v view) {
 	v.Parent = map[string]string{pageUse: PageUses, pageSeal: PageSeals, pageImport: PageSeals, pageConsent: PageConsents}[name]
-	v.Page, v.Menu, v.Status, v.Anchors = name, menu(v.Person), c.cfg.Status(r.Context()), c.cfg.Anchors
+	v.Page, v.Menu, v.Status, v.Anchors = name, menu(v.Person), c.cfg.Status(r.Context()), c.cfg.Anchors(r.Context())
 	var out bytes.Buffer
 	if err := c.pages[name].ExecuteTemplate(&out, "frame.html", v); err != nil {
 		c.cfg.Log.ErrorContext(r.Context(), "page failed", "page", name, "error", err)

@@ -18,7 +18,9 @@ const PageSuccession = "succession"
 // Succession is the change from one generation of authorities to the next.
 type Succession interface {
 	Succession(ctx context.Context, p Person) (SuccessionList, error)
-	PrepareSuccession(ctx context.Context, p Person, o authority.Order) error
+	// PrepareSuccession takes what a ceremony made as roots, where the house's own
+	// are offline and the order is for new ones; nil otherwise.
+	PrepareSuccession(ctx context.Context, p Person, o authority.Order, roots []byte) error
 	// AnswerSuccession signs a registration officer's answer to a generation.
 	AnswerSuccession(ctx context.Context, p Person, number int, a Answer) error
 	WithdrawSuccession(ctx context.Context, p Person, number int, reason string) error
@@ -28,7 +30,7 @@ type Succession interface {
 type SuccessionList struct {
 	Generations []GenerationLine
 	MayWrite    bool // prepare: no change is under way
-	Offline     bool // the roots are: no new roots can be made
+	Offline     bool // the roots are: new ones are brought from a ceremony
 }
 
 // GenerationLine is one generation.
@@ -60,19 +62,22 @@ func (c *console) succession(w http.ResponseWriter, r *http.Request, p Person, c
 }
 
 func (c *console) prepareSuccession(w http.ResponseWriter, r *http.Request, p Person) {
-	err := fields(w, r)
+	f, err := upload(w, r, maxRoots, 1, "made")
 	if err == nil {
-		o := authority.Order{Reason: oneLine(r.PostForm.Get("reason")), NewRoots: r.PostForm.Get("roots") == "yes"}
-		if o.SwitchAt, err = moments("2006-01-02T15:04", r.PostForm.Get("switch_at")); err == nil {
+		o := authority.Order{Reason: oneLine(f.Get("reason")), NewRoots: f.Get("roots") == "yes"}
+		if o.SwitchAt, err = moments("2006-01-02T15:04", f.Get("switch_at")); err == nil {
 			if o.Reason == "" || text.Plain(o.Reason) != o.Reason {
 				err = ErrForm
 			} else {
-				err = c.cfg.Desk.PrepareSuccession(r.Context(), p, o)
+				err = c.cfg.Desk.PrepareSuccession(r.Context(), p, o, f.file("made").Bytes)
 			}
 		}
 	}
 	c.back(w, r, p, "/console/succession", err, c.succession)
 }
+
+// maxRoots bounds what a ceremony made as roots: two certificates and a record.
+const maxRoots = 1 << 20
 
 // generation is the one that a path names.
 func generation(r *http.Request) (int, error) {

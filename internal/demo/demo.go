@@ -166,7 +166,7 @@ func (w *walk) run(ctx context.Context) (_ *Demo, err error) {
 			return nil, fmt.Errorf("%w: %w", ErrWalk, err)
 		}
 	}
-	d.Manifest, err = w.manifest()
+	d.Manifest, err = w.manifest(ctx)
 	if err != nil {
 		return nil, err
 	}

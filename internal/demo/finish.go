@@ -26,7 +26,7 @@ func (w *walk) finish(ctx context.Context) error {
 	if w.desk, err = w.deskOf(ctx); err != nil {
 		return err
 	}
-	m, err := w.manifest()
+	m, err := w.manifest(ctx)
 	if err != nil {
 		return err
 	}
@@ -101,9 +101,9 @@ func quote(s string) string {
 }
 
 // manifest builds demo.json.
-func (w *walk) manifest() (Manifest, error) {
+func (w *walk) manifest(ctx context.Context) (Manifest, error) {
 	anchors := func(name string) string { return filepath.Join("out", "anchors", name) }
-	got := w.house.Anchors()
+	got := w.house.Anchors(ctx)
 	tlsRoot, _ := w.house.Roots()
 	m := Manifest{
 		Schema: 1, Notice: w.cfg.Words.Get("demo.warning").Both(), URL: w.url, Console: w.console, AuthZEN: w.url + "/access/v1/evaluation",

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/emmansun/gmsm/smx509"
+
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/identity"
@@ -118,6 +120,11 @@ type Workshop interface {
 	Make(ctx context.Context, actor ledger.Actor, e signer.Seal, img seal.Picture) error
 }
 
+// Roots takes new roots from the ceremony that made them.
+type Roots interface {
+	NewRoots(ctx context.Context, outcome []byte) ([]*smx509.Certificate, error)
+}
+
 // PINs open persons' keys: package signin.
 type PINs interface {
 	ChangePIN(ctx context.Context, cookie, old, pin string) error
@@ -175,6 +182,7 @@ type Config struct {
 	Recoveries   *kmc.Recoveries
 	Anchors      *anchor.Service
 	Succession   *authority.Service
+	Roots        Roots
 	Closing      *closing.Service
 	Peers        *peer.Service
 	Retention    *retention.Service
@@ -201,7 +209,7 @@ func New(cfg Config) (*Service, error) {
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
 		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil,
 		cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Leavers == nil, cfg.PINs == nil, cfg.Notices == nil, cfg.Authority == nil, cfg.Suspensions == nil,
-		cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Succession == nil, cfg.Closing == nil, cfg.Peers == nil, cfg.Retention == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.AccountKeys == nil, cfg.Texts == nil,
+		cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Succession == nil, cfg.Roots == nil, cfg.Closing == nil, cfg.Peers == nil, cfg.Retention == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.AccountKeys == nil, cfg.Texts == nil,
 		cfg.Certificates == nil, cfg.History == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {

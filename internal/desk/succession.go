@@ -85,9 +85,18 @@ func common(name string) string {
 	return name
 }
 
-// PrepareSuccession implements console.Succession. The room asks for the post.
-func (d *Service) PrepareSuccession(ctx context.Context, p console.Person, o authority.Order) error {
-	_, _, err := d.cfg.Succession.Prepare(ctx, d.actor(p), o)
+// PrepareSuccession implements console.Succession. The room asks for the post once
+// more; nobody else leaves the record of a ceremony here.
+func (d *Service) PrepareSuccession(ctx context.Context, p console.Person, o authority.Order, roots []byte) (err error) {
+	if err := allowed(d.serves(ctx, p, identity.RoleSystemAdmin, identity.RoleRAOfficer)); err != nil {
+		return err
+	}
+	if len(roots) > 0 {
+		if o.Roots, err = d.cfg.Roots.NewRoots(ctx, roots); err != nil {
+			return err
+		}
+	}
+	_, _, err = d.cfg.Succession.Prepare(ctx, d.actor(p), o)
 	return err
 }
 

@@ -239,7 +239,11 @@ func (s *Service) seal(ctx context.Context, t *Transfer, document []byte) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	envelope, err := cms.SignEnvelope(header, inner, s.cfg.Signer, s.cfg.CertDER)
+	own, err := s.cfg.Certificate(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("exchange: own certificate: %w", err)
+	}
+	envelope, err := cms.SignEnvelope(header, inner, s.cfg.Signer, own)
 	if err != nil {
 		return nil, fmt.Errorf("exchange: sign envelope: %w", err)
 	}

@@ -66,9 +66,10 @@ type Config struct {
 	Decisions     Decisions
 	Confirmations Confirmations
 	Signer        crypto.Signer // the house's exchange key, SM2
-	CertDER       []byte        // its certificate
-	Now           func() time.Time
-	NewID         func() string // UUIDv7; ids of transfers and events
+	// Certificate is that of Signer, DER, at this moment: it renews.
+	Certificate func(ctx context.Context) ([]byte, error)
+	Now         func() time.Time
+	NewID       func() string // UUIDv7; ids of transfers and events
 }
 
 // Service moves documents. Safe for concurrent use.
@@ -82,7 +83,7 @@ func New(cfg Config) (*Service, error) {
 	}{
 		{"Store", cfg.Store != nil}, {"Decider", cfg.Decider != nil}, {"Seals", cfg.Seals != nil},
 		{"Certificates", cfg.Certificates != nil}, {"Systems", cfg.Systems != nil}, {"Catalogue", cfg.Catalogue != nil},
-		{"Blobs", cfg.Blobs != nil}, {"Decisions", cfg.Decisions != nil}, {"Confirmations", cfg.Confirmations != nil}, {"Signer", cfg.Signer != nil}, {"CertDER", len(cfg.CertDER) > 0},
+		{"Blobs", cfg.Blobs != nil}, {"Decisions", cfg.Decisions != nil}, {"Confirmations", cfg.Confirmations != nil}, {"Signer", cfg.Signer != nil}, {"Certificate", cfg.Certificate != nil},
 		{"Now", cfg.Now != nil}, {"NewID", cfg.NewID != nil},
 	} {
 		if !need.have {

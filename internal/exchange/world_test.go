@@ -90,7 +90,7 @@ func newWorld(t testing.TB) *world {
 func (w *world) config() exchange.Config {
 	return exchange.Config{
 		Store: w.store, Decider: w, Seals: w, Certificates: w, Systems: w, Catalogue: w.cat, Blobs: w.blobs, Decisions: w, Confirmations: w,
-		Signer: w.house.key, CertDER: w.house.der, Now: func() time.Time { return w.now }, NewID: w.newID,
+		Signer: w.house.key, Certificate: func(context.Context) ([]byte, error) { return w.house.der, nil }, Now: func() time.Time { return w.now }, NewID: w.newID,
 	}
 }
 

@@ -59,7 +59,7 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 		Retention:  &Retention{a},
 		Peers:      &Peers{a},
 		Notify:     &Notify{a},
-		Succession: &Generations{a},
+		Succession: newGenerations(a),
 		Tokens:     &Tokens{a},
 	}
 }

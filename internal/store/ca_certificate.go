@@ -71,6 +71,14 @@ func (c *CA) Reserve(ctx context.Context, certs []ca.Certificate, key *ca.Escrow
 	return acts{s: c.s}.share(ctx, reservation(certs, key), ev)
 }
 
+// ReserveOnce implements ca.Registry. Ids are kept for good: an id that could be
+// forgotten could be used again.
+func (c *CA) ReserveOnce(ctx context.Context, by ca.OneTime, certs []ca.Certificate, ev ledger.Event) (ledger.Receipt, error) {
+	o := reservation(certs, nil)
+	o.tokens = []usedTokenRow{{ID: by.ID, Expires: at(by.Expires)}}
+	return acts{s: c.s}.share(ctx, o, ev)
+}
+
 func reservation(certs []ca.Certificate, key *ca.EscrowedKey) *share {
 	o := &share{certs: make([]certificateRow, len(certs)), lines: lineageRows(certs)}
 	for i, k := range certs {
@@ -242,19 +250,11 @@ func (c *CA) CertificatesOf(ctx context.Context, system string) ([]ca.Certificat
 	return list(ctx, c.s.r, certificateRow.certificate, "created_at, issuer, serial", "system = ?", system)
 }
 
-// UseOnce implements ca.Registry. Ids are kept for good: an id that could be
-// forgotten could be used again.
-func (c *CA) UseOnce(ctx context.Context, id string, expires time.Time) (bool, error) {
-	err := c.s.group.commit(ctx, &share{tokens: []usedTokenRow{{ID: id, Expires: at(expires)}}})
-	switch {
-	case err == nil:
-		return true, nil
-	case isDuplicate(err):
-		return false, nil
-	}
-	return false, fmt.Errorf("recording a one-time token: %w", err)
-}
-
 func (s *Store) usingTokens(tokens []usedTokenRow) statement {
-	return s.inserting(&tokens, func(err error) error { return err })
+	return s.inserting(&tokens, func(err error) error {
+		if isDuplicate(err) {
+			return fmt.Errorf("%w: one-time token %q", ca.ErrToken, tokens[0].ID)
+		}
+		return fmt.Errorf("recording a one-time token: %w", err)
+	})
 }

@@ -13,7 +13,16 @@ import (
 )
 
 // Generations keeps the succession of the house's own authorities.
-type Generations struct{ acts }
+type Generations struct {
+	acts
+	standings *gather[struct{}, []authority.Standing]
+}
+
+func newGenerations(a acts) *Generations {
+	c := &Generations{acts: a}
+	c.standings = newGather(c.readStandings)
+	return c
+}
 
 var _ authority.Register = (*Generations)(nil)
 
@@ -115,14 +124,22 @@ func (c *Generations) Generations(ctx context.Context) ([]authority.Generation, 
 	return list(ctx, c.s.w, generationRow.generation, "number", "number > ?", 0)
 }
 
-// Standings implements authority.Register, and reads as Generations does.
-func (c *Generations) Standings(ctx context.Context) (out []authority.Standing, err error) {
+// Standings implements authority.Register. Every issue asks: those at one time ask
+// together, and on SQLite nobody waits for the one writer. What was committed
+// before the question is in the answer.
+func (c *Generations) Standings(ctx context.Context) ([]authority.Standing, error) {
+	all, _, err := c.standings.get(ctx, struct{}{})
+	return all, err
+}
+
+func (c *Generations) readStandings(ctx context.Context, _ []struct{}) (map[struct{}][]authority.Standing, error) {
 	var rows []generationRow
-	if err := c.s.w.NewSelect().Model(&rows).Column("number", "state").OrderExpr("number").Scan(ctx); err != nil {
+	if err := c.s.r.NewSelect().Model(&rows).Column("number", "state").OrderExpr("number").Scan(ctx); err != nil {
 		return nil, fmt.Errorf("reading generations: %w", err)
 	}
-	for _, r := range rows {
-		out = append(out, authority.Standing{Number: r.Number, State: authority.State(r.State)})
+	out := make([]authority.Standing, len(rows))
+	for i, r := range rows {
+		out[i] = authority.Standing{Number: r.Number, State: authority.State(r.State)}
 	}
-	return out, nil
+	return map[struct{}][]authority.Standing{{}: out}, nil
 }

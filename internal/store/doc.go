@@ -4,7 +4,7 @@
 // Design law 3 is its reason to exist: every method that changes a row of a
 // room takes the ledger.Event of that act, and commits row and outbox entry in
 // one transaction (act.go). There is no exported way to write a row without
-// its event but UseOnce and the claims of deliveries, which are guards and no
+// its event but the claims of deliveries, which are guards and no
 // acts, ForgetChanges, which clears what told nodes to read rows again, and Keep,
 // whose documents an entry names afterwards (decision.go). What must hold
 // between rows is checked again inside that transaction: no holding below its

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/internal/store"
@@ -45,15 +47,11 @@ func reserving(r *store.Rooms, serial string) func() error {
 
 func using(r *store.Rooms, token string) func() error {
 	return func() error {
-		first, err := r.CA.UseOnce(bg, token, day(5))
-		if err == nil && !first {
-			err = errUsed
-		}
+		serial := uuid.NewString()
+		_, err := r.CA.ReserveOnce(bg, ca.OneTime{ID: token, Expires: day(5)}, []ca.Certificate{certificate(serial)}, event("certificate", serial))
 		return err
 	}
 }
-
-var errUsed = errors.New("used")
 
 // 64 callers, 64 serials, one transaction: every row and every event, once.
 func TestManyCallersShareATransaction(t *testing.T) {
@@ -111,7 +109,7 @@ func TestOneBadCallerFailsNoOther(t *testing.T) {
 			{"a serial that is taken", reserving(r, "taken"), ca.ErrExists},
 			{"a certificate that is not pending", func() error { return activate(r, "signed") }, ca.ErrState},
 			{"a certificate that nobody reserved", func() error { return activate(r, "ghost") }, ca.ErrNotFound},
-			{"a token that was used", using(r, "jti-used"), errUsed},
+			{"a token that was used", using(r, "jti-used"), ca.ErrToken},
 			{"an event that is in the outbox", reserve("never"), ledger.ErrDuplicate},
 		} {
 			before, tokens := count(t, s, "ledger_outbox"), count(t, s, "ca_used_token")
@@ -124,8 +122,8 @@ func TestOneBadCallerFailsNoOther(t *testing.T) {
 			if !errors.Is(errs[6], c.want) {
 				t.Errorf("%s: %v, want %v", c.name, errs[6], c.want)
 			}
-			if events := count(t, s, "ledger_outbox") - before; events != 5 {
-				t.Errorf("%s: %d events for 5 acts", c.name, events)
+			if events := count(t, s, "ledger_outbox") - before; events != 6 {
+				t.Errorf("%s: %d events for 6 acts", c.name, events)
 			}
 			if used := count(t, s, "ca_used_token") - tokens; used != 1 {
 				t.Errorf("%s: %d tokens used", c.name, used)

@@ -117,7 +117,6 @@ func eachLiteral(t *testing.T, visit func(file, text string)) {
 var unrecorded = map[string]string{
 	"TakeLease":        "a word between processes: a house serves",
 	"DropLease":        "the end of that word",
-	"UseOnce":          "replay guard of one-time tokens",
 	"NoteUse":          "the last day on which a system was seen; what follows from it is recorded",
 	"AddNonce":         "replay guard of ACME requests; one for every answer",
 	"UseNonce":         "replay guard of ACME requests",

@@ -136,15 +136,13 @@ func TestOneWinner(t *testing.T) {
 			}
 		}
 		for round := range rounds {
-			used := errors.New("used")
-			if won := race(t, used, func() error {
-				first, err := r.CA.UseOnce(bg, fmt.Sprint("jti-", round), day(1))
-				if err == nil && !first {
-					err = used
-				}
-				return err
-			}); won != 1 {
+			token := fmt.Sprint("jti-", round)
+			before := count(t, s, "ledger_outbox")
+			if won := race(t, ca.ErrToken, using(r, token)); won != 1 {
 				t.Fatalf("a one-time token was used %d times", won)
+			}
+			if n := count(t, s, "ledger_outbox") - before; n != 1 {
+				t.Fatalf("%d events for one token", n)
 			}
 		}
 	})
