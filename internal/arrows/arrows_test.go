@@ -56,7 +56,7 @@ var may = map[string][]string{
 	"internal/tlcp":     {},
 	"internal/agent":    {"internal/exchange", "internal/tlcp", "signer", "ca"}, // the shapes of envelope header and receipt
 	"internal/cps":      {},
-	"internal/app":      {"docs", "internal/cps", "internal/api", "internal/console", "internal/desk", "internal/exchange", "internal/signin", "internal/store", "internal/keys", "internal/tlcp", "internal/notify", "internal/token", "internal/agent", "ca", "signer", "authz"},
+	"internal/app":      {"docs", "internal/cps", "internal/api", "internal/console", "internal/desk", "internal/exchange", "internal/signin", "internal/store", "internal/keys", "internal/tlcp", "internal/notify", "internal/token", "ca", "signer", "authz"},
 	"internal/demo":     {"internal/app", "internal/agent", "internal/exchange", "internal/signin", "internal/keys", "ca", "signer", "authz"},
 	"cmd":               {"internal/app", "internal/demo", "internal/agent", "internal/keys", "internal/store", "internal/secondopinion", "ca", "signer", "authz"},
 }
