@@ -57,6 +57,10 @@ type Request struct {
 	Purpose     string       `json:"purpose,omitempty"`
 	Fields      []string     `json:"fields,omitempty"`
 	NewGrade    *level.Grade `json:"new_grade,omitempty"` // regrade
+	// Caller asks, for the subject; zero: the house itself. It is in the record with
+	// its certificate and token, and as little as ID a part of the question: the
+	// answer rests on the subject.
+	Caller ledger.Actor `json:"-"`
 }
 
 // Kinds of subjects. A person or an agency has no system of its own.

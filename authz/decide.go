@@ -161,7 +161,7 @@ type weighed struct {
 // malformed is w as far as it may be recorded.
 func (w weighed) malformed(id, why string) weighed {
 	return weighed{
-		view: view{req: Request{ID: id, Action: ActionRead}, now: w.view.now}, question: w.question,
+		view: view{req: Request{ID: id, Action: ActionRead, Caller: w.view.req.Caller}, now: w.view.now}, question: w.question,
 		found: []finding{{codeMalformed, why, guardPDP}},
 	}
 }

@@ -33,6 +33,7 @@ func (p *PDP) event(d Decision, w weighed, result string) ledger.Event {
 	if d.Allow {
 		ev.Outcome, ev.Decision = ledger.Success, "allow"
 	}
+	noteCaller(ev.Details, r.Caller)
 	ev.Before, ev.After = labels(v, d.Allow)
 	var agreements, details []string
 	for _, a := range v.agreements() {
@@ -52,6 +53,19 @@ func (p *PDP) event(d Decision, w weighed, result string) ledger.Event {
 		ev.Details["reason_details"] = strings.ToValidUTF8(s[:min(len(s), maxDetail)], "")
 	}
 	return ev
+}
+
+// noteCaller writes who asked, and callerOf reads it for a replay.
+func noteCaller(details map[string]string, c ledger.Actor) {
+	for name, v := range map[string]string{"caller": c.ID, "caller_unit": c.Unit, "caller_certificate": c.Certificate, "caller_token": c.Token} {
+		if v != "" {
+			details[name] = v
+		}
+	}
+}
+
+func callerOf(details map[string]string) ledger.Actor {
+	return ledger.Actor{ID: details["caller"], Unit: details["caller_unit"], Certificate: details["caller_certificate"], Token: details["caller_token"]}
 }
 
 // verdict of one guard; a decision that stopped before the guards has none

@@ -139,7 +139,7 @@ func (r *Replayer) Replay(ctx context.Context, body []byte, kept Kept) (Replayed
 	if snap.Revision, err = strconv.ParseInt(ev.Details["facts_revision"], 10, 64); err != nil {
 		return Replayed{}, fmt.Errorf("facts of %s: %w", ev.ID, err)
 	}
-	q.ID = ev.Request
+	q.ID, q.Caller = ev.Request, callerOf(ev.Details)
 	out := Replayed{Recorded: body, Decision: Decision{ID: ev.ID, At: ev.Time, Digests: r.pdp.digests}}
 	w := weighed{view: view{req: q, now: ev.Time}}
 	w.question, w.request = asked(q)

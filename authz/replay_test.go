@@ -70,10 +70,18 @@ func TestReplayByteForByte(t *testing.T) {
 		p, b := newPDP(t, newWorld(t, c.Facts), nil)
 		s := &shelf{}
 		p.archive, p.memo.size = s, 8
-		for range 2 {
-			if _, err := p.Decide(t.Context(), c.request(t)); err != nil {
+		caller := ledger.Actor{ID: "b1", Unit: "u", Certificate: "5a", Token: "jti-1"}
+		for n := range 2 {
+			q := c.request(t)
+			if n == 1 { // the same question by a caller: answered from the memo, and named in the record
+				q.Caller = caller
+			}
+			if _, err := p.Decide(t.Context(), q); err != nil {
 				t.Fatal(err)
 			}
+		}
+		if d := b.events[len(b.events)-1].Details; callerOf(d) != caller || d["request_sm3"] != b.events[0].Details["request_sm3"] {
+			t.Errorf("%s: recorded %v", name, d)
 		}
 		for _, ev := range b.events {
 			got, err := again.Replay(t.Context(), bodyOf(t, ev), s)

@@ -21,6 +21,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca/ra"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
+	"github.com/yinxin-gov/yinxin/internal/token"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/archive"
 	"github.com/yinxin-gov/yinxin/signer/life"
@@ -63,6 +64,10 @@ func outcomes() []outcome {
 	return []outcome{
 		{ErrNoPeer, http.StatusUnauthorized, "peer.missing"},
 		{ErrPeer, http.StatusForbidden, "peer.refused"},
+		{errBearer, http.StatusBadRequest, "token.request"},
+		{token.ErrToken, http.StatusUnauthorized, "token.refused"},
+		{token.ErrScope, http.StatusForbidden, "token.scope"},
+		{token.ErrUnknown, http.StatusServiceUnavailable, "token.unknown"},
 		{errGuest, http.StatusForbidden, "peer.guest"},
 		{peer.ErrRefused, http.StatusConflict, "peer.certificate"}, // of a receiver or a receipt
 		{errNoRoute, http.StatusNotFound, "route.unknown"},
@@ -204,12 +209,16 @@ func (h *handlers) words(ctx context.Context, status int, code string) *problem 
 // write answers an outcome outside of huma's handlers.
 func (h *handlers) write(ctx context.Context, w http.ResponseWriter, cause error) *problem {
 	p := h.problem(ctx, cause)
+	h.answer(ctx, w, p)
+	return p
+}
+
+func (h *handlers) answer(ctx context.Context, w http.ResponseWriter, p *problem) {
 	w.Header().Set("Content-Type", problemType)
 	w.WriteHeader(p.Status)
 	if err := json.NewEncoder(w).Encode(p); err != nil {
 		h.cfg.Log.DebugContext(ctx, "problem not delivered", "error", err)
 	}
-	return p
 }
 
 // requestCodes names what huma itself refuses, by status.

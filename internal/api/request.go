@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -12,6 +13,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/peer"
+	"github.com/yinxin-gov/yinxin/internal/token"
 )
 
 type ctxKey int
@@ -21,6 +23,7 @@ const (
 	keyPeer
 	keyAsk
 	keyCaller
+	keyGrant
 )
 
 // HeaderRequestID names a request. A client's own is echoed unchanged (AuthZEN
@@ -78,7 +81,8 @@ func WithPeer(ctx context.Context, ask func(context.Context) (ledger.Actor, erro
 }
 
 // Peer is the system behind a request that Identify saw: ErrNoPeer without a
-// verified certificate, ErrPeer for one that is not good.
+// verified certificate, ErrPeer for one that is not good. A token that Bearer saw
+// must be that system's (token.ErrToken), and is named in the record of what it does.
 func Peer(ctx context.Context, peers Peers) (ledger.Actor, error) {
 	ask, other := ctx.Value(keyAsk).(func(context.Context) (ledger.Actor, error))
 	chain := PeerChain(ctx)
@@ -94,7 +98,16 @@ func Peer(ctx context.Context, peers Peers) (ledger.Actor, error) {
 			return ledger.Actor{}, errors.Join(ErrPeer, err)
 		}
 	}
-	return a, err
+	if err != nil {
+		return ledger.Actor{}, err
+	}
+	if g, ok := ctx.Value(keyGrant).(token.Grant); ok {
+		if g.System != a.ID {
+			return ledger.Actor{}, fmt.Errorf("%w: of another system than the connection", token.ErrToken)
+		}
+		a.Token = g.ID
+	}
+	return a, nil
 }
 
 // authenticate finds the system behind the connection before the body is read.

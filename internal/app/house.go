@@ -34,6 +34,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/signin"
 	"github.com/yinxin-gov/yinxin/internal/store"
 	"github.com/yinxin-gov/yinxin/internal/text"
+	"github.com/yinxin-gov/yinxin/internal/token"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/life"
 	"github.com/yinxin-gov/yinxin/signer/pdfview"
@@ -86,7 +87,8 @@ type House struct {
 	PDP        *authz.PDP
 	Exchange   *exchange.Service
 	Signin     *signin.Service
-	Desk       *desk.Service // the people's side, for the console
+	Desk       *desk.Service  // the people's side, for the console
+	Tokens     *token.Service // access tokens of systems
 
 	gate gate // of certificates
 
@@ -309,6 +311,9 @@ func (h *House) openWork(ctx context.Context) (err error) {
 	})
 	if err != nil {
 		return fmt.Errorf("app: decision point: %w", err)
+	}
+	if err = h.openTokens(); err != nil {
+		return err
 	}
 	h.pages = pdfview.New(pdfview.Config{Fonts: pdfview.SystemFonts()})
 	if err = h.openLife(); err != nil {

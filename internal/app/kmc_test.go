@@ -167,9 +167,12 @@ func TestKeysAreRecoveredInTheHouse(t *testing.T) {
 	lostDir, _, lost := w.enrolled("lost")
 	newDir, sign, _ := w.enrolled("new")
 	lostKey := w.key(lostDir, agent.FileEncKey)
+	var kept string
+	t.Run("tokens", func(t *testing.T) { kept = w.tokensOfASystem(t, lostDir, newDir) })
 	t.Run("owner", func(t *testing.T) { w.ownerRecovers(lost, sign, newDir, lostKey) })
 	t.Run("judicial", func(t *testing.T) { w.courtRecovers(lost, lostKey) })
 	t.Run("refused", func(t *testing.T) { w.officerRefuses(lost, sign) })
+	t.Run("ended tokens", func(t *testing.T) { w.tokensEnd(t, lostDir, kept) })
 }
 
 func (w *keyTown) ownerRecovers(lost, sign ca.Certificate, newDir string, lostKey *sm2.PrivateKey) {

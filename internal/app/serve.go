@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/yinxin-gov/yinxin/authz"
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/internal/api"
 	"github.com/yinxin-gov/yinxin/internal/api/authzen"
@@ -203,9 +204,10 @@ func until(ctx context.Context, srv *http.Server, serve func() error) error {
 // the console on one router.
 func (h *House) handler() (http.Handler, error) {
 	r := chi.NewRouter()
-	r.Use(api.Identify(newID), recoverer(h.cfg.Log))
+	refused := &refusals{house: h}
+	r.Use(api.Identify(newID), recoverer(h.cfg.Log), h.bearer(refused))
 	err := api.Mount(r, api.Config{
-		Exchange: h.Exchange, Archive: h, Enroller: h, Certifier: certifier{h.CA}, Recoverer: h, Historian: historian{h.History}, Requester: requester{h}, Ledger: h, Peers: h.peers(), Refusals: &refusals{house: h}, Guest: h.guest, Verify: h.Verify, Status: h.Status,
+		Exchange: h.Exchange, Archive: h, Enroller: h, Certifier: certifier{h.CA}, Recoverer: h, Historian: historian{h.History}, Requester: requester{h}, Ledger: h, Peers: h.peers(), Refusals: refused, Guest: h.guest, Verify: h.Verify, Status: h.Status,
 		Report: h.reportData, Anchors: h.Anchors, Words: h.words, Log: h.cfg.Log, Version: Version,
 	})
 	if err != nil {
@@ -221,6 +223,9 @@ func (h *House) handler() (http.Handler, error) {
 	r.Mount("/access/v1", zen)
 	r.Handle(authzen.PathMetadata, zen)
 	r.Handle(authzen.PathOPA, zen)
+	if err := h.mountTokens(r); err != nil {
+		return nil, err
+	}
 	steps := h.StepCA.Routes()
 	for _, p := range h.StepCA.Paths() {
 		r.Handle(p, steps)
@@ -244,9 +249,9 @@ func actionNames() (names []string) {
 }
 
 // caller is the system behind a request, for AuthZEN.
-func (h *House) caller(r *http.Request) (string, bool) {
+func (h *House) caller(r *http.Request) (ledger.Actor, bool) {
 	a, err := api.Peer(r.Context(), h.peers())
-	return a.ID, err == nil
+	return a, err == nil
 }
 
 // Status is what anybody may know.

@@ -28,7 +28,7 @@ func (s *Service) Fetch(ctx context.Context, actor ledger.Actor, id string) (Tra
 	}
 	dec, err := s.cfg.Decider.Decide(ctx, authz.Request{
 		SubjectType: authz.SubjectSystem, SubjectID: t.ToSystem, Action: authz.ActionCopy, Resource: t.Resource, Target: t.ToSystem,
-		TargetLabel: &t.Label, Purpose: t.Purpose,
+		TargetLabel: &t.Label, Purpose: t.Purpose, Caller: actor,
 	})
 	if err != nil {
 		return Transfer{}, nil, fmt.Errorf("exchange: decide: %w", err)

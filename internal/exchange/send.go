@@ -69,7 +69,7 @@ func (s *Service) Send(ctx context.Context, actor ledger.Actor, r SendRequest) (
 	}
 	dec, err := s.cfg.Decider.Decide(ctx, authz.Request{
 		ID: r.RequestID, SubjectType: authz.SubjectSystem, SubjectID: r.FromSystem, Action: authz.ActionForward, Resource: r.Resource,
-		Target: r.ToSystem, Carriers: r.Carriers, Purpose: r.Purpose, Fields: r.Fields,
+		Target: r.ToSystem, Carriers: r.Carriers, Purpose: r.Purpose, Fields: r.Fields, Caller: actor,
 	})
 	if err != nil {
 		return refused(dec, fmt.Errorf("exchange: decide: %w", err))

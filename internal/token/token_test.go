@@ -43,6 +43,11 @@ func TestStoreInMemoryConforms(t *testing.T) {
 	tokentest.Run(t, func(*testing.T) token.Store { return tokentest.NewStore() })
 }
 
+func TestRevocationReachesAnotherNode(t *testing.T) {
+	s := tokentest.NewStore()
+	tokentest.RunTwo(t, s, s)
+}
+
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 // parts of a token, decoded.
@@ -78,12 +83,18 @@ func signed(t testing.TB, key crypto.Signer, head, body map[string]any) string {
 		der, err = key.Sign(rand.Reader, sum[:], crypto.SHA256)
 	}
 	ok(t, err)
+	return text + "." + b64(flat(t, der))
+}
+
+// flat is a DER signature as r‖s.
+func flat(t testing.TB, der []byte) []byte {
+	t.Helper()
 	in, r, s := cryptobyte.String(der), new(big.Int), new(big.Int)
 	var seq cryptobyte.String
 	if !in.ReadASN1(&seq, asn1.SEQUENCE) || !seq.ReadASN1Integer(r) || !seq.ReadASN1Integer(s) {
 		t.Fatal("no signature")
 	}
-	return text + "." + b64(append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...))
+	return append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
 }
 
 // RFC 9068 2, RFC 8705 3.1: header and claims, and the ledger before the token.
@@ -323,6 +334,42 @@ func TestAttacksOnTokensAreRefused(t *testing.T) {
 		}
 		if _, err := h.Service.Judge(bg, raw, nil, ""); !errors.Is(err, token.ErrToken) {
 			t.Errorf("%s: without a certificate: %v", alg, err)
+		}
+	}
+}
+
+// RFC 8725 2.1, 3.1: golang-jwt by itself verifies ES256 with a key on the SM2
+// curve. The algorithm is that of the key, whatever a header says, also for one
+// who holds the key.
+func TestKeyOfOneAlgorithmVerifiesNoOther(t *testing.T) {
+	h := tokentest.NewHouse(t, tokentest.NewStore())
+	store := tokentest.NewStore()
+	far := h.Another(t, store)
+	key, err := sm2.GenerateKey(rand.Reader)
+	ok(t, err)
+	point := append([]byte{4}, append(key.X.FillBytes(make([]byte, 32)), key.Y.FillBytes(make([]byte, 32))...)...)
+	ev := ledger.Event{ID: "e-1", Type: "test.key.made", Class: ledger.ClassAdmin, Time: h.Now(), Actor: ledger.Actor{Kind: "service", ID: "test"}, Object: ledger.Object{Kind: "key", ID: "k"}, Outcome: ledger.Success}
+	_, err = store.AddKey(bg, token.Key{KID: "k", Number: 1, Algorithm: token.SM2, Custody: "c", Public: point, CreatedAt: h.Now()}, ev)
+	ok(t, err)
+	_, err = store.AddGrant(bg, token.Grant{ID: "t-1", System: "civil-a", Audience: tokentest.Issuer, Scope: token.Scopes()}, ev)
+	ok(t, err)
+	thumb := sha256.Sum256(h.Cert)
+	now := h.Now().Unix()
+	body, err := json.Marshal(map[string]any{
+		"iss": tokentest.Issuer, "sub": "civil-a", "client_id": "civil-a", "aud": tokentest.Issuer, "jti": "t-1", "iat": now, "nbf": now, "exp": now + 60,
+		"cnf": map[string]string{"x5t#S256": b64(thumb[:])},
+	})
+	ok(t, err)
+	for alg, want := range map[string]error{token.SM2: nil, token.ES256: token.ErrToken} {
+		text := b64([]byte(`{"alg":"`+alg+`","kid":"k","typ":"at+jwt"}`)) + "." + b64(body)
+		sum := sha256.Sum256([]byte(text))
+		der, err := ecdsa.SignASN1(rand.Reader, &key.PrivateKey, sum[:])
+		if alg == token.SM2 {
+			der, err = key.SignWithSM2(rand.Reader, nil, []byte(text))
+		}
+		ok(t, err)
+		if _, err := far.Judge(bg, text+"."+b64(flat(t, der)), h.Cert, ""); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", alg, err, want)
 		}
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"slices"
 
 	"github.com/yinxin-gov/yinxin/authz"
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
 
@@ -53,8 +54,9 @@ type Config struct {
 	// Candidates and Actions are what searches choose from.
 	Candidates Candidates
 	Actions    []string
-	// Caller names the system that authenticated, by its client certificate.
-	Caller func(*http.Request) (system string, ok bool)
+	// Caller is the system that authenticated, by its client certificate or a token
+	// that is bound to it. It stands in the record of the decision.
+	Caller func(*http.Request) (system ledger.Actor, ok bool)
 	// Identifier is the https URL of this decision point, without query,
 	// fragment or trailing slash.
 	Identifier string
@@ -128,7 +130,7 @@ func (e *endpoint) evaluation(w http.ResponseWriter, r *http.Request) {
 	e.single(w, r, caller, body)
 }
 
-func (e *endpoint) single(w http.ResponseWriter, r *http.Request, caller string, body object) {
+func (e *endpoint) single(w http.ResponseWriter, r *http.Request, caller ledger.Actor, body object) {
 	d, fail := e.ask(r, caller, body)
 	if fail != nil {
 		fail.write(w)
@@ -138,19 +140,19 @@ func (e *endpoint) single(w http.ResponseWriter, r *http.Request, caller string,
 }
 
 // open authenticates the caller before a byte of the body is read.
-func (e *endpoint) open(w http.ResponseWriter, r *http.Request) (string, object, *failure) {
+func (e *endpoint) open(w http.ResponseWriter, r *http.Request) (ledger.Actor, object, *failure) {
 	w.Header().Set("Cache-Control", "no-store")
 	caller, ok := e.Caller(r)
-	if !ok || caller == "" {
+	if !ok || caller.ID == "" {
 		w.Header().Set("WWW-Authenticate", `Certificate realm="yinxin"`)
-		return "", nil, &failure{http.StatusUnauthorized, "a client certificate of a registered system is required"}
+		return ledger.Actor{}, nil, &failure{http.StatusUnauthorized, "a client certificate of a registered system is required"}
 	}
 	body, fail := readBody(w, r)
 	return caller, body, fail
 }
 
 // ask maps one evaluation and decides it.
-func (e *endpoint) ask(r *http.Request, caller string, body object) (authz.Decision, *failure) {
+func (e *endpoint) ask(r *http.Request, caller ledger.Actor, body object) (authz.Decision, *failure) {
 	q, err := mapEvaluation(body, "")
 	if err != nil {
 		return authz.Decision{}, &failure{http.StatusBadRequest, err.Error()}
@@ -160,10 +162,10 @@ func (e *endpoint) ask(r *http.Request, caller string, body object) (authz.Decis
 }
 
 // decide checks who asks first.
-func (e *endpoint) decide(r *http.Request, caller string, q Evaluation) (authz.Decision, *failure) {
-	may, err := e.MayAsk.MayAsk(r.Context(), caller, q.SubjectType, q.SubjectID)
-	if err == nil && !may && e.Platform != nil && q.SubjectType == authz.SubjectSystem && slices.Contains(q.Carriers, caller) {
-		may, err = e.Platform(r.Context(), caller)
+func (e *endpoint) decide(r *http.Request, caller ledger.Actor, q Evaluation) (authz.Decision, *failure) {
+	may, err := e.MayAsk.MayAsk(r.Context(), caller.ID, q.SubjectType, q.SubjectID)
+	if err == nil && !may && e.Platform != nil && q.SubjectType == authz.SubjectSystem && slices.Contains(q.Carriers, caller.ID) {
+		may, err = e.Platform(r.Context(), caller.ID)
 	}
 	if err != nil {
 		return authz.Decision{}, failed()
@@ -171,6 +173,7 @@ func (e *endpoint) decide(r *http.Request, caller string, q Evaluation) (authz.D
 	if !may {
 		return authz.Decision{}, &failure{http.StatusForbidden, "the caller may ask for subjects of its own agency only"}
 	}
+	q.Caller = caller
 	d, err := e.Decider.Decide(r.Context(), q)
 	if err != nil {
 		return authz.Decision{}, failed()

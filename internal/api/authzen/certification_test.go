@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/yinxin-gov/yinxin/authz"
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 )
 
 // fixture is the Decider, the register and the catalogue of the OpenID AuthZEN
@@ -91,7 +92,7 @@ func certified(t *testing.T) *httptest.Server {
 	t.Cleanup(srv.Close)
 	h, err := New(Config{
 		Decider: fixture{}, MayAsk: fixture{}, Candidates: fixture{}, Actions: []string{"read", "write", "delete"}, Identifier: srv.URL,
-		Caller: func(*http.Request) (string, bool) { return "harness", true },
+		Caller: func(*http.Request) (ledger.Actor, bool) { return ledger.Actor{Kind: "system", ID: "harness"}, true },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -61,6 +61,9 @@ func TestInputIsTheRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range reflect.TypeOf(want).NumField() {
+		if reflect.TypeOf(want).Field(i).Tag.Get("json") == "-" {
+			continue // who asks is not what is asked
+		}
 		if reflect.ValueOf(want).Field(i).IsZero() {
 			t.Fatalf("the sample lacks %s", reflect.TypeOf(want).Field(i).Name)
 		}

@@ -51,7 +51,7 @@ func (e *endpoint) search(kind authz.SearchKind) http.HandlerFunc {
 			return
 		}
 		q.ID = requestID(r)
-		p, err := pageOf(body, caller, kind)
+		p, err := pageOf(body, caller.ID, kind)
 		if err != nil {
 			(&failure{http.StatusBadRequest, err.Error()}).write(w)
 			return
@@ -65,13 +65,13 @@ func (e *endpoint) search(kind authz.SearchKind) http.HandlerFunc {
 	}
 }
 
-func (e *endpoint) find(ctx context.Context, kind authz.SearchKind, caller string, q Evaluation, p page) (found, *failure) {
-	candidates, err := e.candidates(ctx, kind, caller, q, p.after)
+func (e *endpoint) find(ctx context.Context, kind authz.SearchKind, caller ledger.Actor, q Evaluation, p page) (found, *failure) {
+	candidates, err := e.candidates(ctx, kind, caller.ID, q, p.after)
 	if err != nil {
 		return found{}, failed()
 	}
 	f, err := e.Decider.Search(ctx, Search{
-		Kind: kind, Base: q, Candidates: candidates, Limit: p.limit, Asker: ledger.Actor{Kind: "system", ID: caller},
+		Kind: kind, Base: q, Candidates: candidates, Limit: p.limit, Asker: caller,
 	})
 	switch {
 	case errors.Is(err, authz.ErrMalformed):

@@ -128,9 +128,9 @@ func serve(t *testing.T, reg *register) http.Handler {
 	}
 	h, err := New(Config{
 		Decider: Guarded{pdp}, MayAsk: OwnAgency{reg}, Candidates: reg, Actions: actionNames(), Identifier: "https://pdp.example.gov.cn",
-		Caller: func(r *http.Request) (string, bool) {
+		Caller: func(r *http.Request) (ledger.Actor, bool) {
 			who := r.Header.Get("Test-Caller")
-			return who, who != ""
+			return ledger.Actor{Kind: "system", ID: who, Certificate: "5a"}, who != ""
 		},
 	})
 	if err != nil {
