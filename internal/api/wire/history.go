@@ -33,8 +33,8 @@ type Certificate struct {
 	Followed  []string   `json:"followed,omitempty"`
 
 	Request *CertificateOrigin `json:"request,omitempty"`
-	Holds   []CertificateHold   `json:"holds,omitempty"`
-	Entries []CertificateEntry  `json:"entries,omitempty" doc:"of the ledger, oldest first"`
+	Holds   []CertificateHold  `json:"holds,omitempty"`
+	Entries []CertificateEntry `json:"entries,omitempty" doc:"of the ledger, oldest first"`
 
 	Superseded bool `json:"superseded,omitempty" doc:"a successor is in force; in the list of what ends"`
 }
