@@ -46,14 +46,14 @@ import (
 // with it: a busy machine slows both.
 func BenchmarkEnrolOverTheAPI(b *testing.B) {
 	for name, db := range engines {
-		for _, clients := range []int{16, 64} {
+		for _, clients := range []int{16, 64, 256} {
 			b.Run(fmt.Sprint(name, "/clients=", clients), func(b *testing.B) { enrolBench(b, db(b), clients, name == "postgres") })
 		}
 	}
 }
 
 func enrolBench(b *testing.B, db string, clients int, postgres bool) {
-	const rounds, each = 5, 300
+	const rounds, each = 5, 1500
 	cfg, ln := config(b, db)
 	h, _, err := Found(bg, cfg, three)
 	ok(b, err)
