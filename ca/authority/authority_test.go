@@ -392,6 +392,38 @@ func TestPreparationIsResumed(t *testing.T) {
 	refused(t, err, authority.ErrState)
 }
 
+// The timers of all nodes finish what is recorded, also while it is being signed:
+// who prepares gets its generation, and no certificate is made twice.
+func TestPreparationMeetsTheTimers(t *testing.T) {
+	w := newWorld(t, false)
+	ctx, end := context.WithCancel(t.Context())
+	var timers sync.WaitGroup
+	for range 3 {
+		timers.Go(func() {
+			for ctx.Err() == nil {
+				if err := w.Resume(ctx, service); err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 10 {
+		g, _, err := w.Prepare(ctx, admin, authority.Order{Reason: "样例"})
+		if err != nil || g.State != authority.Prepared {
+			t.Fatalf("%+v, %v", g, err)
+		}
+		for _, m := range g.Members {
+			if row, err := w.certs.Certificate(ctx, m.Issuer, m.Serial); err != nil || row.State != ca.StateGood || string(row.DER) != string(m.DER) {
+				t.Errorf("%s is %s, %v", m.Serial, row.State, err)
+			}
+		}
+		_, _, err = w.Withdraw(ctx, admin, g.Number, "样例")
+		ok(t, err)
+	}
+	end()
+	timers.Wait()
+}
+
 func TestFakeConforms(t *testing.T) {
 	catest.RunGenerations(t, func(*testing.T) authority.Register { return &catest.Generations{} })
 }

@@ -102,9 +102,35 @@ func (s *Service) Resume(ctx context.Context, actor ledger.Actor) error {
 	return nil
 }
 
-// sign is lint → record → sign → record for a recorded generation. It may be
-// repeated from any point: what the registry has as good is not signed again.
+// signAttempts bounds how often a loser looks what the winner has done; three
+// records can be lost, one after the other.
+const signAttempts = 8
+
+// sign brings a recorded generation to Prepared. Another node, or the timer of
+// this one, may be at it too: registry and register decide who records what, and
+// the loser goes on from there.
 func (s *Service) sign(ctx context.Context, actor ledger.Actor, g Generation, by signing, ceremony string) (Generation, error) {
+	for n := 1; ; n++ {
+		done, err := s.signOnce(ctx, actor, g, by, ceremony)
+		if n == signAttempts || !errors.Is(err, ErrState) && !errors.Is(err, ca.ErrState) && !errors.Is(err, ca.ErrExists) {
+			return done, err
+		}
+		now, gone := s.Generation(ctx, g.Number)
+		switch {
+		case gone != nil:
+			return Generation{}, errors.Join(err, gone)
+		case now.State == Prepared:
+			return now, nil
+		case now.State != Recorded:
+			return Generation{}, fmt.Errorf("%w: %d is %s", ErrState, g.Number, now.State)
+		}
+	}
+}
+
+// signOnce is lint → record → sign → record for a recorded generation. It may be
+// repeated from any point: what the registry has as good is not signed again.
+func (s *Service) signOnce(ctx context.Context, actor ledger.Actor, g Generation, by signing, ceremony string) (Generation, error) {
+	g.Members = slices.Clone(g.Members)
 	signers, err := s.signers(ctx, g)
 	if err != nil {
 		return Generation{}, err
