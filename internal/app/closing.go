@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -36,20 +35,6 @@ func (p closingApprover) Answer(ctx context.Context, a closing.Act) (closing.Ans
 		err = fmt.Errorf("%w: %w", closing.ErrNotApproved, err)
 	}
 	return closing.Answer{ID: id, Yes: yes}, err
-}
-
-// answered is the verified answer to exactly this subject, yes or no.
-func (h *House) answered(ctx context.Context, want approval.Subject) (id string, yes bool, err error) {
-	got, err := h.Approvals.Verified(ctx, want.Kind, want.ID, want.Digest)
-	switch {
-	case errors.Is(err, approval.ErrRefused) && got.Subject == want:
-		return got.ID, false, nil
-	case err != nil:
-		return "", false, err
-	case got.Subject != want:
-		return "", false, errors.New("the answer is about something else")
-	}
-	return got.ID, true, nil
 }
 
 // closingNow is what everybody may know; nil while nothing is announced. A state

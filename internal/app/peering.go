@@ -43,17 +43,11 @@ func (h *House) PeerSubject(e peer.Entry) approval.Subject {
 type peerApprover struct{ h *House }
 
 func (p peerApprover) Answer(ctx context.Context, e peer.Entry) (peer.Answer, error) {
-	want := p.h.PeerSubject(e)
-	got, err := p.h.Approvals.Verified(ctx, want.Kind, want.ID, want.Digest)
-	switch {
-	case errors.Is(err, approval.ErrRefused) && got.Subject == want:
-		return peer.Answer{ID: got.ID}, nil
-	case err != nil:
-		return peer.Answer{}, fmt.Errorf("%w: %w", peer.ErrNotApproved, err)
-	case got.Subject != want:
-		return peer.Answer{}, fmt.Errorf("%w: the answer is about another entry", peer.ErrNotApproved)
+	id, yes, err := p.h.answered(ctx, p.h.PeerSubject(e))
+	if err != nil {
+		err = fmt.Errorf("%w: %w", peer.ErrNotApproved, err)
 	}
-	return peer.Answer{ID: got.ID, Yes: true}, nil
+	return peer.Answer{ID: id, Yes: yes}, err
 }
 
 // guests puts the systems of peer domains into the register of systems. Their

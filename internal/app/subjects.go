@@ -166,3 +166,17 @@ func (h *House) agreementAsked(ctx context.Context, s approval.Subject) (approva
 	}
 	return agreementSubject(id, s.Digest, s.Unit, s.Requester), nil
 }
+
+// answered is the verified answer to exactly this subject, yes or no.
+func (h *House) answered(ctx context.Context, want approval.Subject) (id string, yes bool, err error) {
+	got, err := h.Approvals.Verified(ctx, want.Kind, want.ID, want.Digest)
+	switch {
+	case errors.Is(err, approval.ErrRefused) && got.Subject == want:
+		return got.ID, false, nil
+	case err != nil:
+		return "", false, err
+	case got.Subject != want:
+		return "", false, errors.New("the answer is about something else")
+	}
+	return got.ID, true, nil
+}

@@ -102,17 +102,11 @@ func (h *House) generationAsked(ctx context.Context, id string) (approval.Subjec
 type successionApprover struct{ h *House }
 
 func (p successionApprover) Answer(ctx context.Context, g authority.Generation) (authority.Answer, error) {
-	want := p.h.GenerationSubject(g)
-	got, err := p.h.Approvals.Verified(ctx, want.Kind, want.ID, want.Digest)
-	switch {
-	case errors.Is(err, approval.ErrRefused) && got.Subject == want:
-		return authority.Answer{ID: got.ID}, nil
-	case err != nil:
-		return authority.Answer{}, fmt.Errorf("%w: %w", authority.ErrNotApproved, err)
-	case got.Subject != want:
-		return authority.Answer{}, fmt.Errorf("%w: the answer is about another change", authority.ErrNotApproved)
+	id, yes, err := p.h.answered(ctx, p.h.GenerationSubject(g))
+	if err != nil {
+		err = fmt.Errorf("%w: %w", authority.ErrNotApproved, err)
 	}
-	return authority.Answer{ID: got.ID, Yes: true}, nil
+	return authority.Answer{ID: id, Yes: yes}, err
 }
 
 // authoritiesDER are the certificates of all authorities of the house, now and

@@ -7,7 +7,6 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
-	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/internal/console"
 	"github.com/yinxin-gov/yinxin/internal/text"
@@ -16,14 +15,8 @@ import (
 // Anchored implements console.Anchors, for those who look after the register and
 // for the house's auditors.
 func (d *Service) Anchored(ctx context.Context, p console.Person) (out console.AnchorList, err error) {
-	if err := allowed(d.serves(ctx, p, identity.RoleSystemAdmin, identity.RoleRAOfficer, identity.RoleAuditor)); err != nil {
-		return out, err
-	}
-	if out.MayWrite, err = d.serves(ctx, p, identity.RoleSystemAdmin, identity.RoleRAOfficer); err != nil {
-		return out, err
-	}
-	officer, err := d.serves(ctx, p, identity.RoleRAOfficer)
-	if err != nil {
+	var officer bool
+	if out.MayWrite, officer, err = d.stewardship(ctx, p); err != nil {
 		return out, err
 	}
 	all, err := d.cfg.Anchors.All(ctx)
@@ -62,22 +55,11 @@ func (d *Service) WithdrawAnchor(ctx context.Context, p console.Person, id, reas
 
 // AnswerAnchor implements console.Anchors.
 func (d *Service) AnswerAnchor(ctx context.Context, p console.Person, id string, a console.Answer) error {
-	if err := allowed(d.serves(ctx, p, identity.RoleRAOfficer)); err != nil {
-		return err
-	}
-	entry, err := d.cfg.Anchors.Anchor(ctx, id)
-	if err != nil {
-		return err
-	}
-	s := d.cfg.Answers.AnchorSubject(entry)
-	switch {
-	case entry.State != anchor.Proposed:
-		return console.ErrAnswered
-	case a.Digest != s.Digest:
-		return approval.ErrInvalid
-	}
-	return d.sign(ctx, p, s, a, func() error {
-		_, _, err := d.cfg.Anchors.Settle(context.WithoutCancel(ctx), d.actor(p), id)
+	return d.officerAnswers(ctx, p, a, func() (approval.Subject, bool, error) {
+		entry, err := d.cfg.Anchors.Anchor(ctx, id)
+		return d.cfg.Answers.AnchorSubject(entry), entry.State == anchor.Proposed, err
+	}, func(ctx context.Context) error {
+		_, _, err := d.cfg.Anchors.Settle(ctx, d.actor(p), id)
 		return err
 	})
 }

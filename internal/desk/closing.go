@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
@@ -34,16 +35,11 @@ func (d *Service) Closing(ctx context.Context, p console.Person) (out console.Cl
 			out.Mine++
 		}
 	}
-	reads, err := d.serves(ctx, p, identity.RoleSystemAdmin, identity.RoleRAOfficer, identity.RoleAuditor)
-	if err != nil || !reads {
+	var officer bool
+	if out.MayWrite, officer, err = d.stewardship(ctx, p); errors.Is(err, console.ErrForbidden) {
 		out.Notices = nil
-		return out, err
-	}
-	if out.MayWrite, err = d.serves(ctx, p, identity.RoleSystemAdmin, identity.RoleRAOfficer); err != nil {
-		return out, err
-	}
-	officer, err := d.serves(ctx, p, identity.RoleRAOfficer)
-	if err != nil {
+		return out, nil
+	} else if err != nil {
 		return out, err
 	}
 	acts, err := d.cfg.Closing.Acts(ctx)
@@ -100,22 +96,10 @@ func (d *Service) SeenClosing(ctx context.Context, p console.Person) error {
 // AnswerClosing implements console.Closings. What is approved counts at once;
 // notices that cannot be made now are made by the daily round.
 func (d *Service) AnswerClosing(ctx context.Context, p console.Person, id string, a console.Answer) error {
-	if err := allowed(d.serves(ctx, p, identity.RoleRAOfficer)); err != nil {
-		return err
-	}
-	act, err := d.cfg.Closing.Act(ctx, id)
-	if err != nil {
-		return err
-	}
-	s := d.cfg.Answers.ClosingSubject(act)
-	switch {
-	case act.State != closing.Proposed:
-		return console.ErrAnswered
-	case a.Digest != s.Digest:
-		return approval.ErrInvalid
-	}
-	return d.sign(ctx, p, s, a, func() error {
-		ctx := context.WithoutCancel(ctx)
+	return d.officerAnswers(ctx, p, a, func() (approval.Subject, bool, error) {
+		act, err := d.cfg.Closing.Act(ctx, id)
+		return d.cfg.Answers.ClosingSubject(act), act.State == closing.Proposed, err
+	}, func(ctx context.Context) error {
 		if _, _, err := d.cfg.Closing.Settle(ctx, d.actor(p), id); err != nil {
 			return err
 		}

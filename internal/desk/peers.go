@@ -8,7 +8,6 @@ import (
 	"github.com/emmansun/gmsm/sm3"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
-	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/internal/console"
 )
@@ -16,14 +15,8 @@ import (
 // Peered implements console.Peers, for those who look after the register and for
 // the house's auditors.
 func (d *Service) Peered(ctx context.Context, p console.Person) (out console.PeerList, err error) {
-	if err := allowed(d.serves(ctx, p, identity.RoleSystemAdmin, identity.RoleRAOfficer, identity.RoleAuditor)); err != nil {
-		return out, err
-	}
-	if out.MayWrite, err = d.serves(ctx, p, identity.RoleSystemAdmin, identity.RoleRAOfficer); err != nil {
-		return out, err
-	}
-	officer, err := d.serves(ctx, p, identity.RoleRAOfficer)
-	if err != nil {
+	var officer bool
+	if out.MayWrite, officer, err = d.stewardship(ctx, p); err != nil {
 		return out, err
 	}
 	all, err := d.cfg.Peers.All(ctx)
@@ -79,22 +72,11 @@ func (d *Service) ImportPeerList(ctx context.Context, p console.Person, domain s
 
 // AnswerPeer implements console.Peers.
 func (d *Service) AnswerPeer(ctx context.Context, p console.Person, id string, a console.Answer) error {
-	if err := allowed(d.serves(ctx, p, identity.RoleRAOfficer)); err != nil {
-		return err
-	}
-	entry, err := d.cfg.Peers.Entry(ctx, id)
-	if err != nil {
-		return err
-	}
-	s := d.cfg.Answers.PeerSubject(entry)
-	switch {
-	case entry.State != peer.Proposed:
-		return console.ErrAnswered
-	case a.Digest != s.Digest:
-		return approval.ErrInvalid
-	}
-	return d.sign(ctx, p, s, a, func() error {
-		_, _, err := d.cfg.Peers.Settle(context.WithoutCancel(ctx), d.actor(p), id)
+	return d.officerAnswers(ctx, p, a, func() (approval.Subject, bool, error) {
+		entry, err := d.cfg.Peers.Entry(ctx, id)
+		return d.cfg.Answers.PeerSubject(entry), entry.State == peer.Proposed, err
+	}, func(ctx context.Context) error {
+		_, _, err := d.cfg.Peers.Settle(ctx, d.actor(p), id)
 		return err
 	})
 }

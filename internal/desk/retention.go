@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
-	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/ca/retention"
 	"github.com/yinxin-gov/yinxin/internal/console"
 )
@@ -13,14 +12,8 @@ import (
 // Retention implements console.Retentions, for the officers and auditors of the
 // house.
 func (d *Service) Retention(ctx context.Context, p console.Person) (out console.RetentionView, err error) {
-	if err := allowed(d.serves(ctx, p, identity.RoleSystemAdmin, identity.RoleRAOfficer, identity.RoleAuditor)); err != nil {
-		return out, err
-	}
-	if out.MayWrite, err = d.serves(ctx, p, identity.RoleSystemAdmin, identity.RoleRAOfficer); err != nil {
-		return out, err
-	}
-	officer, err := d.serves(ctx, p, identity.RoleRAOfficer)
-	if err != nil {
+	var officer bool
+	if out.MayWrite, officer, err = d.stewardship(ctx, p); err != nil {
 		return out, err
 	}
 	out.Years = d.cfg.Retention.Years()
@@ -79,22 +72,11 @@ func (d *Service) LiftHold(ctx context.Context, p console.Person, id, reason str
 
 // AnswerPurge implements console.Retentions.
 func (d *Service) AnswerPurge(ctx context.Context, p console.Person, id string, a console.Answer) error {
-	if err := allowed(d.serves(ctx, p, identity.RoleRAOfficer)); err != nil {
-		return err
-	}
-	act, err := d.cfg.Retention.Act(ctx, id)
-	if err != nil {
-		return err
-	}
-	s := d.cfg.Answers.RetentionSubject(act)
-	switch {
-	case act.State != retention.Proposed:
-		return console.ErrAnswered
-	case a.Digest != s.Digest:
-		return approval.ErrInvalid
-	}
-	return d.sign(ctx, p, s, a, func() error {
-		_, _, err := d.cfg.Retention.Settle(context.WithoutCancel(ctx), d.actor(p), id)
+	return d.officerAnswers(ctx, p, a, func() (approval.Subject, bool, error) {
+		act, err := d.cfg.Retention.Act(ctx, id)
+		return d.cfg.Answers.RetentionSubject(act), act.State == retention.Proposed, err
+	}, func(ctx context.Context) error {
+		_, _, err := d.cfg.Retention.Settle(ctx, d.actor(p), id)
 		return err
 	})
 }

@@ -20,14 +20,8 @@ import (
 // Succession implements console.Succession, for those who look after the
 // authorities and for the house's auditors.
 func (d *Service) Succession(ctx context.Context, p console.Person) (out console.SuccessionList, err error) {
-	if err := allowed(d.serves(ctx, p, identity.RoleSystemAdmin, identity.RoleRAOfficer, identity.RoleAuditor)); err != nil {
-		return out, err
-	}
-	if out.MayWrite, err = d.serves(ctx, p, identity.RoleSystemAdmin, identity.RoleRAOfficer); err != nil {
-		return out, err
-	}
-	officer, err := d.serves(ctx, p, identity.RoleRAOfficer)
-	if err != nil {
+	var officer bool
+	if out.MayWrite, officer, err = d.stewardship(ctx, p); err != nil {
 		return out, err
 	}
 	all, err := d.cfg.Succession.Generations(ctx)
@@ -108,22 +102,11 @@ func (d *Service) WithdrawSuccession(ctx context.Context, p console.Person, numb
 
 // AnswerSuccession implements console.Succession.
 func (d *Service) AnswerSuccession(ctx context.Context, p console.Person, number int, a console.Answer) error {
-	if err := allowed(d.serves(ctx, p, identity.RoleRAOfficer)); err != nil {
-		return err
-	}
-	g, err := d.cfg.Succession.Generation(ctx, number)
-	if err != nil {
-		return err
-	}
-	s := d.cfg.Answers.GenerationSubject(g)
-	switch {
-	case g.State != authority.Prepared:
-		return console.ErrAnswered
-	case a.Digest != s.Digest:
-		return approval.ErrInvalid
-	}
-	return d.sign(ctx, p, s, a, func() error {
-		_, _, err := d.cfg.Succession.Settle(context.WithoutCancel(ctx), d.actor(p), number)
+	return d.officerAnswers(ctx, p, a, func() (approval.Subject, bool, error) {
+		g, err := d.cfg.Succession.Generation(ctx, number)
+		return d.cfg.Answers.GenerationSubject(g), g.State == authority.Prepared, err
+	}, func(ctx context.Context) error {
+		_, _, err := d.cfg.Succession.Settle(ctx, d.actor(p), number)
 		return err
 	})
 }
