@@ -23,7 +23,7 @@ func newInputBuilder() inputBuilder {
 		"action", "purpose", "now", "fields", "subject", "target", "carriers", "sources", "agreements", "result",
 		"new_grade", "holdings", "type", "id", "known", "agency", "system", "graded", "expired", "s", "a", "roles",
 		"left", "duties", "resource", "provider", "share", "regime", "reviewed", "items", "defect", "level", "tags",
-		"public", "holder", "agreement", "ended", "consumer", "office", "onward", "purposes", "confidential",
+		"public", "holder", "agreement", "ended", "user", "begun", "consumer", "office", "onward", "purposes", "confidential",
 		"defect_ack", "not_before", "not_after", "terminated", "seals", "stated",
 	} {
 		b.keys[k] = ast.StringTerm(k)
@@ -39,15 +39,10 @@ func (b inputBuilder) num(key string, v int) pair        { return pair{b.keys[ke
 func (b inputBuilder) bool(key string, v bool) pair      { return pair{b.keys[key], ast.InternedTerm(v)} }
 func (b inputBuilder) time(key string, t time.Time) pair { return b.num(key, int(t.UnixMilli())) }
 
-// open is the end of what has no end: 9999-12-31.
-const open = 253402214400000
-
-// end is a time after which something no longer holds.
-func (b inputBuilder) end(key string, t time.Time) pair {
-	if t.IsZero() {
-		return b.num(key, open)
-	}
-	return b.time(key, t)
+// past says whether now has reached t, in the whole milliseconds of the input; a
+// zero time is never reached.
+func (b inputBuilder) past(key string, t, now time.Time) pair {
+	return b.bool(key, !t.IsZero() && now.UnixMilli() >= t.UnixMilli())
 }
 
 func set[T ~string](vs []T) *ast.Term {
@@ -65,11 +60,11 @@ func (b inputBuilder) build(v view) ast.Value {
 	}
 	sources := make([]*ast.Term, len(v.sources))
 	for i, s := range v.sources {
-		sources[i] = b.source(s)
+		sources[i] = b.source(v, s)
 	}
 	terms := make([]*ast.Term, len(v.terms))
 	for i := range v.terms {
-		terms[i] = b.agreement(&v.terms[i])
+		terms[i] = b.agreement(&v.terms[i], v.now)
 	}
 	held := make([]*ast.Term, len(v.held))
 	for i, it := range v.held {
@@ -137,7 +132,7 @@ func (b inputBuilder) target(v view) *ast.Term {
 		b.str("agency", string(agency.USCC)), b.kv("duties", set(agency.Duties)))...)
 }
 
-func (b inputBuilder) source(s source) *ast.Term {
+func (b inputBuilder) source(v view, s source) *ast.Term {
 	l := s.label()
 	tags := slices.DeleteFunc(slices.Clone(l.Tags), func(t level.Tag) bool { return t == level.TagPublicDisclosure })
 	var r sharing.Resource
@@ -155,7 +150,8 @@ func (b inputBuilder) source(s source) *ast.Term {
 		b.bool("reviewed", r.SecrecyReview != ""), b.kv("items", set(r.Items)), b.str("defect", r.DefectNotice),
 		b.num("level", int(l.Level)), b.num("s", int(l.RequiredS)), b.num("a", int(l.RequiredA)),
 		b.kv("tags", set(tags)), b.bool("public", len(tags) < len(l.Tags)),
-		b.str("holder", string(holder)), b.str("agreement", agreement), b.end("ended", ended),
+		b.str("holder", string(holder)), b.str("agreement", agreement), b.past("ended", ended, v.now),
+		b.str("user", string(v.user(s))),
 	)
 }
 
@@ -167,13 +163,14 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-func (b inputBuilder) agreement(a *sharing.Agreement) *ast.Term {
+func (b inputBuilder) agreement(a *sharing.Agreement, now time.Time) *ast.Term {
 	return ast.ObjectTerm(
 		b.str("id", a.ID), b.str("resource", a.Resource), b.str("provider", string(a.Provider)),
 		b.str("consumer", string(a.Consumer)), b.str("office", string(a.Office)), b.kv("onward", set(a.Onward)),
 		b.kv("purposes", set(a.Purposes)), b.kv("fields", set(a.Fields)), b.bool("confidential", a.Confidentiality != ""),
 		b.str("defect_ack", a.DefectAck), b.time("not_before", a.NotBefore), b.time("not_after", a.NotAfter),
-		b.end("terminated", a.Terminated), b.kv("seals", set(sealedBy(a))),
+		b.bool("begun", now.UnixMilli() >= a.NotBefore.UnixMilli()), b.bool("expired", now.UnixMilli() >= a.NotAfter.UnixMilli()),
+		b.past("terminated", a.Terminated, now), b.kv("seals", set(sealedBy(a))),
 	)
 }
 
