@@ -24,7 +24,7 @@ func newInputBuilder() inputBuilder {
 		"new_grade", "holdings", "type", "id", "known", "agency", "system", "graded", "expired", "s", "a", "roles",
 		"left", "duties", "resource", "provider", "share", "regime", "reviewed", "items", "defect", "level", "tags",
 		"public", "holder", "agreement", "ended", "user", "begun", "consumer", "office", "onward", "purposes", "confidential",
-		"defect_ack", "not_before", "not_after", "terminated", "seals", "stated",
+		"defect_ack", "not_before", "not_after", "terminated", "sealed", "stated",
 	} {
 		b.keys[k] = ast.StringTerm(k)
 	}
@@ -79,7 +79,7 @@ func (b inputBuilder) build(v view) ast.Value {
 		b.str("action", string(v.req.Action)), b.str("purpose", v.req.Purpose), b.time("now", v.now),
 		b.kv("fields", set(v.req.Fields)), b.kv("subject", b.subject(v)), b.kv("target", b.target(v)),
 		b.kv("carriers", ast.ArrayTerm(carriers...)), b.kv("sources", ast.ArrayTerm(sources...)),
-		b.kv("agreements", ast.ArrayTerm(terms...)), b.kv("result", b.result(v.req.TargetLabel)),
+		b.kv("agreements", ast.ArrayTerm(terms...)), b.kv("result", b.result(v)),
 		b.kv("new_grade", ast.ObjectTerm(b.num("s", int(grade.S)), b.num("a", int(grade.A)))),
 		b.kv("holdings", ast.ArrayTerm(held...)),
 	)
@@ -170,15 +170,34 @@ func (b inputBuilder) agreement(a *sharing.Agreement, now time.Time) *ast.Term {
 		b.kv("purposes", set(a.Purposes)), b.kv("fields", set(a.Fields)), b.bool("confidential", a.Confidentiality != ""),
 		b.str("defect_ack", a.DefectAck), b.time("not_before", a.NotBefore), b.time("not_after", a.NotAfter),
 		b.bool("begun", now.UnixMilli() >= a.NotBefore.UnixMilli()), b.bool("expired", now.UnixMilli() >= a.NotAfter.UnixMilli()),
-		b.past("terminated", a.Terminated, now), b.kv("seals", set(sealedBy(a))),
+		b.past("terminated", a.Terminated, now), b.kv("sealed", b.sealed(a)),
 	)
 }
 
-// result is the label asked for; an invalid one is lower than everything.
-func (b inputBuilder) result(l *level.Label) *ast.Term {
+func (b inputBuilder) sealed(a *sharing.Agreement) *ast.Term {
+	by := sealedBy(a)
+	return ast.ObjectTerm(
+		b.bool("provider", slices.Contains(by, a.Provider)), b.bool("consumer", slices.Contains(by, a.Consumer)),
+		b.bool("office", slices.Contains(by, a.Office)),
+	)
+}
+
+// result is the label asked for; an invalid one is lower than everything. Every
+// category is spelled out as far as the sources name some.
+func (b inputBuilder) result(v view) *ast.Term {
+	l := v.req.TargetLabel
 	var r level.Label
 	if l != nil && l.Validate() == nil {
 		r = *l
+	}
+	if slices.Contains(r.Tags, level.TagAnyCategory) {
+		for _, s := range v.sources {
+			for _, t := range s.label().Tags {
+				if t.IsCategory() && !slices.Contains(r.Tags, t) {
+					r.Tags = append(slices.Clip(r.Tags), t)
+				}
+			}
+		}
 	}
 	return ast.ObjectTerm(
 		b.bool("stated", l != nil), b.num("level", int(r.Level)), b.num("s", int(r.RequiredS)),

@@ -15,7 +15,7 @@ func ExampleParse() {
 func TestParseRefuses(t *testing.T) {
 	for s, want := range map[string]error{
 		"": ErrInvalid, "L5/S3A3": ErrInvalid, "L3/S0A3": ErrInvalid, "L3/S3A3[]": ErrInvalid,
-		"L3/S3A3[x]": ErrInvalid, "L3/S3A3[secret]": ErrStateSecret, " L3/S3A3": ErrInvalid, "3": ErrInvalid,
+		"L3/S3A3[cat_]": ErrInvalid, "L3/S3A3[cat_secret]": ErrStateSecret, "L3/S3A3[x]": ErrInvalid, "L3/S3A3[secret]": ErrStateSecret, " L3/S3A3": ErrInvalid, "3": ErrInvalid,
 	} {
 		if _, err := Parse(s); !errors.Is(err, want) {
 			t.Errorf("%q: %v, want %v", s, err, want)
@@ -26,6 +26,7 @@ func TestParseRefuses(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add("L3/S3A3[personal,sensitive]")
 	f.Add("L1/S1A1[public_disclosure]")
+	f.Add("L4/S5A5[cat_any,cat_population]")
 	f.Fuzz(func(t *testing.T, s string) {
 		l, err := Parse(s)
 		if err != nil {

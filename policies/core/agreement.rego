@@ -14,11 +14,6 @@ party(i, k) if {
 	a.onward[src.user]
 }
 
-between(i, k) if {
-	input.agreements[k].provider == input.sources[i].provider
-	party(i, k)
-}
-
 # in_force: 属于该资源和当事方，三方签章齐全，并且正在有效期内
 in_force(i, k) if {
 	src := input.sources[i]
@@ -28,12 +23,10 @@ in_force(i, k) if {
 	a.begun == true
 	a.expired == false
 	a.terminated == false
-	between(i, k)
-	unsealed(k) == set()
+	a.provider == src.provider
+	party(i, k)
+	a.sealed == {"provider": true, "consumer": true, "office": true}
 }
-
-# unsealed: 还没有签章的当事方（提供方、使用方、信息办）
-unsealed(k) := {a.provider, a.consumer, a.office} - a.seals if a := input.agreements[k]
 
 # usable: 有效，并且约定了本次的用途和信息项
 usable(i, k) if {
@@ -87,6 +80,11 @@ fault contains {"code": "E06_agreement.party", "detail": input.agreements[k].id}
 	not between(i, k)
 }
 
+between(i, k) if {
+	input.agreements[k].provider == input.sources[i].provider
+	party(i, k)
+}
+
 # METADATA
 # title: 协议生效之前不得使用
 # custom: {clause: X11-26, code: E06_agreement.not_yet}
@@ -117,9 +115,10 @@ fault contains {"code": "E06_agreement.terminated", "detail": a.id} if {
 # METADATA
 # title: 三方签章齐全，协议方为有效
 # custom: {clause: X14-26c, code: E06_agreement.seal_missing}
-fault contains {"code": "E06_agreement.seal_missing", "detail": input.agreements[k].id} if {
+fault contains {"code": "E06_agreement.seal_missing", "detail": a.id} if {
 	some [_, k] in offered
-	unsealed(k) != set()
+	a := input.agreements[k]
+	false in {a.sealed.provider, a.sealed.consumer, a.sealed.office}
 }
 
 # METADATA

@@ -20,8 +20,10 @@
 #             use, an unknown source or subject, or no use of content
 #   agreements [{id resource provider consumer office onward purposes fields
 #                confidential defect_ack not_before not_after begun expired
-#                terminated seals}]
-#   result {stated level s a tags}     new_grade {s a}     holdings [{id s a}]
+#                terminated sealed {provider consumer office}}]
+#   result {stated level s a tags}     a tag cat_any stands for every category:
+#             the categories of the sources are then among its tags
+#   new_grade {s a}     holdings [{id s a}]
 package yinxin.core
 
 # METADATA

@@ -8,8 +8,8 @@ package yinxin.core
 # custom: {clause: X11-30, code: E10_label_lowered}
 deny contains {"code": "E10_label_lowered", "detail": src.id} if {
 	input.result.stated == true
-	some src in input.sources
-	not dominates(input.result, src)
+	some i in lowered
+	src := input.sources[i]
 	input.action != "regrade"
 }
 
@@ -85,16 +85,18 @@ deny contains {"code": "E14_regrade_below_holdings", "detail": ""} if {
 	not bears(input.new_grade, {"s": 1, "a": 1})
 }
 
-# dominates: 每一项都不低，且不丢失任何限制性标签；
-# 标明全部类别（cat_any）的，不算丢失其中任何一个类别
+# lowered: 高于结果标识的来源
+lowered contains i if {
+	some i, src in input.sources
+	not dominates(input.result, src)
+}
+
+# dominates: 每一项都不低，且不丢失任何限制性标签
 dominates(high, low) if {
 	high.level >= low.level
 	high.s >= low.s
 	high.a >= low.a
-	every tag in low.tags - high.tags {
-		"cat_any" in high.tags
-		startswith(tag, "cat_")
-	}
+	low.tags - high.tags == set()
 }
 
 # bears: 两项都够，才是够
@@ -103,7 +105,15 @@ bears(place, wanted) if {
 	place.a >= wanted.a
 }
 
-# living: 结果所在之处的要求；使用方自愿调高的标识也算在内
+# living: 结果所在之处的要求：全部来源；写明标识的还有标识，不低于全部来源时标识已足够
 living := input.sources if input.result.stated == false
 
-living := array.concat(input.sources, [input.result]) if input.result.stated == true
+living := [input.result] if {
+	input.result.stated == true
+	lowered == set()
+}
+
+living := array.concat(input.sources, [input.result]) if {
+	input.result.stated == true
+	lowered != set()
+}

@@ -30,7 +30,6 @@ deny contains {"code": "E09_work_secret", "detail": src.resource} if {
 # custom: {clause: X14-23a, code: E11_third_party}
 deny contains {"code": "E11_third_party", "detail": input.target.agency} if {
 	input.subject.known == true
-	handover
 	some i, src in input.sources
 	third_party(src)
 	src.regime != "beijing-2017"
@@ -43,7 +42,6 @@ deny contains {"code": "E11_third_party", "detail": input.target.agency} if {
 # custom: {clause: BJ17-18, code: E11_third_party}
 deny contains {"code": "E11_third_party", "detail": "beijing-2017"} if {
 	input.subject.known == true
-	handover
 	some src in input.sources
 	src.regime == "beijing-2017"
 	third_party(src)
@@ -52,6 +50,7 @@ deny contains {"code": "E11_third_party", "detail": "beijing-2017"} if {
 # third_party: 接收单位既不是使用单位，也不是提供方
 third_party(src) if {
 	src.user == input.subject.agency
+	handover
 	src.provider != input.target.agency
 }
 
