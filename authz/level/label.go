@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -103,7 +104,12 @@ func (g Grade) Level() uint8 { return max(g.S, g.A) }
 func (g Grade) Valid() bool { return g.S >= 1 && g.S <= GradeMax && g.A >= 1 && g.A <= GradeMax }
 
 // String is the form in use in filings: "S3A3".
-func (g Grade) String() string { return fmt.Sprintf("S%dA%d", g.S, g.A) }
+func (g Grade) String() string { return string(g.append(nil)) }
+
+func (g Grade) append(b []byte) []byte {
+	b = strconv.AppendUint(append(b, 'S'), uint64(g.S), 10)
+	return strconv.AppendUint(append(b, 'A'), uint64(g.A), 10)
+}
 
 // Label is what a resource or a copy of it needs.
 type Label struct {
@@ -216,15 +222,19 @@ func (g Grade) Carries(l Label) bool {
 
 // String is a short form for people and the ledger: "L3/S3A3[personal]".
 func (l Label) String() string {
-	s := fmt.Sprintf("L%d/S%dA%d", l.Level, l.RequiredS, l.RequiredA)
-	if len(l.Tags) > 0 {
-		names := make([]string, len(l.Tags))
-		for i, t := range l.Tags {
-			names[i] = string(t)
+	b := strconv.AppendUint(append(make([]byte, 0, 64), 'L'), uint64(l.Level), 10)
+	b = Grade{l.RequiredS, l.RequiredA}.append(append(b, '/'))
+	for i, t := range l.Tags {
+		sep := byte(',')
+		if i == 0 {
+			sep = '['
 		}
-		s += "[" + strings.Join(names, ",") + "]"
+		b = append(append(b, sep), t...)
 	}
-	return s
+	if len(l.Tags) > 0 {
+		b = append(b, ']')
+	}
+	return string(b)
 }
 
 // normalise sorts and drops duplicates, and the categories that TagAnyCategory

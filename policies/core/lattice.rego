@@ -8,8 +8,8 @@ package yinxin.core
 # custom: {clause: X11-30, code: E10_label_lowered}
 deny contains {"code": "E10_label_lowered", "detail": src.id} if {
 	input.result.stated == true
-	some i in lowered
-	src := input.sources[i]
+	some src in input.sources
+	not dominates(input.result, src)
 	input.action != "regrade"
 }
 
@@ -85,12 +85,6 @@ deny contains {"code": "E14_regrade_below_holdings", "detail": ""} if {
 	not bears(input.new_grade, {"s": 1, "a": 1})
 }
 
-# lowered: 高于结果标识的来源
-lowered contains i if {
-	some i, src in input.sources
-	not dominates(input.result, src)
-}
-
 # dominates: 每一项都不低，且不丢失任何限制性标签
 dominates(high, low) if {
 	high.level >= low.level
@@ -105,15 +99,7 @@ bears(place, wanted) if {
 	place.a >= wanted.a
 }
 
-# living: 结果所在之处的要求：全部来源；写明标识的还有标识，不低于全部来源时标识已足够
+# living: 结果所在之处的要求；使用方自愿调高的标识也算在内
 living := input.sources if input.result.stated == false
 
-living := [input.result] if {
-	input.result.stated == true
-	lowered == set()
-}
-
-living := array.concat(input.sources, [input.result]) if {
-	input.result.stated == true
-	lowered != set()
-}
+living := array.concat(input.sources, [input.result]) if input.result.stated == true
