@@ -36,6 +36,11 @@ deny contains {"code": "E02_unknown_action", "detail": input.action} if {
 # 使用信息内容的操作（传输环节和系统定级不使用内容）
 uses_content if input.action in {"read", "copy", "derive", "merge", "relabel", "forward", "store", "publish"}
 
+# 对信息的操作：使用和传输（变更系统等级不是）
+handles_information if uses_content
+
+handles_information if input.action == "carry"
+
 # 结果落到另一单位的系统上，就是提供给该单位
 handover if {
 	input.action in {"read", "copy", "derive", "merge", "relabel", "forward", "store"}

@@ -10,7 +10,7 @@ deny contains {"code": "E10_label_lowered", "detail": src.id} if {
 	input.result.stated == true
 	some src in input.sources
 	not dominates(input.result, src)
-	input.action != "regrade"
+	handles_information
 }
 
 # METADATA
@@ -56,7 +56,7 @@ deny contains {"code": "E13_carrier", "detail": hop.id} if {
 	some hop in input.carriers
 	some wanted in living
 	not bears(hop, wanted)
-	input.action != "regrade"
+	handles_information
 }
 
 # METADATA
