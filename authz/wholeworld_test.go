@@ -61,6 +61,9 @@ type universe struct {
 // dimensions of a point but for the act.
 const dimensions = 7
 
+// samples are the random points on which the factoring is checked for each code.
+const samples = 400
+
 func values(p *leveltest.Point) [dimensions]*int {
 	return [dimensions]*int{&p.First, &p.Second, &p.Result, &p.Subject, &p.Target, &p.Carrier, &p.Consent}
 }
@@ -163,7 +166,7 @@ func (u universe) classesOf(t *testing.T, s coreSlice, act, dimension, n int) (c
 func (u universe) factors(t *testing.T, s coreSlice, tab *truth) {
 	core, _ := newPDP(t, u.m, nil)
 	rng := rand.New(rand.NewPCG(5, 3))
-	for i := range 2000 {
+	for i := range samples {
 		p := leveltest.Point{Act: rng.IntN(len(u.Acts))}
 		example := p
 		for d, n := range u.sizes() {

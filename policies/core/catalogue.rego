@@ -166,6 +166,7 @@ deny contains {"code": "E19_not_holder", "detail": src.id} if {
 	input.action == "relabel"
 	input.subject.known == true
 	some src in input.sources
+	src.known == true
 	src.holder == ""
 	src.provider != input.subject.agency
 }

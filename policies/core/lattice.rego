@@ -102,4 +102,7 @@ bears(place, wanted) if {
 # living: 结果所在之处的要求；使用方自愿调高的标识也算在内
 living := input.sources if input.result.stated == false
 
-living := array.concat(input.sources, [input.result]) if input.result.stated == true
+living := array.concat(input.sources, [input.result]) if {
+	input.result.stated == true
+	input.sources != []
+}

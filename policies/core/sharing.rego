@@ -79,6 +79,7 @@ deny contains {"code": "E17_purpose_not_duty", "detail": input.purpose} if {
 	not input.target.duties[input.purpose]
 	some src in input.sources
 	src.user == input.target.agency
+	handover
 }
 
 # METADATA
