@@ -25,8 +25,7 @@ func newInputBuilder() inputBuilder {
 	for _, w := range []string{
 		"", SubjectSystem, SubjectPerson, SubjectAgency, string(ActionRead), string(ActionCopy), string(ActionForward), string(ActionDerive), string(ActionStore),
 		string(sharing.ShareProactive), string(sharing.ShareOnApplication), string(sharing.ShareUnconditional), string(sharing.ShareConditional),
-		string(sharing.RegimeXicheng2014), string(sharing.RegimeBeijing2017), string(level.TagPersonal), string(level.TagLegalPerson),
-		string(level.TagBusinessSecret), string(level.TagSensitive), string(level.TagImportantData),
+		string(sharing.RegimeXicheng2014), string(sharing.RegimeBeijing2017),
 	} {
 		b.words[w] = ast.StringTerm(w)
 	}
@@ -63,13 +62,13 @@ func (b inputBuilder) text(s string) *ast.Term {
 	return ast.StringTerm(s)
 }
 
-func set[T ~string](b inputBuilder, vs []T) *ast.Term {
+func set[T ~string](vs []T) *ast.Term {
 	if len(vs) == 0 {
 		return ast.InternedEmptySet
 	}
 	ts := make([]*ast.Term, len(vs))
 	for i, v := range vs {
-		ts[i] = b.text(string(v))
+		ts[i] = ast.StringTerm(string(v))
 	}
 	return ast.SetTerm(ts...)
 }
@@ -98,7 +97,7 @@ func (b inputBuilder) build(v view) ast.Value {
 	}
 	return ast.NewObject(
 		b.str("action", string(v.req.Action)), b.str("purpose", v.req.Purpose), b.time("now", v.now),
-		b.kv("fields", set(b, v.req.Fields)), b.kv("subject", b.subject(v)), b.kv("target", b.target(v)),
+		b.kv("fields", set(v.req.Fields)), b.kv("subject", b.subject(v)), b.kv("target", b.target(v)),
 		b.kv("carriers", ast.ArrayTerm(carriers...)), b.kv("sources", ast.ArrayTerm(sources...)),
 		b.kv("agreements", ast.ArrayTerm(terms...)), b.kv("result", b.result(v)),
 		b.kv("new_grade", ast.ObjectTerm(b.num("s", int(grade.S)), b.num("a", int(grade.A)))),
@@ -140,7 +139,7 @@ func (b inputBuilder) subject(v view) *ast.Term {
 		b.str("type", v.req.SubjectType), b.str("id", v.req.SubjectID), b.bool("known", v.known),
 		b.str("agency", string(p.Agency.USCC)), b.str("system", system), b.bool("graded", g.Valid()),
 		b.bool("expired", p.expired(v.now)), b.num("s", int(g.S)), b.num("a", int(g.A)),
-		b.kv("roles", set(b, roles)), b.bool("left", left), b.kv("duties", set(b, p.Agency.Duties)),
+		b.kv("roles", set(roles)), b.bool("left", left), b.kv("duties", set(p.Agency.Duties)),
 	)
 }
 
@@ -150,7 +149,7 @@ func (b inputBuilder) target(v view) *ast.Term {
 		agency = v.target.Agency
 	}
 	return ast.ObjectTerm(append(b.place(v.req.Target, v.target, v.now),
-		b.str("agency", string(agency.USCC)), b.kv("duties", set(b, agency.Duties)))...)
+		b.str("agency", string(agency.USCC)), b.kv("duties", set(agency.Duties)))...)
 }
 
 func (b inputBuilder) source(v view, s source) *ast.Term {
@@ -168,9 +167,9 @@ func (b inputBuilder) source(v view, s source) *ast.Term {
 	return ast.ObjectTerm(
 		b.str("id", s.id), b.bool("known", s.item != nil), b.str("resource", r.ID),
 		b.str("provider", string(r.Provider)), b.str("share", string(r.ShareType)), b.str("regime", string(r.Regime)),
-		b.bool("reviewed", r.SecrecyReview != ""), b.kv("items", set(b, r.Items)), b.str("defect", r.DefectNotice),
+		b.bool("reviewed", r.SecrecyReview != ""), b.kv("items", set(r.Items)), b.str("defect", r.DefectNotice),
 		b.num("level", int(l.Level)), b.num("s", int(l.RequiredS)), b.num("a", int(l.RequiredA)),
-		b.kv("tags", set(b, tags)), b.bool("public", len(tags) < len(l.Tags)),
+		b.kv("tags", set(tags)), b.bool("public", len(tags) < len(l.Tags)),
 		b.str("holder", string(holder)), b.str("agreement", agreement), b.past("ended", ended, v.now),
 		b.str("user", string(v.user(s))),
 	)
@@ -187,8 +186,8 @@ func earlier(a, b time.Time) time.Time {
 func (b inputBuilder) agreement(a *sharing.Agreement, now time.Time) *ast.Term {
 	return ast.ObjectTerm(
 		b.str("id", a.ID), b.str("resource", a.Resource), b.str("provider", string(a.Provider)),
-		b.str("consumer", string(a.Consumer)), b.str("office", string(a.Office)), b.kv("onward", set(b, a.Onward)),
-		b.kv("purposes", set(b, a.Purposes)), b.kv("fields", set(b, a.Fields)), b.bool("confidential", a.Confidentiality != ""),
+		b.str("consumer", string(a.Consumer)), b.str("office", string(a.Office)), b.kv("onward", set(a.Onward)),
+		b.kv("purposes", set(a.Purposes)), b.kv("fields", set(a.Fields)), b.bool("confidential", a.Confidentiality != ""),
 		b.str("defect_ack", a.DefectAck), b.time("not_before", a.NotBefore), b.time("not_after", a.NotAfter),
 		b.bool("begun", now.UnixMilli() >= a.NotBefore.UnixMilli()), b.bool("expired", now.UnixMilli() >= a.NotAfter.UnixMilli()),
 		b.past("terminated", a.Terminated, now), b.kv("sealed", b.sealed(a)),
@@ -222,6 +221,6 @@ func (b inputBuilder) result(v view) *ast.Term {
 	}
 	return ast.ObjectTerm(
 		b.bool("stated", l != nil), b.num("level", int(r.Level)), b.num("s", int(r.RequiredS)),
-		b.num("a", int(r.RequiredA)), b.kv("tags", set(b, r.Tags)),
+		b.num("a", int(r.RequiredA)), b.kv("tags", set(r.Tags)),
 	)
 }

@@ -91,6 +91,7 @@ type variant struct {
 	name    string
 	base    Request
 	changes []change
+	foreign bool // not the action of the base
 	pair    bool
 }
 
@@ -118,11 +119,13 @@ func product(t *testing.T, p *PDP, m *memory) (all []variant) {
 		for _, action := range []Action{
 			ActionRead, ActionCopy, ActionDerive, ActionMerge, ActionRelabel, ActionForward, ActionStore, ActionPublish, ActionCarry, ActionRegrade, "export",
 		} {
-			v := variant{name: name + " " + string(action), base: base}
+			v := variant{name: name + " " + string(action), base: base, foreign: action != base.Action}
 			v.base.Action = action
 			all = append(all, v)
 			for _, c := range list {
-				all = append(all, variant{name: v.name + ", " + c.name, base: v.base, changes: []change{c}})
+				one := v
+				one.name, one.changes = v.name+", "+c.name, []change{c}
+				all = append(all, one)
 			}
 		}
 		for i, a := range list {
@@ -130,7 +133,7 @@ func product(t *testing.T, p *PDP, m *memory) (all []variant) {
 				continue
 			}
 			for _, b := range list[i+1:] {
-				all = append(all, variant{name + ", " + a.name + ", " + b.name, base, []change{a, b}, true})
+				all = append(all, variant{name: name + ", " + a.name + ", " + b.name, base: base, changes: []change{a, b}, pair: true})
 			}
 		}
 	}
@@ -142,6 +145,10 @@ func bases(m *memory) map[string]Request {
 	onward := m.HoldingByID["copy-a"]
 	onward.ID, onward.System, onward.Agency = "copy-b", "civil-b3", "B"
 	m.HoldingByID["copy-b"] = onward
+	consented := m.AgreementByID["ag-a"]
+	consented.Onward = []identity.USCC{"B"}
+	m.AgreementByID["ag-a"] = consented
+	delete(m.AgreementByID, "ag-b") // B has nothing but what A may hand on
 	system := func(id string, a Action, resource string) Request {
 		return Request{SubjectType: SubjectSystem, SubjectID: id, Action: a, Resource: resource, Purpose: "relief"}
 	}
@@ -154,8 +161,12 @@ func bases(m *memory) map[string]Request {
 	regrade.NewGrade = &level.Grade{S: 3, A: 3}
 	merge := system("civil-a", ActionMerge, "streets-a")
 	merge.Sources = []string{"copy-a"}
+	two := system("civil-a", ActionMerge, "relief-2017")
+	two.Sources = []string{"low-income"}
+	nowhere := person
 	return map[string]Request{
 		"provider": lawful(), "consumer": system("civil-a", ActionRead, "low-income"), "merge": merge, "person": to(person, "civil-a"),
+		"two": two, "nowhere": nowhere,
 		"third party": to(system("civil-a", ActionForward, "copy-a"), "civil-b3"), "2017": to(system("civil-a", ActionForward, "relief-2017"), "civil-b"),
 		"publish": system("civil-a", ActionPublish, "relief-2017"), "relabel": relabel, "hop": system("hub", ActionCarry, "low-income"),
 		"regrade": regrade, "onward": system("civil-b3", ActionRead, "copy-b"), "own relabel": system("civil-p", ActionRelabel, "streets"),
@@ -183,6 +194,10 @@ func changes(m *memory) []change {
 		{"no resource", func(r *Request, s *Snapshot) { r.Resource, r.Sources, s.Item, s.Sources = "", nil, nil, nil }},
 		{"unknown carrier", func(r *Request, _ *Snapshot) { r.Carriers = append(slices.Clone(r.Carriers), "ghost") }},
 		{"low label", func(r *Request, _ *Snapshot) { r.TargetLabel = low }},
+		{"lower level", stated(2, 3, 3, level.TagPersonal)},
+		{"lower S", stated(3, 2, 3, level.TagPersonal)},
+		{"lower A", stated(3, 3, 2, level.TagPersonal)},
+		{"tag lost", stated(3, 3, 3)},
 		{"high label", func(r *Request, _ *Snapshot) { l := level.Strictest(); r.TargetLabel = &l }},
 		{"no label", func(r *Request, _ *Snapshot) { r.TargetLabel = nil }},
 		{"no new grade", func(r *Request, _ *Snapshot) { r.NewGrade = nil }},
@@ -229,11 +244,18 @@ func changes(m *memory) []change {
 		})
 	}
 	held("held by another", func(h *sharing.Holding) { h.Agency = "B" })
+	held("held by the first", func(h *sharing.Holding) { h.Agency = "A" })
 	held("destroyed", func(h *sharing.Holding) { h.Ended = m.Now })
 	held("kept too long", func(h *sharing.Holding) { h.Until = early })
 	held("kept for now", func(h *sharing.Holding) { h.Until = late })
 	held("of no agreement", func(h *sharing.Holding) { h.Agreement = "" })
 	return append(append(list, agreementChanges(m)...), partyChanges(m)...)
+}
+
+func stated(lv level.Level, s, a uint8, tags ...level.Tag) func(*Request, *Snapshot) {
+	return func(r *Request, _ *Snapshot) {
+		r.TargetLabel = &level.Label{Level: lv, RequiredS: s, RequiredA: a, Tags: tags}
+	}
 }
 
 func agreementChanges(m *memory) (list []change) {
@@ -245,10 +267,18 @@ func agreementChanges(m *memory) (list []change) {
 			}
 		}})
 	}
+	for i, which := range []string{"first", "last"} {
+		list = append(list, change{which + " agreement of nobody's", func(_ *Request, s *Snapshot) {
+			if n := len(s.Agreements); n > 0 {
+				a := &s.Agreements[i*(n-1)]
+				a.Purposes, a.Fields, a.Seals, a.NotBefore, a.NotAfter, a.Terminated = []string{"pension"}, nil, nil, late, early, early
+			}
+		}})
+	}
 	add("of another resource", func(a *sharing.Agreement) { a.Resource = "another" })
 	add("agreed by another", func(a *sharing.Agreement) { a.Provider = "O" })
 	add("agreed with another", func(a *sharing.Agreement) { a.Consumer = "O" })
-	add("onward", func(a *sharing.Agreement) { a.Onward = []identity.USCC{"B"} })
+	add("not onward", func(a *sharing.Agreement) { a.Onward = nil })
 	add("publish", func(a *sharing.Agreement) { a.Purposes = []string{"relief", PurposePublish} })
 	add("agreed purpose", func(a *sharing.Agreement) { a.Purposes = []string{"pension"} })
 	add("agreed field", func(a *sharing.Agreement) { a.Fields = []string{"address"} })

@@ -17,7 +17,6 @@ party(i, k) if {
 # in_force: 属于该资源和当事方，三方签章齐全，并且正在有效期内
 in_force(i, k) if {
 	src := input.sources[i]
-	src.user != ""
 	a := input.agreements[k]
 	a.resource == src.resource
 	a.begun == true

@@ -106,7 +106,6 @@ deny contains {"code": "E22_ungraded", "detail": hop.id} if {
 # title: 备案过期的系统不得使用、接收或者传输（使用系统）
 # custom: {clause: X11-23, code: E23_grading_expired}
 deny contains {"code": "E23_grading_expired", "detail": input.subject.system} if {
-	input.subject.type == "system"
 	input.subject.expired == true
 	input.action != "regrade"
 }
@@ -115,7 +114,6 @@ deny contains {"code": "E23_grading_expired", "detail": input.subject.system} if
 # title: 备案过期的系统不得使用、接收或者传输（接收系统）
 # custom: {clause: X11-23, code: E23_grading_expired}
 deny contains {"code": "E23_grading_expired", "detail": input.target.id} if {
-	input.target.known == true
 	input.target.expired == true
 	input.action != "regrade"
 }
