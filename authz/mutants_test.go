@@ -23,6 +23,8 @@ func knownSurvivors() map[string]string {
 		"core/agreement.rego drop `uncovered != set()`":           "saves time only: no fault without an uncovered source",
 		"core/lattice.rego drop `input.action == \"regrade\"`":    "holdings are read for a re-grading only",
 		"core/sharing.rego drop `src.regime != \"beijing-2017\"`": "the other regime's rule says the same code in other words",
+		"core/agreement.rego change constant 1":                   "the sign between two parts of a detail",
+		"core/sharing.rego change constant 2":                     "the other regime's rule says the same code in other words",
 		"core/sharing.rego drop `input.target.known == true`":     "handover says it again; it stands first for the engine",
 	}
 }
@@ -90,6 +92,7 @@ const (
 // exam is the questions with their right answers, the cases first.
 type exam struct {
 	cases, product []question
+	stated         map[string]bool // what the reference answers
 }
 
 type question struct {
@@ -99,7 +102,7 @@ type question struct {
 
 func newExam(t *testing.T) exam {
 	t.Helper()
-	var e exam
+	e := exam{stated: statedCodes(t)}
 	p, _ := newPDP(t, newWorld(t, nil), nil)
 	for _, c := range allCases(t) {
 		m := newWorld(t, c.Facts)
@@ -110,13 +113,14 @@ func newExam(t *testing.T) exam {
 			t.Fatal(err)
 		}
 		v := newView(r, snap, m.Now)
-		e.cases = append(e.cases, question{p.input.build(v), codesOf(readCore(evaluate(t.Context(), p.core, p.input.build(v), time.Minute)), guardCore)})
+		e.cases = append(e.cases, question{p.input.build(v), c.lawCodes()})
 	}
 	m := newWorld(t, nil)
 	p, _ = newPDP(t, m, nil)
 	i := 0
 	for _, v := range product(t, p, m) {
-		if i++; v.pair || v.foreign && i%8 > 0 { // most are noticed by the own action of a base
+		i++
+		if v.pair || v.foreign && (i%2 > 0 || usesContent(v.base.Action) && i%8 > 0) { // most are noticed by the own action of a base
 			continue
 		}
 		r, s := v.ask(t, p)
@@ -127,10 +131,13 @@ func newExam(t *testing.T) exam {
 
 func (e exam) take(answer func(ast.Value) []string) fate {
 	wrong := func(q question) bool { return !slices.Equal(answer(q.in), q.want) }
+	wrongToReference := func(q question) bool {
+		return !slices.Equal(slices.DeleteFunc(answer(q.in), func(code string) bool { return !e.stated[code] }), q.want)
+	}
 	switch {
 	case slices.ContainsFunc(e.cases, wrong):
 		return byCases
-	case slices.ContainsFunc(e.product, wrong):
+	case slices.ContainsFunc(e.product, wrongToReference):
 		return byProduct
 	}
 	return survived

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -25,7 +26,11 @@ import (
 func TestReferenceAgreesOnTheProduct(t *testing.T) {
 	m := newWorld(t, nil)
 	p, _ := newPDP(t, m, nil)
-	all := product(t, p, m)
+	all, states := product(t, p, m), statedCodes(t)
+	if raceDetector { // `make test` asks all in a step without it
+		n := 0
+		all = slices.DeleteFunc(all, func(variant) bool { n++; return n%40 > 0 })
+	}
 	var permitted, differences atomic.Int64
 	var wg sync.WaitGroup
 	for w := range runtime.GOMAXPROCS(0) {
@@ -34,6 +39,7 @@ func TestReferenceAgreesOnTheProduct(t *testing.T) {
 				r, s := all[i].ask(t, p)
 				want := reference(r, s, m.Now)
 				got := codesOf(readCore(evaluate(t.Context(), p.core, p.input.build(newView(r, s, m.Now)), time.Minute)), guardCore)
+				got = slices.DeleteFunc(got, func(code string) bool { return !states[code] })
 				if len(got) == 0 {
 					permitted.Add(1)
 				}
@@ -50,13 +56,40 @@ func TestReferenceAgreesOnTheProduct(t *testing.T) {
 	}
 }
 
+// statedCodes are those of the files that the reference states again. What other
+// registers add (grants, copies) has tests of its own.
+func statedCodes(t *testing.T) map[string]bool {
+	t.Helper()
+	mods, _, err := coreModules(policies.Files(), capabilities())
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]bool{codeError: true}
+	for _, m := range mods {
+		for _, r := range m.Rules {
+			if isStated(m) {
+				out[codeOfRule(r)] = true
+			}
+		}
+	}
+	return out
+}
+
+func isStated(m *ast.Module) bool {
+	switch m.Package.Location.File {
+	case "core/input.rego", "core/catalogue.rego", "core/lattice.rego", "core/sharing.rego", "core/agreement.rego":
+		return true
+	}
+	return false
+}
+
 // Every rule of the core holds for some question with one change.
 func TestProductReachesEveryRule(t *testing.T) {
 	m := newWorld(t, nil)
 	p, _ := newPDP(t, m, nil)
 	tracer := cover.New()
 	for _, one := range product(t, p, m) {
-		if one.pair {
+		if one.pair || one.foreign && len(one.changes) > 0 {
 			continue
 		}
 		r, s := one.ask(t, p)
@@ -77,6 +110,9 @@ func TestProductReachesEveryRule(t *testing.T) {
 	rules := 0
 	for name, mod := range byName {
 		for _, r := range mod.Rules {
+			if !isStated(mod) {
+				break
+			}
 			rules++
 			if !report.Files[name].IsCovered(r.Head.Location.Row) {
 				t.Errorf("%s:%d: never holds: %s", name, r.Head.Location.Row, r.Head)
@@ -114,8 +150,9 @@ func (v variant) ask(t *testing.T, p *PDP) (Request, Snapshot) {
 
 func product(t *testing.T, p *PDP, m *memory) (all []variant) {
 	t.Helper()
-	list := changes(m)
-	for name, base := range bases(m) {
+	list, from := changes(m), bases(m)
+	for _, name := range slices.Sorted(maps.Keys(from)) {
+		base := from[name]
 		for _, action := range []Action{
 			ActionRead, ActionCopy, ActionDerive, ActionMerge, ActionRelabel, ActionForward, ActionStore, ActionPublish, ActionCarry, ActionRegrade, "export",
 		} {
@@ -129,9 +166,6 @@ func product(t *testing.T, p *PDP, m *memory) (all []variant) {
 			}
 		}
 		for i, a := range list {
-			if raceDetector && i%5 > 0 {
-				continue
-			}
 			for _, b := range list[i+1:] {
 				all = append(all, variant{name: name + ", " + a.name + ", " + b.name, base: base, changes: []change{a, b}, pair: true})
 			}
@@ -148,6 +182,9 @@ func bases(m *memory) map[string]Request {
 	consented := m.AgreementByID["ag-a"]
 	consented.Onward = []identity.USCC{"B"}
 	m.AgreementByID["ag-a"] = consented
+	open := m.AgreementByID["ag-2017"]
+	open.Purposes = []string{"relief", PurposePublish}
+	m.AgreementByID["ag-2017"] = open
 	delete(m.AgreementByID, "ag-b") // B has nothing but what A may hand on
 	system := func(id string, a Action, resource string) Request {
 		return Request{SubjectType: SubjectSystem, SubjectID: id, Action: a, Resource: resource, Purpose: "relief"}
@@ -158,7 +195,7 @@ func bases(m *memory) map[string]Request {
 	relabel := system("civil-a", ActionRelabel, "copy-a")
 	relabel.TargetLabel = &level.Label{Level: 3, RequiredS: 3, RequiredA: 3, Tags: []level.Tag{level.TagPersonal}}
 	regrade := to(system("civil-a", ActionRegrade, ""), "civil-a")
-	regrade.NewGrade = &level.Grade{S: 3, A: 3}
+	regrade.NewGrade, regrade.Carriers = &level.Grade{S: 3, A: 3}, []string{"hub"}
 	merge := system("civil-a", ActionMerge, "streets-a")
 	merge.Sources = []string{"copy-a"}
 	two := system("civil-a", ActionMerge, "relief-2017")
@@ -192,6 +229,10 @@ func changes(m *memory) []change {
 		}},
 		{"unknown resource", func(_ *Request, s *Snapshot) { s.Item = nil }},
 		{"no resource", func(r *Request, s *Snapshot) { r.Resource, r.Sources, s.Item, s.Sources = "", nil, nil, nil }},
+		{"nothing, high label", func(r *Request, s *Snapshot) {
+			l := level.Strictest()
+			r.Resource, r.Sources, r.TargetLabel, s.Item, s.Sources = "", nil, &l, nil, nil
+		}},
 		{"unknown carrier", func(r *Request, _ *Snapshot) { r.Carriers = append(slices.Clone(r.Carriers), "ghost") }},
 		{"low label", func(r *Request, _ *Snapshot) { r.TargetLabel = low }},
 		{"lower level", stated(2, 3, 3, level.TagPersonal)},
@@ -279,7 +320,22 @@ func agreementChanges(m *memory) (list []change) {
 	add("agreed by another", func(a *sharing.Agreement) { a.Provider = "O" })
 	add("agreed with another", func(a *sharing.Agreement) { a.Consumer = "O" })
 	add("not onward", func(a *sharing.Agreement) { a.Onward = nil })
-	add("publish", func(a *sharing.Agreement) { a.Purposes = []string{"relief", PurposePublish} })
+	add("no consent to publish", func(a *sharing.Agreement) { a.Purposes = []string{"relief"} })
+	for _, uncover := range []change{
+		{"another purpose", func(_ *Request, s *Snapshot) { s.Agreements[0].Purposes = []string{"pension"} }},
+		{"over", func(_ *Request, s *Snapshot) { s.Agreements[0].NotAfter = early }},
+	} {
+		list = append(list, change{"one " + uncover.name + ", faulty ones beside", func(r *Request, s *Snapshot) {
+			if n := len(s.Agreements); n > 0 {
+				uncover.do(r, s) // this source is not covered, the last one is
+				for _, resource := range []string{s.Agreements[n-1].Resource, "else"} {
+					s.Agreements = append(s.Agreements, sharing.Agreement{
+						ID: "faulty-" + resource, Resource: resource, Provider: "B", Consumer: "O", Purposes: []string{"x"}, NotBefore: late, NotAfter: early, Terminated: early,
+					})
+				}
+			}
+		}})
+	}
 	add("agreed purpose", func(a *sharing.Agreement) { a.Purposes = []string{"pension"} })
 	add("agreed field", func(a *sharing.Agreement) { a.Fields = []string{"address"} })
 	add("no secrecy agreement", func(a *sharing.Agreement) { a.Confidentiality = "" })
@@ -349,6 +405,9 @@ func partyChanges(m *memory) (list []change) {
 	person("no post", func(p *Party) { p.Posts = nil })
 	person("administrator", func(p *Party) { p.Posts = []identity.Post{{Agency: "A", Role: identity.RoleSystemAdmin, From: m.Now}} })
 	person("leader", func(p *Party) { p.Posts = []identity.Post{{Agency: "A", Role: identity.RoleUnitLeader, From: m.Now}} })
+	person("records officer", func(p *Party) {
+		p.Posts = []identity.Post{{Agency: "A", Role: identity.RoleRecordsOfficer, From: m.Now}}
+	})
 	person("post ended", func(p *Party) { p.Posts = []identity.Post{{Agency: "A", Role: identity.RoleClerk, Until: m.Now}} })
 	return append(list, change{"target of another", func(_ *Request, s *Snapshot) {
 		if s.Target != nil {
