@@ -1,6 +1,7 @@
 package level
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
@@ -19,6 +20,21 @@ func TestParseRefuses(t *testing.T) {
 	} {
 		if _, err := Parse(s); !errors.Is(err, want) {
 			t.Errorf("%q: %v, want %v", s, err, want)
+		}
+	}
+}
+
+// A level that is not a known level stops at the type: no string, fraction or list
+// becomes one, and what is left out is no valid label.
+func TestLabelIsTyped(t *testing.T) {
+	for _, lv := range []string{`"4"`, `4.0`, `4e0`, `[]`, `{}`, `true`, `-1`, `256`, `null`, `0`, `5`} {
+		var l Label
+		err := json.Unmarshal([]byte(`{"level":`+lv+`,"required_s":3,"required_a":3}`), &l)
+		if err == nil {
+			err = l.Validate()
+		}
+		if err == nil || l.Dominates(Label{Level: 1, RequiredS: 1, RequiredA: 1}) {
+			t.Errorf("level %s is taken for %v", lv, l)
 		}
 	}
 }
