@@ -37,6 +37,7 @@ type Rooms struct {
 	Notify     *Notify
 	Succession *Generations
 	Tokens     *Tokens
+	Grants     *Grants
 	Facts      *Facts
 }
 
@@ -61,6 +62,7 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 		Notify:     &Notify{a},
 		Succession: newGenerations(a),
 		Tokens:     &Tokens{a},
+		Grants:     &Grants{a},
 	}
 }
 
