@@ -25,6 +25,7 @@ func newInputBuilder() inputBuilder {
 		"left", "duties", "resource", "provider", "share", "regime", "reviewed", "items", "defect", "level", "tags",
 		"public", "holder", "agreement", "ended", "consumer", "office", "onward", "purposes", "confidential",
 		"defect_ack", "not_before", "not_after", "terminated", "seals", "stated",
+		"grants", "unit", "role", "actions", "providers", "resources", "systems", "from", "until", "signed", "suspended",
 	} {
 		b.keys[k] = ast.StringTerm(k)
 	}
@@ -71,6 +72,10 @@ func (b inputBuilder) build(v view) ast.Value {
 	for i := range v.terms {
 		terms[i] = b.agreement(&v.terms[i])
 	}
+	granted := make([]*ast.Term, len(v.granted))
+	for i := range v.granted {
+		granted[i] = b.granted(&v.granted[i])
+	}
 	held := make([]*ast.Term, len(v.held))
 	for i, it := range v.held {
 		l := it.Label()
@@ -86,7 +91,7 @@ func (b inputBuilder) build(v view) ast.Value {
 		b.kv("carriers", ast.ArrayTerm(carriers...)), b.kv("sources", ast.ArrayTerm(sources...)),
 		b.kv("agreements", ast.ArrayTerm(terms...)), b.kv("result", b.result(v.req.TargetLabel)),
 		b.kv("new_grade", ast.ObjectTerm(b.num("s", int(grade.S)), b.num("a", int(grade.A)))),
-		b.kv("holdings", ast.ArrayTerm(held...)),
+		b.kv("holdings", ast.ArrayTerm(held...)), b.kv("grants", ast.ArrayTerm(granted...)),
 	)
 }
 
@@ -174,6 +179,14 @@ func (b inputBuilder) agreement(a *sharing.Agreement) *ast.Term {
 		b.kv("purposes", set(a.Purposes)), b.kv("fields", set(a.Fields)), b.bool("confidential", a.Confidentiality != ""),
 		b.str("defect_ack", a.DefectAck), b.time("not_before", a.NotBefore), b.time("not_after", a.NotAfter),
 		b.end("terminated", a.Terminated), b.kv("seals", set(sealedBy(a))),
+	)
+}
+
+func (b inputBuilder) granted(g *Granted) *ast.Term {
+	return ast.ObjectTerm(
+		b.str("id", g.ID), b.str("unit", string(g.Unit)), b.str("role", string(g.Role)), b.kv("actions", set(g.Actions)),
+		b.kv("purposes", set(g.Purposes)), b.kv("resources", set(g.Resources)), b.kv("providers", set(g.Providers)), b.kv("systems", set(g.Systems)),
+		b.num("level", int(g.Level)), b.time("from", g.From), b.time("until", g.Until), b.bool("signed", g.Signed), b.bool("suspended", g.Suspended),
 	)
 }
 
