@@ -9,6 +9,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/grading"
+	"github.com/yinxin-gov/yinxin/authz/grant"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
@@ -41,12 +42,14 @@ const (
 	PageEnrolments   = "enrolments"   // 注册审核
 	PageConsents     = "consents"     // 引用同意
 	PageArchive      = "archive"      // 归档
+	PageGrants       = "grants"       // 授权
 
 	pageUse    = "use"
 	pageSeal   = "seal"
 	pageImport = "import"
 
 	pageConsent = "consent"
+	pageGrant   = "grant"
 )
 
 // Outcomes of the desk besides those of the rooms behind it.
@@ -88,6 +91,7 @@ type Desk interface {
 	Histories
 	Peers
 	Consents
+	Grants
 	Archives
 	Notices
 }
@@ -244,6 +248,13 @@ var refusals = []struct {
 	{grading.ErrNotFound, "clearance.none", http.StatusNotFound},
 	{grading.ErrNotCleared, "ra.error.not_cleared", http.StatusConflict},
 	{grading.ErrNotOperating, "ra.error.not_operating", http.StatusConflict},
+	{grant.ErrAdministrator, "grant.error.administrator", http.StatusConflict},
+	{grant.ErrPost, "grant.error.post", http.StatusConflict},
+	{grant.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{grant.ErrState, "grant.error.state", http.StatusConflict},
+	{grant.ErrNotSigned, "grant.error.unsigned", http.StatusConflict},
+	{grant.ErrInvalid, "grant.error.invalid", http.StatusBadRequest},
+	{grant.ErrNotFound, "grant.error.unknown", http.StatusNotFound},
 	{sharing.ErrNotFound, "desk.consent.unknown", http.StatusNotFound},
 	{sharing.ErrInvalid, "desk.consent.invalid", http.StatusBadRequest},
 	{sharing.ErrConsent, "problem.citation.consent", http.StatusConflict},

@@ -16,7 +16,7 @@ func menu(p *Person) (out []group) {
 		{"document", []string{pageVerify, PageConsents, PageArchive}},
 		{"certificate", []string{PageRequests, PageACME, PageEnrolments, PageClearances, PageCertificates, PageSystems, PageRecovery, PageHistory, PageExpiring, PageStatistics}},
 		{"authority", []string{PageAnchors, PagePeers, PageSuccession, PageClosing, PageRetention, PageNotices}},
-		{"people", []string{PagePeople}},
+		{"people", []string{PagePeople, PageGrants}},
 		{"audit", []string{pageLedger}},
 	} {
 		g.Pages = slices.DeleteFunc(g.Pages, func(page string) bool {
