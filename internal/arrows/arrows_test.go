@@ -43,6 +43,7 @@ var may = map[string][]string{
 	"authz/grading":     {"authz/identity"},
 	"authz/sharing":     {"authz/identity"},
 	"authz/grant":       {"authz/approval", "authz/identity"},
+	"authz/reclass":     {"authz/sharing", "authz/approval", "authz/identity"},
 	"authz/policy":      {"authz/sharing", "authz/grading", "authz/approval", "authz/identity"},
 	"authz":             {"authz/policy", "authz/grant", "authz/sharing", "authz/grading", "authz/approval", "authz/identity"},
 	"internal/keys":     {},

@@ -38,6 +38,7 @@ type Rooms struct {
 	Succession *Generations
 	Tokens     *Tokens
 	Grants     *Grants
+	Reclass    *Reclass
 	Facts      *Facts
 }
 
@@ -63,6 +64,7 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 		Succession: newGenerations(a),
 		Tokens:     &Tokens{a},
 		Grants:     &Grants{a},
+		Reclass:    &Reclass{a},
 	}
 }
 
