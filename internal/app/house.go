@@ -15,6 +15,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/grant"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/authz/reclass"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
@@ -65,7 +66,8 @@ type House struct {
 	Ledger     *ledger.Sequencer
 	Identity   *identity.Service
 	Approvals  *approval.Service
-	Grants     *grant.Service // of persons
+	Grants     *grant.Service   // of persons
+	Reclass    *reclass.Service // labels that their provider changes
 	Grading    *grading.Service
 	Sharing    *sharing.Service
 	Consents   *sharing.Consents
@@ -222,6 +224,9 @@ func (h *House) openPeople() (err error) {
 		return err
 	}
 	if err = h.openGrants(); err != nil {
+		return err
+	}
+	if err = h.openReclass(); err != nil {
 		return err
 	}
 	h.Grading, err = grading.New(grading.Config{Registry: h.rooms.Grading, Directory: h.rooms.Identity, Now: now, NewID: newID})

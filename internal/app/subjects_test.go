@@ -11,6 +11,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/grant"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/level"
+	"github.com/yinxin-gov/yinxin/authz/reclass"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
@@ -89,6 +90,15 @@ func (w *registry) questions() (out []standing) {
 	ok(t, err)
 	add("a deputy", d.Subject(), other.leader, func() {
 		_, _, err := w.Grants.SettleDelegation(bg, d.ID, w.actor(other.leader))
+		ok(t, err)
+	})
+
+	act, _, err := w.Reclass.Propose(bg, reclass.Act{
+		Resource: "res-q", To: level.Label{Level: 2, RequiredS: 2, RequiredA: 1}, Ground: "样例依据", Due: w.at.AddDate(0, 1, 0),
+	}, w.actor(unit.clerk))
+	ok(t, err)
+	add("a label that was raised", act.Subject(), unit.leader, func() {
+		_, _, err := w.Reclass.Settle(bg, act.ID, w.actor(unit.leader))
 		ok(t, err)
 	})
 
@@ -219,7 +229,7 @@ func TestOnlyOpenQuestionsAreAnswered(t *testing.T) {
 		refused(q.name+", answered", q.subject, q.by)
 	}
 	leader := w.units[0].leader
-	for _, kind := range []approval.Kind{approval.KindRelabel, approval.KindRegrade} { // this house does not ask for them
+	for _, kind := range []approval.Kind{approval.KindRegrade} { // this house does not ask for them
 		kinds[kind] = true
 		refused(string(kind), approval.Subject{Kind: kind, ID: "x", Digest: strings.Repeat("0", 64), Unit: w.units[0].unit, Requester: w.units[0].clerk.ID}, leader)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/grant"
 	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/reclass"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
@@ -43,6 +44,7 @@ const (
 	PageConsents     = "consents"     // 引用同意
 	PageArchive      = "archive"      // 归档
 	PageGrants       = "grants"       // 授权
+	PageReclass      = "reclass"      // 变更定级
 
 	pageUse    = "use"
 	pageSeal   = "seal"
@@ -92,6 +94,7 @@ type Desk interface {
 	Peers
 	Consents
 	Grants
+	Reclassifications
 	Archives
 	Notices
 }
@@ -255,6 +258,13 @@ var refusals = []struct {
 	{grant.ErrNotSigned, "grant.error.unsigned", http.StatusConflict},
 	{grant.ErrInvalid, "grant.error.invalid", http.StatusBadRequest},
 	{grant.ErrNotFound, "grant.error.unknown", http.StatusNotFound},
+	{reclass.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{reclass.ErrGround, "reclass.error.ground", http.StatusBadRequest},
+	{reclass.ErrKept, "reclass.error.kept", http.StatusConflict},
+	{reclass.ErrState, "reclass.error.state", http.StatusConflict},
+	{reclass.ErrNotSigned, "reclass.error.unsigned", http.StatusConflict},
+	{reclass.ErrInvalid, "reclass.error.invalid", http.StatusBadRequest},
+	{reclass.ErrNotFound, "reclass.error.unknown", http.StatusNotFound},
 	{sharing.ErrNotFound, "desk.consent.unknown", http.StatusNotFound},
 	{sharing.ErrInvalid, "desk.consent.invalid", http.StatusBadRequest},
 	{sharing.ErrConsent, "problem.citation.consent", http.StatusConflict},

@@ -48,6 +48,8 @@ func (d *Service) Pages(p identity.Person, held []identity.Post) (pages []string
 	opens(console.PageConsents, p.Agency, identity.RoleClerk, identity.RoleUnitLeader)
 	opens(console.PageGrants, p.Agency, grantPosts()...)
 	opens(console.PageGrants, house, grantWatchers()...)
+	opens(console.PageReclass, p.Agency, identity.RoleClerk, identity.RoleUnitLeader, identity.RoleAgencySysadmin)
+	opens(console.PageReclass, house, grantWatchers()...)
 	opens(console.PageArchive, p.Agency, identity.RoleRecordsOfficer, identity.RoleClerk)
 	opens(console.PageSeals, p.Agency, identity.RoleClerk, identity.RoleUnitLeader, identity.RoleSealAdministrator)
 	opens(console.PageCompromise, p.Agency, identity.RoleClerk, identity.RoleUnitLeader, identity.RoleSealAdministrator)
