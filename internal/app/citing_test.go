@@ -32,6 +32,7 @@ func TestBJ17_19b_X11_24_InTheHouse(t *testing.T) {
 	w := newTown(t, 3)
 	w.consentsOnPages()
 	w.grantsOnPages()
+	w.reclassOnPages()
 	w.citationsInTheHouse()
 	w.batchInTheHouse()
 	w.agreementInTheHouse()

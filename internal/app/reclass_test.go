@@ -1,0 +1,140 @@
+package app
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/yinxin-gov/yinxin/authz"
+	"github.com/yinxin-gov/yinxin/authz/approval"
+	"github.com/yinxin-gov/yinxin/authz/level"
+	"github.com/yinxin-gov/yinxin/authz/reclass"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
+	"github.com/yinxin-gov/yinxin/internal/console"
+)
+
+// reclassOnPages: X11-30, BJ17-26b from the page of the provider's clerk to what the
+// decision point says about a copy of another unit. It follows grantsOnPages, whose
+// resource and system it goes on with.
+func (w *town) reclassOnPages() {
+	t := w.t
+	o, far := w.units[0], w.units[1]
+	clerk, leader := visitor(o.clerk), visitor(o.leader)
+	_, _, err := w.Sharing.RegisterHolding(bg, sharing.Holding{
+		ID: "copy-g", System: "town-a", Agency: o.unit, Resource: "res-g", Label: level.Label{Level: 1, RequiredS: 1, RequiredA: 1}, Payload: strings.Repeat("ab", 32),
+	}, w.actor(o.clerk))
+	ok(t, err)
+	reads := func(want ...string) {
+		t.Helper()
+		d, err := w.PDP.Decide(bg, authz.Request{SubjectType: authz.SubjectSystem, SubjectID: "town-a", Action: authz.ActionRead, Resource: "copy-g", Purpose: "relief"})
+		ok(t, err)
+		var codes []string
+		for _, r := range d.Reasons {
+			codes = append(codes, r.Code)
+		}
+		if !slices.Equal(codes, want) {
+			t.Errorf("the decision point says %v, want %v", codes, want)
+		}
+	}
+	label := func(want level.Label) {
+		t.Helper()
+		r, err := w.rooms.Sharing.Resource(bg, "res-g")
+		ok(t, err)
+		h, err := w.rooms.Sharing.Holding(bg, "copy-g")
+		ok(t, err)
+		if r.Label.String() != want.String() || h.Label.String() != want.String() {
+			t.Errorf("the catalogue says %s, the copy %s, want %s", r.Label, h.Label, want)
+		}
+	}
+	newest := func() console.ReclassLine {
+		t.Helper()
+		list, err := w.Desk.Reclassified(bg, leader, "")
+		ok(t, err)
+		return list.Acts[0]
+	}
+	answer := func(p console.Person, yes bool, want error) {
+		t.Helper()
+		a, reason := newest(), map[bool]string{false: "不同意"}[yes]
+		if err := w.Desk.AnswerReclass(bg, p, a.ID, console.Answer{Digest: a.Digest, PIN: townPIN, Yes: yes, Reason: reason}); !errors.Is(err, want) {
+			t.Errorf("got %v, want %v", err, want)
+		}
+	}
+	low, top := level.Label{Level: 1, RequiredS: 1, RequiredA: 1}, level.Label{Level: 3, RequiredS: 3, RequiredA: 1}
+	form := console.ReclassForm{Resource: "res-g", To: top, Ground: "数据安全法第二十一条", Due: w.at.AddDate(0, 0, 10)}
+	reads()
+	for name, p := range map[string]console.Person{"a stranger": visitor(far.clerk), "the leader": leader} {
+		if err := w.Desk.Reclassify(bg, p, form); !errors.Is(err, reclass.ErrForbidden) {
+			t.Errorf("%s changed it: %v", name, err)
+		}
+	}
+
+	// One person raises, at once; above the system's grade nothing opens any more.
+	ok(t, w.Desk.Reclassify(bg, clerk, form))
+	label(top)
+	reads(level.CodeSystemGrade)
+	if a := newest(); a.State != reclass.Raised || !a.Raises || a.Copies != 1 || !a.MayAnswer {
+		t.Errorf("%+v", a)
+	}
+	mine, err := w.Desk.Reclassified(bg, clerk, "res-g")
+	ok(t, err)
+	if len(mine.Notices) != 1 || mine.Notices[0].Kind != reclass.Remove || len(mine.Resources) != 1 {
+		t.Fatalf("%+v", mine)
+	}
+	if err := w.Desk.FollowedLabel(bg, clerk, mine.Notices[0].ID, strings.Repeat("cd", 32), "已销毁"); !errors.Is(err, reclass.ErrKept) {
+		t.Errorf("said to be gone: %v", err)
+	}
+	answer(visitor(far.leader), true, reclass.ErrNotFound)
+	answer(clerk, true, console.ErrForbidden)
+	answer(leader, false, nil) // a no lowers nothing
+	label(top)
+	reads(level.CodeSystemGrade)
+
+	// Down: a ground, a new review, and two persons.
+	form.To = low
+	if err := w.Desk.Reclassify(bg, clerk, form); !errors.Is(err, reclass.ErrGround) {
+		t.Errorf("without a review: %v", err)
+	}
+	form.Review = "保审1" // the one that gave the present label
+	if err := w.Desk.Reclassify(bg, clerk, form); !errors.Is(err, reclass.ErrGround) {
+		t.Errorf("with an old review: %v", err)
+	}
+	form.Review = "保审2"
+	ok(t, w.Desk.Reclassify(bg, clerk, form))
+	label(top)
+	a := newest()
+	if err := w.Desk.AnswerReclass(bg, leader, a.ID, console.Answer{Digest: strings.Repeat("0", 64), PIN: townPIN, Yes: true}); !errors.Is(err, approval.ErrInvalid) {
+		t.Errorf("signed what the page did not show: %v", err)
+	}
+	if _, _, err := w.Reclass.Settle(bg, a.ID, w.actor(o.leader)); !errors.Is(err, reclass.ErrNotSigned) {
+		t.Errorf("took effect unsigned: %v", err)
+	}
+	answer(leader, true, nil)
+	label(low)
+	reads()
+	if r, err := w.rooms.Sharing.Resource(bg, "res-g"); err != nil || r.SecrecyReview != "保审2" {
+		t.Errorf("%+v, %v", r, err)
+	}
+
+	// What keepers did is on record.
+	mine, err = w.Desk.Reclassified(bg, clerk, "")
+	ok(t, err)
+	if len(mine.Notices) != 2 || mine.Notices[0].Kind != reclass.Relabel {
+		t.Fatalf("%+v", mine.Notices)
+	}
+	if err := w.Desk.FollowedLabel(bg, visitor(far.clerk), mine.Notices[0].ID, strings.Repeat("cd", 32), "已标注"); !errors.Is(err, reclass.ErrForbidden) {
+		t.Errorf("another unit answered: %v", err)
+	}
+	for _, n := range mine.Notices {
+		ok(t, w.Desk.FollowedLabel(bg, clerk, n.ID, strings.Repeat("cd", 32), "已标注"))
+	}
+	if a := newest(); a.Copies != 1 || a.Done != 1 || a.Late != 0 || a.MayAnswer {
+		t.Errorf("%+v", a)
+	}
+	form.To, form.Review = level.Label{Level: 1, RequiredS: 1, RequiredA: 1, Tags: []level.Tag{level.TagPublicDisclosure}}, "保审3"
+	ok(t, w.Desk.Reclassify(bg, clerk, form)) // opening it is a lowering
+	if a := newest(); a.State != reclass.Proposed {
+		t.Errorf("%+v", a)
+	}
+	answer(leader, false, nil)
+	label(low)
+}
