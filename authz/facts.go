@@ -28,14 +28,21 @@ type Peers interface {
 	Bound(ctx context.Context, system string) (*Bound, error)
 }
 
-// FactsConfig is what StoreFacts reads from. All but Peers and Grants are required.
+// Transits knows what a system provides, receives or carries and what is not received
+// yet, as if it were held: a re-grading asks.
+type Transits interface {
+	Carried(ctx context.Context, system string) ([]sharing.Holding, error)
+}
+
+// FactsConfig is what StoreFacts reads from. All but Peers, Grants and Transits are required.
 type FactsConfig struct {
 	People   identity.Reader
 	Grading  Gradings
 	Sharing  sharing.Reader
 	Revision Revisions
-	Peers    Peers  // nil: every system is the house's
-	Grants   Grants // nil: nobody was granted anything
+	Peers    Peers    // nil: every system is the house's
+	Grants   Grants   // nil: nobody was granted anything
+	Transits Transits // nil: nothing is on its way
 }
 
 // StoreFacts loads the facts of a request from the readers of the rooms; over

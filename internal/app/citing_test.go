@@ -33,6 +33,7 @@ func TestBJ17_19b_X11_24_InTheHouse(t *testing.T) {
 	w.consentsOnPages()
 	w.grantsOnPages()
 	w.reclassOnPages()
+	w.regradeInTheHouse()
 	w.citationsInTheHouse()
 	w.batchInTheHouse()
 	w.agreementInTheHouse()

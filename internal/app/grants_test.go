@@ -10,7 +10,6 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz"
 	"github.com/yinxin-gov/yinxin/authz/approval"
-	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/grant"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/level"
@@ -28,10 +27,7 @@ func (w *town) grantsOnPages() {
 	w.resource("res-g", o)
 	_, _, err := w.Identity.RegisterSystem(bg, identity.System{ID: "town-a", Name: "样例系统", Agency: o.unit}, w.service())
 	ok(t, err)
-	_, _, err = w.Grading.Register(bg, grading.Record{
-		System: "town-a", Version: 1, Grade: level.Grade{S: 2, A: 2}, Reason: "样例定级", State: grading.StateCertified, BuildingUnit: o.unit,
-		Filing: "11010026002-00009", DecidedOn: w.at.AddDate(0, -2, 0), AssessedOn: w.at.AddDate(0, -1, 0), ValidUntil: w.at.AddDate(1, 0, 0), Sample: true,
-	}, w.actor(o.leader))
+	_, _, err = w.Grading.Register(bg, w.gradeOf("town-a", o, 1, 2), w.actor(o.leader))
 	ok(t, err)
 	clerk, leader := visitor(o.clerk), visitor(o.leader)
 

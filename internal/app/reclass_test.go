@@ -7,10 +7,14 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz"
 	"github.com/yinxin-gov/yinxin/authz/approval"
+	"github.com/yinxin-gov/yinxin/authz/grading"
+	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/reclass"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/internal/console"
+	"github.com/yinxin-gov/yinxin/internal/exchange"
 )
 
 // reclassOnPages: X11-30, BJ17-26b from the page of the provider's clerk to what the
@@ -137,4 +141,56 @@ func (w *town) reclassOnPages() {
 	}
 	answer(leader, false, nil)
 	label(low)
+}
+
+// regradeInTheHouse: X14-30 through the decision point, for provider, consumer and
+// carrier: each refusal is on the ledger, with its code.
+func (w *town) regradeInTheHouse() {
+	t := w.t
+	o, far := w.units[0], w.units[1]
+	unit := map[string]office{"town-a": o, "town-b": far, "town-hub": w.units[2]}
+	for id, of := range unit {
+		if id == "town-a" { // graded already
+			continue
+		}
+		_, _, err := w.Identity.RegisterSystem(bg, identity.System{ID: id, Name: "样例系统", Agency: of.unit}, w.service())
+		ok(t, err)
+		_, _, err = w.Grading.Register(bg, w.gradeOf(id, of, 1, 2), w.actor(of.leader))
+		ok(t, err)
+	}
+	way := exchange.Transfer{
+		ID: "way-1", FromSystem: "town-a", ToSystem: "town-b", Sender: string(o.unit), Receiver: string(far.unit), Resource: "res-g", Purpose: "relief",
+		Label: level.Label{Level: 2, RequiredS: 2, RequiredA: 2}, Name: "a.ofd", Document: strings.Repeat("ab", 32), EnvelopeSM3: strings.Repeat("cd", 32), Blob: "transfer/way-1",
+		Decision: "d", State: exchange.StateSent, SentAt: w.at, Carriers: []string{"town-hub"},
+	}
+	move := func(t2 exchange.Transfer, do func(ledger.Event) error) {
+		t.Helper()
+		ok(t, do(ledger.Event{
+			ID: newID(), Type: "exchange.transfer.moved", Class: ledger.ClassAccess, Time: w.now(), Actor: w.service(), Object: ledger.Object{Kind: "transfer", ID: t2.ID}, Outcome: ledger.Success,
+		}))
+	}
+	move(way, func(ev ledger.Event) error { _, err := w.rooms.Transfers.AddTransfer(bg, way, ev); return err })
+	for id, of := range unit {
+		_, _, err := w.Regrade(bg, w.gradeOf(id, of, 2, 1), w.actor(of.leader))
+		var no *DeniedError
+		if !errors.As(err, &no) || len(no.Decision.Reasons) != 1 || no.Decision.Reasons[0].Code != level.CodeBelowHoldings || no.Decision.Receipt.EntryID == "" {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	way.State, way.ReceivedAt = exchange.StateReceived, w.at
+	move(way, func(ev ledger.Event) error {
+		_, err := w.rooms.Transfers.MoveTransfer(bg, way, []exchange.State{exchange.StateSent}, ev)
+		return err
+	})
+	for id, of := range unit {
+		_, _, err := w.Regrade(bg, w.gradeOf(id, of, 2, 1), w.actor(of.leader))
+		ok(t, err)
+	}
+}
+
+func (w *town) gradeOf(system string, of office, version int, grade uint8) grading.Record {
+	return grading.Record{
+		System: system, Version: version, Grade: level.Grade{S: grade, A: grade}, Reason: "样例定级", State: grading.StateCertified, BuildingUnit: of.unit,
+		Filing: "11010026002-00009", DecidedOn: w.at.AddDate(0, -2, 0), AssessedOn: w.at.AddDate(0, -1, 0), ValidUntil: w.at.AddDate(1, 0, 0), Sample: true,
+	}
 }
