@@ -25,7 +25,7 @@ func newInputBuilder() inputBuilder {
 		"left", "duties", "resource", "provider", "share", "regime", "reviewed", "items", "defect", "level", "tags",
 		"public", "holder", "agreement", "ended", "consumer", "office", "onward", "purposes", "confidential",
 		"defect_ack", "not_before", "not_after", "terminated", "seals", "stated",
-		"grants", "unit", "role", "actions", "providers", "resources", "systems", "from", "until", "signed", "suspended",
+		"grants", "unit", "role", "actions", "providers", "resources", "systems", "begun", "signed", "suspended",
 	} {
 		b.keys[k] = ast.StringTerm(k)
 	}
@@ -74,7 +74,7 @@ func (b inputBuilder) build(v view) ast.Value {
 	}
 	granted := make([]*ast.Term, len(v.granted))
 	for i := range v.granted {
-		granted[i] = b.granted(&v.granted[i])
+		granted[i] = b.granted(&v.granted[i], v.now)
 	}
 	held := make([]*ast.Term, len(v.held))
 	for i, it := range v.held {
@@ -182,11 +182,12 @@ func (b inputBuilder) agreement(a *sharing.Agreement) *ast.Term {
 	)
 }
 
-func (b inputBuilder) granted(g *Granted) *ast.Term {
+func (b inputBuilder) granted(g *Granted, now time.Time) *ast.Term {
 	return ast.ObjectTerm(
 		b.str("id", g.ID), b.str("unit", string(g.Unit)), b.str("role", string(g.Role)), b.kv("actions", set(g.Actions)),
 		b.kv("purposes", set(g.Purposes)), b.kv("resources", set(g.Resources)), b.kv("providers", set(g.Providers)), b.kv("systems", set(g.Systems)),
-		b.num("level", int(g.Level)), b.time("from", g.From), b.time("until", g.Until), b.bool("signed", g.Signed), b.bool("suspended", g.Suspended),
+		b.num("level", int(g.Level)), b.bool("begun", now.UnixMilli() >= g.From.UnixMilli()),
+		b.bool("expired", now.UnixMilli() >= g.Until.UnixMilli()), b.bool("signed", g.Signed), b.bool("suspended", g.Suspended),
 	)
 }
 

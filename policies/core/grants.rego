@@ -37,8 +37,8 @@ effective contains k if {
 	some k, g in input.grants
 	g.signed
 	not g.suspended
-	input.now >= g.from
-	input.now < g.until
+	g.begun
+	not g.expired
 	in_post(g)
 }
 
@@ -99,7 +99,7 @@ deny contains {"code": "E30_grant.suspended", "detail": g.id} if {
 deny contains {"code": "E30_grant.period", "detail": g.id} if {
 	input.subject.type == "person"
 	some g in lacking
-	input.now < g.from
+	g.begun == false
 }
 
 # METADATA
@@ -108,7 +108,7 @@ deny contains {"code": "E30_grant.period", "detail": g.id} if {
 deny contains {"code": "E30_grant.period", "detail": g.id} if {
 	input.subject.type == "person"
 	some g in lacking
-	input.now >= g.until
+	g.expired == true
 }
 
 # METADATA

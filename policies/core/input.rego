@@ -15,8 +15,8 @@
 #             level s a tags public holder agreement ended}]
 #   agreements [{id resource provider consumer office onward purposes fields
 #                confidential defect_ack not_before not_after terminated seals}]
-#   grants [{id unit role actions purposes resources providers systems level from
-#            until signed suspended}]          of a person; scope sets that are empty do not bound
+#   grants [{id unit role actions purposes resources providers systems level begun
+#            expired signed suspended}]        of a person; scope sets that are empty do not bound
 #   result {stated level s a tags}     new_grade {s a}     holdings [{id s a}]
 package yinxin.core
 
