@@ -11,7 +11,6 @@ by_person if {
 
 # fits: [第几个来源, 第几项授权]，授权的内容与本次使用相符
 fits contains [i, k] if {
-	by_person
 	some i, src in input.sources
 	some k, g in input.grants
 	input.action in g.actions
@@ -33,7 +32,6 @@ on_system(g) if input.target.id in g.systems
 
 # effective: 第几项授权，已签审、未停用、在有效期内，且岗位仍在任
 effective contains k if {
-	by_person
 	some k, g in input.grants
 	g.signed
 	not g.suspended
@@ -61,8 +59,9 @@ granted(i) if {
 
 # lacking: 与未获授权的来源相符、但不生效的授权，逐一说明为什么
 lacking contains g if {
-	some [i, k] in fits
-	i in ungranted
+	some i in ungranted
+	some [j, k] in fits
+	j == i
 	g := input.grants[k]
 }
 
