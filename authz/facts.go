@@ -27,9 +27,19 @@ type Peers interface {
 	Bound(ctx context.Context, system string) (*Bound, error)
 }
 
-// FactsConfig is what StoreFacts reads from. All but Peers are required.
+// People answers who agencies, persons and systems are; identity.ErrNotFound.
+type People interface {
+	Agency(ctx context.Context, id identity.USCC) (identity.Agency, error)
+	Person(ctx context.Context, id string) (identity.Person, error)
+	PostsOf(ctx context.Context, person string) ([]identity.Post, error)
+	System(ctx context.Context, id string) (identity.System, error)
+}
+
+// FactsConfig is what StoreFacts reads from. All but Peers are required. What the
+// readers answer is never older than what Revision said before; it is not changed
+// here and may be shared.
 type FactsConfig struct {
-	People   identity.Reader
+	People   People
 	Grading  Gradings
 	Sharing  sharing.Reader
 	Revision Revisions

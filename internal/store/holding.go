@@ -61,7 +61,7 @@ func (s *Sharing) AddHolding(ctx context.Context, h sharing.Holding, ev ledger.E
 			Sources: nested[[]string]{h.Sources}, labelRow: toLabelRow(h.Label), Payload: h.Payload, Transfer: h.Transfer,
 			At: at(h.At), Until: at(h.Until), Ended: at(h.Ended),
 		}, sharing.ErrExists, sharing.ErrNotFound, "holding", h.ID)
-	})
+	}, fact{factHolding, h.ID})
 }
 
 // floorOf joins the labels of the resource and of all sources. A source that

@@ -55,7 +55,7 @@ func (s *Sharing) AddResource(ctx context.Context, r sharing.Resource, ev ledger
 			Regime: string(r.Regime), Items: nested[[]string]{r.Items}, SecrecyReview: r.SecrecyReview, Basis: r.Basis,
 			DefectNotice: r.DefectNotice, UpdatedAt: at(r.UpdatedAt), Sample: r.Sample,
 		}, sharing.ErrExists, sharing.ErrNotFound, "resource", r.ID)
-	})
+	}, fact{factResource, r.ID})
 }
 
 // Resource implements sharing.Reader.
@@ -103,7 +103,7 @@ func (s *Sharing) AddAgreement(ctx context.Context, a sharing.Agreement, ev ledg
 			Confidentiality: a.Confidentiality, DefectAck: a.DefectAck, NotBefore: at(a.NotBefore), NotAfter: at(a.NotAfter),
 			Terminated: at(a.Terminated), Digest: a.Digest, Seals: nested[[]sharing.PartySeal]{a.Seals}, Sample: a.Sample,
 		}, sharing.ErrExists, sharing.ErrNotFound, "agreement", a.ID)
-	})
+	}, factsOf(a)...)
 }
 
 // TerminateAgreement implements sharing.Catalogue; a second termination is
@@ -112,16 +112,22 @@ func (s *Sharing) TerminateAgreement(ctx context.Context, id string, when time.T
 	if when.IsZero() {
 		return ledger.Receipt{}, fmt.Errorf("%w: agreement %q terminated at no time", sharing.ErrInvalid, id)
 	}
+	a, err := s.Agreement(ctx, id)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
 	return s.commitFacts(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		n, err := changed(ctx, tx, "UPDATE sharing_agreement SET terminated = ? WHERE id = ? AND terminated IS NULL", at(when), id)
 		if err != nil || n == 1 {
 			return err
 		}
-		if _, err := one[agreementRow](ctx, tx, "id = ?", id); err != nil {
-			return found(err, sharing.ErrNotFound, "agreement", id)
-		}
 		return fmt.Errorf("%w: agreement %q was terminated before", sharing.ErrInvalid, id)
-	})
+	}, factsOf(a)...)
+}
+
+// factsOf names what changes with an agreement; its parties never do.
+func factsOf(a sharing.Agreement) []fact {
+	return []fact{{factAgreement, a.ID}, {factTerms, pairOf(a.Resource, string(a.Consumer))}}
 }
 
 // Agreement implements sharing.Reader.

@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/uptrace/bun"
+)
+
+// fact names what an act changes of that which decisions rest on: one row of a
+// kind, all of a kind (no id), or everything (the zero fact).
+type fact struct{ kind, id string }
+
+// Kinds of facts. Posts are a person's.
+const (
+	factAgency     = "agency"
+	factPerson     = "person"
+	factSystem     = "system"
+	factGrading    = "grading"
+	factDossier    = "dossier"
+	factClearances = "clearances"
+	factResource   = "resource"
+	factAgreement  = "agreement"
+	factTerms      = "terms" // the agreements of a consumer about a resource
+	factHolding    = "holding"
+)
+
+// pairOf is the id of what two ids share; neither holds a line feed.
+func pairOf(a, b string) string { return a + "\n" + b }
+
+// Changes are kept for nodes that look each time they decide; who was away for
+// longer reads everything again.
+const (
+	changesKept = 8192
+	changesRead = 2048
+)
+
+type factsChangeRow struct {
+	bun.BaseModel `bun:"table:facts_change"`
+
+	Revision int64  `bun:"revision,pk"`
+	Part     int64  `bun:"part,pk"`
+	Kind     string `bun:"kind"`
+	ID       string `bun:"id"`
+}
+
+// touch moves the facts revision on and notes what changes with it. The row lock
+// makes such acts run one after the other, so that revisions become visible in
+// their order and without a gap.
+func touch(ctx context.Context, tx bun.Tx, touched []fact) error {
+	n, err := changed(ctx, tx, "UPDATE facts_revision SET revision = revision + 1 WHERE id = 1")
+	if err != nil {
+		return fmt.Errorf("moving the facts revision: %w", err)
+	}
+	if n != 1 {
+		return fmt.Errorf("%w: the facts revision is missing", ErrSchema)
+	}
+	if len(touched) == 0 {
+		touched = []fact{{}}
+	}
+	for i, f := range touched {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO facts_change (revision, part, kind, id)
+			SELECT revision, CAST(? AS BIGINT), ?, ? FROM facts_revision WHERE id = 1`, i, f.kind, f.id); err != nil {
+			return fmt.Errorf("noting the change of facts: %w", err)
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM facts_change
+		WHERE revision <= (SELECT revision FROM facts_revision WHERE id = 1) - ?`, changesKept); err != nil {
+		return fmt.Errorf("forgetting old changes of facts: %w", err)
+	}
+	return nil
+}
+
+// changesSince lists what changed after a revision, and the revision that the list
+// reaches. It is whole only if each revision on the way is in it: else it is
+// everything.
+func (s *Store) changesSince(ctx context.Context, since, now int64) ([]fact, int64, error) {
+	var rows []factsChangeRow
+	err := s.r.NewSelect().Model(&rows).Where("revision > ?", since).OrderExpr("revision, part").Limit(changesRead).Scan(ctx)
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading the changes of facts: %w", err)
+	}
+	reached, out := since, make([]fact, 0, len(rows))
+	for _, r := range rows {
+		if r.Revision > reached+1 {
+			break
+		}
+		reached = r.Revision
+		out = append(out, fact{r.Kind, r.ID})
+	}
+	if reached < now || len(rows) == changesRead {
+		return []fact{{}}, now, nil
+	}
+	return out, reached, nil
+}

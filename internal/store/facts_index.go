@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+
+	"github.com/yinxin-gov/yinxin/authz/grading"
+	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
+)
+
+// Index is what decisions read: Revision follows the store, and what is read
+// afterwards is as new as that revision or newer. So a decision asks the store once
+// and rests on nothing older than itself, on every node; while the store does
+// not answer, there is no decision.
+//
+// What it returns is shared: nobody changes it.
+type Index struct {
+	m        *memory
+	identity *Identity
+	grading  *Grading
+	sharing  *Sharing
+}
+
+// Revision follows the store and returns the revision reached.
+func (x *Index) Revision(ctx context.Context) (int64, error) { return x.m.now(ctx) }
+
+// Agency is Identity.Agency.
+func (x *Index) Agency(ctx context.Context, id identity.USCC) (identity.Agency, error) {
+	return recall(ctx, x.m, factAgency, string(id), func(ctx context.Context) (identity.Agency, error) { return x.identity.Agency(ctx, id) })
+}
+
+// staff is a person with the posts held.
+type staff struct {
+	person identity.Person
+	posts  []identity.Post
+}
+
+func (x *Index) staff(ctx context.Context, id string) (staff, error) {
+	return recall(ctx, x.m, factPerson, id, func(ctx context.Context) (m staff, err error) {
+		if m.person, err = x.identity.Person(ctx, id); err != nil {
+			return m, err
+		}
+		m.posts, err = x.identity.PostsOf(ctx, id)
+		return m, err
+	})
+}
+
+// Person is Identity.Person.
+func (x *Index) Person(ctx context.Context, id string) (identity.Person, error) {
+	m, err := x.staff(ctx, id)
+	return m.person, err
+}
+
+// PostsOf is Identity.PostsOf of a person on record.
+func (x *Index) PostsOf(ctx context.Context, person string) ([]identity.Post, error) {
+	m, err := x.staff(ctx, person)
+	return m.posts, err
+}
+
+// System is Identity.System.
+func (x *Index) System(ctx context.Context, id string) (identity.System, error) {
+	return recall(ctx, x.m, factSystem, id, func(ctx context.Context) (identity.System, error) { return x.identity.System(ctx, id) })
+}
+
+// Grading is Grading.Grading.
+func (x *Index) Grading(ctx context.Context, system string) (grading.Record, error) {
+	return recall(ctx, x.m, factGrading, system, func(ctx context.Context) (grading.Record, error) { return x.grading.Grading(ctx, system) })
+}
+
+// Resource is Sharing.Resource.
+func (x *Index) Resource(ctx context.Context, id string) (sharing.Resource, error) {
+	return recall(ctx, x.m, factResource, id, func(ctx context.Context) (sharing.Resource, error) { return x.sharing.Resource(ctx, id) })
+}
+
+// Agreement is Sharing.Agreement.
+func (x *Index) Agreement(ctx context.Context, id string) (sharing.Agreement, error) {
+	return recall(ctx, x.m, factAgreement, id, func(ctx context.Context) (sharing.Agreement, error) {
+		a, err := x.sharing.Agreement(ctx, id)
+		return slim(a), err
+	})
+}
+
+// Agreements is Sharing.Agreements.
+func (x *Index) Agreements(ctx context.Context, resource string, consumer identity.USCC) ([]sharing.Agreement, error) {
+	return recall(ctx, x.m, factTerms, pairOf(resource, string(consumer)), func(ctx context.Context) ([]sharing.Agreement, error) {
+		all, err := x.sharing.Agreements(ctx, resource, consumer)
+		for i := range all {
+			all[i] = slim(all[i])
+		}
+		return all, err
+	})
+}
+
+// slim drops the certificates of the seals: they were checked at registration and
+// are no facts of a decision.
+func slim(a sharing.Agreement) sharing.Agreement {
+	for i := range a.Seals {
+		a.Seals[i].CertDER = nil
+	}
+	return a
+}
+
+// Holding is Sharing.Holding.
+func (x *Index) Holding(ctx context.Context, id string) (sharing.Holding, error) {
+	return recall(ctx, x.m, factHolding, id, func(ctx context.Context) (sharing.Holding, error) { return x.sharing.Holding(ctx, id) })
+}
+
+// HoldingsOf is Sharing.HoldingsOf, read of the store: only a change of grade asks.
+func (x *Index) HoldingsOf(ctx context.Context, system string) ([]sharing.Holding, error) {
+	return x.sharing.HoldingsOf(ctx, system)
+}
