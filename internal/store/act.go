@@ -175,8 +175,7 @@ func (a acts) commitFacts(ctx context.Context, ev ledger.Event, do func(context.
 // reads with one revision saw the same facts.
 func (s *Store) Revision(ctx context.Context) (int64, error) {
 	var n int64
-	err := s.r.NewRaw("SELECT revision FROM facts_revision WHERE id = 1").Scan(ctx, &n)
-	if err != nil {
+	if err := s.facts.QueryRowContext(ctx).Scan(&n); err != nil {
 		return 0, fmt.Errorf("reading the facts revision: %w", err)
 	}
 	return n, nil

@@ -21,12 +21,9 @@ const (
 	factClearances = "clearances"
 	factResource   = "resource"
 	factAgreement  = "agreement"
-	factTerms      = "terms" // the agreements of a consumer about a resource
+	factTerms      = "terms" // the agreements about a resource
 	factHolding    = "holding"
 )
-
-// pairOf is the id of what two ids share; neither holds a line feed.
-func pairOf(a, b string) string { return a + "\n" + b }
 
 // Changes are kept for nodes that look each time they decide; who was away for
 // longer reads everything again.

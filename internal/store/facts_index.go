@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"fmt"
+
+	"github.com/uptrace/bun"
 
 	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/identity"
@@ -82,13 +85,30 @@ func (x *Index) Agreement(ctx context.Context, id string) (sharing.Agreement, er
 
 // Agreements is Sharing.Agreements.
 func (x *Index) Agreements(ctx context.Context, resource string, consumer identity.USCC) ([]sharing.Agreement, error) {
-	return recall(ctx, x.m, factTerms, pairOf(resource, string(consumer)), func(ctx context.Context) ([]sharing.Agreement, error) {
-		all, err := x.sharing.Agreements(ctx, resource, consumer)
-		for i := range all {
-			all[i] = slim(all[i])
-		}
-		return all, err
+	all, err := recall(ctx, x.m, factTerms, resource, func(ctx context.Context) (terms, error) {
+		all, err := x.sharing.about(ctx, resource)
+		return all[resource], err
 	})
+	return all[consumer], err
+}
+
+// terms are the agreements about one resource by their consumer.
+type terms map[identity.USCC][]sharing.Agreement
+
+// about reads the agreements about resources.
+func (s *Sharing) about(ctx context.Context, resources ...string) (map[string]terms, error) {
+	all, err := list(ctx, s.s.r, agreementRow.agreement, "not_before, id", "resource IN (?)", bun.List(resources))
+	if err != nil {
+		return nil, fmt.Errorf("reading agreements: %w", err)
+	}
+	out := map[string]terms{}
+	for _, a := range all {
+		if out[a.Resource] == nil {
+			out[a.Resource] = terms{}
+		}
+		out[a.Resource][a.Consumer] = append(out[a.Resource][a.Consumer], slim(a))
+	}
+	return out, nil
 }
 
 // slim drops the certificates of the seals: they were checked at registration and

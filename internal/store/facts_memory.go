@@ -140,7 +140,7 @@ func (m *memory) put(kind string, read int64, rows map[string]any, absent map[st
 	s := m.rows[kind]
 	if s == nil {
 		s = &shelf{size: maxShelf, young: map[string]any{}, absent: map[string]error{}}
-		if kind == factResource {
+		if kind == factResource || kind == factTerms {
 			s.size = maxResources
 		}
 		m.rows[kind] = s

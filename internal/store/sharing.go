@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"time"
+	"unique"
 
 	"github.com/uptrace/bun"
 
@@ -34,10 +35,17 @@ type resourceRow struct {
 	Sample        bool             `bun:"sample"`
 }
 
+// resource shares the words that many entries have: a large catalogue is in memory.
 func (r resourceRow) resource() sharing.Resource {
+	for i, item := range r.Items.V {
+		r.Items.V[i] = unique.Make(item).Value()
+	}
+	for i, tag := range r.Tags.V {
+		r.Tags.V[i] = unique.Make(tag).Value()
+	}
 	return sharing.Resource{
-		ID: r.ID, Name: r.Name, Provider: identity.USCC(r.Provider), Label: r.label(), ShareType: sharing.ShareType(r.ShareType),
-		Regime: sharing.Regime(r.Regime), Items: r.Items.V, SecrecyReview: r.SecrecyReview, Basis: r.Basis,
+		ID: r.ID, Name: r.Name, Provider: identity.USCC(unique.Make(r.Provider).Value()), Label: r.label(),
+		ShareType: sharing.ShareType(unique.Make(r.ShareType).Value()), Regime: sharing.Regime(unique.Make(r.Regime).Value()), Items: r.Items.V, SecrecyReview: r.SecrecyReview, Basis: r.Basis,
 		DefectNotice: r.DefectNotice, UpdatedAt: utc(r.UpdatedAt), Sample: r.Sample,
 	}
 }
@@ -127,7 +135,7 @@ func (s *Sharing) TerminateAgreement(ctx context.Context, id string, when time.T
 
 // factsOf names what changes with an agreement; its parties never do.
 func factsOf(a sharing.Agreement) []fact {
-	return []fact{{factAgreement, a.ID}, {factTerms, pairOf(a.Resource, string(a.Consumer))}}
+	return []fact{{factAgreement, a.ID}, {factTerms, a.Resource}}
 }
 
 // Agreement implements sharing.Reader.
