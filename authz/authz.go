@@ -170,4 +170,7 @@ type Decision struct {
 	Digests     Digests        `json:"digests"`
 	At          time.Time      `json:"at"`
 	Receipt     ledger.Receipt `json:"receipt"`
+	// Revision of the facts that were read. An act that rests on the decision gives it
+	// to the store, which refuses the act when they changed meanwhile.
+	Revision int64 `json:"-"`
 }

@@ -92,6 +92,11 @@ func (h *House) ServeAll(ctx context.Context, l Listeners) error {
 	timers.Go(func() { h.runNotices(timing) })
 	timers.Go(func() { h.sweeper().Run(timing) })
 	timers.Go(func() { h.runSuccession(timing) })
+	timers.Go(func() {
+		if err := h.rooms.Index.Warm(timing); err != nil && !errors.Is(err, context.Canceled) {
+			h.cfg.Log.WarnContext(ctx, "the catalogue was not read ahead; decisions read what they need", "error", err)
+		}
+	})
 	fetcher, err := h.listFetcher()
 	if err != nil {
 		return errors.Join(err, l.Close())

@@ -60,6 +60,9 @@ func (x *Transfers) AddTransfer(ctx context.Context, t exchange.Transfer, ev led
 		return ledger.Receipt{}, fmt.Errorf("%w: transfer %q: %w", exchange.ErrDocument, t.ID, err)
 	}
 	return x.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		if err := current(ctx, tx, t); err != nil {
+			return err
+		}
 		return insert(ctx, tx, &transferRow{
 			ID: t.ID, FromSystem: t.FromSystem, ToSystem: t.ToSystem, Sender: t.Sender, Receiver: t.Receiver, Resource: t.Resource,
 			Agreement: t.Agreement, Purpose: t.Purpose, labelRow: toLabelRow(t.Label), Name: t.Name, Document: t.Document,
@@ -77,6 +80,9 @@ func (x *Transfers) MoveTransfer(ctx context.Context, t exchange.Transfer, from 
 		return ledger.Receipt{}, fmt.Errorf("%w: transfer %q from no state", exchange.ErrState, t.ID)
 	}
 	return x.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		if err := current(ctx, tx, t); err != nil {
+			return err
+		}
 		n, err := changed(ctx, tx, `UPDATE transfer SET state = ?, holding = ?, fetched_at = ?, received_at = ?, receipt_sig = ?
 			WHERE id = ? AND state IN (?)`,
 			string(t.State), t.Holding, at(t.FetchedAt), at(t.ReceivedAt), t.ReceiptSig, t.ID, bun.List(from))
@@ -89,6 +95,29 @@ func (x *Transfers) MoveTransfer(ctx context.Context, t exchange.Transfer, from 
 		}
 		return fmt.Errorf("%w: transfer %q is %s", exchange.ErrState, t.ID, now.State)
 	})
+}
+
+// current: what the decision of an act rests on is as the transaction sees it.
+// What can bear on a transfer between systems is anything but persons, paper work
+// and the copies of others.
+func current(ctx context.Context, tx bun.Tx, t exchange.Transfer) error {
+	if t.Facts == 0 {
+		return nil
+	}
+	var now, since int64
+	if err := tx.NewRaw("SELECT revision FROM facts_revision WHERE id = 1").Scan(ctx, &now); err != nil {
+		return fmt.Errorf("reading the facts revision: %w", err)
+	}
+	err := tx.NewRaw(`SELECT COUNT(1) FROM facts_change WHERE revision > ?
+		AND kind NOT IN (?, ?, ?) AND NOT (kind = ? AND id <> ? AND id <> '')`,
+		t.Facts, factPerson, factDossier, factClearances, factHolding, t.Resource).Scan(ctx, &since)
+	if err != nil {
+		return fmt.Errorf("reading the changes of facts: %w", err)
+	}
+	if since > 0 || t.Facts > now || t.Facts < now-changesKept {
+		return fmt.Errorf("%w: transfer %q", exchange.ErrStale, t.ID)
+	}
+	return nil
 }
 
 // Transfer implements exchange.Store.
