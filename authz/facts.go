@@ -35,7 +35,7 @@ type People interface {
 	System(ctx context.Context, id string) (identity.System, error)
 }
 
-// FactsConfig is what StoreFacts reads from. All but Peers are required. What the
+// FactsConfig is what StoreFacts reads from. All but Peers and Copies are required. What the
 // readers answer is never older than what Revision said before; it is not changed
 // here and may be shared.
 type FactsConfig struct {
@@ -43,7 +43,8 @@ type FactsConfig struct {
 	Grading  Gradings
 	Sharing  sharing.Reader
 	Revision Revisions
-	Peers    Peers // nil: every system is the house's
+	Peers    Peers     // nil: every system is the house's
+	Copies   Standings // nil: nobody keeps a copy too long, nobody is suspended
 }
 
 // StoreFacts loads the facts of a request from the readers of the rooms; over
@@ -72,7 +73,7 @@ func (f *StoreFacts) Load(ctx context.Context, r Request) (Snapshot, error) {
 		return Snapshot{}, fmt.Errorf("reading the revision: %w", err)
 	}
 	l.snap.Revision = rev
-	for _, step := range []func(Request) error{l.subject, l.places, l.items, l.agreements, l.holdings} {
+	for _, step := range []func(Request) error{l.subject, l.places, l.items, l.agreements, l.standings, l.holdings} {
 		if err := step(r); err != nil {
 			return Snapshot{}, err
 		}

@@ -25,6 +25,7 @@ func newInputBuilder() inputBuilder {
 		"left", "duties", "resource", "provider", "share", "regime", "reviewed", "items", "defect", "level", "tags",
 		"public", "holder", "agreement", "ended", "consumer", "office", "onward", "purposes", "confidential",
 		"defect_ack", "not_before", "not_after", "terminated", "seals", "stated",
+		"standings", "copy", "overdue", "violation",
 	} {
 		b.keys[k] = ast.StringTerm(k)
 	}
@@ -87,6 +88,7 @@ func (b inputBuilder) build(v view) ast.Value {
 		b.kv("agreements", ast.ArrayTerm(terms...)), b.kv("result", b.result(v.req.TargetLabel)),
 		b.kv("new_grade", ast.ObjectTerm(b.num("s", int(grade.S)), b.num("a", int(grade.A)))),
 		b.kv("holdings", ast.ArrayTerm(held...)),
+		b.kv("standings", b.standings(v)),
 	)
 }
 

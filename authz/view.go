@@ -24,6 +24,8 @@ type view struct {
 	sources []source
 	terms   []sharing.Agreement
 	held    []Item
+
+	standings []sharing.Standing
 }
 
 type hop struct {
@@ -78,8 +80,15 @@ func newView(r Request, s Snapshot, now time.Time) view {
 		return v
 	}
 	for _, id := range sourceIDs(r) {
-		v.sources = append(v.sources, source{id, itemOf(s, id)})
+		it := itemOf(s, id)
+		v.sources = append(v.sources, source{id, it})
+		if it != nil {
+			for _, part := range it.parts()[1:] {
+				v.sources = append(v.sources, source{id, &part})
+			}
+		}
 	}
+	v.standings = s.Standings
 	return v
 }
 

@@ -32,6 +32,7 @@ type memory struct {
 	AgreementByID  map[string]sharing.Agreement   `json:"agreements"`
 	HoldingByID    map[string]sharing.Holding     `json:"holdings"`
 	BoundByID      map[string]*Bound              `json:"bounds"`
+	StandingByID   map[string]sharing.Standing    `json:"standings"`
 	failOn         string                         // name of a method that fails
 	agreementIndex map[string][]sharing.Agreement // by resource, made on first use
 	once           sync.Once
@@ -77,6 +78,12 @@ func (m *memory) Bound(_ context.Context, system string) (*Bound, error) {
 		return nil, errStore
 	}
 	return m.BoundByID[system], nil
+}
+func (m *memory) Standing(_ context.Context, r sharing.Resource, agency identity.USCC) (sharing.Standing, error) {
+	if m.failOn == "standing" {
+		return sharing.Standing{}, errStore
+	}
+	return m.StandingByID[r.ID+"/"+string(agency)], nil
 }
 func (m *memory) Revision(context.Context) (int64, error) {
 	if m.failOn == "revision" {
@@ -206,7 +213,7 @@ func newPDP(t testing.TB, m *memory, site []byte) (*PDP, *book) {
 	t.Helper()
 	b := &book{}
 	c := Config{
-		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m}),
+		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Copies: m}),
 		Recorder: b, Site: site, Now: func() time.Time { return m.Now },
 	}
 	if site != nil {

@@ -94,12 +94,19 @@ type Holding struct {
 	Resource  string        `json:"resource"` // of origin
 	Agreement string        `json:"agreement"`
 	Sources   []string      `json:"sources,omitempty"` // holdings it was derived or merged from
+	Origins   []Origin      `json:"origins,omitempty"` // what else is in it by its sources; the store finds them
 	Label     level.Label   `json:"label"`
 	Payload   string        `json:"payload_sm3"`
 	Transfer  string        `json:"transfer,omitempty"`
 	At        time.Time     `json:"at"`
 	Until     time.Time     `json:"until,omitzero"`
 	Ended     time.Time     `json:"ended,omitzero"` // destroyed
+}
+
+// Origin is a resource that a copy came from, and the agreement under which it did.
+type Origin struct {
+	Resource  string `json:"resource"`
+	Agreement string `json:"agreement,omitempty"`
 }
 
 // Outcomes that callers branch on.

@@ -23,6 +23,8 @@ const (
 	factAgreement  = "agreement"
 	factTerms      = "terms" // the agreements about a resource
 	factHolding    = "holding"
+	factStanding   = "standing"   // of a unit with a resource: the ends of its copies
+	factViolations = "violations" // of a unit
 )
 
 // Changes are kept for nodes that look each time they decide; who was away for
@@ -55,15 +57,25 @@ func touch(ctx context.Context, tx bun.Tx, touched []fact) error {
 	if len(touched) == 0 {
 		touched = []fact{{}}
 	}
-	for i, f := range touched {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO facts_change (revision, part, kind, id)
-			SELECT revision, CAST(? AS BIGINT), ?, ? FROM facts_revision WHERE id = 1`, i, f.kind, f.id); err != nil {
-			return fmt.Errorf("noting the change of facts: %w", err)
-		}
+	if err := note(ctx, tx, touched); err != nil {
+		return err
 	}
 	if _, err := tx.ExecContext(ctx, `DELETE FROM facts_change
 		WHERE revision <= (SELECT revision FROM facts_revision WHERE id = 1) - ?`, changesKept); err != nil {
 		return fmt.Errorf("forgetting old changes of facts: %w", err)
+	}
+	return nil
+}
+
+// note adds to what changes with the revision of the transaction, for acts that
+// learn it on their way.
+func note(ctx context.Context, tx bun.Tx, touched []fact) error {
+	for _, f := range touched {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO facts_change (revision, part, kind, id)
+			SELECT r.revision, (SELECT COUNT(1) FROM facts_change AS c WHERE c.revision = r.revision), ?, ?
+			FROM facts_revision AS r WHERE r.id = 1`, f.kind, f.id); err != nil {
+			return fmt.Errorf("noting the change of facts: %w", err)
+		}
 	}
 	return nil
 }

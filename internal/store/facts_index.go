@@ -125,6 +125,24 @@ func (x *Index) Holding(ctx context.Context, id string) (sharing.Holding, error)
 	return recall(ctx, x.m, factHolding, id, func(ctx context.Context) (sharing.Holding, error) { return x.sharing.Holding(ctx, id) })
 }
 
+// Standing is Sharing.Standing. Neither part is as of another revision than the
+// rest: the ends of copies change with copies, violations with a unit.
+func (x *Index) Standing(ctx context.Context, r sharing.Resource, agency identity.USCC) (sharing.Standing, error) {
+	out, err := recall(ctx, x.m, factStanding, standingOf(r.ID, string(agency)), func(ctx context.Context) (out sharing.Standing, err error) {
+		out.Resource, out.Agency = r.ID, agency
+		out.Due, out.Copy, err = x.sharing.due(ctx, r.ID, agency)
+		return out, err
+	})
+	if err != nil {
+		return sharing.Standing{}, err
+	}
+	open, err := recall(ctx, x.m, factViolations, string(agency), func(ctx context.Context) ([]sharing.Violation, error) {
+		return x.sharing.suspended(ctx, agency)
+	})
+	out.Violation = suspends(open, r)
+	return out, err
+}
+
 // HoldingsOf is Sharing.HoldingsOf, read of the store: only a change of grade asks.
 func (x *Index) HoldingsOf(ctx context.Context, system string) ([]sharing.Holding, error) {
 	return x.sharing.HoldingsOf(ctx, system)

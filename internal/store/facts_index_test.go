@@ -16,11 +16,11 @@ import (
 
 // direct reads the facts of a decision from the store, index from memory.
 func direct(s *store.Store, r *store.Rooms) *authz.StoreFacts {
-	return authz.NewFacts(authz.FactsConfig{People: r.Identity, Grading: r.Grading, Sharing: r.Sharing, Revision: s})
+	return authz.NewFacts(authz.FactsConfig{People: r.Identity, Grading: r.Grading, Sharing: r.Sharing, Revision: s, Copies: r.Sharing})
 }
 
 func indexed(r *store.Rooms) *authz.StoreFacts {
-	return authz.NewFacts(authz.FactsConfig{People: r.Index, Grading: r.Index, Sharing: r.Index, Revision: r.Index})
+	return authz.NewFacts(authz.FactsConfig{People: r.Index, Grading: r.Index, Sharing: r.Index, Revision: r.Index, Copies: r.Index})
 }
 
 // everyQuestion names every register, what is there and what is not yet.
@@ -54,7 +54,7 @@ func TestIndexAnswersAsTheStore(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(5, 330))
 		const n = 4
 		all := everyQuestion(n)
-		for step := range 60 {
+		for step := range 90 {
 			change(t, nodes[rnd.IntN(2)], rnd, n, step)
 			for range 6 {
 				q, node := all[rnd.IntN(len(all))], rnd.IntN(2)
@@ -120,9 +120,31 @@ func change(t *testing.T, r *store.Rooms, rnd *rand.Rand, n, step int) {
 			_, err := r.Sharing.AddHolding(bg, h, event("holding", "x"))
 			return err
 		},
+		func() error {
+			_, err := r.Sharing.EndHolding(bg, sharing.Destruction{Holding: id("h"), Method: "x", At: day(9), RecordedAt: day(9), CertDER: []byte{1}, Signature: []byte{1}}, event("holding", "x"))
+			return err
+		},
+		func() error {
+			_, err := r.Sharing.AddTask(bg, sharing.Task{ID: fmt.Sprint("t-", step), Holding: id("h"), Due: day(1 + rnd.IntN(28)), Why: sharing.WhyProvider, At: day(2)}, event("holding", "x"))
+			return err
+		},
+		func() error {
+			_, err := r.Sharing.AddViolation(bg, violation(fmt.Sprint("v-", step), id("r")), event("violation", "x"))
+			return err
+		},
+		func() error {
+			v := violation(fmt.Sprint("v-", rnd.IntN(step+1)), id("r"))
+			v.State = sharing.ViolationAsked
+			if _, err := r.Sharing.MoveViolation(bg, v, sharing.ViolationRecorded, event("violation", "x")); err != nil {
+				return err
+			}
+			v.State = sharing.ViolationSettled
+			_, err := r.Sharing.MoveViolation(bg, v, sharing.ViolationAsked, event("violation", "x"))
+			return err
+		},
 	}
 	err := acts[rnd.IntN(len(acts))]()
-	for _, refused := range []error{identity.ErrExists, identity.ErrNotFound, identity.ErrLeft, identity.ErrIncompatible, sharing.ErrExists, sharing.ErrNotFound, sharing.ErrInvalid} {
+	for _, refused := range []error{identity.ErrExists, identity.ErrNotFound, identity.ErrLeft, identity.ErrIncompatible, sharing.ErrExists, sharing.ErrNotFound, sharing.ErrInvalid, sharing.ErrEnded, sharing.ErrViolation} {
 		if errors.Is(err, refused) {
 			return
 		}

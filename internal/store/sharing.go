@@ -126,10 +126,13 @@ func (s *Sharing) TerminateAgreement(ctx context.Context, id string, when time.T
 	}
 	return s.commitFacts(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		n, err := changed(ctx, tx, "UPDATE sharing_agreement SET terminated = ? WHERE id = ? AND terminated IS NULL", at(when), id)
-		if err != nil || n == 1 {
+		if err == nil && n == 0 {
+			err = fmt.Errorf("%w: agreement %q was terminated before", sharing.ErrInvalid, id)
+		}
+		if err != nil {
 			return err
 		}
-		return fmt.Errorf("%w: agreement %q was terminated before", sharing.ErrInvalid, id)
+		return endCopies(ctx, tx, id, when)
 	}, factsOf(a)...)
 }
 

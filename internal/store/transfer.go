@@ -98,8 +98,9 @@ func (x *Transfers) MoveTransfer(ctx context.Context, t exchange.Transfer, from 
 }
 
 // current: what the decision of an act rests on is as the transaction sees it.
-// What can bear on a transfer between systems is anything but persons, paper work
-// and the copies of others.
+// What can bear on a transfer between systems is anything but persons, paper work,
+// the copies of others, and the ends of copies, which are reached by time and not
+// by an act.
 func current(ctx context.Context, tx bun.Tx, t exchange.Transfer) error {
 	if t.Facts == 0 {
 		return nil
@@ -109,8 +110,8 @@ func current(ctx context.Context, tx bun.Tx, t exchange.Transfer) error {
 		return fmt.Errorf("reading the facts revision: %w", err)
 	}
 	err := tx.NewRaw(`SELECT COUNT(1) FROM facts_change WHERE revision > ?
-		AND kind NOT IN (?, ?, ?) AND NOT (kind = ? AND id <> ? AND id <> '')`,
-		t.Facts, factPerson, factDossier, factClearances, factHolding, t.Resource).Scan(ctx, &since)
+		AND kind NOT IN (?, ?, ?, ?) AND NOT (kind = ? AND id <> ? AND id <> '')`,
+		t.Facts, factPerson, factDossier, factClearances, factStanding, factHolding, t.Resource).Scan(ctx, &since)
 	if err != nil {
 		return fmt.Errorf("reading the changes of facts: %w", err)
 	}

@@ -16,6 +16,8 @@
 #   agreements [{id resource provider consumer office onward purposes fields
 #                confidential defect_ack not_before not_after terminated seals}]
 #   result {stated level s a tags}     new_grade {s a}     holdings [{id s a}]
+#   standings [{resource agency copy overdue violation}]      of those who use, with
+#             what they use: the copy that ends first, and what suspends them
 package yinxin.core
 
 # METADATA
