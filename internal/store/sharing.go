@@ -50,6 +50,14 @@ func (r resourceRow) resource() sharing.Resource {
 	}
 }
 
+func toResourceRow(r sharing.Resource) resourceRow {
+	return resourceRow{
+		ID: r.ID, Name: r.Name, Provider: string(r.Provider), labelRow: toLabelRow(r.Label), ShareType: string(r.ShareType),
+		Regime: string(r.Regime), Items: nested[[]string]{r.Items}, SecrecyReview: r.SecrecyReview, Basis: r.Basis,
+		DefectNotice: r.DefectNotice, UpdatedAt: at(r.UpdatedAt), Sample: r.Sample,
+	}
+}
+
 // AddResource implements sharing.Catalogue. A label that names a state secret
 // is refused here, too (密码法 art. 8): nothing else keeps a mistaken caller
 // from writing one.
@@ -58,11 +66,8 @@ func (s *Sharing) AddResource(ctx context.Context, r sharing.Resource, ev ledger
 		return ledger.Receipt{}, fmt.Errorf("%w: resource %q: %w", sharing.ErrInvalid, r.ID, err)
 	}
 	return s.commitFacts(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		return insert(ctx, tx, &resourceRow{
-			ID: r.ID, Name: r.Name, Provider: string(r.Provider), labelRow: toLabelRow(r.Label), ShareType: string(r.ShareType),
-			Regime: string(r.Regime), Items: nested[[]string]{r.Items}, SecrecyReview: r.SecrecyReview, Basis: r.Basis,
-			DefectNotice: r.DefectNotice, UpdatedAt: at(r.UpdatedAt), Sample: r.Sample,
-		}, sharing.ErrExists, sharing.ErrNotFound, "resource", r.ID)
+		row := toResourceRow(r)
+		return insert(ctx, tx, &row, sharing.ErrExists, sharing.ErrNotFound, "resource", r.ID)
 	}, fact{factResource, r.ID})
 }
 
