@@ -2,9 +2,15 @@ package sharing
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/emmansun/gmsm/sm3"
 
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
@@ -66,6 +72,32 @@ type Violation struct {
 
 // Open: the use is suspended where the ground is use.
 func (v Violation) Open() bool { return v.State != ViolationSettled }
+
+// Question is the id of the question that waits: a refused one is asked again under
+// another.
+func (v Violation) Question() string { return v.ID + "/" + strconv.Itoa(v.Round) }
+
+// ViolationOf is the id of the violation that a question is about.
+func ViolationOf(question string) string {
+	id, _, _ := strings.Cut(question, "/")
+	return id
+}
+
+// Digest is SM3 over what the second person signs for: the breach and what was done
+// about it, in lower-case hex.
+func (v Violation) Digest() string {
+	h := sm3.New()
+	for _, part := range []string{
+		"yinxin/violation/v1", v.Question(), string(v.Ground), string(v.Unit), string(v.Provider), v.Resource, v.Evidence, v.Note, v.Due.String(),
+		v.RecordedBy, v.RecordedAt.UTC().Format(timeForm), v.AskedBy, v.Outcome,
+	} {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
+		h.Write(n[:])
+		h.Write([]byte(part))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
 
 // OverdueAt: it was to be rectified before today.
 func (v Violation) OverdueAt(now time.Time) bool { return v.Open() && workday.Of(now) > v.Due }

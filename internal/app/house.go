@@ -67,6 +67,9 @@ type House struct {
 	Grading    *grading.Service
 	Sharing    *sharing.Service
 	Consents   *sharing.Consents
+	Entries    *sharing.Entries    // the catalogue with its metadata
+	Copies     *sharing.Copies     // who keeps what, until when
+	Violations *sharing.Violations // breaches, and who is suspended for them
 	Clearances *grading.Clearances
 	RA         *ra.Service // takes and decides requests for certificates of systems
 	CA         *ca.Service
@@ -247,6 +250,9 @@ func (h *House) openCA(ctx context.Context) (err error) {
 		return err
 	}
 	if err = h.openPeers(); err != nil {
+		return err
+	}
+	if err = h.openCatalogue(); err != nil {
 		return err
 	}
 	if err = h.openRetention(); err != nil {

@@ -138,12 +138,14 @@ func TestCatalogueImportRefuses(t *testing.T) {
 			change func(*sharing.Entry)
 			want   string
 		}{
-			"another's code":             {func(e *sharing.Entry) { e.Provider = consumer }, "provider:provider"},
-			"a lower label":              {func(e *sharing.Entry) { e.Label.Level = 1 }, "label:lowered"},
-			"a tag lost":                 {func(e *sharing.Entry) { e.Label.Tags = nil }, "label:lowered"},
-			"freer without a review":     {func(e *sharing.Entry) { e.ShareType = sharing.ShareUnconditional }, "secrecy_review:loosened"},
-			"no basis (BJ17 16)":         {func(e *sharing.Entry) { e.ShareType, e.Basis = sharing.ShareNotShared, "" }, "basis:basis"},
-			"no approval (X14 24)":       {func(e *sharing.Entry) { e.Regime, e.ShareType, e.Filing = sharing.RegimeXicheng2014, sharing.ShareOnApplication, "备-1" }, "approval:basis"},
+			"another's code":         {func(e *sharing.Entry) { e.Provider = consumer }, "provider:provider"},
+			"a lower label":          {func(e *sharing.Entry) { e.Label.Level = 1 }, "label:lowered"},
+			"a tag lost":             {func(e *sharing.Entry) { e.Label.Tags = nil }, "label:lowered"},
+			"freer without a review": {func(e *sharing.Entry) { e.ShareType = sharing.ShareUnconditional }, "secrecy_review:loosened"},
+			"no basis (BJ17 16)":     {func(e *sharing.Entry) { e.ShareType, e.Basis = sharing.ShareNotShared, "" }, "basis:basis"},
+			"no approval (X14 24)": {func(e *sharing.Entry) {
+				e.Regime, e.ShareType, e.Filing = sharing.RegimeXicheng2014, sharing.ShareOnApplication, "备-1"
+			}, "approval:basis"},
 			"another regime's word":      {func(e *sharing.Entry) { e.ShareType = sharing.ShareProactive }, "share_type:unknown"},
 			"no secrecy review (X14 16)": {func(e *sharing.Entry) { e.SecrecyReview = " " }, "secrecy_review:missing"},
 			"a state secret":             {func(e *sharing.Entry) { e.Summary = "机密★10年" }, "summary:state_secret"},
