@@ -101,6 +101,9 @@ type Holding struct {
 	At        time.Time     `json:"at"`
 	Until     time.Time     `json:"until,omitzero"`
 	Ended     time.Time     `json:"ended,omitzero"` // destroyed
+	// Facts is the facts revision of the decision that it rests on; 0: on none. It is no
+	// part of the row.
+	Facts int64 `json:"-"`
 }
 
 // Origin is a resource that a copy came from, and the agreement under which it did.
@@ -116,6 +119,8 @@ var (
 	ErrInvalid  = errors.New("sharing: invalid record")
 	ErrUnsealed = errors.New("sharing: the agreement lacks a seal")
 	ErrLowered  = errors.New("sharing: the label would be lower than its sources")
+	// ErrStale: what the decision rested on changed before the copy was registered.
+	ErrStale = errors.New("sharing: the facts changed after the decision")
 	// ErrNotInForce: before or after its period, or terminated.
 	ErrNotInForce = errors.New("sharing: the agreement is not in force")
 	// ErrBasis: the rules ask for a legal basis or a secrecy review, and none is named.
@@ -128,7 +133,8 @@ type Catalogue interface {
 	AddAgreement(ctx context.Context, a Agreement, ev ledger.Event) (ledger.Receipt, error)
 	TerminateAgreement(ctx context.Context, id string, at time.Time, ev ledger.Event) (ledger.Receipt, error)
 	// AddHolding refuses with ErrLowered, inside the transaction, a label that
-	// does not dominate its resource's and its sources'.
+	// does not dominate its resource's and its sources', and with ErrStale what rests
+	// on a decision whose facts changed since (Holding.Facts).
 	AddHolding(ctx context.Context, h Holding, ev ledger.Event) (ledger.Receipt, error)
 	Reader
 }

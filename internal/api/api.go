@@ -28,6 +28,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/text"
@@ -58,6 +59,7 @@ type Exchange interface {
 	Receive(ctx context.Context, actor ledger.Actor, id string, signature []byte) (exchange.Transfer, ledger.Receipt, error)
 	Inbox(ctx context.Context, system string) ([]exchange.Transfer, error)
 	Confirm(ctx context.Context, actor ledger.Actor, c exchange.Confirmation) (exchange.Confirmation, ledger.Receipt, error)
+	Keep(ctx context.Context, actor ledger.Actor, k exchange.KeepRequest) (sharing.Holding, authz.Decision, error)
 }
 
 // Enroller turns a token and a CSR into certificates of both tracks, or a token

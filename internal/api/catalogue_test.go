@@ -8,11 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/yinxin-gov/yinxin/authz"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
+	"github.com/yinxin-gov/yinxin/internal/exchange"
 )
 
 func (h *house) Import(_ context.Context, a ledger.Actor, format sharing.EntryFormat, data []byte, why string, dry bool) (sharing.Imported, ledger.Receipt, error) {
@@ -68,6 +70,11 @@ func (h *house) Destroyed(_ context.Context, _ ledger.Actor, d sharing.Destructi
 	return d, ledger.Receipt{}, h.err
 }
 
+func (h *house) Keep(_ context.Context, a ledger.Actor, k exchange.KeepRequest) (sharing.Holding, authz.Decision, error) {
+	h.calls++
+	return sharing.Holding{ID: "h-9", System: a.ID, Sources: k.Sources}, authz.Decision{}, h.err
+}
+
 func (h *house) Recall(_ context.Context, _ ledger.Actor, task sharing.Task) (sharing.Task, ledger.Receipt, error) {
 	h.calls++
 	return task, ledger.Receipt{}, h.err
@@ -115,6 +122,7 @@ func TestCatalogueOverHTTP(t *testing.T) {
 		"kept":               {"GET", wire.PathHoldings, "", "", 200, `"system":"civil-a"`},
 		"lineage":            {"GET", wire.PathHoldings + "/h-1/lineage", "", "", 200, `"from":"h-0"`},
 		"destroyed":          {"POST", wire.PathHoldings + "/h-1/destruction", "application/json", `{"method":"x","at":"` + at + `","signature":"AAAAAAAAAAAAAAAA"}`, 200, `"evidence_sm3"`},
+		"keep":               {"POST", wire.PathHoldings, "application/json", `{"sources":["h-1","h-2"],"purpose":"p","payload_sm3":"` + strings.Repeat("a", 64) + `"}`, 201, `"sources":["h-1","h-2"]`},
 		"recall":             {"POST", wire.PathHoldings + "/h-1/recall", "application/json", `{"due":"` + at + `","note":"x"}`, 200, `"why":"provider"`},
 		"an unknown field":   {"POST", wire.PathHoldings + "/h-1/recall", "application/json", `{"due":"` + at + `","note":"x","by":"y"}`, 422, "request.invalid"},
 		"too many at a time": {"GET", wire.PathCatalogue + "?limit=100000", "", "", 422, "request.invalid"},

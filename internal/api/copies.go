@@ -10,6 +10,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
+	"github.com/yinxin-gov/yinxin/internal/exchange"
 )
 
 // Copies is the register of copies (authz/sharing): a system sees its own, a provider
@@ -24,6 +25,9 @@ type Copies interface {
 
 func (h *handlers) copyRoutes(a huma.API, op func(id, method, path, summary string, maxBody int64) huma.Operation) {
 	huma.Register(a, op("holdings", http.MethodGet, wire.PathHoldings, "What the calling system keeps and kept", 0), h.holdings)
+	keep := op("keep", http.MethodPost, wire.PathHoldings, "Register a copy made of copies of the calling system (decided)", maxJSON)
+	keep.DefaultStatus = http.StatusCreated
+	huma.Register(a, keep, h.keep)
 	huma.Register(a, op("destruction", http.MethodPost, wire.PathHoldings+"/{id}/destruction", "Report by a signature that a copy was destroyed", maxJSON), h.destruction)
 	huma.Register(a, op("recall", http.MethodPost, wire.PathHoldings+"/{id}/recall", "Ask for the destruction of a copy, as its provider", maxJSON), h.recall)
 	huma.Register(a, op("lineage", http.MethodGet, wire.PathHoldings+"/{id}/lineage", "What a copy was made of and what was made of it", 0), h.lineage)
@@ -82,6 +86,19 @@ func wireCopy(c sharing.Copy, now time.Time) wire.Copy {
 		out.Tasks = append(out.Tasks, wire.Task{Due: t.Due, Why: string(t.Why), Note: t.Note})
 	}
 	return out
+}
+
+func (h *handlers) keep(ctx context.Context, in *body[wire.KeepRequest]) (*body[wire.Copy], error) {
+	actor, err := caller(ctx)
+	if err != nil {
+		return nil, h.problem(ctx, err)
+	}
+	b := in.Body
+	made, _, err := h.cfg.Exchange.Keep(ctx, actor, exchange.KeepRequest{Sources: b.Sources, Purpose: b.Purpose, Label: b.Label, Payload: b.Payload, Until: b.Until})
+	if err != nil {
+		return nil, h.problem(ctx, err)
+	}
+	return &body[wire.Copy]{wireCopy(sharing.Copy{Holding: made, Due: made.Until}, made.At)}, nil
 }
 
 type destructionInput struct {

@@ -66,6 +66,7 @@ func sentinels() map[string]struct {
 		"sharing.ErrEnded":   {sharing.ErrEnded, "holding.ended"}, "sharing.ErrEvidence": {sharing.ErrEvidence, "holding.evidence"},
 		"sharing.ErrNotProvider": {sharing.ErrNotProvider, "holding.provider"}, "sharing.ErrFile": {sharing.ErrFile, "catalogue.file"},
 		"sharing.ErrNotFound": {sharing.ErrNotFound, "catalogue.unknown"}, "sharing.ErrInvalid": {sharing.ErrInvalid, "catalogue.invalid"},
+		"sharing.ErrStale": {sharing.ErrStale, "decision.stale"}, "sharing.ErrLineage": {sharing.ErrLineage, "holding.lineage"}, "exchange.ErrKeep": {exchange.ErrKeep, "holding.incomplete"},
 		"exchange.ErrStale":   {exchange.ErrStale, "decision.stale"},
 		"grading.ErrHoldings": {grading.ErrBelowHoldings, "holding.grade"},
 		"ledger.ErrClosed":    {ledger.ErrClosed, "ledger.closed"},

@@ -102,3 +102,24 @@ func (s *Store) changesSince(ctx context.Context, since, now int64) ([]fact, int
 	}
 	return out, reached, nil
 }
+
+// current: what a decision at a revision rests on is as the transaction sees it. What
+// can bear on an act between systems is anything but persons, paper work, the copies
+// of others, and the ends of copies, which are reached by time and not by an act.
+// Revision 0 rests on no decision.
+func current(ctx context.Context, tx bun.Tx, facts int64, copies ...string) (bool, error) {
+	if facts == 0 {
+		return true, nil
+	}
+	var now, since int64
+	if err := tx.NewRaw("SELECT revision FROM facts_revision WHERE id = 1").Scan(ctx, &now); err != nil {
+		return false, fmt.Errorf("reading the facts revision: %w", err)
+	}
+	err := tx.NewRaw(`SELECT COUNT(1) FROM facts_change WHERE revision > ?
+		AND kind NOT IN (?, ?, ?, ?) AND NOT (kind = ? AND id <> '' AND id NOT IN (?))`,
+		facts, factPerson, factDossier, factClearances, factStanding, factHolding, bun.List(copies)).Scan(ctx, &since)
+	if err != nil {
+		return false, fmt.Errorf("reading the changes of facts: %w", err)
+	}
+	return since == 0 && facts <= now && facts >= now-changesKept, nil
+}

@@ -52,6 +52,13 @@ func (r holdingRow) holding(origins []sharing.Origin) sharing.Holding {
 // that was decided on before it.
 func (s *Sharing) AddHolding(ctx context.Context, h sharing.Holding, ev ledger.Event) (ledger.Receipt, error) {
 	return s.commitFacts(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		yes, err := current(ctx, tx, h.Facts, append([]string{h.Resource}, h.Sources...)...)
+		if err == nil && !yes {
+			err = fmt.Errorf("%w: holding %q", sharing.ErrStale, h.ID)
+		}
+		if err != nil {
+			return err
+		}
 		floor, origins, err := made(ctx, tx, h)
 		if err != nil {
 			return err

@@ -60,7 +60,7 @@ func (x *Transfers) AddTransfer(ctx context.Context, t exchange.Transfer, ev led
 		return ledger.Receipt{}, fmt.Errorf("%w: transfer %q: %w", exchange.ErrDocument, t.ID, err)
 	}
 	return x.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		if err := current(ctx, tx, t); err != nil {
+		if err := stillCurrent(ctx, tx, t); err != nil {
 			return err
 		}
 		return insert(ctx, tx, &transferRow{
@@ -80,7 +80,7 @@ func (x *Transfers) MoveTransfer(ctx context.Context, t exchange.Transfer, from 
 		return ledger.Receipt{}, fmt.Errorf("%w: transfer %q from no state", exchange.ErrState, t.ID)
 	}
 	return x.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		if err := current(ctx, tx, t); err != nil {
+		if err := stillCurrent(ctx, tx, t); err != nil {
 			return err
 		}
 		n, err := changed(ctx, tx, `UPDATE transfer SET state = ?, holding = ?, fetched_at = ?, received_at = ?, receipt_sig = ?
@@ -97,28 +97,12 @@ func (x *Transfers) MoveTransfer(ctx context.Context, t exchange.Transfer, from 
 	})
 }
 
-// current: what the decision of an act rests on is as the transaction sees it.
-// What can bear on a transfer between systems is anything but persons, paper work,
-// the copies of others, and the ends of copies, which are reached by time and not
-// by an act.
-func current(ctx context.Context, tx bun.Tx, t exchange.Transfer) error {
-	if t.Facts == 0 {
-		return nil
+func stillCurrent(ctx context.Context, tx bun.Tx, t exchange.Transfer) error {
+	yes, err := current(ctx, tx, t.Facts, t.Resource)
+	if err == nil && !yes {
+		err = fmt.Errorf("%w: transfer %q", exchange.ErrStale, t.ID)
 	}
-	var now, since int64
-	if err := tx.NewRaw("SELECT revision FROM facts_revision WHERE id = 1").Scan(ctx, &now); err != nil {
-		return fmt.Errorf("reading the facts revision: %w", err)
-	}
-	err := tx.NewRaw(`SELECT COUNT(1) FROM facts_change WHERE revision > ?
-		AND kind NOT IN (?, ?, ?, ?) AND NOT (kind = ? AND id <> ? AND id <> '')`,
-		t.Facts, factPerson, factDossier, factClearances, factStanding, factHolding, t.Resource).Scan(ctx, &since)
-	if err != nil {
-		return fmt.Errorf("reading the changes of facts: %w", err)
-	}
-	if since > 0 || t.Facts > now || t.Facts < now-changesKept {
-		return fmt.Errorf("%w: transfer %q", exchange.ErrStale, t.ID)
-	}
-	return nil
+	return err
 }
 
 // Transfer implements exchange.Store.

@@ -142,6 +142,16 @@ type Making struct {
 	To   string `json:"to"`
 }
 
+// KeepRequest registers a copy that the calling system made of copies that it keeps:
+// derived of one, merged of several.
+type KeepRequest struct {
+	Sources []string     `json:"sources" minItems:"1" maxItems:"64" doc:"copies that the calling system keeps"`
+	Purpose string       `json:"purpose" minLength:"1" maxLength:"128"`
+	Label   *level.Label `json:"label,omitempty" doc:"at least that of all sources; none: theirs"`
+	Payload string       `json:"payload_sm3" minLength:"64" maxLength:"64"`
+	Until   time.Time    `json:"until,omitzero" doc:"sooner than the sources' own end"`
+}
+
 // DestructionRequest is the signed statement of the system that kept a copy.
 type DestructionRequest struct {
 	Method    string    `json:"method" minLength:"1" maxLength:"200"`
