@@ -42,6 +42,8 @@ var may = map[string][]string{
 	"authz/approval":    {"authz/identity"},
 	"authz/grading":     {"authz/identity"},
 	"authz/sharing":     {"authz/identity"},
+	"authz/route":       {"authz/identity"},
+	"authz/client":      {},
 	"authz/policy":      {"authz/sharing", "authz/grading", "authz/approval", "authz/identity"},
 	"authz":             {"authz/policy", "authz/sharing", "authz/grading", "authz/approval", "authz/identity"},
 	"internal/keys":     {},

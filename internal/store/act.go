@@ -38,6 +38,7 @@ type Rooms struct {
 	Succession *Generations
 	Tokens     *Tokens
 	Facts      *Facts
+	Routes     *Routes
 }
 
 // Rooms returns the rooms over this store. With a nil Integrator acts are
@@ -61,6 +62,7 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 		Notify:     &Notify{a},
 		Succession: newGenerations(a),
 		Tokens:     &Tokens{a},
+		Routes:     &Routes{a},
 	}
 }
 
