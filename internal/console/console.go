@@ -140,6 +140,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountConsents(r)
 		c.mountArchives(r)
 		c.mountNotices(r)
+		c.mountRoutes(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))
 	})
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/route"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
@@ -90,6 +91,7 @@ type Desk interface {
 	Consents
 	Archives
 	Notices
+	Routes
 }
 
 // Answer is a person's signed answer: the PIN opens the key for this one act.
@@ -192,6 +194,12 @@ var refusals = []struct {
 	{ceremony.ErrRecord, "succession.error.made", http.StatusUnprocessableEntity},
 	{authority.ErrOffline, "succession.error.offline", http.StatusConflict},
 	{authority.ErrNotFound, "succession.error.unknown", http.StatusNotFound},
+	{route.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{route.ErrInvalid, "route.error.invalid", http.StatusBadRequest},
+	{route.ErrExists, "desk.error.repeated", http.StatusConflict},
+	{route.ErrState, "route.error.state", http.StatusConflict},
+	{route.ErrNotApproved, "route.error.state", http.StatusConflict},
+	{route.ErrNotFound, "route.error.unknown", http.StatusNotFound},
 	{anchor.ErrForbidden, "console.forbidden", http.StatusForbidden},
 	{anchor.ErrCertificate, "anchor.error.certificate", http.StatusUnprocessableEntity},
 	{anchor.ErrInvalid, "anchor.error.invalid", http.StatusBadRequest},
