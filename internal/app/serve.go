@@ -223,7 +223,7 @@ func (h *House) handler() (http.Handler, error) {
 	}
 	r.Mount("/access/v1", zen)
 	r.Handle(authzen.PathMetadata, zen)
-	r.Handle(authzen.PathOPA, zen)
+	r.Handle(wire.PathData+"*", zen)
 	if err := h.mountEnvoy(r, decider); err != nil {
 		return nil, err
 	}

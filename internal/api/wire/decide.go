@@ -9,5 +9,6 @@ const (
 	PathSearch      = "/access/v1/search/" // and what is searched for: subject, resource, action
 	PathAuthZEN     = "/.well-known/authzen-configuration"
 	PathOPA         = "/v1/data/yinxin/decision"
+	PathData        = "/v1/data/"    // what else a client of OPA may ask for
 	PathEnvoy       = "/envoy/authz" // and the path of the request: external authorization over HTTP
 )
