@@ -202,6 +202,9 @@ func (d *deskOf) SystemCertificates(_ context.Context, _ Person, system string) 
 func (d *deskOf) Stop(_ context.Context, _ Person, f StopForm) error {
 	return d.act("stop %s %s %v %s %s %s", f.System, f.Serial, f.Revoke, f.Reason, f.Code, f.Since.Format(time.RFC3339))
 }
+func (d *deskOf) RevokeTokens(_ context.Context, _ Person, system, reason string) error {
+	return d.act("tokens %s %s", system, reason)
+}
 func (d *deskOf) AskResume(_ context.Context, _ Person, id, why string) error {
 	return d.act("resume? %s %s", id, why)
 }

@@ -95,7 +95,7 @@ func TestDeskPagesAreOfPosts(t *testing.T) {
 	h.person.Pages = nil
 	for _, path := range []string{
 		"/console/uses", "/console/uses/u-1/answer", "/console/uses/u-1/seal", "/console/seals", "/console/seals/1/answer", "/console/seals/1/acts/cancel",
-		"/console/compromise/notices/1", "/console/certificates/1", "/console/systems/stop", "/console/systems/holds/1/ask", "/console/systems/holds/1/answer", "/console/people",
+		"/console/compromise/notices/1", "/console/certificates/1", "/console/systems/stop", "/console/systems/tokens", "/console/systems/holds/1/ask", "/console/systems/holds/1/answer", "/console/people",
 		"/console/consents/1/answer", "/console/consents/1/withdraw", "/console/archive",
 	} {
 		if w := h.ask(http.MethodPost, path, formType, "pin=x&answer=yes"); w.Code != http.StatusForbidden {
@@ -128,6 +128,8 @@ func TestDeskForms(t *testing.T) {
 		{"/console/systems/stop", "act=revoke&system=civil-a&serial=4a&code=keyCompromise&since=2026-07-01T09:30", "stop civil-a 4a true  keyCompromise 2026-07-01T09:30:00+08:00"},
 		{"/console/systems/holds/h-1/ask", "system=civil-a&why=y", "resume? h-1 y"},
 		{"/console/systems/holds/h-1/answer", "pin=p&answer=no&reason=z", "resume h-1 false z"},
+		{"/console/systems/tokens", "system=civil-a&reason=x", "tokens civil-a x"},
+		{"/console/systems/tokens", "system=civil-a&reason=+", ""},
 		{"/console/systems/stop", "act=hold&system=civil-a&serial=4a", ""},
 		{"/console/systems/stop", "act=delete&system=civil-a&serial=4a&reason=x", ""},
 		{"/console/systems/stop", "act=revoke&system=civil-a&serial=4a&since=then", ""},
