@@ -169,6 +169,10 @@ func TestKeysAreRecoveredInTheHouse(t *testing.T) {
 	lostKey := w.key(lostDir, agent.FileEncKey)
 	var kept string
 	t.Run("gateway", func(t *testing.T) { w.gatewayAsks(t, lostDir, newDir) })
+	t.Run("bad input", func(t *testing.T) {
+		w.badQuestions(t, lostDir)
+		w.badPaths(t, lostDir)
+	})
 	t.Run("tokens", func(t *testing.T) { kept = w.tokensOfASystem(t, lostDir, newDir) })
 	t.Run("owner", func(t *testing.T) { w.ownerRecovers(lost, sign, newDir, lostKey) })
 	t.Run("judicial", func(t *testing.T) { w.courtRecovers(lost, lostKey) })
