@@ -39,7 +39,7 @@ func Example_socket() {
 
 // A program with the files of an enrolled system asks the house itself.
 func Example_certificate() {
-	tls, err := client.Files("agent/tls.crt", "agent/tls.key", "agent/tls-root.crt")
+	tls, err := client.Files("agent/tls.crt", "agent/tls.key", "anchors/ecdsa-root.crt")
 	if err != nil {
 		log.Fatal(err)
 	}
