@@ -31,6 +31,7 @@ func TestAuthorizationAPI(t *testing.T) {
 	member := func(key, value string) string {
 		return strings.TrimSuffix(readOK, "}") + `,"` + key + `":` + value + `}`
 	}
+	h := serve(t, &register{})
 	page := func(value string) string { return strings.TrimSuffix(resources, "}") + `,"page":` + value + `}` }
 	for name, tc := range map[string]struct {
 		path, body string
@@ -83,7 +84,7 @@ func TestAuthorizationAPI(t *testing.T) {
 		"Capabilities: a decision carries its digests and its place": {PathEvaluation, readOK, nil, 200, `"digests":{"engine":"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := post(serve(t, &register{}), tc.path, "a1", tc.body, tc.headers...)
+			w := post(h, tc.path, "a1", tc.body, tc.headers...)
 			if w.Code != tc.status || !strings.Contains(w.Body.String(), tc.want) {
 				t.Fatalf("%d %.400s", w.Code, w.Body)
 			}
