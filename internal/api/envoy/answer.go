@@ -11,6 +11,7 @@ import (
 	typ "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/yinxin-gov/yinxin/authz"
 )
@@ -40,6 +41,21 @@ func (v verdict) headers() []pair {
 	return out
 }
 
+// metadata is for Envoy's own log: which decision, by which rules and facts. No
+// client sees it.
+func (v verdict) metadata() *structpb.Struct {
+	text := structpb.NewStringValue
+	out := &structpb.Struct{Fields: map[string]*structpb.Value{"code": text(v.code)}}
+	if d := v.decision; d.ID != "" {
+		for name, value := range map[string]string{
+			"decision": d.ID, "reasons": strings.Join(v.codes(), ","), "engine": d.Digests.Engine, "core": d.Digests.Core, "site": d.Digests.Site, "facts": d.Digests.Facts,
+		} {
+			out.Fields[name] = text(value)
+		}
+	}
+	return out
+}
+
 func (v verdict) codes() (out []string) {
 	for _, r := range v.decision.Reasons {
 		out = append(out, r.Code)
@@ -65,9 +81,20 @@ type told struct {
 	En      string   `json:"en"`
 }
 
+// permit is what a program behind a proxy of the plain protocol may read.
+type permit struct {
+	Decision bool          `json:"decision"`
+	ID       string        `json:"id"`
+	Digests  authz.Digests `json:"digests"`
+}
+
 func (e *endpoint) body(v verdict) string {
 	if v.code == "" {
-		return ""
+		raw, err := json.Marshal(permit{true, v.decision.ID, v.decision.Digests})
+		if err != nil { // texts only
+			return "{}"
+		}
+		return string(raw)
 	}
 	t := e.Words.Get("envoy.problem." + v.code)
 	d := denial{Code: v.code, ID: v.decision.ID, Zh: t.Zh, En: t.En}
@@ -89,10 +116,13 @@ func (e *endpoint) toGRPC(v verdict) *auth.CheckResponse {
 		})
 	}
 	if v.code == "" {
-		return &auth.CheckResponse{Status: &status.Status{Code: int32(code.Code_OK)}, HttpResponse: &auth.CheckResponse_OkResponse{OkResponse: &auth.OkHttpResponse{Headers: headers}}}
+		return &auth.CheckResponse{
+			Status: &status.Status{Code: int32(code.Code_OK)}, DynamicMetadata: v.metadata(),
+			HttpResponse: &auth.CheckResponse_OkResponse{OkResponse: &auth.OkHttpResponse{Headers: headers}},
+		}
 	}
 	return &auth.CheckResponse{
-		Status: &status.Status{Code: int32(code.Code_PERMISSION_DENIED), Message: v.code},
+		Status: &status.Status{Code: int32(code.Code_PERMISSION_DENIED), Message: v.code}, DynamicMetadata: v.metadata(),
 		HttpResponse: &auth.CheckResponse_DeniedResponse{DeniedResponse: &auth.DeniedHttpResponse{
 			Status: &typ.HttpStatus{Code: typ.StatusCode(v.status)}, Headers: headers, Body: e.body(v),
 		}},
@@ -103,6 +133,7 @@ func (e *endpoint) writeHTTP(w http.ResponseWriter, v verdict) {
 	for _, h := range v.headers() {
 		w.Header().Set(h.name, h.value)
 	}
+	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(v.status)
 	// A client that went away cannot be told anything more.

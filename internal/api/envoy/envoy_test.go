@@ -75,7 +75,7 @@ func (h *house) Decide(_ context.Context, q authzen.Evaluation) (authz.Decision,
 		panic("secret detail")
 	}
 	h.asked = append(h.asked, q)
-	d := authz.Decision{ID: "d-1", Allow: q.SubjectID == "civil-a" && q.Purpose == "救助"}
+	d := authz.Decision{ID: "d-1", Digests: authz.Digests{Engine: "e", Core: "c", Site: "s", Facts: "f"}, Allow: q.SubjectID == "civil-a" && q.Purpose == "救助"}
 	if d.Allow {
 		d.Obligations = []authz.Obligation{{Kind: "watermark", Value: "样例😀"}}
 	} else {
@@ -218,6 +218,8 @@ func TestCheck(t *testing.T) {
 			if !allowed {
 				d := out.GetDeniedResponse()
 				denies(t, tc.code, tc.status, int(d.GetStatus().GetCode()), d.GetBody())
+			} else if m := out.GetDynamicMetadata().AsMap(); m["decision"] != "d-1" || m["facts"] != "f" || m["engine"] != "e" {
+				t.Fatalf("%v", m)
 			} else if q := h.asked[0]; q.ID != "q-7" || q.Caller.ID != "gate-a" || q.SubjectType != "system" || q.ResourceType != route.Catalogue || len(q.Fields) != 1 {
 				t.Fatalf("%+v", q)
 			}
@@ -232,7 +234,7 @@ func TestCheck(t *testing.T) {
 				denies(t, tc.code, tc.status, status, body)
 				return
 			}
-			if header.Get("yinxin-decision") != "d-1" || header.Get("yinxin-subject") != "civil-a" ||
+			if !strings.Contains(body, `"digests":{"engine":"e"`) || header.Get("yinxin-decision") != "d-1" || header.Get("yinxin-subject") != "civil-a" ||
 				header.Get("yinxin-obligations") != `[{"kind":"watermark","value":"\u6837\u4f8b\ud83d\ude00"}]` {
 				t.Fatalf("%v", header)
 			}
@@ -243,7 +245,7 @@ func TestCheck(t *testing.T) {
 		t.Fatalf("own agency's system by its name: %v %v", out, err)
 	}
 	for _, o := range out.GetOkResponse().GetHeaders() {
-		if o.GetAppendAction() != core.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
+		if !strings.HasPrefix(o.GetHeader().GetKey(), "yinxin-") || o.GetAppendAction() != core.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
 			t.Fatalf("a client's own header would stay beside %v", o)
 		}
 	}
