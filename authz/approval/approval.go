@@ -31,6 +31,7 @@ const (
 	KindAgreement   Kind = "agreement"       // 共享协议
 	KindRelabel     Kind = "relabel"         // the provider's act that lowers a label
 	KindRegrade     Kind = "regrade"         // 等级变更
+	KindRoute       Kind = "route"           // 网关路由: what a path of a system's interface stands for
 	KindCitation    Kind = "citation"        // 引用同意: the provider's consent to be quoted (BJ17 art. 19)
 	KindAnchor      Kind = "trust_anchor"    // 信任锚: an authority of others that the house takes on
 	KindClosing     Kind = "ca_closing"      // 停止服务: the end of the certification service, and what belongs to it (电子签名法 art. 23)

@@ -26,7 +26,7 @@ func newAgentCommand(u *ui) *cobra.Command {
 	for _, call := range calls {
 		call.Flags().StringVar(&f.tlcp, "tlcp", "", u.words.Get("agent.flag.tlcp").Both())
 	}
-	cmd.AddCommand(append(calls, newAgentJoin(u, &f), newAgentStatus(u, &f))...)
+	cmd.AddCommand(append(calls, newAgentJoin(u, &f), newAgentStatus(u, &f), newAgentToken(u, &f))...)
 	return cmd
 }
 

@@ -62,10 +62,28 @@ func TestDecideReplay(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &shown); err != nil || code != exitOK || !shown.Same || shown.ID != id || len(shown.Recorded) == 0 {
 		t.Fatalf("%d %s", code, text)
 	}
+	everything := func(want app.ReplaySummary, wantCode int) {
+		t.Helper()
+		code, text := replay("--json", "--replay-all")
+		var got app.ReplaySummary
+		if err := json.Unmarshal([]byte(text), &got); err != nil || code != wantCode || got.Decisions != 1 || got.Same != want.Same || got.NotKept != want.NotKept || len(got.Altered) != len(want.Altered) {
+			t.Errorf("%d %s", code, text)
+		}
+		if code, text := replay("--replay-all"); code != wantCode || strings.Contains(text, "decide.") {
+			t.Errorf("%d %s", code, text)
+		}
+	}
+	everything(app.ReplaySummary{Same: 1}, exitOK)
+	if code, text := replay("--replay-all", "--since", "2999-01-01"); code != exitOK || !strings.Contains(text, " 0 ") {
+		t.Errorf("%d %s", code, text)
+	}
 	for name, tc := range map[string]struct {
 		args []string
 		want string
 	}{
+		"two ways":     {[]string{"--replay", id, "--replay-all"}, "--replay needs"},
+		"no day":       {[]string{"--replay-all", "--since", "2026"}, "--since is a day"},
+		"a day alone":  {[]string{"--replay", id, "--since", "2026-01-01"}, "--replay needs"},
 		"no id":        {nil, "--replay needs"},
 		"no such id":   {[]string{"--replay", "nothing"}, "not found"},
 		"no form":      {[]string{"--replay", "a b"}, "--replay needs"},
@@ -96,14 +114,17 @@ func TestDecideReplay(t *testing.T) {
 	if code, text := replay("--replay", id); code != exitUsage || !strings.Contains(text, "altered") {
 		t.Errorf("altered facts: %d %s", code, text)
 	}
+	everything(app.ReplaySummary{Altered: []string{id}}, exitInvalid)
 	behind(`DELETE FROM decision_fact WHERE ? <> ''`)
 	if code, text := replay("--replay", id); code != exitUsage || !strings.Contains(text, "not kept") {
 		t.Errorf("no facts: %d %s", code, text)
 	}
+	everything(app.ReplaySummary{NotKept: 1}, exitIndeterminate)
 	behind(`UPDATE ledger_entry SET body = CAST(replace(CAST(body AS TEXT), '"deny"', '"allow"') AS BLOB) WHERE entry_id = ?`)
 	if code, text := replay("--replay", id); code != exitUsage || !strings.Contains(text, "ledger.body.commit") {
 		t.Errorf("an edited record: %d %s", code, text)
 	}
+	everything(app.ReplaySummary{Altered: []string{id}}, exitInvalid)
 }
 
 // A record that a second evaluation does not give is exit 1 and says where.

@@ -22,8 +22,8 @@ const (
 	maxShown    = 400 // of an answer's text in an error
 )
 
-// ProblemError is an RFC 9457 answer, or any other that is not 2xx: then only
-// Status and Title are set.
+// ProblemError is an RFC 9457 answer, one of the token endpoint, or any other that
+// is not 2xx: then only Status and Title are set.
 type ProblemError struct{ wire.Problem }
 
 // Error shows status, code and detail, in bounded length.
@@ -94,6 +94,10 @@ func do(c *http.Client, req *http.Request, limit int64) ([]byte, error) {
 	p := &ProblemError{}
 	if json.Unmarshal(raw, &p.Problem) != nil || p.Code == "" {
 		p.Problem = wire.Problem{Code: "http"}
+		var oauth wire.TokenError
+		if json.Unmarshal(raw, &oauth) == nil && oauth.Code != "" {
+			p.Problem = wire.Problem{Code: "oauth." + oauth.Code, Detail: oauth.Why}
+		}
 	}
 	// What was answered counts, not what the body says of it.
 	p.Status, p.Title = resp.StatusCode, http.StatusText(resp.StatusCode)

@@ -16,6 +16,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/reclass"
+	"github.com/yinxin-gov/yinxin/authz/route"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
@@ -96,6 +97,7 @@ type House struct {
 	Signin     *signin.Service
 	Desk       *desk.Service  // the people's side, for the console
 	Tokens     *token.Service // access tokens of systems
+	Routing    *route.Service // what paths of systems stand for
 
 	gate gate // of certificates
 
@@ -329,6 +331,9 @@ func (h *House) openWork(ctx context.Context) (err error) {
 	})
 	if err != nil {
 		return fmt.Errorf("app: decision point: %w", err)
+	}
+	if err = h.openRoutes(); err != nil {
+		return err
 	}
 	if err = h.openTokens(); err != nil {
 		return err

@@ -55,7 +55,7 @@ func newKeyTown(t *testing.T) *keyTown {
 	serving(t, w.House, ln)
 	w.unit, err = identity.SampleUSCC("110100", 10)
 	ok(t, err)
-	_, _, err = w.Identity.RegisterAgency(bg, identity.Agency{USCC: w.unit, Name: "样例民政局", Kind: identity.KindOrgan, District: "110100"}, w.service())
+	_, _, err = w.Identity.RegisterAgency(bg, identity.Agency{USCC: w.unit, Name: "样例民政局", Kind: identity.KindOrgan, District: "110100", Duties: []string{"relief"}}, w.service())
 	ok(t, err)
 	own := identity.USCC(w.cfg.USCC)
 	w.admin, w.auditor = w.certified(w.unit, identity.RoleAgencySysadmin), w.certified(own, identity.RoleAuditor)
@@ -168,6 +168,11 @@ func TestKeysAreRecoveredInTheHouse(t *testing.T) {
 	newDir, sign, _ := w.enrolled("new")
 	lostKey := w.key(lostDir, agent.FileEncKey)
 	var kept string
+	t.Run("gateway", func(t *testing.T) { w.gatewayAsks(t, lostDir, newDir) })
+	t.Run("bad input", func(t *testing.T) {
+		w.badQuestions(t, lostDir)
+		w.badPaths(t, lostDir)
+	})
 	t.Run("tokens", func(t *testing.T) { kept = w.tokensOfASystem(t, lostDir, newDir) })
 	t.Run("owner", func(t *testing.T) { w.ownerRecovers(lost, sign, newDir, lostKey) })
 	t.Run("judicial", func(t *testing.T) { w.courtRecovers(lost, lostKey) })

@@ -227,8 +227,9 @@ func (h *House) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	decider := authzen.Guarded{PDP: h.PDP}
 	zen, err := authzen.New(authzen.Config{
-		Decider: authzen.Guarded{PDP: h.PDP}, MayAsk: authzen.OwnAgency{People: h.rooms.Identity}, Platform: h.platform, Candidates: h.store.Candidates(),
+		Decider: decider, MayAsk: authzen.OwnAgency{People: h.rooms.Identity}, Platform: h.platform, Candidates: h.store.Candidates(),
 		Actions: actionNames(), Caller: h.caller, Identifier: "https://" + h.cfg.Public,
 	})
 	if err != nil {
@@ -236,7 +237,10 @@ func (h *House) handler() (http.Handler, error) {
 	}
 	r.Mount("/access/v1", zen)
 	r.Handle(authzen.PathMetadata, zen)
-	r.Handle(authzen.PathOPA, zen)
+	r.Handle(wire.PathData+"*", zen)
+	if err := h.mountEnvoy(r, decider); err != nil {
+		return nil, err
+	}
 	if err := h.mountTokens(r); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/route"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
@@ -27,7 +28,7 @@ import (
 // nothing, in other words or before it was asked.
 func (h *House) asked(ctx context.Context, s approval.Subject) error {
 	want, err := h.question(ctx, s)
-	for _, unknown := range []error{signer.ErrNotFound, sharing.ErrNotFound, kmc.ErrNotFound, ca.ErrNotFound, anchor.ErrNotFound, closing.ErrNotFound, retention.ErrNotFound, authority.ErrNotFound, peer.ErrNotFound, identity.ErrNotFound, keys.ErrNotFound} {
+	for _, unknown := range []error{signer.ErrNotFound, sharing.ErrNotFound, kmc.ErrNotFound, ca.ErrNotFound, anchor.ErrNotFound, closing.ErrNotFound, retention.ErrNotFound, authority.ErrNotFound, peer.ErrNotFound, identity.ErrNotFound, keys.ErrNotFound, route.ErrNotFound} {
 		if errors.Is(err, unknown) {
 			want, err = approval.Subject{}, nil
 		}
@@ -101,6 +102,12 @@ func (h *House) question(ctx context.Context, s approval.Subject) (approval.Subj
 		return h.PeerSubject(e), nil
 	case approval.KindViolation:
 		return h.violationAsked(ctx, s.ID)
+	case approval.KindRoute:
+		r, err := h.Routing.Route(ctx, s.ID)
+		if err != nil || r.State != route.Proposed {
+			return none, err
+		}
+		return h.RouteSubject(r), nil
 	case approval.KindCertificate:
 		return h.certificateAsked(ctx, s.ID)
 	}

@@ -43,7 +43,7 @@ func (h *House) bearer(r api.Refusals) func(http.Handler) http.Handler {
 // API and the console have take none.
 func tokenScope(path string) (string, bool) {
 	switch {
-	case strings.HasPrefix(path, "/access/"), path == wire.PathOPA:
+	case strings.HasPrefix(path, "/access/"), strings.HasPrefix(path, wire.PathData):
 		return token.ScopeDecide, true
 	case strings.HasPrefix(path, "/api/"):
 		return token.ScopeExchange, true

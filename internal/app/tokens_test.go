@@ -5,12 +5,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/yinxin-gov/yinxin/authz"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
@@ -125,7 +127,8 @@ func (w *keyTown) tokensOfASystem(t *testing.T, dir, otherDir string) string {
 	if page := body(t, r); r.StatusCode != http.StatusOK || !strings.Contains(page, `"issuer":"https://`+w.cfg.Public+`"`) {
 		t.Errorf("%d %s", r.StatusCode, page)
 	}
-	kept := draw("resource", token.SystemAudience("civil-a"))
+	w.tokensOfAnAgent(t, dir, own)
+	kept := draw("resource", wire.SystemAudience("civil-a"))
 	if status, out := w.oauth(own, oauth.PathIntrospect, url.Values{"token": {kept}}); status != http.StatusOK || out["active"] != true {
 		t.Errorf("%d %v", status, out)
 	}
@@ -148,5 +151,34 @@ func (w *keyTown) tokensEnd(t *testing.T, dir, kept string) {
 	}
 	if _, _, err := w.Tokens.Introspect(bg, token.Client{System: "civil-a"}, kept); err == nil {
 		t.Error("a token stands without its certificate")
+	}
+}
+
+// tokensOfAnAgent: the agent draws tokens for programs of its machine, and an officer
+// ends all of a system with one word.
+func (w *keyTown) tokensOfAnAgent(t *testing.T, dir string, own *http.Client) {
+	tlsRoot, sm2Root := w.Roots()
+	a, err := agent.Open(agent.Config{URL: "https://" + w.cfg.Public, Dir: dir, System: "civil-a", TLSRoot: tlsRoot, SM2Root: sm2Root})
+	ok(t, err)
+	defer a.Close()
+	drawn, err := a.Token(bg, agent.TokenOrder{Scope: []string{"decide"}, Algorithm: token.SM2, Life: time.Minute})
+	ok(t, err)
+	if status, challenge := w.asks(own, drawn.Token); status != http.StatusOK || drawn.Expires != 60 || drawn.Scope != "decide" {
+		t.Fatalf("%d %s %+v", status, challenge, drawn)
+	}
+	for _, o := range []agent.TokenOrder{{Audience: "nobody"}, {Scope: []string{"all"}}, {Algorithm: "none"}, {Life: time.Second}} {
+		var no *agent.ProblemError
+		if _, err := a.Token(bg, o); !errors.As(err, &no) || !strings.HasPrefix(no.Code, "oauth.invalid_") || no.Detail == "" {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+	const page = "/console/systems"
+	w.sits(w.admin).post(page+"/tokens", http.StatusForbidden, "system", "civil-a", "reason", "样例")
+	officer := w.sits(w.officer)
+	officer.post(page+"/tokens", http.StatusBadRequest, "system", "civil-a", "reason", "")
+	officer.post(page+"/tokens", http.StatusNotFound, "system", "nobody", "reason", "样例")
+	officer.post(page+"/tokens", http.StatusSeeOther, "system", "civil-a", "reason", "程序被入侵")
+	if status, challenge := w.asks(own, drawn.Token); status != http.StatusUnauthorized {
+		t.Errorf("after all were revoked: %d %s", status, challenge)
 	}
 }

@@ -6,9 +6,11 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/emmansun/gmsm/smx509"
 
+	"github.com/yinxin-gov/yinxin/authz"
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
@@ -34,8 +36,16 @@ func TestFirstDay(t *testing.T) {
 			secrets := enter(t, h, made)
 			secrets = append(secrets, endOfFounding(t, h)...)
 			published(t, h)
+			d, err := h.PDP.Decide(bg, authz.Request{SubjectType: authz.SubjectAgency, SubjectID: cfg.USCC, Action: authz.ActionRead, Resource: "nothing"})
+			ok(t, err)
 			size := h.Ledger.Head().Size
 			ok(t, stop())
+			if got, err := Replay(bg, cfg, d.ID); err != nil || !got.Same || got.Decision.Allow {
+				t.Errorf("replay: %v %v", err, got.Differs)
+			}
+			if all, err := ReplayAll(bg, cfg, time.Time{}); err != nil || all.Same != all.Decisions || all.Same == 0 {
+				t.Errorf("replay of all: %+v %v", all, err)
+			}
 			lastCheckpoint(t, cfg, size)
 			passphrase, err := h.custody.secret()
 			ok(t, err)

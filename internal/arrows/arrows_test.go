@@ -44,6 +44,8 @@ var may = map[string][]string{
 	"authz/sharing":     {"authz/identity"},
 	"authz/grant":       {"authz/approval", "authz/identity"},
 	"authz/reclass":     {"authz/sharing", "authz/approval", "authz/identity"},
+	"authz/route":       {"authz/identity"},
+	"authz/client":      {},
 	"authz/policy":      {"authz/sharing", "authz/grading", "authz/approval", "authz/identity"},
 	"authz":             {"authz/policy", "authz/grant", "authz/sharing", "authz/grading", "authz/approval", "authz/identity"},
 	"internal/keys":     {},

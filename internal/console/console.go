@@ -144,6 +144,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountReclass(r)
 		c.mountArchives(r)
 		c.mountNotices(r)
+		c.mountRoutes(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))
 	})
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/grant"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/reclass"
+	"github.com/yinxin-gov/yinxin/authz/route"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
@@ -99,6 +100,7 @@ type Desk interface {
 	Reclassifications
 	Archives
 	Notices
+	Routes
 }
 
 // Answer is a person's signed answer: the PIN opens the key for this one act.
@@ -203,6 +205,12 @@ var refusals = []struct {
 	{ceremony.ErrRecord, "succession.error.made", http.StatusUnprocessableEntity},
 	{authority.ErrOffline, "succession.error.offline", http.StatusConflict},
 	{authority.ErrNotFound, "succession.error.unknown", http.StatusNotFound},
+	{route.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{route.ErrInvalid, "route.error.invalid", http.StatusBadRequest},
+	{route.ErrExists, "desk.error.repeated", http.StatusConflict},
+	{route.ErrState, "route.error.state", http.StatusConflict},
+	{route.ErrNotApproved, "route.error.state", http.StatusConflict},
+	{route.ErrNotFound, "route.error.unknown", http.StatusNotFound},
 	{anchor.ErrForbidden, "console.forbidden", http.StatusForbidden},
 	{anchor.ErrCertificate, "anchor.error.certificate", http.StatusUnprocessableEntity},
 	{anchor.ErrInvalid, "anchor.error.invalid", http.StatusBadRequest},
@@ -364,49 +372,6 @@ func (c *console) back(w http.ResponseWriter, r *http.Request, p Person, page st
 func (c *console) lost(w http.ResponseWriter, r *http.Request, p Person, err error) {
 	key, code := refusal(err)
 	c.fail(w, r, pageStatus, key, view{Person: &p}, code, err)
-}
-
-// maxDeskForm bounds a form without a file.
-const maxDeskForm = 64 << 10
-
-// fields reads a form without a file: the body only, never the address.
-func fields(w http.ResponseWriter, r *http.Request) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxDeskForm)
-	if err := r.ParseForm(); err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			return err
-		}
-		return errors.Join(ErrForm, err)
-	}
-	return nil
-}
-
-// answer reads an answer to be signed, of which a button says which, and gives it.
-func answer(w http.ResponseWriter, r *http.Request, give func(Answer) error) error {
-	if err := fields(w, r); err != nil {
-		return err
-	}
-	f := r.PostForm
-	a := Answer{Digest: f.Get("digest"), PIN: f.Get("pin"), Yes: f.Get("answer") == "yes", Reason: oneLine(f.Get("reason"))}
-	if a.PIN == "" || f.Get("answer") != "yes" && f.Get("answer") != "no" {
-		return ErrForm
-	}
-	return give(a)
-}
-
-// day reads a date of a form, in the zone of the walls; zero when it is empty.
-func day(s string) (time.Time, error) { return moments("2006-01-02", s) }
-
-func moments(form, s string) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	t, err := time.ParseInLocation(form, s, time.FixedZone("UTC+8", 8*3600))
-	if err != nil {
-		return time.Time{}, errors.Join(ErrForm, err)
-	}
-	return t, nil
 }
 
 // limited holds one of the slots for work that keeps a whole document in memory.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/authz/route"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
 	"github.com/yinxin-gov/yinxin/ca/authority"
 	"github.com/yinxin-gov/yinxin/ca/closing"
@@ -201,6 +202,9 @@ func (d *deskOf) SystemCertificates(_ context.Context, _ Person, system string) 
 func (d *deskOf) Stop(_ context.Context, _ Person, f StopForm) error {
 	return d.act("stop %s %s %v %s %s %s", f.System, f.Serial, f.Revoke, f.Reason, f.Code, f.Since.Format(time.RFC3339))
 }
+func (d *deskOf) RevokeTokens(_ context.Context, _ Person, system, reason string) error {
+	return d.act("tokens %s %s", system, reason)
+}
 func (d *deskOf) AskResume(_ context.Context, _ Person, id, why string) error {
 	return d.act("resume? %s %s", id, why)
 }
@@ -292,6 +296,25 @@ func (d *deskOf) WithdrawPeer(_ context.Context, _ Person, id, reason string) er
 
 func (d *deskOf) ImportPeerList(_ context.Context, _ Person, domain string, list Paper) error {
 	return d.act("list %s %s %s", domain, list.Name, list.Bytes)
+}
+
+func (d *deskOf) Routes(context.Context, Person) (RouteList, error) {
+	r := route.Route{ID: "r-1", System: "civil-a", Prefix: "/births\u202e", Methods: []string{"GET"}, Type: "resource", Resource: "births", Action: "read", Purpose: "relief", Fields: []string{"name"}, Reason: "样例", AskedAt: at, State: route.Proposed}
+	gone := r
+	gone.ID, gone.Methods, gone.State, gone.Approval, gone.EndedBy, gone.EndReason, gone.EndedAt = "r-2", nil, route.Withdrawn, "a-1", "p-1", "样例", at
+	return RouteList{MayWrite: true, Systems: []Named{{ID: "civil-a", Name: "样例系统"}}, Entries: []RouteLine{{Route: r, By: "样例", Sum: r.Digest(), MayAnswer: true, MayEnd: true}, {Route: gone, Ender: "样例"}}}, nil
+}
+
+func (d *deskOf) ProposeRoute(_ context.Context, _ Person, r route.Route) error {
+	return d.act("route %s %s %v %s/%s %s %s %v %s", r.System, r.Prefix, r.Methods, r.Type, r.Resource, r.Action, r.Purpose, r.Fields, r.Reason)
+}
+
+func (d *deskOf) AnswerRoute(_ context.Context, _ Person, id string, a Answer) error {
+	return d.act("answer %s %v %s", id, a.Yes, a.Digest)
+}
+
+func (d *deskOf) WithdrawRoute(_ context.Context, _ Person, id, reason string) error {
+	return d.act("withdraw %s %s", id, reason)
 }
 
 func (d *deskOf) Anchored(context.Context, Person) (AnchorList, error) {

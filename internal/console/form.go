@@ -95,3 +95,46 @@ func upload(w http.ResponseWriter, r *http.Request, most int64, count int, field
 // oneLine is what a person typed, as one line without edges: browsers send line
 // feeds of text areas as CR LF.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// maxDeskForm bounds a form without a file.
+const maxDeskForm = 64 << 10
+
+// fields reads a form without a file: the body only, never the address.
+func fields(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxDeskForm)
+	if err := r.ParseForm(); err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return err
+		}
+		return errors.Join(ErrForm, err)
+	}
+	return nil
+}
+
+// answer reads an answer to be signed, of which a button says which, and gives it.
+func answer(w http.ResponseWriter, r *http.Request, give func(Answer) error) error {
+	if err := fields(w, r); err != nil {
+		return err
+	}
+	f := r.PostForm
+	a := Answer{Digest: f.Get("digest"), PIN: f.Get("pin"), Yes: f.Get("answer") == "yes", Reason: oneLine(f.Get("reason"))}
+	if a.PIN == "" || f.Get("answer") != "yes" && f.Get("answer") != "no" {
+		return ErrForm
+	}
+	return give(a)
+}
+
+// day reads a date of a form, in the zone of the walls; zero when it is empty.
+func day(s string) (time.Time, error) { return moments("2006-01-02", s) }
+
+func moments(form, s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.ParseInLocation(form, s, time.FixedZone("UTC+8", 8*3600))
+	if err != nil {
+		return time.Time{}, errors.Join(ErrForm, err)
+	}
+	return t, nil
+}

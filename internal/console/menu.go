@@ -15,6 +15,7 @@ func menu(p *Person) (out []group) {
 		{"seal", []string{PageUses, PageSeals, PageCompromise}},
 		{"document", []string{pageVerify, PageConsents, PageReclass, PageArchive}},
 		{"certificate", []string{PageRequests, PageACME, PageEnrolments, PageClearances, PageCertificates, PageSystems, PageRecovery, PageHistory, PageExpiring, PageStatistics}},
+		{"decision", []string{PageRoutes}},
 		{"authority", []string{PageAnchors, PagePeers, PageSuccession, PageClosing, PageRetention, PageNotices}},
 		{"sharing", []string{PageCatalogue, PageViolations}},
 		{"people", []string{PagePeople, PageGrants}},

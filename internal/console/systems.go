@@ -18,6 +18,8 @@ type Systems interface {
 	SystemCertificates(ctx context.Context, p Person, system string) (SystemList, error)
 	// Stop holds or revokes a certificate, and the pair that it is half of.
 	Stop(ctx context.Context, p Person, f StopForm) error
+	// RevokeTokens ends all access tokens of a system.
+	RevokeTokens(ctx context.Context, p Person, system, reason string) error
 	// AskResume asks that a hold be lifted.
 	AskResume(ctx context.Context, p Person, hold, why string) error
 	// AnswerResume signs the answer of a second officer.
@@ -69,6 +71,7 @@ func (c *console) mountSystems(r chi.Router) {
 		c.systems(w, q, p, q.URL.Query().Get("system"), nil)
 	}))
 	r.Post("/console/systems/stop", c.opened(PageSystems, c.stop))
+	r.Post("/console/systems/tokens", c.opened(PageSystems, c.revokeTokens))
 	r.Post("/console/systems/holds/{id}/ask", c.opened(PageSystems, c.askResume))
 	r.Post("/console/systems/holds/{id}/answer", c.opened(PageSystems, c.answerResume))
 }
@@ -105,6 +108,18 @@ func (c *console) stop(w http.ResponseWriter, r *http.Request, p Person) {
 		err = c.cfg.Desk.Stop(r.Context(), p, f)
 	}
 	c.shown(w, r, p, f.System, err)
+}
+
+func (c *console) revokeTokens(w http.ResponseWriter, r *http.Request, p Person) {
+	err := fields(w, r)
+	if err == nil {
+		if reason := oneLine(r.PostForm.Get("reason")); reason == "" || text.Plain(reason) != reason {
+			err = ErrForm
+		} else {
+			err = c.cfg.Desk.RevokeTokens(r.Context(), p, r.PostForm.Get("system"), reason)
+		}
+	}
+	c.shown(w, r, p, r.PostForm.Get("system"), err)
 }
 
 func (c *console) askResume(w http.ResponseWriter, r *http.Request, p Person) {

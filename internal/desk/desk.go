@@ -59,6 +59,7 @@ func (d *Service) Pages(p identity.Person, held []identity.Post) (pages []string
 	opens(console.PageCompromise, p.Agency, identity.RoleClerk, identity.RoleUnitLeader, identity.RoleSealAdministrator)
 	opens(console.PageRequests, p.Agency, identity.RoleAgencySysadmin)
 	opens(console.PageACME, p.Agency, identity.RoleAgencySysadmin)
+	opens(console.PageRoutes, p.Agency, identity.RoleAgencySysadmin, identity.RoleUnitLeader)
 	opens(console.PageEnrolments, house, identity.RoleRAOfficer, identity.RoleUnitLeader)
 	opens(console.PageCertificates, house, identity.RoleRAOfficer)
 	opens(console.PageSystems, house, identity.RoleRAOfficer)

@@ -30,6 +30,23 @@ type Suspensions interface {
 	Suspension(ctx context.Context, id string) (ca.Suspension, error)
 }
 
+// Tokens ends the access tokens of a system: *token.Service.
+type Tokens interface {
+	RevokeAll(ctx context.Context, actor ledger.Actor, system, reason string) (ledger.Receipt, error)
+}
+
+// RevokeTokens implements console.Systems.
+func (d *Service) RevokeTokens(ctx context.Context, p console.Person, system, reason string) error {
+	if err := allowed(d.serves(ctx, p, identity.RoleRAOfficer)); err != nil {
+		return err
+	}
+	if _, err := d.cfg.People.System(ctx, system); err != nil {
+		return err
+	}
+	_, err := d.cfg.Tokens.RevokeAll(ctx, d.actor(p), system, reason)
+	return err
+}
+
 // SystemCertificates implements console.Systems.
 func (d *Service) SystemCertificates(ctx context.Context, p console.Person, system string) (out console.SystemList, err error) {
 	if err := allowed(d.serves(ctx, p, identity.RoleRAOfficer)); err != nil {

@@ -41,6 +41,7 @@ type Rooms struct {
 	Reclass    *Reclass
 	Facts      *Facts
 	Index      *Index // of facts, for decisions
+	Routes     *Routes
 }
 
 // Rooms returns the rooms over this store. With a nil Integrator acts are
@@ -67,6 +68,7 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 		Tokens:     &Tokens{a},
 		Grants:     &Grants{a},
 		Reclass:    &Reclass{a},
+		Routes:     &Routes{a},
 	}
 }
 

@@ -108,6 +108,16 @@ func (s *Tokens) RevokeGrant(ctx context.Context, id string, when time.Time, ev 
 	})
 }
 
+// RevokeGrants implements token.Store.
+func (s *Tokens) RevokeGrants(ctx context.Context, system string, when time.Time, ev ledger.Event) (ledger.Receipt, error) {
+	return s.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := changed(ctx, tx, "UPDATE token_grant SET revoked_at = ? WHERE system = ? AND revoked_at IS NULL AND expires_at > ?", at(when), system, at(when)); err != nil {
+			return fmt.Errorf("revoking the tokens of %q: %w", system, err)
+		}
+		return nil
+	})
+}
+
 // ForgetGrants implements token.Store.
 func (s *Tokens) ForgetGrants(ctx context.Context, before time.Time) error {
 	err := retried(ctx, func() error {

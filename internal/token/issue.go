@@ -14,6 +14,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
 
 // headerType is "typ" of RFC 9068 2.1.
@@ -22,7 +23,7 @@ const headerType = "at+jwt"
 // Order is what a client asks for. The zero value is a token for the house's own
 // interfaces, ES256, for DefaultLife.
 type Order struct {
-	Audience  string // "": the house; else SystemAudience of a registered system
+	Audience  string // "": the house; else wire.SystemAudience of a registered system
 	Scope     []string
 	Algorithm string
 	Life      time.Duration
@@ -100,7 +101,7 @@ func (s *Service) check(ctx context.Context, o Order) (Order, error) {
 		o.Scope = slices.Compact(slices.Sorted(slices.Values(o.Scope)))
 		return o, nil
 	}
-	system, ok := strings.CutPrefix(o.Audience, audiencePrefix)
+	system, ok := strings.CutPrefix(o.Audience, wire.AudiencePrefix)
 	if !ok {
 		return o, ErrAudience
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
 
 // Judge reads a token that came to the house over a connection whose certificate
@@ -161,7 +162,7 @@ func (s *Service) Introspect(ctx context.Context, c Client, raw string) (Grant, 
 	if err != nil {
 		return Grant{}, "", err
 	}
-	if read.Audience[0] != SystemAudience(c.System) && read.Subject != c.System {
+	if read.Audience[0] != wire.SystemAudience(c.System) && read.Subject != c.System {
 		return Grant{}, "", refused("of no concern to the asker", nil)
 	}
 	row, err := s.recorded(ctx, read.grant())
@@ -202,4 +203,25 @@ func (s *Service) Revoke(ctx context.Context, c Client, raw string) error {
 		return fmt.Errorf("token: revoke: %w", err)
 	}
 	return nil
+}
+
+// RevokeAll ends every token of a system at once, by an officer's word: on every node
+// within a second. It can draw others while its certificate is good.
+func (s *Service) RevokeAll(ctx context.Context, actor ledger.Actor, system, reason string) (ledger.Receipt, error) {
+	switch known, err := s.cfg.Register.System(ctx, system); {
+	case err != nil:
+		return ledger.Receipt{}, fmt.Errorf("%w: %w", ErrUnknown, err)
+	case !known:
+		return ledger.Receipt{}, fmt.Errorf("%w: system %q", ErrNotFound, system)
+	}
+	ev := s.event("token.system.revoked", actor, ledger.Object{Kind: "system", ID: system})
+	ev.Details["reason"] = reason
+	rc, err := s.cfg.Store.RevokeGrants(ctx, system, s.now(), ev)
+	s.mu.Lock()
+	clear(s.known)
+	s.mu.Unlock()
+	if err != nil {
+		return ledger.Receipt{}, fmt.Errorf("token: revoke all: %w", err)
+	}
+	return rc, nil
 }

@@ -65,11 +65,6 @@ const (
 	maxKnown = 8192
 )
 
-// SystemAudience names a system of the register as the audience of a token.
-func SystemAudience(system string) string { return audiencePrefix + system }
-
-const audiencePrefix = "urn:x-yinxin:system:"
-
 // Outcomes that callers branch on.
 var (
 	// ErrToken: not a token of the house that may be used here and now.
@@ -139,6 +134,8 @@ type Store interface {
 	Grant(ctx context.Context, id string) (Grant, error)
 	// RevokeGrant returns ErrNotFound, or ErrRevoked for one that was revoked before.
 	RevokeGrant(ctx context.Context, id string, at time.Time, ev ledger.Event) (ledger.Receipt, error)
+	// RevokeGrants revokes every token of a system that stands at this time.
+	RevokeGrants(ctx context.Context, system string, at time.Time, ev ledger.Event) (ledger.Receipt, error)
 	// ForgetGrants drops what ended before; the ledger keeps the events.
 	ForgetGrants(ctx context.Context, before time.Time) error
 }

@@ -24,6 +24,7 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/token"
 	"github.com/yinxin-gov/yinxin/internal/token/tokentest"
 )
@@ -145,8 +146,8 @@ func TestOrdersThatAreRefused(t *testing.T) {
 		"a life over the limit":          {token.Order{Life: token.MaxLife + time.Second}, token.ErrRequest},
 		"a life under the limit":         {token.Order{Life: time.Second}, token.ErrRequest},
 		"a scope that there is not":      {token.Order{Scope: []string{"admin"}}, token.ErrScope},
-		"another system's scope":         {token.Order{Audience: token.SystemAudience("civil-b"), Scope: []string{"decide"}}, token.ErrScope},
-		"an unknown system":              {token.Order{Audience: token.SystemAudience("nobody")}, token.ErrAudience},
+		"another system's scope":         {token.Order{Audience: wire.SystemAudience("civil-b"), Scope: []string{"decide"}}, token.ErrScope},
+		"an unknown system":              {token.Order{Audience: wire.SystemAudience("nobody")}, token.ErrAudience},
 		"no audience of ours":            {token.Order{Audience: "https://elsewhere.example"}, token.ErrAudience},
 	} {
 		if _, _, err := h.Service.Issue(bg, h.Client, c.order); !errors.Is(err, c.want) {
@@ -154,7 +155,7 @@ func TestOrdersThatAreRefused(t *testing.T) {
 		}
 	}
 	h.Break(errors.New("away"))
-	if _, _, err := h.Service.Issue(bg, h.Client, token.Order{Audience: token.SystemAudience("civil-b")}); !errors.Is(err, token.ErrUnknown) {
+	if _, _, err := h.Service.Issue(bg, h.Client, token.Order{Audience: wire.SystemAudience("civil-b")}); !errors.Is(err, token.ErrUnknown) {
 		t.Errorf("a register that is away: %v", err)
 	}
 }
@@ -188,7 +189,7 @@ func TestReceiversAskAndClientsRevoke(t *testing.T) {
 	h := tokentest.NewHouse(t, tokentest.NewStore())
 	b, c := token.Client{System: "civil-b"}, token.Client{System: "civil-c"}
 	issue := func() string {
-		raw, _, err := h.Service.Issue(bg, h.Client, token.Order{Audience: token.SystemAudience("civil-b")})
+		raw, _, err := h.Service.Issue(bg, h.Client, token.Order{Audience: wire.SystemAudience("civil-b")})
 		ok(t, err)
 		return raw
 	}

@@ -48,7 +48,7 @@ type Decisions struct {
 // Handler is the socket's handler.
 func (d Decisions) Handler() http.Handler {
 	mux := http.NewServeMux()
-	for _, p := range []string{wire.PathEvaluation, wire.PathEvaluations, wire.PathSearch + "subject", wire.PathSearch + "resource", wire.PathSearch + "action", wire.PathOPA} {
+	for _, p := range []string{wire.PathEvaluation, wire.PathEvaluations, wire.PathSearch + "subject", wire.PathSearch + "resource", wire.PathSearch + "action", wire.PathData} {
 		mux.HandleFunc("POST "+p, d.forward)
 	}
 	mux.HandleFunc("GET "+wire.PathAuthZEN, d.forward)
@@ -111,7 +111,7 @@ func (d Decisions) forward(w http.ResponseWriter, r *http.Request) {
 		d.problem(w, r, http.StatusBadRequest, "body")
 		return
 	}
-	for _, h := range []string{"Content-Type", "Accept", "X-Request-ID"} {
+	for _, h := range []string{"Content-Type", "Content-Encoding", "Accept", "X-Request-ID"} {
 		if v := r.Header.Get(h); v != "" {
 			out.Header.Set(h, v)
 		}
@@ -129,7 +129,7 @@ func (d Decisions) forward(w http.ResponseWriter, r *http.Request) {
 		d.problem(w, r, http.StatusBadGateway, "answer")
 		return
 	}
-	for _, h := range []string{"Content-Type", "Cache-Control", "X-Request-ID", "X-Content-Type-Options"} {
+	for _, h := range []string{"Content-Type", "Cache-Control", "X-Request-ID", "X-Content-Type-Options", "Retry-After"} {
 		if v := resp.Header.Get(h); v != "" {
 			w.Header().Set(h, v)
 		}

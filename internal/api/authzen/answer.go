@@ -2,7 +2,10 @@ package authzen
 
 import (
 	"encoding/json"
+	"mime"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/yinxin-gov/yinxin/authz"
 )
@@ -18,13 +21,36 @@ func failed() *failure {
 	return &failure{http.StatusInternalServerError, "no decision could be made; treat this as a denial"}
 }
 
-// write sends the message string of the standard.
-func (f *failure) write(w http.ResponseWriter) {
+// write sends the message string of the standard, or to whom asks for JSON, as
+// answers are, an object with it.
+func (f *failure) write(w http.ResponseWriter, r *http.Request) {
+	if wantsJSON(r.Header.Values("Accept")) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.WriteHeader(f.Status)
+		// A client that went away cannot be told anything more.
+		_ = json.NewEncoder(w).Encode(f)
+		return
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(f.Status)
 	// A client that went away cannot be told anything more.
 	_, _ = w.Write([]byte(f.Message + "\n"))
+}
+
+// wantsJSON: the caller names JSON in what it accepts.
+func wantsJSON(accept []string) bool {
+	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {
+		media, params, err := mime.ParseMediaType(part)
+		if err != nil || media != "application/json" {
+			continue
+		}
+		if q, err := strconv.ParseFloat(params["q"], 64); err != nil || q > 0 { // no weight is the highest
+			return true
+		}
+	}
+	return false
 }
 
 // response is the Decision of the standard; the contents of context are ours.

@@ -4,9 +4,10 @@
 // for one path, PathOPA, with the same answers and the same authentication.
 //
 // It refuses a caller that is not authenticated (401), a question about another
-// agency's subject (403), a body over 1 MiB (413), and anything that is not the
-// I-JSON object of the standard (400): a level that is no number never gets
-// past here. Unknown members are ignored. What a caller sends may only narrow:
+// agency's subject (403), a body over 1 MiB, also unpacked (413), an encoding other
+// than gzip (415), more questions at once than one caller may have (429), and
+// anything that is not the I-JSON object of the standard (400): a level that is no
+// number never gets past here. Unknown members are ignored. What a caller sends may only narrow:
 // labels, grades and agreements come from the store, never from properties.
 // A decision that could not be made or recorded is 500, never a permit
 // (西政办发〔2014〕14号 art. 29).
@@ -35,8 +36,9 @@ const (
 
 // Bounds of a request.
 const (
-	maxBody  = 1 << 20
-	maxItems = 256
+	maxBody   = 1 << 20
+	maxItems  = 256
+	maxAtOnce = 1024 // questions of one caller
 )
 
 // MayAsk says whether a calling system may ask about a subject.
@@ -65,7 +67,10 @@ type Config struct {
 // ErrConfig: New lacks a dependency or a usable identifier.
 var ErrConfig = errors.New("authzen: incomplete configuration")
 
-type endpoint struct{ Config }
+type endpoint struct {
+	Config
+	busy busy
+}
 
 // New returns the handler of these paths; any other path is 404, another
 // method 405.
@@ -77,7 +82,7 @@ func New(c Config) (http.Handler, error) {
 	if c.Decider == nil || c.MayAsk == nil || c.Candidates == nil || len(c.Actions) == 0 || c.Caller == nil {
 		return nil, ErrConfig
 	}
-	e := &endpoint{c}
+	e := &endpoint{Config: c, busy: busy{most: maxAtOnce, of: map[string]int{}}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+PathEvaluation, e.evaluation)
 	mux.HandleFunc("POST "+PathEvaluations, e.evaluations)
@@ -85,6 +90,7 @@ func New(c Config) (http.Handler, error) {
 		mux.HandleFunc("POST "+PathSearch+string(kind), e.search(kind))
 	}
 	mux.HandleFunc("POST "+PathOPA, e.opa)
+	mux.HandleFunc("POST "+pathData, e.undefined)
 	mux.HandleFunc("GET "+PathMetadata, e.metadata)
 	return echo(mux), nil
 }
@@ -122,9 +128,10 @@ func capabilities() []string {
 }
 
 func (e *endpoint) evaluation(w http.ResponseWriter, r *http.Request) {
-	caller, body, fail := e.open(w, r)
+	caller, body, done, fail := e.open(w, r)
+	defer done()
 	if fail != nil {
-		fail.write(w)
+		fail.write(w, r)
 		return
 	}
 	e.single(w, r, caller, body)
@@ -133,22 +140,28 @@ func (e *endpoint) evaluation(w http.ResponseWriter, r *http.Request) {
 func (e *endpoint) single(w http.ResponseWriter, r *http.Request, caller ledger.Actor, body object) {
 	d, fail := e.ask(r, caller, body)
 	if fail != nil {
-		fail.write(w)
+		fail.write(w, r)
 		return
 	}
 	writeJSON(w, answer(d))
 }
 
-// open authenticates the caller before a byte of the body is read.
-func (e *endpoint) open(w http.ResponseWriter, r *http.Request) (ledger.Actor, object, *failure) {
+// open authenticates the caller before a byte of the body is read. done ends the
+// question, whatever became of it.
+func (e *endpoint) open(w http.ResponseWriter, r *http.Request) (caller ledger.Actor, body object, done func(), fail *failure) {
 	w.Header().Set("Cache-Control", "no-store")
 	caller, ok := e.Caller(r)
 	if !ok || caller.ID == "" {
 		w.Header().Set("WWW-Authenticate", `Certificate realm="yinxin"`)
-		return ledger.Actor{}, nil, &failure{http.StatusUnauthorized, "a client certificate of a registered system is required"}
+		return ledger.Actor{}, nil, func() {}, &failure{http.StatusUnauthorized, "a client certificate of a registered system is required"}
 	}
-	body, fail := readBody(w, r)
-	return caller, body, fail
+	done, ok = e.busy.enter(caller.ID)
+	if !ok {
+		w.Header().Set("Retry-After", "1")
+		return caller, nil, done, &failure{http.StatusTooManyRequests, fmt.Sprintf("more than %d questions of this system at once", e.busy.most)}
+	}
+	body, fail = readBody(w, r)
+	return caller, body, done, fail
 }
 
 // ask maps one evaluation and decides it.

@@ -17,14 +17,15 @@ const (
 // evaluations answers a batch in order. An item that cannot be evaluated is a
 // denial with its error; a payload that makes no sense as a whole is 400.
 func (e *endpoint) evaluations(w http.ResponseWriter, r *http.Request) {
-	caller, body, fail := e.open(w, r)
+	caller, body, done, fail := e.open(w, r)
+	defer done()
 	if fail != nil {
-		fail.write(w)
+		fail.write(w, r)
 		return
 	}
 	items, semantic, err := batch(body)
 	if err != nil {
-		(&failure{http.StatusBadRequest, err.Error()}).write(w)
+		(&failure{http.StatusBadRequest, err.Error()}).write(w, r)
 		return
 	}
 	if len(items) == 0 {

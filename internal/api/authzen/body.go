@@ -2,6 +2,7 @@ package authzen
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -24,14 +26,16 @@ type object map[string]json.RawMessage
 // readBody takes exactly one I-JSON object (RFC 7493): UTF-8, unique names, no
 // trailing data.
 func readBody(w http.ResponseWriter, r *http.Request) (object, *failure) {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/json" {
-		return nil, &failure{http.StatusBadRequest, "Content-Type must be application/json"}
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if charset := params["charset"]; err != nil || media != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return nil, &failure{http.StatusBadRequest, "Content-Type must be application/json, in UTF-8"}
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	raw, err := unpacked(r.Header.Values("Content-Encoding"), http.MaxBytesReader(w, r.Body, maxBody))
 	var large *http.MaxBytesError
 	switch {
-	case errors.As(err, &large):
+	case errors.Is(err, errEncoding):
+		return nil, &failure{http.StatusUnsupportedMediaType, "Content-Encoding must be gzip, or none"}
+	case errors.As(err, &large), errors.Is(err, errUnpacked):
 		return nil, &failure{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", maxBody)}
 	case err != nil:
 		return nil, &failure{http.StatusBadRequest, "the body could not be read"}
@@ -45,9 +49,35 @@ func readBody(w http.ResponseWriter, r *http.Request) (object, *failure) {
 	return body, nil
 }
 
+var (
+	errEncoding = errors.New("authzen: content encoding")
+	errUnpacked = errors.New("authzen: too large unpacked")
+)
+
+// unpacked reads a body as it is or, as clients of OPA send it, in gzip. The bound
+// counts before and after.
+func unpacked(encoding []string, body io.Reader) ([]byte, error) {
+	switch strings.ToLower(strings.Join(encoding, ",")) {
+	case "", "identity":
+		return io.ReadAll(body)
+	case "gzip", "x-gzip":
+	default:
+		return nil, errEncoding
+	}
+	z, err := gzip.NewReader(body)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := io.ReadAll(io.LimitReader(z, maxBody+1))
+	if len(raw) > maxBody {
+		return nil, errUnpacked
+	}
+	return raw, err
+}
+
 func parse(raw []byte) (object, error) {
-	if !utf8.Valid(raw) {
-		return nil, errors.New("the body is not UTF-8")
+	if !utf8.Valid(raw) || !paired(raw) {
+		return nil, errors.New("the body is not UTF-8, or has half a character")
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
@@ -72,6 +102,11 @@ func scan(dec *json.Decoder, depth int) error {
 	tok, err := dec.Token()
 	if err != nil {
 		return errors.New("the body is not valid JSON")
+	}
+	if n, is := tok.(json.Number); is {
+		if _, err := n.Float64(); err != nil {
+			return errors.New("a number is out of the range of I-JSON")
+		}
 	}
 	delim, ok := tok.(json.Delim)
 	if !ok {
@@ -98,6 +133,47 @@ func scan(dec *json.Decoder, depth int) error {
 		return errors.New("the body is not valid JSON")
 	}
 	return nil
+}
+
+// paired: no escape stands for half a character (RFC 7493 2.1), which
+// encoding/json would silently replace by another one. An escape can stand in
+// strings only.
+func paired(raw []byte) bool {
+	for i := 0; i+1 < len(raw); i++ {
+		if raw[i] != '\\' {
+			continue
+		}
+		i++
+		if raw[i] != 'u' {
+			continue
+		}
+		switch first := unit(raw, i+1); {
+		case first >= 0xdc00 && first < 0xe000:
+			return false
+		case first >= 0xd800 && first < 0xdc00:
+			second := -1
+			if i+6 < len(raw) && raw[i+5] == '\\' && raw[i+6] == 'u' {
+				second = unit(raw, i+7)
+			}
+			if second < 0xdc00 || second >= 0xe000 {
+				return false
+			}
+			i += 6
+		}
+	}
+	return true
+}
+
+// unit is the number of an escape's four digits; -1 when they are not there.
+func unit(raw []byte, at int) int {
+	if at+4 > len(raw) {
+		return -1
+	}
+	n, err := strconv.ParseUint(string(raw[at:at+4]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return int(n)
 }
 
 // has reports a member that is there and not null.

@@ -3,6 +3,7 @@ package authzen
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
@@ -11,11 +12,14 @@ import (
 // the members of authz.Request. One question has one answer at either door.
 const PathOPA = wire.PathOPA
 
-// opaAnswer is the Data API's answer; result is never left out, which OPA's
-// clients would take for "undefined".
+// pathData is everything else of the Data API.
+const pathData = wire.PathData
+
+// opaAnswer is the Data API's answer. Result is left out for what is undefined,
+// as OPA does; the decision itself always has one.
 type opaAnswer struct {
-	ID     string    `json:"decision_id"`
-	Result opaResult `json:"result"`
+	ID     string          `json:"decision_id,omitempty"`
+	Result json.RawMessage `json:"result,omitempty"`
 }
 
 type opaResult struct {
@@ -23,8 +27,31 @@ type opaResult struct {
 	answerContext
 }
 
-func (e *endpoint) opa(w http.ResponseWriter, r *http.Request) {
-	caller, body, fail := e.open(w, r)
+func (e *endpoint) opa(w http.ResponseWriter, r *http.Request) { e.data(w, r, "") }
+
+// undefined answers the other paths of the Data API: the one member that gateways
+// ask for by its path, and nothing ({}) for what is not defined here, which clients
+// of OPA take for a denial.
+func (e *endpoint) undefined(w http.ResponseWriter, r *http.Request) {
+	path := strings.TrimSuffix(r.URL.Path, "/")
+	if member, in := strings.CutPrefix(path, PathOPA+"/"); in && member == "allow" || path == PathOPA {
+		e.data(w, r, member)
+		return
+	}
+	_, _, done, fail := e.open(w, r)
+	defer done()
+	if fail != nil {
+		fail.writeOPA(w)
+		return
+	}
+	writeJSON(w, opaAnswer{})
+}
+
+// data decides and shows the whole result or one member of it. What OPA would do
+// for pretty, metrics or explain is not done: no client needs it to go on.
+func (e *endpoint) data(w http.ResponseWriter, r *http.Request, member string) {
+	caller, body, done, fail := e.open(w, r)
+	defer done()
 	if fail != nil {
 		fail.writeOPA(w)
 		return
@@ -42,7 +69,16 @@ func (e *endpoint) opa(w http.ResponseWriter, r *http.Request) {
 		fail.writeOPA(w)
 		return
 	}
-	writeJSON(w, opaAnswer{d.ID, opaResult{d.Allow, contextOf(d)}})
+	var result any = opaResult{d.Allow, contextOf(d)}
+	if member == "allow" {
+		result = d.Allow
+	}
+	raw, err := json.Marshal(result)
+	if err != nil {
+		failed().writeOPA(w)
+		return
+	}
+	writeJSON(w, opaAnswer{d.ID, raw})
 }
 
 // mapInput reads the typed request. Subject and action are required; the rules
@@ -87,7 +123,7 @@ func mapInput(body object) (q Evaluation, err error) {
 func (f *failure) writeOPA(w http.ResponseWriter) {
 	code := map[int]string{
 		http.StatusUnauthorized: "unauthorized", http.StatusForbidden: "unauthorized",
-		http.StatusInternalServerError: "internal_error",
+		http.StatusInternalServerError: "internal_error", http.StatusTooManyRequests: "too_many_requests",
 	}[f.Status]
 	if code == "" {
 		code = "invalid_parameter"

@@ -3,6 +3,7 @@ package authzen
 import (
 	"encoding/json"
 	"errors"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -75,5 +76,44 @@ func TestInputIsTheRequest(t *testing.T) {
 	got, err := mapInput(body)
 	if err != nil || !reflect.DeepEqual(got.Request, want) {
 		t.Fatalf("%v %+v", err, got.Request)
+	}
+}
+
+// What clients of OPA send beside {"input": …}: parameters, other paths, gzip.
+func TestDataAPI(t *testing.T) {
+	reg := &register{}
+	h := serve(t, reg)
+	for name, tc := range map[string]struct {
+		method, path, caller, body string
+		headers                    []string
+		status                     int
+		want                       string
+		events                     int
+	}{
+		"parameters of OPA":           {"POST", PathOPA + "?pretty=true&metrics&explain=full&instrument&strict-builtin-errors", "a1", opaRead, nil, 200, `"allow":true`, 1},
+		"a slash more":                {"POST", PathOPA + "/", "a1", opaRead, nil, 200, `"allow":true`, 1},
+		"the boolean by its path":     {"POST", PathOPA + "/allow", "a1", opaRead, nil, 200, `,"result":true}`, 1},
+		"a denial by its path":        {"POST", PathOPA + "/allow", "a1", strings.Replace(opaRead, `"a1"`, `"a2"`, 1), nil, 200, `,"result":false}`, 1},
+		"what is not defined":         {"POST", "/v1/data/yinxin/other", "a1", opaRead, nil, 200, "{}\n", 0},
+		"another package":             {"POST", "/v1/data/system/main", "a1", opaRead, nil, 200, "{}\n", 0},
+		"nobody asks elsewhere":       {"POST", "/v1/data/yinxin/other", "", opaRead, nil, 401, `{"code":"unauthorized"`, 0},
+		"gzip":                        {"POST", PathOPA, "a1", zipped(t, opaRead), []string{"Content-Encoding", "gzip"}, 200, `"allow":true`, 1},
+		"a bomb":                      {"POST", PathOPA, "a1", zipped(t, strings.Repeat(" ", 10<<20)+opaRead), []string{"Content-Encoding", "gzip"}, 413, "invalid_parameter", 0},
+		"a question in the address":   {"GET", PathOPA + "?input={}", "a1", "", nil, 405, "", 0},
+		"policies are not to be read": {"GET", "/v1/policies", "a1", "", nil, 404, "", 0},
+		"nor to be written":           {"PUT", "/v1/data/yinxin", "a1", "{}", nil, 405, "", 0},
+	} {
+		before := len(reg.events)
+		r := httptest.NewRequest(tc.method, tc.path, strings.NewReader(tc.body))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Test-Caller", tc.caller)
+		for i := 0; i+1 < len(tc.headers); i += 2 {
+			r.Header.Set(tc.headers[i], tc.headers[i+1])
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if n := len(reg.events) - before; w.Code != tc.status || !strings.Contains(w.Body.String(), tc.want) || n != tc.events {
+			t.Errorf("%s: %d %.300s, %d events", name, w.Code, w.Body, n)
+		}
 	}
 }

@@ -30,7 +30,7 @@ type pageToken struct {
 var errToken = errors.New("page.token is not one of this query; begin again without it")
 
 // pageOf reads the member page. A token continues the very query that it was
-// given out for; its page size holds until another is asked for.
+// given out for, with its page size.
 func pageOf(body object, caller string, kind authz.SearchKind) (page, error) {
 	p := page{limit: maxPage}
 	var err error
@@ -52,10 +52,13 @@ func pageOf(body object, caller string, kind authz.SearchKind) (page, error) {
 	}
 	if in.has("limit") {
 		var n int
-		if json.Unmarshal(in["limit"], &n) != nil || n < 1 {
-			return page{}, errors.New("page.limit must be a positive integer")
+		if json.Unmarshal(in["limit"], &n) != nil || n < 0 {
+			return page{}, errors.New("page.limit must be an integer, 0 or more")
 		}
-		p.limit = min(n, maxPage)
+		if n = min(n, maxPage); token != "" && n != p.limit {
+			return page{}, errors.New("page.limit is another than the token's; begin again without the token")
+		}
+		p.limit = n
 	}
 	return p, nil
 }
@@ -64,7 +67,7 @@ func (p *page) resume(token string) error {
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	var t pageToken
 	if err != nil || json.Unmarshal(raw, &t) != nil || subtle.ConstantTimeCompare(t.Query, p.query[:]) != 1 ||
-		t.After == "" || written("page", "token", t.After) != nil || t.Limit < 1 || t.Limit > maxPage {
+		written("page", "token", t.After) != nil || t.Limit < 0 || t.Limit > maxPage {
 		return errToken
 	}
 	p.after, p.limit = t.After, t.Limit

@@ -21,7 +21,7 @@ const (
 type found struct {
 	Results []map[string]string `json:"results"`
 	Page    pageAnswer          `json:"page"`
-	Context foundContext        `json:"context"`
+	Context *foundContext       `json:"context,omitempty"` // nil: nothing was looked up
 }
 
 type pageAnswer struct {
@@ -40,25 +40,26 @@ type foundContext struct {
 // agency's finds nothing, which is also what it may know about the register.
 func (e *endpoint) search(kind authz.SearchKind) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		caller, body, fail := e.open(w, r)
+		caller, body, done, fail := e.open(w, r)
+		defer done()
 		if fail != nil {
-			fail.write(w)
+			fail.write(w, r)
 			return
 		}
 		q, err := mapEvaluation(body, kind)
 		if err != nil {
-			(&failure{http.StatusBadRequest, err.Error()}).write(w)
+			(&failure{http.StatusBadRequest, err.Error()}).write(w, r)
 			return
 		}
 		q.ID = requestID(r)
 		p, err := pageOf(body, caller.ID, kind)
 		if err != nil {
-			(&failure{http.StatusBadRequest, err.Error()}).write(w)
+			(&failure{http.StatusBadRequest, err.Error()}).write(w, r)
 			return
 		}
 		out, fail := e.find(r.Context(), kind, caller, q, p)
 		if fail != nil {
-			fail.write(w)
+			fail.write(w, r)
 			return
 		}
 		writeJSON(w, out)
@@ -66,6 +67,9 @@ func (e *endpoint) search(kind authz.SearchKind) http.HandlerFunc {
 }
 
 func (e *endpoint) find(ctx context.Context, kind authz.SearchKind, caller ledger.Actor, q Evaluation, p page) (found, *failure) {
+	if p.limit == 0 { // nothing is asked for: nothing is looked up
+		return found{Results: []map[string]string{}, Page: pageAnswer{NextToken: p.next(p.after)}}, nil
+	}
 	candidates, err := e.candidates(ctx, kind, caller.ID, q, p.after)
 	if err != nil {
 		return found{}, failed()
@@ -79,7 +83,7 @@ func (e *endpoint) find(ctx context.Context, kind authz.SearchKind, caller ledge
 	case err != nil || f.Weighed > len(candidates):
 		return found{}, failed()
 	}
-	out := found{Results: []map[string]string{}, Context: foundContext{f.ID, f.Digests, position{f.Receipt.Shard, f.Receipt.Seq}}}
+	out := found{Results: []map[string]string{}, Context: &foundContext{f.ID, f.Digests, position{f.Receipt.Shard, f.Receipt.Seq}}}
 	for _, id := range f.Permitted {
 		out.Results = append(out.Results, resultOf(kind, q, id))
 	}

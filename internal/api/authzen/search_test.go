@@ -124,8 +124,8 @@ func TestTokenIsBoundToItsQuery(t *testing.T) {
 		}
 	}
 	for page, status := range map[string]int{
-		`{"limit":1}`: 200, `{"limit":100000}`: 200, `{"properties":{"sort":"id"}}`: 200, `null`: 200,
-		`{"limit":0}`: 400, `{"limit":-1}`: 400, `{"limit":"2"}`: 400, `{"limit":1.5}`: 400, `{"token":7}`: 400, `[]`: 400,
+		`{"limit":1}`: 200, `{"limit":100000}`: 200, `{"properties":{"sort":"id"}}`: 200, `null`: 200, `{"limit":0}`: 200,
+		`{"limit":-1}`: 400, `{"limit":"2"}`: 400, `{"limit":1.5}`: 400, `{"token":7}`: 400, `[]`: 400,
 	} {
 		w := post(h, PathSearch+"resource", "a1", strings.TrimSuffix(resources, "}")+`,"page":`+page+`}`)
 		if w.Code != status {

@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,9 +25,13 @@ import (
 // belong to A.
 type register struct {
 	identity.Reader // methods that the tests do not reach
-	events          []ledger.Event
+	mu              sync.Mutex
+	events          []ledger.Event // guarded by mu
 	failing         error
 	more            int // further resources, all like r1
+	// entered hears of each question that comes as far as the facts, where it waits for
+	// waits; nil: none does.
+	entered, waits chan struct{}
 }
 
 func (r *register) System(_ context.Context, id string) (identity.System, error) {
@@ -47,6 +53,13 @@ func (r *register) Person(_ context.Context, id string) (identity.Person, error)
 }
 
 func (r *register) Load(ctx context.Context, q authz.Request) (authz.Snapshot, error) {
+	if r.waits != nil {
+		select {
+		case r.entered <- struct{}{}:
+		default:
+		}
+		<-r.waits
+	}
 	party := func(id string) *authz.Party {
 		sys, err := r.System(ctx, id)
 		if err != nil {
@@ -75,6 +88,8 @@ func (r *register) Record(_ context.Context, ev ledger.Event) (ledger.Receipt, e
 	if _, err := ledger.Encode(ev); err != nil {
 		return ledger.Receipt{}, err
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.events = append(r.events, ev)
 	return ledger.Receipt{EntryID: ev.ID, Shard: 4, Seq: uint64(len(r.events)), Promise: ledger.Integrated}, nil
 }
@@ -117,11 +132,11 @@ func actionNames() (out []string) {
 // serve authenticates by a header, as the mTLS edge would by a certificate.
 func serve(t *testing.T, reg *register) http.Handler {
 	t.Helper()
-	ids := 0
+	var ids atomic.Int32
 	pdp, err := authz.New(t.Context(), authz.Config{
 		Facts: reg, Recorder: reg,
 		Now:   func() time.Time { return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC) },
-		NewID: func() string { ids++; return fmt.Sprintf("d-%d", ids) },
+		NewID: func() string { return fmt.Sprintf("d-%d", ids.Add(1)) },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -23,12 +23,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/token"
 )
 
 // Paths.
 const (
-	PathToken      = "/oauth/token"
+	PathToken      = wire.PathToken
 	PathRevoke     = "/oauth/revoke"
 	PathIntrospect = "/oauth/introspect"
 	PathKeys       = "/.well-known/jwks.json"
@@ -80,11 +81,14 @@ func New(c Config) (http.Handler, error) {
 // failure is an error answer (RFC 6749 5.2).
 type failure struct {
 	status int
-	Code   string `json:"error"`
-	Why    string `json:"error_description,omitempty"`
+	wire.TokenError
 }
 
-func invalid(why string) *failure { return &failure{http.StatusBadRequest, "invalid_request", why} }
+func refused(status int, code, why string) *failure {
+	return &failure{status, wire.TokenError{Code: code, Why: why}}
+}
+
+func invalid(why string) *failure { return refused(http.StatusBadRequest, "invalid_request", why) }
 
 // form authenticates the client and reads its parameters.
 func (e *endpoint) form(then func(context.Context, token.Client, url.Values) (any, *failure)) http.HandlerFunc {
@@ -97,7 +101,7 @@ func (e *endpoint) form(then func(context.Context, token.Client, url.Values) (an
 			in, fail = parameters(w, r)
 		}
 		if fail == nil && in.Has("client_id") && in.Get("client_id") != c.System {
-			fail = &failure{http.StatusUnauthorized, "invalid_client", "client_id is not the system of the certificate"}
+			fail = refused(http.StatusUnauthorized, "invalid_client", "client_id is not the system of the certificate")
 		}
 		if fail == nil && (in.Has("client_secret") || in.Has("client_assertion")) {
 			fail = invalid("a client authenticates by its certificate only")
@@ -121,9 +125,9 @@ func (e *endpoint) client(r *http.Request) (token.Client, *failure) {
 	c, err := e.Client(r)
 	switch {
 	case errors.Is(err, ErrGuest):
-		return c, &failure{http.StatusForbidden, "unauthorized_client", "not for the systems of a peer domain"}
+		return c, refused(http.StatusForbidden, "unauthorized_client", "not for the systems of a peer domain")
 	case errors.Is(err, ErrClient):
-		return c, &failure{http.StatusUnauthorized, "invalid_client", "a client certificate of an enrolled system is required (mTLS)"}
+		return c, refused(http.StatusUnauthorized, "invalid_client", "a client certificate of an enrolled system is required (mTLS)")
 	case err != nil:
 		return c, e.failed(r.Context(), err)
 	}
@@ -133,7 +137,7 @@ func (e *endpoint) client(r *http.Request) (token.Client, *failure) {
 // failed is a failure of the house; its cause stays in the log.
 func (e *endpoint) failed(ctx context.Context, err error) *failure {
 	e.Log.ErrorContext(ctx, "token endpoint", "error", err)
-	return &failure{http.StatusServiceUnavailable, "temporarily_unavailable", ""}
+	return refused(http.StatusServiceUnavailable, "temporarily_unavailable", "")
 }
 
 // parameters of a form; each at most once (RFC 6749 3.2), but for resource, of
@@ -160,14 +164,6 @@ func parameters(w http.ResponseWriter, r *http.Request) (url.Values, *failure) {
 	return r.PostForm, nil
 }
 
-// answer of RFC 6749 5.1.
-type answer struct {
-	Token   string `json:"access_token"`
-	Type    string `json:"token_type"`
-	Expires int    `json:"expires_in"`
-	Scope   string `json:"scope,omitempty"`
-}
-
 // token issues one. Parameters of the house beside RFC 6749 and RFC 8707:
 // signing_alg and lifetime (seconds).
 func (e *endpoint) token(ctx context.Context, c token.Client, in url.Values) (any, *failure) {
@@ -176,7 +172,7 @@ func (e *endpoint) token(ctx context.Context, c token.Client, in url.Values) (an
 		return nil, invalid("grant_type is missing")
 	case "client_credentials":
 	default:
-		return nil, &failure{http.StatusBadRequest, "unsupported_grant_type", "client_credentials only"}
+		return nil, refused(http.StatusBadRequest, "unsupported_grant_type", "client_credentials only")
 	}
 	o := token.Order{Audience: in.Get("resource"), Scope: strings.Fields(in.Get("scope")), Algorithm: in.Get("signing_alg")}
 	if in.Has("lifetime") {
@@ -189,15 +185,15 @@ func (e *endpoint) token(ctx context.Context, c token.Client, in url.Values) (an
 	raw, g, err := e.Tokens.Issue(ctx, c, o)
 	switch {
 	case errors.Is(err, token.ErrScope):
-		return nil, &failure{http.StatusBadRequest, "invalid_scope", "scopes are " + strings.Join(token.Scopes(), " ") + ", for the house itself only"}
+		return nil, refused(http.StatusBadRequest, "invalid_scope", "scopes are "+strings.Join(token.Scopes(), " ")+", for the house itself only")
 	case errors.Is(err, token.ErrAudience):
-		return nil, &failure{http.StatusBadRequest, "invalid_target", "resource is neither the house nor a registered system"}
+		return nil, refused(http.StatusBadRequest, "invalid_target", "resource is neither the house nor a registered system")
 	case errors.Is(err, token.ErrRequest):
 		return nil, invalid(fmt.Sprintf("signing_alg is %s or %s, lifetime %d to %d seconds", token.ES256, token.SM2, int(token.MinLife.Seconds()), int(token.MaxLife.Seconds())))
 	case err != nil:
 		return nil, e.failed(ctx, err)
 	}
-	return answer{raw, "Bearer", int(g.ExpiresAt.Sub(g.IssuedAt).Seconds()), strings.Join(g.Scope, " ")}, nil
+	return wire.AccessToken{Token: raw, Type: "Bearer", Expires: int(g.ExpiresAt.Sub(g.IssuedAt).Seconds()), Scope: strings.Join(g.Scope, " ")}, nil
 }
 
 func (e *endpoint) revoke(ctx context.Context, c token.Client, in url.Values) (any, *failure) {
@@ -206,7 +202,7 @@ func (e *endpoint) revoke(ctx context.Context, c token.Client, in url.Values) (a
 	}
 	switch err := e.Tokens.Revoke(ctx, c, in.Get("token")); {
 	case errors.Is(err, token.ErrOwner):
-		return nil, &failure{http.StatusBadRequest, "unauthorized_client", "the token was issued to another system"}
+		return nil, refused(http.StatusBadRequest, "unauthorized_client", "the token was issued to another system")
 	case err != nil:
 		return nil, e.failed(ctx, err)
 	}

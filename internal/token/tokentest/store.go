@@ -99,6 +99,19 @@ func (s *Store) RevokeGrant(_ context.Context, id string, at time.Time, ev ledge
 	return s.record(ev)
 }
 
+// RevokeGrants implements token.Store.
+func (s *Store) RevokeGrants(_ context.Context, system string, at time.Time, ev ledger.Event) (ledger.Receipt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, g := range s.grants {
+		if g.System == system && g.RevokedAt.IsZero() && g.ExpiresAt.After(at) {
+			g.RevokedAt = at
+			s.grants[id] = g
+		}
+	}
+	return s.record(ev)
+}
+
 // ForgetGrants implements token.Store.
 func (s *Store) ForgetGrants(_ context.Context, before time.Time) error {
 	s.mu.Lock()

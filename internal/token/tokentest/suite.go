@@ -88,6 +88,20 @@ func grants(t *testing.T, s token.Store) {
 	if got, err = s.Grant(bg, g.ID); err != nil || !got.RevokedAt.Equal(at.Add(time.Minute)) {
 		t.Errorf("revoked at %s, %v", got.RevokedAt, err)
 	}
+	for _, more := range []struct{ id, system string }{{"t-3", "civil-a"}, {"t-4", "civil-a"}, {"t-5", "civil-b"}} {
+		other := g
+		other.ID, other.System = more.id, more.system
+		_, err = s.AddGrant(bg, other, event())
+		ok(t, err)
+	}
+	_, err = s.RevokeGrants(bg, "civil-a", at.Add(3*time.Minute), event())
+	ok(t, err)
+	for id, want := range map[string]time.Duration{g.ID: time.Minute, "t-3": 3 * time.Minute, "t-4": 3 * time.Minute, "t-5": 0} {
+		got, err := s.Grant(bg, id)
+		if ok(t, err); want == 0 != got.RevokedAt.IsZero() || want > 0 && !got.RevokedAt.Equal(at.Add(want)) {
+			t.Errorf("%s revoked at %s", id, got.RevokedAt)
+		}
+	}
 	ok(t, s.ForgetGrants(bg, g.ExpiresAt))
 	_, err = s.Grant(bg, g.ID)
 	ok(t, err)
@@ -106,10 +120,26 @@ func RunTwo(t *testing.T, one, two token.Store) {
 	if _, err := far.Judge(bg, raw, h.Cert, token.ScopeDecide); err != nil {
 		t.Fatalf("before: %v", err)
 	}
+	ended := func() {
+		t.Helper()
+		_, err := h.Service.Judge(bg, raw, h.Cert, token.ScopeDecide)
+		wantErr(t, err, token.ErrToken)
+		h.Pass(time.Second)
+		_, err = far.Judge(bg, raw, h.Cert, token.ScopeDecide)
+		wantErr(t, err, token.ErrToken)
+	}
 	ok(t, h.Service.Revoke(bg, h.Client, raw))
-	_, err = h.Service.Judge(bg, raw, h.Cert, token.ScopeDecide)
-	wantErr(t, err, token.ErrToken)
-	h.Pass(time.Second)
-	_, err = far.Judge(bg, raw, h.Cert, token.ScopeDecide)
-	wantErr(t, err, token.ErrToken)
+	ended()
+	raw, _, err = h.Service.Issue(bg, h.Client, token.Order{})
+	ok(t, err)
+	for _, s := range []*token.Service{h.Service, far} {
+		_, err = s.Judge(bg, raw, h.Cert, token.ScopeDecide)
+		ok(t, err)
+	}
+	officer := ledger.Actor{Kind: "person", ID: "p-1"}
+	_, err = h.Service.RevokeAll(bg, officer, "civil-x", "样例")
+	wantErr(t, err, token.ErrNotFound)
+	_, err = h.Service.RevokeAll(bg, officer, "civil-a", "样例")
+	ok(t, err)
+	ended()
 }
