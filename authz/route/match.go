@@ -73,7 +73,7 @@ func clean(target string) (string, error) {
 		return "", fmt.Errorf("%w: not a path", ErrPath)
 	}
 	low := strings.ToLower(raw)
-	for _, hidden := range []string{"%2f", "%5c", "%2e", "%25", "%3b"} {
+	for _, hidden := range []string{"%2f", "%5c", "%25", "%3b"} {
 		if strings.Contains(low, hidden) {
 			return "", fmt.Errorf("%w: an encoded separator", ErrPath)
 		}
