@@ -35,6 +35,7 @@ func newInputBuilder() inputBuilder {
 		"left", "duties", "resource", "provider", "share", "regime", "reviewed", "items", "defect", "level", "tags",
 		"public", "holder", "agreement", "ended", "user", "begun", "consumer", "office", "onward", "purposes", "confidential",
 		"defect_ack", "not_before", "not_after", "terminated", "sealed", "stated",
+		"grants", "unit", "role", "actions", "providers", "resources", "systems", "signed", "suspended",
 	} {
 		b.keys[k] = ast.StringTerm(k)
 	}
@@ -86,6 +87,10 @@ func (b inputBuilder) build(v view) ast.Value {
 	for i := range v.terms {
 		terms[i] = b.agreement(&v.terms[i], v.now)
 	}
+	granted := make([]*ast.Term, len(v.granted))
+	for i := range v.granted {
+		granted[i] = b.granted(&v.granted[i], v.now)
+	}
 	held := make([]*ast.Term, len(v.held))
 	for i, it := range v.held {
 		l := it.Label()
@@ -101,7 +106,7 @@ func (b inputBuilder) build(v view) ast.Value {
 		b.kv("carriers", ast.ArrayTerm(carriers...)), b.kv("sources", ast.ArrayTerm(sources...)),
 		b.kv("agreements", ast.ArrayTerm(terms...)), b.kv("result", b.result(v)),
 		b.kv("new_grade", ast.ObjectTerm(b.num("s", int(grade.S)), b.num("a", int(grade.A)))),
-		b.kv("holdings", ast.ArrayTerm(held...)),
+		b.kv("holdings", ast.ArrayTerm(held...)), b.kv("grants", ast.ArrayTerm(granted...)),
 	)
 }
 
@@ -199,6 +204,15 @@ func (b inputBuilder) sealed(a *sharing.Agreement) *ast.Term {
 	return ast.ObjectTerm(
 		b.bool("provider", slices.Contains(by, a.Provider)), b.bool("consumer", slices.Contains(by, a.Consumer)),
 		b.bool("office", slices.Contains(by, a.Office)),
+	)
+}
+
+func (b inputBuilder) granted(g *Granted, now time.Time) *ast.Term {
+	return ast.ObjectTerm(
+		b.str("id", g.ID), b.str("unit", string(g.Unit)), b.str("role", string(g.Role)), b.kv("actions", set(g.Actions)),
+		b.kv("purposes", set(g.Purposes)), b.kv("resources", set(g.Resources)), b.kv("providers", set(g.Providers)), b.kv("systems", set(g.Systems)),
+		b.num("level", int(g.Level)), b.bool("begun", now.UnixMilli() >= g.From.UnixMilli()),
+		b.bool("expired", now.UnixMilli() >= g.Until.UnixMilli()), b.bool("signed", g.Signed), b.bool("suspended", g.Suspended),
 	)
 }
 

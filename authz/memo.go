@@ -102,6 +102,9 @@ func (v view) nextBoundary() time.Time {
 	for _, h := range v.hops {
 		party(h.party)
 	}
+	for _, g := range v.granted {
+		add(g.From, g.Until)
+	}
 	for _, a := range v.terms {
 		add(a.NotBefore, a.NotAfter, a.Terminated)
 	}

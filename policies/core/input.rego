@@ -21,6 +21,8 @@
 #   agreements [{id resource provider consumer office onward purposes fields
 #                confidential defect_ack not_before not_after begun expired
 #                terminated sealed {provider consumer office}}]
+#   grants [{id unit role actions purposes resources providers systems level begun
+#            expired signed suspended}]        of a person; scope sets that are empty do not bound
 #   result {stated level s a tags}     a tag cat_any stands for every category:
 #             the categories of the sources are then among its tags
 #   new_grade {s a}     holdings [{id s a}]
