@@ -266,7 +266,7 @@ func changes(m *memory) []change {
 	item("no review", func(i *Item) { i.Resource.SecrecyReview = "" })
 	item("defect", func(i *Item) { i.Resource.DefectNotice = "d1" })
 	item("another provider", func(i *Item) { i.Resource.Provider = "B" })
-	for _, tag := range []level.Tag{level.TagWorkSecret, level.TagSensitive, level.TagPublicDisclosure, level.Category("tax")} {
+	for _, tag := range []level.Tag{level.TagWorkSecret, level.TagSensitive, level.TagPublicDisclosure, level.Tag("cat_tax")} {
 		item(string(tag), func(i *Item) { i.Resource.Label.Tags = []level.Tag{tag} })
 	}
 	item("no label on it", func(i *Item) { i.Resource.Label = level.Label{} })

@@ -33,8 +33,8 @@ func TestGuardRefuses(t *testing.T) {
 	l2p := label(t, 2, 3, 3, TagPersonal)
 	noTag := label(t, 3, 3, 3)
 	mixed := label(t, 3, 2, 4, TagPersonal)
-	pop := label(t, 2, 2, 2, Category("population"))
-	popped := label(t, 4, 5, 5, append(slices.DeleteFunc(Strictest().Tags, Tag.IsCategory), Category("population"))...)
+	pop := label(t, 2, 2, 2, Tag("cat_population"))
+	popped := label(t, 4, 5, 5, append(slices.DeleteFunc(Strictest().Tags, Tag.IsCategory), Tag("cat_population"))...)
 	raised := label(t, 4, 4, 4, TagPersonal)
 	bad := Label{Level: 9, RequiredS: 3, RequiredA: 3}
 	s3, s2 := &Place{"civil-a", Grade{3, 3}}, &Place{"civil-b", Grade{2, 2}}
@@ -88,7 +88,7 @@ func TestGuardPermits(t *testing.T) {
 		"copy, join by rule":      {Act: Copy, Sources: []Label{l3}, Subject: s3, Target: s3},
 		"merge keeps higher":      {Act: Merge, Sources: []Label{l2, l3}, Result: &l3, Subject: s3, Target: s3},
 		"relabel higher":          {Act: Relabel, Sources: []Label{l2}, Result: &l3, Subject: s3},
-		"any category keeps each": {Act: Relabel, Sources: []Label{label(t, 2, 2, 2, Category("tax"))}, Result: &anyCat, Subject: s3},
+		"any category keeps each": {Act: Relabel, Sources: []Label{label(t, 2, 2, 2, Tag("cat_tax"))}, Result: &anyCat, Subject: s3},
 		"forward":                 {Act: Forward, Sources: []Label{l3}, Subject: s3, Target: s3, Carriers: []Place{*s3}},
 		"publish open":            {Act: Publish, Sources: []Label{open}, Subject: s3},
 		"publish with seal":       {Act: Publish, Sources: []Label{l2}, Subject: s3, Consent: true},
@@ -173,7 +173,7 @@ func same(t *testing.T, law string, a, b Label) {
 
 func randomLabel(rng *rand.Rand) Label {
 	l := Label{Level: Level(1 + rng.IntN(4)), RequiredS: uint8(1 + rng.IntN(5)), RequiredA: uint8(1 + rng.IntN(5))}
-	for _, tag := range append(Strictest().Tags, TagPublicDisclosure, Category("population"), Category("tax")) {
+	for _, tag := range append(Strictest().Tags, TagPublicDisclosure, Tag("cat_population"), Tag("cat_tax")) {
 		if rng.IntN(3) == 0 {
 			l.Tags = append(l.Tags, tag)
 		}

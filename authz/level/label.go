@@ -49,14 +49,12 @@ const (
 
 // A category (类别, 京政发〔2017〕37号 art. 26) is a tag too, so that it is joined
 // and kept like one. The vocabulary is data of the district's rules; its form is
-// categoryPrefix and at most categoryMax letters a-z and underscores.
+// categoryPrefix and at most categoryMax letters a-z and underscores:
+// "cat_population".
 const (
 	categoryPrefix = "cat_"
 	categoryMax    = 40
 )
-
-// Category is the tag of a category: Category("population") is "cat_population".
-func Category(name string) Tag { return Tag(categoryPrefix + name) }
 
 // IsCategory reports whether t has the form of a category.
 func (t Tag) IsCategory() bool {
