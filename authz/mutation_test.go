@@ -6,6 +6,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"github.com/yinxin-gov/yinxin/authz/sandbox"
 	"github.com/yinxin-gov/yinxin/policies"
 )
 
@@ -15,7 +16,7 @@ func TestEveryCoreRuleIsNeeded(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles the core once a rule")
 	}
-	caps := capabilities()
+	caps := sandbox.Capabilities()
 	mods, _, err := coreModules(policies.Files(), caps)
 	if err != nil {
 		t.Fatal(err)
