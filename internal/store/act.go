@@ -37,6 +37,7 @@ type Rooms struct {
 	Notify     *Notify
 	Succession *Generations
 	Tokens     *Tokens
+	Domains    *Domains
 	Facts      *Facts
 }
 
@@ -61,6 +62,7 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 		Notify:     &Notify{a},
 		Succession: newGenerations(a),
 		Tokens:     &Tokens{a},
+		Domains:    &Domains{a},
 	}
 }
 
