@@ -21,6 +21,8 @@ const (
 	guardCore  = "core"
 	guardSite  = "site"
 	guardPDP   = "pdp"
+
+	guardDomain = "domain" // an application domain: see authz/domain
 )
 
 // finding is a ground of refusal before it gets its texts.

@@ -35,6 +35,7 @@ const (
 	KindPurge       Kind = "retention_purge" // 到期销毁: what is kept of certificates long over (art. 24)
 	KindAuthority   Kind = "ca_generation"   // 更替认证机构: another generation of the house's own authorities
 	KindPeer        Kind = "peer_domain"     // 对等域: a trust domain of others that works with the house
+	KindDomain      Kind = "app_domain"      // 应用域: the rules of an agency's own system
 
 	// These take a Quorum: several persons answer, each once.
 	KindRecovery Kind = "key_recovery"          // 用户密钥恢复 (GM/T 0034 12.4)

@@ -88,6 +88,7 @@ type Config struct {
 	Recoverer Recoverer
 	Historian Historian
 	Requester Requester
+	Domains   DomainKeeper
 	Ledger    Ledger
 	Peers     Peers
 	Refusals  Refusals
@@ -105,7 +106,7 @@ type Config struct {
 }
 
 func (c Config) check() error {
-	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Historian == nil || c.Requester == nil || c.Ledger == nil || c.Peers == nil || c.Refusals == nil || c.Guest == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Anchors == nil || c.Words == nil || c.Log == nil {
+	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Historian == nil || c.Requester == nil || c.Domains == nil || c.Ledger == nil || c.Peers == nil || c.Refusals == nil || c.Guest == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Anchors == nil || c.Words == nil || c.Log == nil {
 		return fmt.Errorf("api: every field of the configuration is required")
 	}
 	return nil
@@ -184,6 +185,9 @@ func (h *handlers) routes(a huma.API) {
 	huma.Register(a, own(open("revoke", http.MethodPost, wire.PathRevocations, "Revoke a certificate of the calling system", maxJSON)), h.revoke)
 	huma.Register(a, open("acme-key", http.MethodPost, wire.PathACMEKeys, "External account key for an ACME client, once for an approved request", maxJSON), h.acmeKey)
 	h.requestRoutes(a, func(id, method, path, summary string, maxBody int64) huma.Operation {
+		return own(open(id, method, path, summary, maxBody))
+	})
+	h.domainRoutes(a, func(id, method, path, summary string, maxBody int64) huma.Operation {
 		return own(open(id, method, path, summary, maxBody))
 	})
 	judge := large(open("verify", http.MethodPost, wire.PathVerify, "Verify a sealed document", maxDocument))

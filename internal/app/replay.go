@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/yinxin-gov/yinxin/authz"
+	"github.com/yinxin-gov/yinxin/authz/domain"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/internal/store"
 )
@@ -34,6 +35,9 @@ func Replay(ctx context.Context, cfg Config, id string) (_ authz.Replayed, err e
 	}
 	if err := intact(entry); err != nil {
 		return authz.Replayed{}, err
+	}
+	if ev, err := ledger.Decode(entry.Body); err == nil && ev.Type == domain.EventDecision {
+		return replayDomain(ctx, st, entry.Body)
 	}
 	again, err := authz.NewReplayer(ctx, nil)
 	if err != nil {

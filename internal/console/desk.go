@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
+	"github.com/yinxin-gov/yinxin/authz/domain"
 	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/sandbox"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
@@ -88,6 +90,7 @@ type Desk interface {
 	Histories
 	Peers
 	Consents
+	Domains
 	Archives
 	Notices
 }
@@ -244,6 +247,18 @@ var refusals = []struct {
 	{grading.ErrNotFound, "clearance.none", http.StatusNotFound},
 	{grading.ErrNotCleared, "ra.error.not_cleared", http.StatusConflict},
 	{grading.ErrNotOperating, "ra.error.not_operating", http.StatusConflict},
+	{domain.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{domain.ErrExists, "problem.domain.waits", http.StatusConflict},
+	{domain.ErrState, "problem.domain.state", http.StatusConflict},
+	{domain.ErrNotApproved, "problem.domain.state", http.StatusConflict},
+	{domain.ErrReserved, "problem.domain.reserved", http.StatusUnprocessableEntity},
+	{domain.ErrTaken, "problem.domain.taken", http.StatusConflict},
+	{domain.ErrInvalid, "problem.domain.invalid", http.StatusUnprocessableEntity},
+	{sandbox.ErrSize, "problem.domain.size", http.StatusUnprocessableEntity},
+	{sandbox.ErrTime, "problem.domain.limits", http.StatusUnprocessableEntity},
+	{sandbox.ErrMemory, "problem.domain.limits", http.StatusUnprocessableEntity},
+	{sandbox.ErrPlatform, "problem.domain.platform", http.StatusServiceUnavailable},
+	{domain.ErrNotFound, "problem.domain.unknown", http.StatusNotFound},
 	{sharing.ErrNotFound, "desk.consent.unknown", http.StatusNotFound},
 	{sharing.ErrInvalid, "desk.consent.invalid", http.StatusBadRequest},
 	{sharing.ErrConsent, "problem.citation.consent", http.StatusConflict},
@@ -271,6 +286,11 @@ func refusal(err error) (key string, code int) {
 	var field *archive.FieldError
 	if errors.As(err, &field) {
 		return "desk.archive.error." + field.Field, http.StatusUnprocessableEntity
+	}
+	var gate *sandbox.GateError
+	var failed *domain.FailedError
+	if errors.As(err, &gate) || errors.As(err, &failed) {
+		return "problem.domain.refused", http.StatusUnprocessableEntity
 	}
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {

@@ -10,6 +10,7 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
+	"github.com/yinxin-gov/yinxin/authz/domain"
 	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
@@ -92,6 +93,8 @@ type Answers interface {
 	RetentionSubject(a retention.Act) approval.Subject
 	// RequestSubject is what a registration officer signs for a system.
 	RequestSubject(r ca.Request) approval.Subject
+	// DomainSubject is what the leader of the owning unit signs.
+	DomainSubject(v domain.Version) approval.Subject
 	// ConsentSubject is what the leader of a provider signs.
 	ConsentSubject(c sharing.Consent) approval.Subject
 }
@@ -170,6 +173,7 @@ type Config struct {
 	Imports   Imports
 	Catalogue Catalogue
 	Consents  *sharing.Consents
+	Domains   *domain.Service
 	Archiver  Archiver
 	Sealed    Sealed
 	Links     Links
@@ -207,7 +211,7 @@ type Config struct {
 func New(cfg Config) (*Service, error) {
 	for _, missing := range []bool{
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
-		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil,
+		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Domains == nil,
 		cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Leavers == nil, cfg.PINs == nil, cfg.Notices == nil, cfg.Authority == nil, cfg.Suspensions == nil,
 		cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Succession == nil, cfg.Roots == nil, cfg.Closing == nil, cfg.Peers == nil, cfg.Retention == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.AccountKeys == nil, cfg.Texts == nil,
 		cfg.Certificates == nil, cfg.History == nil, cfg.Blobs == nil, cfg.Key == nil,
