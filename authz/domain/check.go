@@ -84,3 +84,20 @@ func tryCase(ctx context.Context, run *sandbox.Runner, b Bundle, c Case, now tim
 	}
 	return t, nil
 }
+
+// Gate judges and compiles the rules of a bundle and its tests, and runs nothing:
+// *sandbox.GateError with what it refuses.
+func Gate(ctx context.Context, cfg sandbox.Config, b Bundle) (err error) {
+	if err := b.Validate(); err != nil {
+		return err
+	}
+	src, err := b.source()
+	if err != nil {
+		return err
+	}
+	run, err := sandbox.New(cfg, src)
+	if err != nil {
+		return err
+	}
+	return errors.Join(run.Load(ctx), run.Close())
+}

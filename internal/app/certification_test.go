@@ -17,6 +17,7 @@ import (
 type certified struct {
 	*keyTown
 	client *http.Client
+	dir    string // of the system
 }
 
 // ask posts body and returns status and answer; every answer to a question is JSON.

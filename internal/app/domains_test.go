@@ -14,6 +14,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
+	"github.com/yinxin-gov/yinxin/internal/agent"
 	"github.com/yinxin-gov/yinxin/internal/api/authzen"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 )
@@ -69,7 +70,7 @@ func TestApplicationDomains(t *testing.T) {
 	w := newKeyTown(t)
 	dir, _, _ := w.enrolled("app")
 	leader := w.certified(w.unit, identity.RoleUnitLeader)
-	c := certified{w, w.holder(dir)}
+	c := certified{w, w.holder(dir), dir}
 	question := "{" + alice + "," + reads + "," + record1 + "}"
 	if status, _ := c.ask(t, authzen.PathEvaluation, question); status != http.StatusForbidden {
 		t.Fatalf("a type of nobody: %d", status)
@@ -217,19 +218,23 @@ func (c certified) life(t *testing.T, first wire.DomainVersion, leader identity.
 	if status, text := c.api(t, "POST", wire.PathDomains+"/"+first.ID+"/restoration", struct{}{}, nil); status != http.StatusUnprocessableEntity || !strings.Contains(text, "domain.reserved") {
 		t.Errorf("a version that came into conflict with the catalogue came back: %d %s", status, text)
 	}
-	var all []wire.DomainVersion
-	if status, _ := c.api(t, "GET", wire.PathDomains, nil, &all); status != 200 || len(all) != 2 || all[1].State != "replaced" || all[0].State != "in_force" {
+	tlsRoot, sm2Root := c.Roots()
+	own, err := agent.Open(agent.Config{URL: "https://" + c.cfg.Public, Dir: c.dir, TLSRoot: tlsRoot, SM2Root: sm2Root})
+	ok(t, err)
+	defer own.Close()
+	all, err := own.Domains(bg)
+	if err != nil || len(all) != 2 || all[1].State != "replaced" || all[0].State != "in_force" {
 		t.Errorf("%+v", all)
 	}
-	if status, _ := c.api(t, "POST", wire.PathDomains+"/"+second.ID+"/withdrawal", wire.RequestReason{Reason: "样例"}, nil); status != 200 {
-		t.Errorf("%d", status)
+	if v, err := own.WithdrawDomain(bg, second.ID, "样例"); err != nil || v.State != "withdrawn" || v.Reason != "样例" {
+		t.Errorf("%+v %v", v, err)
 	}
 	if status, _ := c.ask(t, authzen.PathEvaluation, question); status != http.StatusForbidden {
 		t.Errorf("after its withdrawal: %d", status)
 	}
-	var again wire.DomainVersion
-	if status, text := c.api(t, "POST", wire.PathDomains+"/"+second.ID+"/restoration", struct{}{}, &again); status != http.StatusCreated || again.Digest != second.Digest || again.Restores != second.ID {
-		t.Fatalf("%d %s", status, text)
+	again, err := own.RestoreDomain(bg, second.ID)
+	if err != nil || again.Digest != second.Digest || again.Restores != second.ID {
+		t.Fatalf("%+v %v", again, err)
 	}
 	if status, _ := c.ask(t, authzen.PathEvaluation, question); status != http.StatusForbidden {
 		t.Errorf("before the second signature: %d", status)
@@ -238,9 +243,10 @@ func (c certified) life(t *testing.T, first wire.DomainVersion, leader identity.
 	if status, out := c.ask(t, authzen.PathEvaluation, strings.Replace(question, "alice", "bob", 1)); status != 200 || out["decision"] != true {
 		t.Errorf("restored: %d %v", status, out)
 	}
-	var bundle domain.Bundle
-	if status, _ := c.api(t, "GET", wire.PathDomains+"/"+again.ID+"/bundle", nil, &bundle); status != 200 || bundle.Digest() != again.Digest {
-		t.Errorf("%d %s", status, bundle.Digest())
+	raw, err := own.DomainBundle(bg, again.ID)
+	ok(t, err)
+	if bundle, err := domain.Parse(raw); err != nil || bundle.Digest() != again.Digest {
+		t.Errorf("%s %v", raw, err)
 	}
 	if ev, err := ledger.Decode(c.newest(t, "authz.domain.approved").Body); err != nil || ev.Payload != again.Digest || ev.Actor.ID != leader.ID || ev.Details["approval"] == "" {
 		t.Errorf("%+v %v", ev, err)
