@@ -202,21 +202,15 @@ func TestAttacksAreDenied(t *testing.T) {
 	w.inForce(bundle("good", "sys-b", "file", ""))
 	bomb := ask("bomb")
 	bomb.InContext = map[string]json.RawMessage{"text": json.RawMessage(`"` + strings.Repeat("x", 64<<10) + `"`)}
-	for name, tc := range map[string]struct {
-		q      domain.Question
-		detail string
-	}{"loop": {ask("loop"), "time"}, "bomb": {bomb, "memory"}} {
-		d, err := w.of("record", "r-1").Decide(t.Context(), tc.q)
-		if err != nil || d.Allow || len(d.Reasons) != 1 || d.Reasons[0] != (domain.Reason{Code: domain.CodeError, Detail: tc.detail}) || d.Receipt.Seq == 0 {
-			// A bomb may also be stopped by the clock, on a slow machine.
-			if name != "bomb" || d.Allow || err != nil || d.Reasons[0].Detail != "time" {
-				t.Errorf("%s: %+v %v", name, d, err)
-			}
+	for _, q := range []domain.Question{ask("loop"), bomb} { // a slow machine stops a bomb by the clock
+		d, err := w.of("record", "r-1").Decide(t.Context(), q)
+		if err != nil || d.Allow || len(d.Reasons) != 1 || d.Reasons[0].Code != domain.CodeError || !slices.Contains([]string{"time", "memory"}, d.Reasons[0].Detail) || d.Receipt.Seq == 0 {
+			t.Errorf("%s: %+v %v", q.Action, d, err)
 		}
 		good := ask("read")
 		good.ResourceType, good.Caller = "file", system("sys-b")
 		if d, err := w.of("file", "r-1").Decide(t.Context(), good); err != nil || !d.Allow {
-			t.Errorf("another domain after a %s: %+v %v", name, d, err)
+			t.Errorf("another domain after a %s: %+v %v", q.Action, d, err)
 		}
 	}
 	found, err := w.of("record", "").Search(t.Context(), domain.Search{Kind: domain.KindResource, Base: bomb, Candidates: []string{"r-1", "r-2"}})

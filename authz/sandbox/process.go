@@ -97,8 +97,10 @@ func (c *child) why(err error) error {
 	case <-time.After(grace): // it closed its pipe and lives on
 		return fmt.Errorf("%w: %w", ErrCrashed, err)
 	}
-	if c.stderr.says("out of memory") || c.stderr.says("cannot allocate memory") {
-		return ErrMemory
+	for _, words := range []string{"out of memory", "cannot allocate memory", "failed to allocate"} { // of the runtime, and of its race detector
+		if c.stderr.says(words) {
+			return ErrMemory
+		}
 	}
 	return fmt.Errorf("%w: %s", ErrCrashed, c.cmd.ProcessState)
 }
