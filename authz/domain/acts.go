@@ -135,6 +135,9 @@ func (s *Service) sound(ctx context.Context, v Version, b Bundle) (follows strin
 // lookup is how many ids the catalogue is asked about at once.
 const lookup = 500
 
+// tryTime bounds the tests and cases of one bundle.
+const tryTime = 30 * time.Second
+
 // try runs a bundle's tests, one bundle at a time.
 func (s *Service) try(ctx context.Context, b Bundle) ([]sandbox.Tested, error) {
 	select {
@@ -143,6 +146,8 @@ func (s *Service) try(ctx context.Context, b Bundle) ([]sandbox.Tested, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	ctx, cancel := context.WithTimeout(ctx, tryTime)
+	defer cancel()
 	return Check(ctx, s.cfg.Sandbox, b, s.now())
 }
 

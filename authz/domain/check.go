@@ -29,6 +29,9 @@ func Check(ctx context.Context, cfg sandbox.Config, b Bundle, now time.Time) (ou
 		return nil, err
 	}
 	for _, c := range b.Cases {
+		if ctx.Err() != nil {
+			return out, fmt.Errorf("%w: all cases together", sandbox.ErrTime)
+		}
 		t, err := tryCase(ctx, run, b, c, now)
 		if err != nil {
 			return out, err

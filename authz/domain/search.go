@@ -80,15 +80,23 @@ func (d *Domain) Candidates(ctx context.Context, kind Kind, entityType, after st
 
 func sorted(ids map[string]json.RawMessage) []string { return slices.Sorted(maps.Keys(ids)) }
 
+// searchTime bounds a page of a domain whose rules are slow.
+const searchTime = 10 * time.Second
+
 // Search evaluates each candidate and writes one entry with the counts. Where the
 // domain fails, nothing is found: half an answer would look like a whole one.
 func (d *Domain) Search(ctx context.Context, s Search) (Found, error) {
 	svc := d.service
 	f := Found{ID: svc.cfg.NewID(), At: svc.now(), Engine: svc.engine, Bundle: d.Digest}
 	var failed *Reason
+	short, cancel := context.WithTimeout(ctx, searchTime)
+	defer cancel()
 	for _, c := range s.Candidates {
 		if err := ctx.Err(); err != nil {
 			return Found{}, err
+		}
+		if short.Err() != nil && f.Weighed > 0 { // the next page goes on here
+			break
 		}
 		w := d.weigh(ctx, s.question(c), f.At)
 		if w.fails {

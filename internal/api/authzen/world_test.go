@@ -117,6 +117,11 @@ func actionNames() (out []string) {
 // serve authenticates by a header, as the mTLS edge would by a certificate.
 func serve(t *testing.T, reg *register) http.Handler {
 	t.Helper()
+	return serveWith(t, reg, nil)
+}
+
+func serveWith(t *testing.T, reg *register, domains Domains) http.Handler {
+	t.Helper()
 	ids := 0
 	pdp, err := authz.New(t.Context(), authz.Config{
 		Facts: reg, Recorder: reg,
@@ -127,7 +132,7 @@ func serve(t *testing.T, reg *register) http.Handler {
 		t.Fatal(err)
 	}
 	h, err := New(Config{
-		Decider: Guarded{pdp}, MayAsk: OwnAgency{reg}, Candidates: reg, Actions: actionNames(), Identifier: "https://pdp.example.gov.cn",
+		Decider: Guarded{pdp}, Domains: domains, MayAsk: OwnAgency{reg}, Candidates: reg, Actions: actionNames(), Identifier: "https://pdp.example.gov.cn",
 		Caller: func(r *http.Request) (ledger.Actor, bool) {
 			who := r.Header.Get("Test-Caller")
 			return ledger.Actor{Kind: "system", ID: who, Certificate: "5a"}, who != ""
