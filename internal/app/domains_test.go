@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/domain"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
@@ -17,6 +18,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/agent"
 	"github.com/yinxin-gov/yinxin/internal/api/authzen"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
+	"github.com/yinxin-gov/yinxin/internal/console"
 )
 
 // fixture is the fixture as its people wrote it.
@@ -82,6 +84,7 @@ func TestApplicationDomains(t *testing.T) {
 	t.Run("paging", c.paging)
 	t.Run("discovery", c.discovery)
 	t.Run("replay", func(t *testing.T) { c.replays(t, question) })
+	t.Run("desk", func(t *testing.T) { c.desks(t, leader) })
 	t.Run("catalogue", c.coreFirst)
 	t.Run("refused", c.refusedBundles)
 	t.Run("life", func(t *testing.T) { c.life(t, first, leader, question) })
@@ -149,6 +152,49 @@ func (c certified) coreFirst(t *testing.T) {
 	if status, text := c.api(t, "POST", wire.PathDomains, fixture(t), nil); status != http.StatusUnprocessableEntity || !strings.Contains(text, "domain.reserved") {
 		t.Errorf("an id of the catalogue in its data: %d %s", status, text)
 	}
+}
+
+// desks: the unit's administrator proposes, its leader answers in the words that he saw,
+// and nobody else does either; the house's auditor reads.
+func (c certified) desks(t *testing.T, leader identity.Person) {
+	person := func(p identity.Person) console.Person { return console.Person{ID: p.ID, Unit: string(p.Agency)} }
+	elsewhere := c.certified(identity.USCC(c.cfg.USCC), identity.RoleUnitLeader)
+	admin, lead, other, auditor := person(c.admin), person(leader), person(elsewhere), person(c.auditor)
+	raw, err := fixture(t).Canonical()
+	ok(t, err)
+	for _, p := range []console.Person{lead, other, auditor} {
+		wantErr(t, c.Desk.ProposeDomain(bg, p, raw), console.ErrForbidden)
+	}
+	ok(t, c.Desk.ProposeDomain(bg, admin, raw))
+	first := func(p console.Person) console.DomainLine {
+		t.Helper()
+		list, err := c.Desk.Domains(bg, p)
+		ok(t, err)
+		return list.Versions[0]
+	}
+	v := first(lead)
+	if v.State != domain.Proposed || !v.MayAnswer || len(v.Bundle.Modules) != 1 || v.AskedBy != c.admin.ID || v.Follows == "" {
+		t.Fatalf("%+v", v)
+	}
+	if first(admin).MayAnswer || !first(admin).MayEnd || first(auditor).MayAnswer || first(auditor).MayEnd {
+		t.Error("who may answer")
+	}
+	if list, err := c.Desk.Domains(bg, other); err != nil || len(list.Versions) != 0 || list.MayPropose {
+		t.Errorf("another unit's leader sees %+v, %v", list, err)
+	}
+	_, err = c.Desk.Domains(bg, person(c.officer))
+	wantErr(t, err, console.ErrForbidden)
+	no := console.Answer{Digest: v.Digest, PIN: townPIN, Reason: "样例"}
+	wantErr(t, c.Desk.AnswerDomain(bg, admin, v.ID, no), console.ErrForbidden)
+	wantErr(t, c.Desk.AnswerDomain(bg, other, v.ID, no), domain.ErrNotFound)
+	wantErr(t, c.Desk.WithdrawDomain(bg, other, v.ID, "样例"), domain.ErrNotFound)
+	wantErr(t, c.Desk.AnswerDomain(bg, lead, v.ID, console.Answer{Digest: "00", PIN: townPIN, Yes: true}), approval.ErrInvalid)
+	ok(t, c.Desk.AnswerDomain(bg, lead, v.ID, no))
+	wantErr(t, c.Desk.AnswerDomain(bg, lead, v.ID, no), console.ErrAnswered)
+	if v := first(lead); v.State != domain.Refused || v.MayRestore {
+		t.Errorf("%+v", v)
+	}
+	wantErr(t, c.Desk.RestoreDomain(bg, admin, v.ID), domain.ErrState)
 }
 
 // refusedBundles: what the gate, the tests or the register refuse is told with file and
@@ -223,7 +269,7 @@ func (c certified) life(t *testing.T, first wire.DomainVersion, leader identity.
 	ok(t, err)
 	defer own.Close()
 	all, err := own.Domains(bg)
-	if err != nil || len(all) != 2 || all[1].State != "replaced" || all[0].State != "in_force" {
+	if err != nil || len(all) != 3 || all[2].State != "replaced" || all[0].State != "in_force" {
 		t.Errorf("%+v", all)
 	}
 	if v, err := own.WithdrawDomain(bg, second.ID, "样例"); err != nil || v.State != "withdrawn" || v.Reason != "样例" {
