@@ -316,6 +316,26 @@ func TestUnwritableText(t *testing.T) {
 	}
 }
 
+// A child that nobody asks is ended, and started again when somebody does.
+func TestIdleChildren(t *testing.T) {
+	w := newWorld(t)
+	w.inForce(bundle("app", "sys-a", "record", ""))
+	pass := func(d time.Duration) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.now = w.now.Add(d)
+	}
+	for range 2 {
+		if d, err := w.of("record", "r-1").Decide(t.Context(), ask("read")); err != nil || !d.Allow || w.Running() != 1 {
+			t.Fatalf("%+v %v, %d run", d, err, w.Running())
+		}
+		pass(11 * time.Minute)
+		if w.of("record", "r-1"); w.Running() != 0 {
+			t.Fatalf("%d run", w.Running())
+		}
+	}
+}
+
 // A domain withdrawn on another node is over here a second later.
 func TestOtherNodes(t *testing.T) {
 	w := newWorld(t)

@@ -17,6 +17,7 @@ import (
 const (
 	fresh      = time.Second // how old the list of domains in force may be; own acts count at once
 	maxRunning = 16          // children at a time; the one that was asked longest ago is ended
+	maxIdle    = 10 * time.Minute
 )
 
 // serving is what is in force, and what runs for it.
@@ -112,6 +113,11 @@ func (s *Service) take(ctx context.Context, all []Version) error {
 	v.byType = next
 	for _, d := range known { // no more in force
 		v.end(d)
+	}
+	for _, d := range v.running {
+		if s.cfg.Now().Sub(d.asked) > maxIdle {
+			v.end(d)
+		}
 	}
 	return nil
 }
