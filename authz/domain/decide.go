@@ -82,16 +82,23 @@ func (d *Domain) weigh(ctx context.Context, q Question, now time.Time) (w weighe
 		return weighed{why: &Reason{CodeError, "input"}, fails: true}
 	}
 	w.input = in
-	run, err := d.runner()
-	var results map[string]json.RawMessage
-	if err == nil {
-		results, err = run.Eval(ctx, in)
+	results, err := d.eval(ctx, in)
+	if errors.Is(err, sandbox.ErrClosed) { // ended for another one while this waited
+		results, err = d.eval(ctx, in)
 	}
 	if err != nil {
 		w.why, w.fails = &Reason{CodeError, cause(err)}, true
 		return w
 	}
 	return w.read(results)
+}
+
+func (d *Domain) eval(ctx context.Context, in []byte) (map[string]json.RawMessage, error) {
+	run, err := d.runner()
+	if err != nil {
+		return nil, err
+	}
+	return run.Eval(ctx, in)
 }
 
 // read turns what the policy answered into permit or denial.

@@ -291,6 +291,11 @@ func TestRecordAndReplay(t *testing.T) {
 	if _, err := newServing(w).Of(t.Context(), "record", "r-1"); !errors.Is(err, domain.ErrInvalid) {
 		t.Errorf("a bundle that was altered serves: %v", err)
 	}
+	other := newServing(w)
+	w.inForce(bundle("sound", "sys-b", "file", "")) // shares nothing with the one that was altered
+	if d, err := other.Of(t.Context(), "file", "r-1"); err != nil || d == nil {
+		t.Errorf("beside a bundle that was altered: %v %v", d, err)
+	}
 	w.failing = errors.New("full")
 	if d, err := w.of("record", "r-1").Decide(t.Context(), ask("read")); !errors.Is(err, domain.ErrRecord) || d.Allow {
 		t.Errorf("not recorded: %+v %v", d, err)
@@ -314,6 +319,39 @@ func TestUnwritableText(t *testing.T) {
 	if err != nil || d.Allow || d.Reasons[0].Code != domain.CodeInput || w.events[len(w.events)-1].Details["subject"] != "" {
 		t.Errorf("%+v %v", d, err)
 	}
+}
+
+// While versions replace one another, every question gets the answer of one of them.
+func TestReplacedWhileAsked(t *testing.T) {
+	w := newWorld(t)
+	w.inForce(bundle("app", "sys-a", "record", "# 0\n"))
+	stop := make(chan struct{})
+	var askers sync.WaitGroup
+	for range 8 {
+		askers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				d, err := w.Of(t.Context(), "record", "r-1")
+				if err != nil || d == nil {
+					t.Errorf("%v %v", d, err)
+					return
+				}
+				if out, err := d.Decide(t.Context(), ask("read")); err != nil || !out.Allow {
+					t.Errorf("%+v %v", out, err)
+					return
+				}
+			}
+		})
+	}
+	for n := range 5 {
+		w.inForce(bundle("app", "sys-a", "record", fmt.Sprintf("# %d\n", n+1)))
+	}
+	close(stop)
+	askers.Wait()
 }
 
 // A child that nobody asks is ended, and started again when somebody does.

@@ -36,6 +36,8 @@ type Domain struct {
 	bundle  Bundle
 	listed  entities
 
+	broken error // the bundle is not what was signed: nobody is answered
+
 	run   *sandbox.Runner // nil: not started yet; guarded by serving.mu
 	asked time.Time       // guarded by serving.mu
 }
@@ -84,7 +86,11 @@ func (s *Service) inForce(ctx context.Context, resourceType string) (*Domain, er
 		}
 		v.at = at
 	}
-	return v.byType[resourceType], nil
+	d := v.byType[resourceType]
+	if d != nil && d.broken != nil {
+		return nil, d.broken
+	}
+	return d, nil
 }
 
 // take makes the list what is served. The caller holds the lock.
@@ -95,13 +101,16 @@ func (s *Service) take(ctx context.Context, all []Version) error {
 	}
 	for _, version := range all {
 		d := known[version.ID]
-		if d == nil {
+		if d == nil || d.broken != nil {
 			b, _, err := s.Bundle(ctx, version)
-			if err != nil {
-				return fmt.Errorf("domain %s: %w", version.Domain, err)
-			}
 			d = &Domain{Version: version, service: s, bundle: b}
-			if d.listed, err = b.entities(); err != nil {
+			if err == nil {
+				d.listed, err = b.entities()
+			}
+			switch {
+			case errors.Is(err, ErrInvalid), errors.Is(err, ErrNotFound), errors.Is(err, ErrReserved): // its own affair
+				d.broken = fmt.Errorf("domain %s: %w", version.Domain, err)
+			case err != nil:
 				return fmt.Errorf("domain %s: %w", version.Domain, err)
 			}
 		}
