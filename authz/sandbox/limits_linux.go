@@ -13,6 +13,9 @@ import (
 
 func supported() error { return nil }
 
+// self is the very program that runs, also after its file was replaced by a newer one.
+const self = "/proc/self/exe"
+
 // alone: a process group of its own, which dies with the thread that made it.
 func alone() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

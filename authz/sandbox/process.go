@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -26,13 +27,9 @@ type child struct {
 func start(cfg Config) (_ *child, err error) {
 	argv := cfg.Program
 	if len(argv) == 0 {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, err
-		}
 		argv = []string{self}
 	}
-	argv = append(append([]string{}, argv...), Command,
+	argv = append(slices.Clone(argv), Command,
 		strconv.FormatInt(cfg.Limits.Memory, 10), strconv.FormatInt(int64((cfg.Limits.CPU+time.Second-1)/time.Second), 10))
 	childIn, in, err := os.Pipe()
 	if err != nil {
