@@ -10,7 +10,9 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/domain"
 	"github.com/yinxin-gov/yinxin/authz/grading"
+	"github.com/yinxin-gov/yinxin/authz/grant"
 	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/reclass"
 	"github.com/yinxin-gov/yinxin/authz/sandbox"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
@@ -43,12 +45,15 @@ const (
 	PageEnrolments   = "enrolments"   // 注册审核
 	PageConsents     = "consents"     // 引用同意
 	PageArchive      = "archive"      // 归档
+	PageGrants       = "grants"       // 授权
+	PageReclass      = "reclass"      // 变更定级
 
 	pageUse    = "use"
 	pageSeal   = "seal"
 	pageImport = "import"
 
 	pageConsent = "consent"
+	pageGrant   = "grant"
 )
 
 // Outcomes of the desk besides those of the rooms behind it.
@@ -91,6 +96,8 @@ type Desk interface {
 	Peers
 	Consents
 	Domains
+	Grants
+	Reclassifications
 	Archives
 	Notices
 }
@@ -259,6 +266,20 @@ var refusals = []struct {
 	{sandbox.ErrMemory, "problem.domain.limits", http.StatusUnprocessableEntity},
 	{sandbox.ErrPlatform, "problem.domain.platform", http.StatusServiceUnavailable},
 	{domain.ErrNotFound, "problem.domain.unknown", http.StatusNotFound},
+	{grant.ErrAdministrator, "grant.error.administrator", http.StatusConflict},
+	{grant.ErrPost, "grant.error.post", http.StatusConflict},
+	{grant.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{grant.ErrState, "grant.error.state", http.StatusConflict},
+	{grant.ErrNotSigned, "grant.error.unsigned", http.StatusConflict},
+	{grant.ErrInvalid, "grant.error.invalid", http.StatusBadRequest},
+	{grant.ErrNotFound, "grant.error.unknown", http.StatusNotFound},
+	{reclass.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{reclass.ErrGround, "reclass.error.ground", http.StatusBadRequest},
+	{reclass.ErrKept, "reclass.error.kept", http.StatusConflict},
+	{reclass.ErrState, "reclass.error.state", http.StatusConflict},
+	{reclass.ErrNotSigned, "reclass.error.unsigned", http.StatusConflict},
+	{reclass.ErrInvalid, "reclass.error.invalid", http.StatusBadRequest},
+	{reclass.ErrNotFound, "reclass.error.unknown", http.StatusNotFound},
 	{sharing.ErrNotFound, "desk.consent.unknown", http.StatusNotFound},
 	{sharing.ErrInvalid, "desk.consent.invalid", http.StatusBadRequest},
 	{sharing.ErrConsent, "problem.citation.consent", http.StatusConflict},

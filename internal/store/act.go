@@ -38,6 +38,8 @@ type Rooms struct {
 	Succession *Generations
 	Tokens     *Tokens
 	Domains    *Domains
+	Grants     *Grants
+	Reclass    *Reclass
 	Facts      *Facts
 }
 
@@ -63,6 +65,8 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 		Succession: newGenerations(a),
 		Tokens:     &Tokens{a},
 		Domains:    &Domains{a},
+		Grants:     &Grants{a},
+		Reclass:    &Reclass{a},
 	}
 }
 
