@@ -7,6 +7,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 
+	"github.com/yinxin-gov/yinxin/authz/sandbox"
 	"github.com/yinxin-gov/yinxin/policies"
 )
 
@@ -42,7 +43,7 @@ func TestHostileSiteWithoutGate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		hostile, err := prepare(t.Context(), "x = "+m.Package.Path.String()+".out", capabilities(), m)
+		hostile, err := prepare(t.Context(), "x = "+m.Package.Path.String()+".out", sandbox.Capabilities(), m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +109,7 @@ func TestInputIsTyped(t *testing.T) {
 // `input.xs[_] != y` and `not input.xs[_] == y` ask whether some x differs, where
 // the law means all: no condition of the core negates an iteration.
 func TestCoreNegatesNoIteration(t *testing.T) {
-	mods, _, err := coreModules(policies.Files(), capabilities())
+	mods, _, err := coreModules(policies.Files(), sandbox.Capabilities())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,9 +130,9 @@ func TestCoreNegatesNoIteration(t *testing.T) {
 
 // What a new engine brings is not allowed before somebody allows it.
 func TestCapabilitiesAreAnAllowList(t *testing.T) {
-	caps := capabilities()
-	if len(caps.Builtins) != len(allowedBuiltins()) || len(caps.AllowNet) != 0 || caps.AllowNet == nil || len(caps.FutureKeywords) != 0 {
-		t.Fatalf("%d builtins of %d, net %v, keywords %v", len(caps.Builtins), len(allowedBuiltins()), caps.AllowNet, caps.FutureKeywords)
+	caps := sandbox.Capabilities()
+	if len(caps.Builtins) != len(sandbox.Builtins()) || len(caps.AllowNet) != 0 || caps.AllowNet == nil || len(caps.FutureKeywords) != 0 {
+		t.Fatalf("%d builtins of %d, net %v, keywords %v", len(caps.Builtins), len(sandbox.Builtins()), caps.AllowNet, caps.FutureKeywords)
 	}
 	for _, b := range caps.Builtins {
 		if b.IsNondeterministic() {

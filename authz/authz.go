@@ -152,7 +152,7 @@ type Reason struct {
 	En      string   `json:"en"`
 	FixZh   string   `json:"fix_zh"` // what would have to change
 	FixEn   string   `json:"fix_en"`
-	Guard   string   `json:"guard"` // "level", "core" or "site"
+	Guard   string   `json:"guard"` // "level", "core" or "site"; "domain" of an application domain
 }
 
 // Obligation binds a permit: what the enforcement point must do.
@@ -167,6 +167,10 @@ type Digests struct {
 	Core   string `json:"core"`
 	Site   string `json:"site"`
 	Facts  string `json:"facts"`
+	// Domain is the bundle of the application domain that answered; Core, Site and
+	// Facts are empty then, and Input is what was evaluated.
+	Domain string `json:"domain,omitempty"`
+	Input  string `json:"input,omitempty"`
 }
 
 // Decision is the answer. Allow is true only when all three guards permit.

@@ -10,6 +10,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/yinxin-gov/yinxin/authz/level"
+	"github.com/yinxin-gov/yinxin/authz/sandbox"
 	"github.com/yinxin-gov/yinxin/policies"
 )
 
@@ -160,7 +161,7 @@ func TestCases(t *testing.T) {
 // Every rule of the core says its title, clause and code; the code is that of
 // its head, its clause stands in the table, and some case exercises it.
 func TestCoreRulesAreAnnotated(t *testing.T) {
-	mods, _, err := coreModules(policies.Files(), capabilities())
+	mods, _, err := coreModules(policies.Files(), sandbox.Capabilities())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
+	"github.com/yinxin-gov/yinxin/authz/sandbox"
 	"github.com/yinxin-gov/yinxin/policies"
 )
 
@@ -83,7 +84,7 @@ func New(ctx context.Context, c Config) (*PDP, error) {
 	if p.newID == nil {
 		p.newID = func() string { return uuid.Must(uuid.NewV7()).String() }
 	}
-	files, caps := policies.Files(), capabilities()
+	files, caps := policies.Files(), sandbox.Capabilities()
 	var err error
 	if p.table, err = loadTable(files); err != nil {
 		return nil, err
@@ -102,7 +103,7 @@ func New(ctx context.Context, c Config) (*PDP, error) {
 			return nil, fmt.Errorf("%w: %w", ErrPolicy, err)
 		}
 	}
-	site, err := parseSite(name, src, caps)
+	site, err := parseSite(name, src)
 	if err != nil {
 		return nil, err
 	}

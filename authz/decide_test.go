@@ -13,6 +13,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/yinxin-gov/yinxin/authz/level"
+	"github.com/yinxin-gov/yinxin/authz/sandbox"
 	"github.com/yinxin-gov/yinxin/policies"
 )
 
@@ -242,7 +243,7 @@ func TestCoreReadsOnlyWhatIsBuilt(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := p.input.build(newView(r, snap, p.now()))
-	mods, _, err := coreModules(policies.Files(), capabilities())
+	mods, _, err := coreModules(policies.Files(), sandbox.Capabilities())
 	if err != nil {
 		t.Fatal(err)
 	}

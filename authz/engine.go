@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -22,6 +21,8 @@ const (
 	guardCore  = "core"
 	guardSite  = "site"
 	guardPDP   = "pdp"
+
+	guardDomain = "domain" // an application domain: see authz/domain
 )
 
 // finding is a ground of refusal before it gets its texts.
@@ -31,30 +32,6 @@ type finding struct {
 
 // ErrPolicy: the core does not compile; the program must not start.
 var ErrPolicy = errors.New("authz: core policy")
-
-// allowedBuiltins is the allow-list of both compilers. It is an allow-list
-// because a deny-list misses what a new release adds: no clock, no network, no
-// randomness, no unbounded generator, nothing that reads the process.
-func allowedBuiltins() []string {
-	return []string{
-		"eq", "equal", "neq", "lt", "lte", "gt", "gte", "assign", "plus", "minus", "mul", "and", "or",
-		"count", "max", "min", "sum", "sort", "array.concat", "array.slice", "object.get", "object.keys",
-		"contains", "startswith", "endswith", "lower", "upper", "trim", "trim_space", "split", "concat",
-		"internal.member_2", "internal.member_3",
-		"is_string", "is_number", "is_boolean", "is_array", "is_set", "is_object",
-	}
-}
-
-func capabilities() *ast.Capabilities {
-	caps := ast.CapabilitiesForThisVersion()
-	caps.Builtins = slices.DeleteFunc(caps.Builtins, func(b *ast.Builtin) bool {
-		return !slices.Contains(allowedBuiltins(), b.Name)
-	})
-	caps.Features = []string{ast.FeatureRegoV1}
-	caps.FutureKeywords = nil
-	caps.AllowNet = []string{}
-	return caps
-}
 
 // engineDigest names the evaluator: module version and capability set.
 func engineDigest(caps *ast.Capabilities) (string, error) {

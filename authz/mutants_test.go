@@ -11,6 +11,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"github.com/yinxin-gov/yinxin/authz/sandbox"
 	"github.com/yinxin-gov/yinxin/policies"
 )
 
@@ -34,7 +35,7 @@ func knownSurvivors() map[string]string {
 // product that the reference answers, must notice: a change that nobody misses
 // is untested law. With the race detector every twentieth mutant is tried.
 func TestCoreMutantsAreNoticed(t *testing.T) {
-	caps := capabilities()
+	caps := sandbox.Capabilities()
 	mods, _, err := coreModules(policies.Files(), caps)
 	if err != nil {
 		t.Fatal(err)

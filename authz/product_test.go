@@ -16,6 +16,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/level"
+	"github.com/yinxin-gov/yinxin/authz/sandbox"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/policies"
 )
@@ -60,7 +61,7 @@ func TestReferenceAgreesOnTheProduct(t *testing.T) {
 // registers add (grants, copies) has tests of its own.
 func statedCodes(t *testing.T) map[string]bool {
 	t.Helper()
-	mods, _, err := coreModules(policies.Files(), capabilities())
+	mods, _, err := coreModules(policies.Files(), sandbox.Capabilities())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +99,7 @@ func TestProductReachesEveryRule(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	mods, _, err := coreModules(policies.Files(), capabilities())
+	mods, _, err := coreModules(policies.Files(), sandbox.Capabilities())
 	if err != nil {
 		t.Fatal(err)
 	}

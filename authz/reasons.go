@@ -61,7 +61,7 @@ func loadTable(files fs.FS) (table, error) {
 			return nil, fmt.Errorf("%w: %s stands twice", ErrReasons, r.Code)
 		case r.Zh == "" || r.En == "" || r.FixZh == "" || r.FixEn == "" || r.Field == "" || len(r.Clauses) == 0:
 			return nil, fmt.Errorf("%w: %s lacks a text, a field or a clause", ErrReasons, r.Code)
-		case r.Guard != guardLevel && r.Guard != guardCore && r.Guard != guardSite && r.Guard != guardPDP:
+		case r.Guard != guardLevel && r.Guard != guardCore && r.Guard != guardSite && r.Guard != guardPDP && r.Guard != guardDomain:
 			return nil, fmt.Errorf("%w: %s has guard %q", ErrReasons, r.Code, r.Guard)
 		}
 		t[r.Code] = r
@@ -72,6 +72,11 @@ func loadTable(files fs.FS) (table, error) {
 		}
 	}
 	return t, nil
+}
+
+// Explain renders a code that an application domain gave, from the one table.
+func (p *PDP) Explain(code, detail string) Reason {
+	return p.table.reason(finding{code, detail, guardDomain})
 }
 
 // reason renders a finding. A code outside the table cannot be explained, so it

@@ -150,8 +150,15 @@ func (r *Replayer) Replay(ctx context.Context, body []byte, kept Kept) (Replayed
 	if err := ctx.Err(); err != nil {
 		return Replayed{}, err
 	}
-	out.Same = bytes.Equal(body, out.Again)
-	out.Differs, err = differing(body, out.Again)
+	same, err := Compared(body, out.Again)
+	out.Same, out.Differs = same.Same, same.Differs
+	return out, err
+}
+
+// Compared holds the body of a record against what came out of a second evaluation.
+func Compared(recorded, again []byte) (out Replayed, err error) {
+	out = Replayed{Same: bytes.Equal(recorded, again), Recorded: recorded, Again: again}
+	out.Differs, err = differing(recorded, again)
 	return out, err
 }
 

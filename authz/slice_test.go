@@ -7,6 +7,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 
+	"github.com/yinxin-gov/yinxin/authz/sandbox"
 	"github.com/yinxin-gov/yinxin/policies"
 )
 
@@ -21,7 +22,7 @@ type coreSlice struct {
 // with this code can reach. Nothing else of the core can change it.
 func sliceCore(t *testing.T, code string) coreSlice {
 	t.Helper()
-	caps := capabilities()
+	caps := sandbox.Capabilities()
 	mods, _, err := coreModules(policies.Files(), caps)
 	if err != nil {
 		t.Fatal(err)

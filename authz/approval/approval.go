@@ -39,6 +39,7 @@ const (
 	KindAuthority   Kind = "ca_generation"   // 更替认证机构: another generation of the house's own authorities
 	KindViolation   Kind = "violation"       // 违规整改: use is resumed after a breach (BJ17 art. 33)
 	KindPeer        Kind = "peer_domain"     // 对等域: a trust domain of others that works with the house
+	KindDomain      Kind = "app_domain"      // 应用域: the rules of an agency's own system
 
 	// These take a Quorum: several persons answer, each once.
 	KindRecovery Kind = "key_recovery"          // 用户密钥恢复 (GM/T 0034 12.4)

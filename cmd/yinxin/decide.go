@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/yinxin-gov/yinxin/authz"
+	"github.com/yinxin-gov/yinxin/authz/domain"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/internal/app"
 	"github.com/yinxin-gov/yinxin/internal/store"
@@ -111,13 +112,13 @@ func (u *ui) printReplays(s app.ReplaySummary) error {
 func replayHint(err error) string {
 	var rules *authz.RulesError
 	switch {
-	case errors.As(err, &rules):
+	case errors.As(err, &rules), errors.Is(err, domain.ErrEngine):
 		return "decide.hint.rules"
 	case errors.Is(err, ledger.ErrNotFound), errors.Is(err, authz.ErrNotDecision):
 		return "decide.hint.id"
-	case errors.Is(err, authz.ErrNotJudged), errors.Is(err, store.ErrNotKept):
+	case errors.Is(err, authz.ErrNotJudged), errors.Is(err, domain.ErrNotJudged), errors.Is(err, store.ErrNotKept):
 		return "decide.hint.kept"
-	case errors.Is(err, authz.ErrAltered):
+	case errors.Is(err, authz.ErrAltered), errors.Is(err, domain.ErrAltered):
 		return "cli.hint.ledger"
 	}
 	return startHint(err)

@@ -10,9 +10,14 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/yinxin-gov/yinxin/authz/sandbox"
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == sandbox.Command { // not a command for people: see package sandbox
+		os.Exit(sandbox.Child(os.Args[2:], os.Stdin, os.Stdout))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The TLCP library prints each failed handshake to os.Stdout; what people and
 	// programs read there is ours alone.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/yinxin-gov/yinxin/authz/sandbox"
 	"github.com/yinxin-gov/yinxin/internal/keys/keystest"
 )
 
@@ -22,6 +23,9 @@ func cheap(ctx context.Context, args []string, in io.Reader, out, errw io.Writer
 // TestMain makes the test binary answer to the name yinxin inside scripts, so
 // that they run the real command line in a process of its own.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == sandbox.Command {
+		os.Exit(sandbox.Child(os.Args[2:], os.Stdin, os.Stdout))
+	}
 	testscript.Main(m, map[string]func(){
 		"yinxin": func() {
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -151,6 +151,7 @@ func newRoot(u *ui) *cobra.Command {
 	root.AddCommand(newTSCommand(u))
 	root.AddCommand(newAgentCommand(u))
 	root.AddCommand(newDecideCommand(u))
+	root.AddCommand(newDomainCommand(u))
 	root.AddCommand(newArchiveCommand(u))
 	root.AddCommand(newCatalogueCommand(u))
 	return root

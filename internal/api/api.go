@@ -92,6 +92,7 @@ type Config struct {
 	Requester Requester
 	Catalogue Catalogue
 	Copies    Copies
+	Domains   DomainKeeper
 	Ledger    Ledger
 	Peers     Peers
 	Refusals  Refusals
@@ -109,7 +110,7 @@ type Config struct {
 }
 
 func (c Config) check() error {
-	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Historian == nil || c.Requester == nil || c.Catalogue == nil || c.Copies == nil || c.Ledger == nil || c.Peers == nil || c.Refusals == nil || c.Guest == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Anchors == nil || c.Words == nil || c.Log == nil {
+	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Historian == nil || c.Requester == nil || c.Domains == nil || c.Catalogue == nil || c.Copies == nil || c.Ledger == nil || c.Peers == nil || c.Refusals == nil || c.Guest == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Anchors == nil || c.Words == nil || c.Log == nil {
 		return fmt.Errorf("api: every field of the configuration is required")
 	}
 	return nil
@@ -191,6 +192,7 @@ func (h *handlers) routes(a huma.API) {
 		return own(open(id, method, path, summary, maxBody))
 	}
 	h.requestRoutes(a, ownOpen)
+	h.domainRoutes(a, ownOpen)
 	h.catalogueRoutes(a, ownOpen, large)
 	h.copyRoutes(a, ownOpen)
 	judge := large(open("verify", http.MethodPost, wire.PathVerify, "Verify a sealed document", maxDocument))

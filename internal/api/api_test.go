@@ -41,6 +41,11 @@ func TestRoutes(t *testing.T) {
 		{"GET", wire.PathSystems + "/civil-a/certificates/expiring?days=400&superseded=true", true, "", 200, `"next":"civil-a 400 true \"\""`},
 		{"GET", wire.PathSystems + "/civil-a/certificates/expiring?days=401", true, "", 422, "request.invalid"},
 		{"GET", wire.PathSystems + "/civil-a/certificates/expiring?days=0", true, "", 422, "request.invalid"},
+		{"POST", wire.PathDomains, true, `{"domain":"a"}`, 201, `"name":"{\"domain\":\"a\"}"`},
+		{"GET", wire.PathDomains, true, "", 200, `"id":"v-1"`},
+		{"GET", wire.PathDomains + "/v-1/bundle", true, "", 200, `{"domain":"a"}`},
+		{"POST", wire.PathDomains + "/v-1/restoration", true, "", 201, `"restores":"v-1"`},
+		{"POST", wire.PathDomains + "/v-1/withdrawal", true, `{"reason":"样例"}`, 200, `"reason":"样例"`},
 		{"GET", wire.PathTransfers + "/t-1/envelope", true, "", 200, "envelope of t-1"},
 		{"POST", wire.PathTransfers + "/t-1/receipt", true, `{"signature":"AQIDBAUGBwg="}`, 200, `{"id":"t-1"`},
 	} {
@@ -102,6 +107,7 @@ func TestGuests(t *testing.T) {
 	h.guest = "civil-a"
 	for _, r := range []struct{ method, path string }{
 		{"POST", wire.PathRenewals}, {"GET", wire.PathPairs + "/4a"}, {"POST", wire.PathRevocations}, {"POST", wire.PathArchives}, {"GET", wire.PathRecoveries}, {"POST", wire.PathRecoveries + "/r-1/delivery"},
+		{"POST", wire.PathDomains}, {"GET", wire.PathDomains}, {"GET", wire.PathDomains + "/v-1/bundle"}, {"POST", wire.PathDomains + "/v-1/restoration"}, {"POST", wire.PathDomains + "/v-1/withdrawal"},
 	} {
 		if a := h.do(r.method, r.path, true, strings.NewReader("{")); a.status != 403 || a.p.Code != "peer.guest" || h.calls != 0 {
 			t.Errorf("%s %s: %d %s", r.method, r.path, a.status, a.raw)

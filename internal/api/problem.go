@@ -10,9 +10,11 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/yinxin-gov/yinxin/authz"
+	"github.com/yinxin-gov/yinxin/authz/domain"
 	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
+	"github.com/yinxin-gov/yinxin/authz/sandbox"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/history"
@@ -159,6 +161,17 @@ func outcomes() []outcome {
 		{life.ErrImport, http.StatusUnprocessableEntity, "seal.import"},
 		{life.ErrConflict, http.StatusConflict, "seal.conflict"},
 		{signer.ErrInvalid, http.StatusUnprocessableEntity, "seal.invalid"},
+		{domain.ErrNotFound, http.StatusNotFound, "domain.unknown"},
+		{domain.ErrExists, http.StatusConflict, "domain.waits"},
+		{domain.ErrState, http.StatusConflict, "domain.state"},
+		{domain.ErrReserved, http.StatusUnprocessableEntity, "domain.reserved"},
+		{domain.ErrTaken, http.StatusConflict, "domain.taken"},
+		{domain.ErrForbidden, http.StatusForbidden, "domain.forbidden"},
+		{domain.ErrInvalid, http.StatusUnprocessableEntity, "domain.invalid"},
+		{sandbox.ErrSize, http.StatusUnprocessableEntity, "domain.size"},
+		{sandbox.ErrTime, http.StatusUnprocessableEntity, "domain.limits"},
+		{sandbox.ErrMemory, http.StatusUnprocessableEntity, "domain.limits"},
+		{sandbox.ErrPlatform, http.StatusServiceUnavailable, "domain.platform"},
 		{kmc.ErrNotFound, http.StatusNotFound, "recovery.unknown"},
 		{kmc.ErrUnused, http.StatusConflict, "recovery.unused"},
 		{kmc.ErrPending, http.StatusConflict, "recovery.pending"},
@@ -177,6 +190,10 @@ func outcomes() []outcome {
 // problem turns an outcome into an answer.
 func (h *handlers) problem(ctx context.Context, err error) *problem {
 	status, code := http.StatusInternalServerError, codeInternal
+	findings := domainFindings(err)
+	if len(findings) > 0 {
+		status, code = http.StatusUnprocessableEntity, codeRules
+	}
 	for _, o := range outcomes() {
 		if errors.Is(err, o.err) {
 			status, code = o.status, o.code
@@ -191,6 +208,7 @@ func (h *handlers) problem(ctx context.Context, err error) *problem {
 	if errors.As(err, &ends) {
 		out.Fields = append(out.Fields, wire.FieldError{Location: "closing.at", Message: ends.Until.UTC().Format(time.RFC3339)})
 	}
+	out.Fields = append(out.Fields, findings...)
 	var field *archive.FieldError
 	if errors.As(err, &field) {
 		out.Fields = append(out.Fields, wire.FieldError{Location: "body.metadata." + field.Field, Message: field.Why})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz"
 	"github.com/yinxin-gov/yinxin/authz/approval"
+	"github.com/yinxin-gov/yinxin/authz/domain"
 	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/grant"
 	"github.com/yinxin-gov/yinxin/authz/identity"
@@ -93,6 +94,7 @@ type House struct {
 	Signer     *signer.Service
 	Life       *life.Service // of seals: making them and everything but their use
 	PDP        *authz.PDP
+	Domains    *domain.Service // rules of the agencies' own systems
 	Exchange   *exchange.Service
 	Signin     *signin.Service
 	Desk       *desk.Service  // the people's side, for the console
@@ -335,6 +337,9 @@ func (h *House) openWork(ctx context.Context) (err error) {
 	if err = h.openRoutes(); err != nil {
 		return err
 	}
+	if err = h.openDomains(); err != nil {
+		return err
+	}
 	if err = h.openTokens(); err != nil {
 		return err
 	}
@@ -372,6 +377,9 @@ func (h *House) openWork(ctx context.Context) (err error) {
 // ledger's last checkpoint, then the store, then the keys.
 func (h *House) Close() error {
 	var errs []error
+	if h.Domains != nil {
+		errs = append(errs, h.Domains.Close())
+	}
 	if h.pages != nil {
 		errs = append(errs, h.pages.Close())
 	}

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/sandbox"
 	"github.com/yinxin-gov/yinxin/internal/keys/keystest"
 	"github.com/yinxin-gov/yinxin/internal/store/pgtest"
 )
@@ -26,6 +27,9 @@ import (
 var server *pgtest.Server
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == sandbox.Command {
+		os.Exit(sandbox.Child(os.Args[2:], os.Stdin, os.Stdout))
+	}
 	if os.Getenv(envClients) != "" {
 		if err := runClients(os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)

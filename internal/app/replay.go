@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz"
+	"github.com/yinxin-gov/yinxin/authz/domain"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/internal/store"
 )
@@ -123,6 +124,9 @@ func replaying(ctx context.Context, cfg Config, do func(*store.Store, *authz.Rep
 func replayed(ctx context.Context, st *store.Store, again *authz.Replayer, entry ledger.Entry) (authz.Replayed, error) {
 	if err := intact(entry); err != nil {
 		return authz.Replayed{}, err
+	}
+	if ev, err := ledger.Decode(entry.Body); err == nil && ev.Type == domain.EventDecision {
+		return replayDomain(ctx, st, entry.Body)
 	}
 	return again.Replay(ctx, entry.Body, st.Decisions())
 }

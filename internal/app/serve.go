@@ -221,7 +221,7 @@ func (h *House) handler() (http.Handler, error) {
 	refused := &refusals{house: h}
 	r.Use(api.Identify(newID), recoverer(h.cfg.Log), h.bearer(refused))
 	err := api.Mount(r, api.Config{
-		Exchange: h.Exchange, Archive: h, Enroller: h, Certifier: certifier{h.CA}, Recoverer: h, Historian: historian{h.History}, Catalogue: h.Entries, Copies: h.Copies, Requester: requester{h}, Ledger: h, Peers: h.peers(), Refusals: refused, Guest: h.guest, Verify: h.Verify, Status: h.Status,
+		Exchange: h.Exchange, Archive: h, Enroller: h, Certifier: certifier{h.CA}, Recoverer: h, Historian: historian{h.History}, Catalogue: h.Entries, Copies: h.Copies, Requester: requester{h}, Domains: domainDesk{h}, Ledger: h, Peers: h.peers(), Refusals: refused, Guest: h.guest, Verify: h.Verify, Status: h.Status,
 		Report: h.reportData, Anchors: h.Anchors, Words: h.words, Log: h.cfg.Log, Version: Version,
 	})
 	if err != nil {
@@ -229,7 +229,7 @@ func (h *House) handler() (http.Handler, error) {
 	}
 	decider := authzen.Guarded{PDP: h.PDP}
 	zen, err := authzen.New(authzen.Config{
-		Decider: decider, MayAsk: authzen.OwnAgency{People: h.rooms.Identity}, Platform: h.platform, Candidates: h.store.Candidates(),
+		Decider: decider, MayAsk: authzen.OwnAgency{People: h.rooms.Identity}, Platform: h.platform, Domains: domains{h}, Candidates: h.store.Candidates(),
 		Actions: actionNames(), Caller: h.caller, Identifier: "https://" + h.cfg.Public,
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
+	"github.com/yinxin-gov/yinxin/authz/domain"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/route"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
@@ -28,7 +29,7 @@ import (
 // nothing, in other words or before it was asked.
 func (h *House) asked(ctx context.Context, s approval.Subject) error {
 	want, err := h.question(ctx, s)
-	for _, unknown := range []error{signer.ErrNotFound, sharing.ErrNotFound, kmc.ErrNotFound, ca.ErrNotFound, anchor.ErrNotFound, closing.ErrNotFound, retention.ErrNotFound, authority.ErrNotFound, peer.ErrNotFound, identity.ErrNotFound, keys.ErrNotFound, route.ErrNotFound} {
+	for _, unknown := range []error{signer.ErrNotFound, sharing.ErrNotFound, kmc.ErrNotFound, ca.ErrNotFound, anchor.ErrNotFound, closing.ErrNotFound, retention.ErrNotFound, authority.ErrNotFound, peer.ErrNotFound, domain.ErrNotFound, identity.ErrNotFound, keys.ErrNotFound, route.ErrNotFound} {
 		if errors.Is(err, unknown) {
 			want, err = approval.Subject{}, nil
 		}
@@ -108,6 +109,12 @@ func (h *House) question(ctx context.Context, s approval.Subject) (approval.Subj
 			return none, err
 		}
 		return h.RouteSubject(r), nil
+	case approval.KindDomain:
+		v, err := h.Domains.Version(ctx, s.ID)
+		if err != nil || v.State != domain.Proposed {
+			return none, err
+		}
+		return h.DomainSubject(v), nil
 	case approval.KindCertificate:
 		return h.certificateAsked(ctx, s.ID)
 	}

@@ -140,6 +140,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountHistories(r)
 		c.mountPeers(r)
 		c.mountConsents(r)
+		c.mountDomains(r)
 		c.mountGrants(r)
 		c.mountReclass(r)
 		c.mountArchives(r)

@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
+	"github.com/yinxin-gov/yinxin/authz/domain"
 	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/grant"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/reclass"
 	"github.com/yinxin-gov/yinxin/authz/route"
+	"github.com/yinxin-gov/yinxin/authz/sandbox"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
@@ -96,6 +98,7 @@ type Desk interface {
 	Histories
 	Peers
 	Consents
+	Domains
 	Grants
 	Reclassifications
 	Archives
@@ -263,6 +266,18 @@ var refusals = []struct {
 	{grading.ErrNotFound, "clearance.none", http.StatusNotFound},
 	{grading.ErrNotCleared, "ra.error.not_cleared", http.StatusConflict},
 	{grading.ErrNotOperating, "ra.error.not_operating", http.StatusConflict},
+	{domain.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{domain.ErrExists, "problem.domain.waits", http.StatusConflict},
+	{domain.ErrState, "problem.domain.state", http.StatusConflict},
+	{domain.ErrNotApproved, "problem.domain.state", http.StatusConflict},
+	{domain.ErrReserved, "problem.domain.reserved", http.StatusUnprocessableEntity},
+	{domain.ErrTaken, "problem.domain.taken", http.StatusConflict},
+	{domain.ErrInvalid, "problem.domain.invalid", http.StatusUnprocessableEntity},
+	{sandbox.ErrSize, "problem.domain.size", http.StatusUnprocessableEntity},
+	{sandbox.ErrTime, "problem.domain.limits", http.StatusUnprocessableEntity},
+	{sandbox.ErrMemory, "problem.domain.limits", http.StatusUnprocessableEntity},
+	{sandbox.ErrPlatform, "problem.domain.platform", http.StatusServiceUnavailable},
+	{domain.ErrNotFound, "problem.domain.unknown", http.StatusNotFound},
 	{grant.ErrAdministrator, "grant.error.administrator", http.StatusConflict},
 	{grant.ErrPost, "grant.error.post", http.StatusConflict},
 	{grant.ErrForbidden, "console.forbidden", http.StatusForbidden},
@@ -304,6 +319,11 @@ func refusal(err error) (key string, code int) {
 	var field *archive.FieldError
 	if errors.As(err, &field) {
 		return "desk.archive.error." + field.Field, http.StatusUnprocessableEntity
+	}
+	var gate *sandbox.GateError
+	var failed *domain.FailedError
+	if errors.As(err, &gate) || errors.As(err, &failed) {
+		return "problem.domain.refused", http.StatusUnprocessableEntity
 	}
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {

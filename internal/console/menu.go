@@ -14,6 +14,7 @@ func menu(p *Person) (out []group) {
 	for _, g := range []group{
 		{"seal", []string{PageUses, PageSeals, PageCompromise}},
 		{"document", []string{pageVerify, PageConsents, PageReclass, PageArchive}},
+		{"access", []string{PageDomains}},
 		{"certificate", []string{PageRequests, PageACME, PageEnrolments, PageClearances, PageCertificates, PageSystems, PageRecovery, PageHistory, PageExpiring, PageStatistics}},
 		{"decision", []string{PageRoutes}},
 		{"authority", []string{PageAnchors, PagePeers, PageSuccession, PageClosing, PageRetention, PageNotices}},

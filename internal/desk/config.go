@@ -10,6 +10,7 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
+	"github.com/yinxin-gov/yinxin/authz/domain"
 	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/grant"
 	"github.com/yinxin-gov/yinxin/authz/identity"
@@ -99,6 +100,8 @@ type Answers interface {
 	ViolationSubject(v sharing.Violation) approval.Subject
 	// RouteSubject is what the leader of a system's unit signs.
 	RouteSubject(r route.Route) approval.Subject
+	// DomainSubject is what the leader of the owning unit signs.
+	DomainSubject(v domain.Version) approval.Subject
 	// ConsentSubject is what the leader of a provider signs.
 	ConsentSubject(c sharing.Consent) approval.Subject
 	// GrantSubject is what the leader of a unit signs, in an emergency a security officer.
@@ -179,6 +182,7 @@ type Config struct {
 	Imports   Imports
 	Catalogue Catalogue
 	Consents  *sharing.Consents
+	Domains   *domain.Service
 	Grants    *grant.Service
 	Reclass   *reclass.Service
 	Archiver  Archiver
@@ -223,7 +227,7 @@ type Config struct {
 func New(cfg Config) (*Service, error) {
 	for _, missing := range []bool{
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
-		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Grants == nil, cfg.Reclass == nil,
+		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Domains == nil, cfg.Grants == nil, cfg.Reclass == nil,
 		cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Leavers == nil, cfg.PINs == nil, cfg.Notices == nil, cfg.Authority == nil, cfg.Suspensions == nil,
 		cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Succession == nil, cfg.Roots == nil, cfg.Closing == nil, cfg.Peers == nil, cfg.Retention == nil, cfg.Routes == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.Entries == nil, cfg.Copies == nil, cfg.Violations == nil, cfg.Tokens == nil, cfg.AccountKeys == nil, cfg.Texts == nil,
 		cfg.Certificates == nil, cfg.History == nil, cfg.Blobs == nil, cfg.Key == nil,

@@ -46,6 +46,8 @@ func (d *Service) Pages(p identity.Person, held []identity.Post) (pages []string
 	house := identity.USCC(d.cfg.Unit)
 	opens(console.PageUses, p.Agency, identity.RoleClerk, identity.RoleUnitLeader)
 	opens(console.PageConsents, p.Agency, identity.RoleClerk, identity.RoleUnitLeader)
+	opens(console.PageDomains, p.Agency, ofDomains()...)
+	opens(console.PageDomains, house, overDomains()...)
 	opens(console.PageGrants, p.Agency, grantPosts()...)
 	opens(console.PageGrants, house, grantWatchers()...)
 	opens(console.PageReclass, p.Agency, identity.RoleClerk, identity.RoleUnitLeader, identity.RoleAgencySysadmin)

@@ -37,6 +37,7 @@ type Rooms struct {
 	Notify     *Notify
 	Succession *Generations
 	Tokens     *Tokens
+	Domains    *Domains
 	Grants     *Grants
 	Reclass    *Reclass
 	Facts      *Facts
@@ -66,6 +67,7 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 		Notify:     &Notify{a},
 		Succession: newGenerations(a),
 		Tokens:     &Tokens{a},
+		Domains:    &Domains{a},
 		Grants:     &Grants{a},
 		Reclass:    &Reclass{a},
 		Routes:     &Routes{a},

@@ -51,5 +51,13 @@ func TestCandidates(t *testing.T) {
 				t.Errorf("%+v: %v", tc, got)
 			}
 		}
+		got, err := c.Catalogued(bg, []string{"h-1", "none", "r-2"})
+		ok(t, err)
+		if slices.Sort(got); !slices.Equal(got, []string{"h-1", "r-2"}) {
+			t.Errorf("catalogued: %v", got)
+		}
+		if got, err = c.Catalogued(bg, nil); err != nil || got != nil {
+			t.Errorf("of nothing: %v %v", got, err)
+		}
 	})
 }

@@ -53,6 +53,8 @@ type Config struct {
 	// Platform says whether a caller is an exchange platform, which asks for any system
 	// whose information it carries (X14-05); nil: none is.
 	Platform func(ctx context.Context, caller string) (bool, error)
+	// Domains answer for resource types that are none of the house's; nil: there are none.
+	Domains Domains
 	// Candidates and Actions are what searches choose from.
 	Candidates Candidates
 	Actions    []string
@@ -171,7 +173,39 @@ func (e *endpoint) ask(r *http.Request, caller ledger.Actor, body object) (authz
 		return authz.Decision{}, &failure{http.StatusBadRequest, err.Error()}
 	}
 	q.ID = requestID(r)
+	d, err := e.domainOf(r.Context(), q)
+	switch {
+	case err != nil:
+		return authz.Decision{}, failed()
+	case d != nil:
+		return inDomain(r.Context(), d, caller, q)
+	}
+	if err := q.terms(); err != nil {
+		return authz.Decision{}, &failure{http.StatusBadRequest, err.Error()}
+	}
 	return e.decide(r, caller, q)
+}
+
+// domainOf is who answers q rather than the house.
+func (e *endpoint) domainOf(ctx context.Context, q Evaluation) (Domain, error) {
+	if e.Domains == nil {
+		return nil, nil
+	}
+	return e.Domains.Of(ctx, q.ResourceType, q.Resource)
+}
+
+// inDomain asks an application domain. Its subjects are its own, so that who may ask
+// is a question of the system alone.
+func inDomain(ctx context.Context, d Domain, caller ledger.Actor, q Evaluation) (authz.Decision, *failure) {
+	if !d.MayAsk(caller) {
+		return authz.Decision{}, &failure{http.StatusForbidden, "the application domain is another system's"}
+	}
+	q.Caller = caller
+	out, err := d.Decide(ctx, q)
+	if err != nil {
+		return authz.Decision{}, failed()
+	}
+	return out, nil
 }
 
 // decide checks who asks first.

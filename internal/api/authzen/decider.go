@@ -50,6 +50,22 @@ func (g Guarded) Search(ctx context.Context, s Search) (authz.Found, error) {
 	})
 }
 
+// Domains are the application domains: what agencies' own systems decide about
+// their own things, by rules of their own.
+type Domains interface {
+	// Of is the domain that answers about a resource; nil: the house does. resource is
+	// empty in a search for resources.
+	Of(ctx context.Context, resourceType, resource string) (Domain, error)
+}
+
+// Domain answers as the house does, but for it properties are facts.
+type Domain interface {
+	Decider
+	MayAsk(caller ledger.Actor) bool
+	// Candidates are entities that the domain itself lists, behind after and in order.
+	Candidates(ctx context.Context, kind authz.SearchKind, entityType, after string, limit int) ([]string, error)
+}
+
 // Candidates lists what a search may find: at most limit ids in a fixed order,
 // those behind after ("": from the beginning). An unknown type or caller has none.
 type Candidates interface {

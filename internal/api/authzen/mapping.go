@@ -10,8 +10,8 @@ import (
 // maxRequestID bounds what of X-Request-ID goes into the record.
 const maxRequestID = 256
 
-// mapEvaluation turns the entities of one evaluation into a typed request.
-// Purpose, fields, target_label and new_grade may stand in action.properties
+// mapEvaluation reads the entities of one evaluation; terms makes a typed request of
+// it. Purpose, fields, target_label and new_grade may stand in action.properties
 // or in context, not in both: two answers to one question are none. The entity
 // that a search leaves open needs no id, and one that is there is not read;
 // of an action that is searched for nothing is.
@@ -59,10 +59,16 @@ func mapEvaluation(body object, open authz.SearchKind) (q Evaluation, err error)
 			return q, err
 		}
 	}
-	if err = mapContext(&q.Request, q.Context); err != nil {
-		return q, err
+	return q, nil
+}
+
+// terms reads what the house's own rules know of properties and context. An
+// application domain reads its own.
+func (q *Evaluation) terms() error {
+	if err := mapContext(&q.Request, q.Context); err != nil {
+		return err
 	}
-	return q, mapTerms(&q.Request, q.ActionProperties, q.Context)
+	return mapTerms(&q.Request, q.ActionProperties, q.Context)
 }
 
 func entity(body object, name string) (object, error) {

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/yinxin-gov/yinxin/authz"
-	"github.com/yinxin-gov/yinxin/authz/ledger"
 )
 
 // Bounds of a search: one answer, and how many candidates one request may have
@@ -57,7 +56,19 @@ func (e *endpoint) search(kind authz.SearchKind) http.HandlerFunc {
 			(&failure{http.StatusBadRequest, err.Error()}).write(w, r)
 			return
 		}
-		out, fail := e.find(r.Context(), kind, caller, q, p)
+		d, err := e.domainOf(r.Context(), q)
+		if err != nil {
+			failed().write(w, r)
+			return
+		}
+		if d == nil {
+			if err := q.terms(); err != nil {
+				(&failure{http.StatusBadRequest, err.Error()}).write(w, r)
+				return
+			}
+		}
+		q.Caller = caller
+		out, fail := e.find(r.Context(), kind, d, q, p)
 		if fail != nil {
 			fail.write(w, r)
 			return
@@ -66,16 +77,23 @@ func (e *endpoint) search(kind authz.SearchKind) http.HandlerFunc {
 	}
 }
 
-func (e *endpoint) find(ctx context.Context, kind authz.SearchKind, caller ledger.Actor, q Evaluation, p page) (found, *failure) {
+// find searches d, or the house where that is nil.
+func (e *endpoint) find(ctx context.Context, kind authz.SearchKind, d Domain, q Evaluation, p page) (found, *failure) {
 	if p.limit == 0 { // nothing is asked for: nothing is looked up
 		return found{Results: []map[string]string{}, Page: pageAnswer{NextToken: p.next(p.after)}}, nil
 	}
-	candidates, err := e.candidates(ctx, kind, caller.ID, q, p.after)
+	decider, list := e.Decider, e.candidates
+	if d != nil {
+		decider, list = d, func(ctx context.Context, kind authz.SearchKind, q Evaluation, after string) ([]string, error) {
+			return candidatesIn(ctx, d, kind, q, after)
+		}
+	}
+	candidates, err := list(ctx, kind, q, p.after)
 	if err != nil {
 		return found{}, failed()
 	}
-	f, err := e.Decider.Search(ctx, Search{
-		Kind: kind, Base: q, Candidates: candidates, Limit: p.limit, Asker: caller,
+	f, err := decider.Search(ctx, Search{
+		Kind: kind, Base: q, Candidates: candidates, Limit: p.limit, Asker: q.Caller,
 	})
 	switch {
 	case errors.Is(err, authz.ErrMalformed):
@@ -94,7 +112,20 @@ func (e *endpoint) find(ctx context.Context, kind authz.SearchKind, caller ledge
 	return out, nil
 }
 
-func (e *endpoint) candidates(ctx context.Context, kind authz.SearchKind, caller string, q Evaluation, after string) ([]string, error) {
+// candidatesIn are none for a system that may not ask.
+func candidatesIn(ctx context.Context, d Domain, kind authz.SearchKind, q Evaluation, after string) ([]string, error) {
+	if !d.MayAsk(q.Caller) {
+		return nil, nil
+	}
+	entityType := q.ResourceType
+	if kind == authz.SearchSubject {
+		entityType = q.SubjectType
+	}
+	return d.Candidates(ctx, kind, entityType, after, maxScan)
+}
+
+func (e *endpoint) candidates(ctx context.Context, kind authz.SearchKind, q Evaluation, after string) ([]string, error) {
+	caller := q.Caller.ID
 	if kind == authz.SearchSubject {
 		return e.Candidates.Subjects(ctx, caller, q.SubjectType, after, maxScan)
 	}

@@ -132,6 +132,11 @@ func actionNames() (out []string) {
 // serve authenticates by a header, as the mTLS edge would by a certificate.
 func serve(t *testing.T, reg *register) http.Handler {
 	t.Helper()
+	return serveWith(t, reg, nil)
+}
+
+func serveWith(t *testing.T, reg *register, domains Domains) http.Handler {
+	t.Helper()
 	var ids atomic.Int32
 	pdp, err := authz.New(t.Context(), authz.Config{
 		Facts: reg, Recorder: reg,
@@ -142,7 +147,7 @@ func serve(t *testing.T, reg *register) http.Handler {
 		t.Fatal(err)
 	}
 	h, err := New(Config{
-		Decider: Guarded{pdp}, MayAsk: OwnAgency{reg}, Candidates: reg, Actions: actionNames(), Identifier: "https://pdp.example.gov.cn",
+		Decider: Guarded{pdp}, Domains: domains, MayAsk: OwnAgency{reg}, Candidates: reg, Actions: actionNames(), Identifier: "https://pdp.example.gov.cn",
 		Caller: func(r *http.Request) (ledger.Actor, bool) {
 			who := r.Header.Get("Test-Caller")
 			return ledger.Actor{Kind: "system", ID: who, Certificate: "5a"}, who != ""
