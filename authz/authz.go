@@ -123,6 +123,7 @@ type Snapshot struct {
 	Sources    []Item              `json:"sources,omitempty"`
 	Target     *Party              `json:"target,omitempty"`
 	Carriers   []Party             `json:"carriers,omitempty"`
+	Grants     []Granted           `json:"grants,omitempty"`     // of a person
 	Agreements []sharing.Agreement `json:"agreements,omitempty"` // of the consumer concerned and, on forward, of the receiver
 	Standings  []sharing.Standing  `json:"standings,omitempty"`  // of those who use, with what they use; only those that can refuse
 	Holdings   []Item              `json:"holdings,omitempty"`   // what a system to be re-graded holds

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,15 +36,23 @@ type People interface {
 	System(ctx context.Context, id string) (identity.System, error)
 }
 
-// FactsConfig is what StoreFacts reads from. All but Peers and Copies are required. What the
-// readers answer is never older than what Revision said before; it is not changed
-// here and may be shared.
+// Transits knows what a system provides, receives or carries and what is not received
+// yet, as if it were held: a re-grading asks.
+type Transits interface {
+	Carried(ctx context.Context, system string) ([]sharing.Holding, error)
+}
+
+// FactsConfig is what StoreFacts reads from. All but Peers, Grants, Transits and Copies
+// are required. What the readers answer is never older than what Revision said before;
+// it is not changed here and may be shared.
 type FactsConfig struct {
 	People   People
 	Grading  Gradings
 	Sharing  sharing.Reader
 	Revision Revisions
 	Peers    Peers     // nil: every system is the house's
+	Grants   Grants    // nil: nobody was granted anything
+	Transits Transits  // nil: nothing is on its way
 	Copies   Standings // nil: nobody keeps a copy too long, nobody is suspended
 }
 
@@ -73,7 +82,7 @@ func (f *StoreFacts) Load(ctx context.Context, r Request) (Snapshot, error) {
 		return Snapshot{}, fmt.Errorf("reading the revision: %w", err)
 	}
 	l.snap.Revision = rev
-	for _, step := range []func(Request) error{l.subject, l.places, l.items, l.agreements, l.standings, l.holdings} {
+	for _, step := range []func(Request) error{l.subject, l.grants, l.places, l.items, l.agreements, l.standings, l.holdings} {
 		if err := step(r); err != nil {
 			return Snapshot{}, err
 		}
@@ -127,6 +136,8 @@ func (l *loading) person(id string) (*Party, error) {
 	if p.Posts, err = l.People.PostsOf(l.ctx, id); err != nil {
 		return nil, fmt.Errorf("reading posts of %s: %w", id, err)
 	}
+	p.Posts = slices.Clone(p.Posts)
+	slices.SortFunc(p.Posts, func(a, b identity.Post) int { return cmp.Compare(a.ID, b.ID) })
 	// Key and certificate are no facts of a decision.
 	who.KeyID, who.CertDER = "", nil
 	p.Person = &who

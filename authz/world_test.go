@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -31,6 +32,7 @@ type memory struct {
 	ResourceByID   map[string]sharing.Resource    `json:"resources"`
 	AgreementByID  map[string]sharing.Agreement   `json:"agreements"`
 	HoldingByID    map[string]sharing.Holding     `json:"holdings"`
+	GrantByID      map[string]Granted             `json:"grants"` // by person/id
 	BoundByID      map[string]*Bound              `json:"bounds"`
 	StandingByID   map[string]sharing.Standing    `json:"standings"`
 	failOn         string                         // name of a method that fails
@@ -84,6 +86,17 @@ func (m *memory) Standing(_ context.Context, r sharing.Resource, agency identity
 		return sharing.Standing{}, errStore
 	}
 	return m.StandingByID[r.ID+"/"+string(agency)], nil
+}
+func (m *memory) GrantsFor(_ context.Context, person string) (out []Granted, err error) {
+	if m.failOn == "grants" {
+		return nil, errStore
+	}
+	for id, g := range m.GrantByID {
+		if strings.HasPrefix(id, person+"/") {
+			out = append(out, g)
+		}
+	}
+	return out, nil
 }
 func (m *memory) Revision(context.Context) (int64, error) {
 	if m.failOn == "revision" {
@@ -213,7 +226,7 @@ func newPDP(t testing.TB, m *memory, site []byte) (*PDP, *book) {
 	t.Helper()
 	b := &book{}
 	c := Config{
-		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Copies: m}),
+		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m}),
 		Recorder: b, Site: site, Now: func() time.Time { return m.Now },
 	}
 	if site != nil {

@@ -53,6 +53,7 @@ type Transfer struct {
 	FetchedAt   time.Time   `json:"fetched_at,omitzero"`
 	ReceivedAt  time.Time   `json:"received_at,omitzero"`
 	ReceiptSig  []byte      `json:"receipt_signature,omitempty"`
+	Carriers    []string    `json:"-"` // systems on the way; written with the transfer, for the guard of their grades
 	// Facts is the facts revision of the decision that the next act rests on; 0: on
 	// none. It is no part of the row.
 	Facts int64 `json:"-"`

@@ -63,12 +63,15 @@ func (x *Transfers) AddTransfer(ctx context.Context, t exchange.Transfer, ev led
 		if err := stillCurrent(ctx, tx, t); err != nil {
 			return err
 		}
-		return insert(ctx, tx, &transferRow{
+		if err := insert(ctx, tx, &transferRow{
 			ID: t.ID, FromSystem: t.FromSystem, ToSystem: t.ToSystem, Sender: t.Sender, Receiver: t.Receiver, Resource: t.Resource,
 			Agreement: t.Agreement, Purpose: t.Purpose, labelRow: toLabelRow(t.Label), Name: t.Name, Document: t.Document,
 			EnvelopeSM3: t.EnvelopeSM3, Blob: t.Blob, Decision: t.Decision, Holding: t.Holding, State: string(t.State),
 			SentAt: at(t.SentAt), FetchedAt: at(t.FetchedAt), ReceivedAt: at(t.ReceivedAt), ReceiptSig: t.ReceiptSig,
-		}, exchange.ErrState, exchange.ErrNotFound, "transfer", t.ID)
+		}, exchange.ErrState, exchange.ErrNotFound, "transfer", t.ID); err != nil {
+			return err
+		}
+		return writeCarriers(ctx, tx, t)
 	})
 }
 
