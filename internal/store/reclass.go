@@ -33,7 +33,7 @@ type reclassRow struct {
 	EndReason string              `bun:"end_reason"`
 }
 
-func (r reclassRow) act() reclass.Act {
+func (r reclassRow) change() reclass.Act {
 	a := r.Body.V
 	a.State, a.Approval, a.SettledAt, a.EndedBy, a.EndReason = reclass.State(r.State), r.Approval, utc(r.SettledAt), r.EndedBy, r.EndReason
 	return a

@@ -84,12 +84,12 @@ func (s *Reclass) Done(ctx context.Context, n reclass.Notice, ev ledger.Event) (
 // Act implements reclass.Store, and reads where it was written.
 func (s *Reclass) Act(ctx context.Context, id string) (reclass.Act, error) {
 	r, err := one[reclassRow](ctx, s.s.w, "id = ?", id)
-	return r.act(), found(err, reclass.ErrNotFound, "act", id)
+	return r.change(), found(err, reclass.ErrNotFound, "act", id)
 }
 
 // ActsOf implements reclass.Store.
 func (s *Reclass) ActsOf(ctx context.Context, provider identity.USCC) ([]reclass.Act, error) {
-	return list(ctx, s.s.r, reclassRow.act, "asked_at DESC, id DESC", "? = '' OR provider = ?", string(provider), string(provider))
+	return list(ctx, s.s.r, reclassRow.change, "asked_at DESC, id DESC", "? = '' OR provider = ?", string(provider), string(provider))
 }
 
 // Notice implements reclass.Store.
@@ -104,6 +104,6 @@ func (s *Reclass) NoticesTo(ctx context.Context, unit identity.USCC) ([]reclass.
 }
 
 // NoticesOf implements reclass.Store.
-func (s *Reclass) NoticesOf(ctx context.Context, act string) ([]reclass.Notice, error) {
-	return list(ctx, s.s.r, reclassNoticeRow.notice, "id", "act = ?", act)
+func (s *Reclass) NoticesOf(ctx context.Context, change string) ([]reclass.Notice, error) {
+	return list(ctx, s.s.r, reclassNoticeRow.notice, "id", "act = ?", change)
 }
