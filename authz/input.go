@@ -199,20 +199,20 @@ func (b inputBuilder) agreement(a *sharing.Agreement, now time.Time) *ast.Term {
 	)
 }
 
+func (b inputBuilder) sealed(a *sharing.Agreement) *ast.Term {
+	by := sealedBy(a)
+	return ast.ObjectTerm(
+		b.bool("provider", slices.Contains(by, a.Provider)), b.bool("consumer", slices.Contains(by, a.Consumer)),
+		b.bool("office", slices.Contains(by, a.Office)),
+	)
+}
+
 func (b inputBuilder) granted(g *Granted, now time.Time) *ast.Term {
 	return ast.ObjectTerm(
 		b.str("id", g.ID), b.str("unit", string(g.Unit)), b.str("role", string(g.Role)), b.kv("actions", set(g.Actions)),
 		b.kv("purposes", set(g.Purposes)), b.kv("resources", set(g.Resources)), b.kv("providers", set(g.Providers)), b.kv("systems", set(g.Systems)),
 		b.num("level", int(g.Level)), b.bool("begun", now.UnixMilli() >= g.From.UnixMilli()),
 		b.bool("expired", now.UnixMilli() >= g.Until.UnixMilli()), b.bool("signed", g.Signed), b.bool("suspended", g.Suspended),
-	)
-}
-
-func (b inputBuilder) sealed(a *sharing.Agreement) *ast.Term {
-	by := sealedBy(a)
-	return ast.ObjectTerm(
-		b.bool("provider", slices.Contains(by, a.Provider)), b.bool("consumer", slices.Contains(by, a.Consumer)),
-		b.bool("office", slices.Contains(by, a.Office)),
 	)
 }
 
