@@ -69,10 +69,6 @@ func TestPropose_X11_24a(t *testing.T) {
 	}
 }
 
-func isAny(err, want error) bool {
-	return err != nil && (err == want || strings.Contains(err.Error(), want.Error()))
-}
-
 // X11-24b: a grant counts when the leader of the same unit signed exactly it.
 func TestSettle_X11_24b(t *testing.T) {
 	w := newWorld(t)
