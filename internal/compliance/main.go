@@ -2,8 +2,8 @@
 // regulations and every system that they name, with the tests that show it.
 //
 // A duty is a row of rows.tsv, under the id that reasons, ledger entries and
-// tests use. A test proves a row by its name: TestX14_26c_… is of X14-26c,
-// TestX11_25_BJ17_28_… of two. The state of a row is not typed in: with a test
+// tests use. A test proves a row by its name: TestX14_26c_Seals is of X14-26c,
+// TestX11_25_BJ17_28_Items of two. The state of a row is not typed in: with a test
 // and nothing left to do it is tested, with both it is partly done, without a
 // test it is open, and a row with neither is an error. A named system
 // (systems.tsv) stands by the rows it needs and those of the surfaces

@@ -21,13 +21,13 @@ type test struct {
 }
 
 var (
-	names = regexp.MustCompile(`^Test((?:(?:X11|X14|XA18|BJ17|BJ05)_\d{1,2}[a-f]?_)+)[A-Z]`)
-	each  = regexp.MustCompile(`(X11|X14|XA18|BJ17|BJ05)_(\d{1,2}[a-f]?)_`)
+	part  = regexp.MustCompile(`^(?:Test)?(X11|X14|XA18|BJ17|BJ05)$`)
+	rest  = regexp.MustCompile(`^\d{1,2}[a-f]?$`)
 	looks = regexp.MustCompile(`(X11|X14|XA18|BJ17|BJ05)_?\d`)
 )
 
-// findTests reads every test file below root. A name that holds an id in
-// another form is an error: nobody would miss the test that the page lacks.
+// findTests reads every test file below root. A name in which an id cannot be
+// read is an error: nobody would miss the test that the page lacks.
 func findTests(root string) ([]test, error) {
 	var found []test
 	var errs []error
@@ -57,7 +57,7 @@ func findTests(root string) ([]test, error) {
 			}
 			t := test{room: path.Dir(filepath.ToSlash(rel)), name: fn.Name.Name}
 			if t.rows = rowsOf(t.name); len(t.rows) == 0 {
-				errs = append(errs, fmt.Errorf("%s: %s: an id of a row stands first and ends with _: TestX14_26c_…", rel, t.name))
+				errs = append(errs, fmt.Errorf("%s: %s: an id in a name stands between underscores: TestX14_26c_…", rel, t.name))
 				continue
 			}
 			found = append(found, t)
@@ -68,14 +68,16 @@ func findTests(root string) ([]test, error) {
 	return found, errors.Join(append(errs, err)...)
 }
 
-// rowsOf are the ids at the head of a test's name.
+// rowsOf are the ids in a test's name, parts of it between underscores.
 func rowsOf(name string) (ids []string) {
-	head := names.FindStringSubmatch(name)
-	if head == nil || looks.MatchString(strings.TrimPrefix(name, "Test"+head[1])) {
-		return nil
+	parts := strings.Split(name, "_")
+	for i, p := range parts[:len(parts)-1] {
+		if m := part.FindStringSubmatch(p); m != nil && rest.MatchString(parts[i+1]) {
+			ids = append(ids, m[1]+"-"+parts[i+1])
+		}
 	}
-	for _, m := range each.FindAllStringSubmatch(head[1], -1) {
-		ids = append(ids, m[1]+"-"+m[2])
+	if len(ids) != len(looks.FindAllString(name, -1)) {
+		return nil
 	}
 	return ids
 }
