@@ -25,12 +25,13 @@ import (
 // asking is one question with the reason code that must be in its answer; no
 // code: permitted.
 type asking struct {
-	unit  string // whose system asks; "": unit A
-	act   authz.Action
-	res   string
-	kind  string // of the resource; "": resource
-	facts map[string]any
-	code  string
+	unit   string // whose system asks; "": unit A
+	person string // the person for whom it asks; "": itself
+	act    authz.Action
+	res    string
+	kind   string // of the resource; "": resource
+	facts  map[string]any
+	code   string
 }
 
 // given are the facts of a context: name and value in turn.
@@ -52,6 +53,7 @@ type decided struct {
 	ID          string
 	Allow       bool
 	Codes       []string
+	Clauses     []string // of all reasons
 	Obligations []authz.Obligation
 	Event       ledger.Event
 }
@@ -71,8 +73,12 @@ func decides(t *testing.T, d *running, questions map[string]asking) map[string]d
 	out, ids := map[string]decided{}, map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(questions)) {
 		q := questions[name]
-		a := d.walk.agencies[or(q.unit, unitA)]
-		raw, err := d.walk.agents[a.key].Evaluate(bg, question{entity{"system", a.system.ID}, action{string(q.act)}, entity{or(q.kind, "resource"), q.res}, q.facts})
+		by := d.walk.agencies[or(q.unit, unitA)]
+		subject := entity{"system", by.system.ID}
+		if q.person != "" {
+			subject = entity{"person", q.person}
+		}
+		raw, err := d.walk.agents[by.key].Evaluate(bg, question{subject, action{string(q.act)}, entity{or(q.kind, "resource"), q.res}, q.facts})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -81,6 +87,7 @@ func decides(t *testing.T, d *running, questions map[string]asking) map[string]d
 			Context  struct {
 				ID          string             `json:"id"`
 				Codes       []string           `json:"reason_codes"`
+				Reasons     []authz.Reason     `json:"reasons"`
 				Obligations []authz.Obligation `json:"obligations"`
 			} `json:"context"`
 		}
@@ -90,7 +97,11 @@ func decides(t *testing.T, d *running, questions map[string]asking) map[string]d
 		if *got.Decision != (q.code == "") || q.code != "" && !slices.Contains(got.Context.Codes, q.code) {
 			t.Errorf("%s: decision %t %v, want %q", name, *got.Decision, got.Context.Codes, q.code)
 		}
-		out[name] = decided{ID: got.Context.ID, Allow: *got.Decision, Codes: got.Context.Codes, Obligations: got.Context.Obligations}
+		a := decided{ID: got.Context.ID, Allow: *got.Decision, Codes: got.Context.Codes, Obligations: got.Context.Obligations}
+		for _, r := range got.Context.Reasons {
+			a.Clauses = append(a.Clauses, r.Clauses...)
+		}
+		out[name] = a
 		ids[got.Context.ID] = name
 	}
 	for id, ev := range recorded(t, d) {
