@@ -117,6 +117,7 @@ type Snapshot struct {
 	Sources    []Item              `json:"sources,omitempty"`
 	Target     *Party              `json:"target,omitempty"`
 	Carriers   []Party             `json:"carriers,omitempty"`
+	Grants     []Granted           `json:"grants,omitempty"`     // of a person
 	Agreements []sharing.Agreement `json:"agreements,omitempty"` // of the consumer concerned and, on forward, of the receiver
 	Holdings   []Item              `json:"holdings,omitempty"`   // what a system to be re-graded holds
 	Missing    []string            `json:"missing,omitempty"`    // ids that the request named and the store does not know

@@ -75,7 +75,7 @@ func lowered(t *testing.T, r Request, s Snapshot) {
 func nearLawful(rng *rand.Rand, m *memory) (Request, Snapshot) {
 	actions := []Action{ActionRead, ActionCopy, ActionDerive, ActionMerge, ActionRelabel, ActionForward, ActionStore, ActionPublish, ActionCarry, ActionRegrade}
 	label := func() level.Label {
-		tags := []level.Tag{level.TagPersonal, level.TagSensitive, level.TagLegalPerson, level.TagPublicDisclosure}
+		tags := []level.Tag{level.TagPersonal, level.TagSensitive, level.Category("tax"), level.TagAnyCategory, level.TagPublicDisclosure}
 		rng.Shuffle(len(tags), func(i, j int) { tags[i], tags[j] = tags[j], tags[i] })
 		l, err := level.New(level.Level(1+rng.IntN(3)), uint8(1+rng.IntN(3)), uint8(1+rng.IntN(3)), tags[:rng.IntN(3)]...)
 		if err != nil {

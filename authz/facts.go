@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,13 +28,21 @@ type Peers interface {
 	Bound(ctx context.Context, system string) (*Bound, error)
 }
 
-// FactsConfig is what StoreFacts reads from. All but Peers are required.
+// Transits knows what a system provides, receives or carries and what is not received
+// yet, as if it were held: a re-grading asks.
+type Transits interface {
+	Carried(ctx context.Context, system string) ([]sharing.Holding, error)
+}
+
+// FactsConfig is what StoreFacts reads from. All but Peers, Grants and Transits are required.
 type FactsConfig struct {
 	People   identity.Reader
 	Grading  Gradings
 	Sharing  sharing.Reader
 	Revision Revisions
-	Peers    Peers // nil: every system is the house's
+	Peers    Peers    // nil: every system is the house's
+	Grants   Grants   // nil: nobody was granted anything
+	Transits Transits // nil: nothing is on its way
 }
 
 // StoreFacts loads the facts of a request from the readers of the rooms; over
@@ -62,7 +71,7 @@ func (f *StoreFacts) Load(ctx context.Context, r Request) (Snapshot, error) {
 		return Snapshot{}, fmt.Errorf("reading the revision: %w", err)
 	}
 	l.snap.Revision = rev
-	for _, step := range []func(Request) error{l.subject, l.places, l.items, l.agreements, l.holdings} {
+	for _, step := range []func(Request) error{l.subject, l.grants, l.places, l.items, l.agreements, l.holdings} {
 		if err := step(r); err != nil {
 			return Snapshot{}, err
 		}
@@ -116,6 +125,8 @@ func (l *loading) person(id string) (*Party, error) {
 	if p.Posts, err = l.People.PostsOf(l.ctx, id); err != nil {
 		return nil, fmt.Errorf("reading posts of %s: %w", id, err)
 	}
+	p.Posts = slices.Clone(p.Posts)
+	slices.SortFunc(p.Posts, func(a, b identity.Post) int { return cmp.Compare(a.ID, b.ID) })
 	// Key and certificate are no facts of a decision.
 	who.KeyID, who.CertDER = "", nil
 	p.Person = &who

@@ -116,7 +116,7 @@ func (l *loading) users(it Item) []identity.USCC {
 	return out
 }
 
-// holdings reads what a system to be re-graded keeps. A copy whose resource is
+// holdings reads what a system to be re-graded keeps, provides and carries. A copy whose resource is
 // gone keeps its own label: the system still holds it.
 func (l *loading) holdings(r Request) error {
 	if r.Action != ActionRegrade || l.snap.Target == nil {
@@ -125,6 +125,13 @@ func (l *loading) holdings(r Request) error {
 	list, err := l.Sharing.HoldingsOf(l.ctx, l.snap.Target.System.ID)
 	if err != nil {
 		return fmt.Errorf("reading holdings of %s: %w", l.snap.Target.System.ID, err)
+	}
+	if l.Transits != nil {
+		way, err := l.Transits.Carried(l.ctx, l.snap.Target.System.ID)
+		if err != nil {
+			return fmt.Errorf("reading what %s carries: %w", l.snap.Target.System.ID, err)
+		}
+		list = append(slices.Clone(list), way...)
 	}
 	for _, h := range list {
 		it, err := l.kept(h)

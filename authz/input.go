@@ -15,16 +15,27 @@ import (
 // values: a number can never arrive as a string, which Rego would order above
 // every number. The layout is documented in policies/core/input.rego. Keys are
 // made once; the builder is read-only and shared by all decisions.
-type inputBuilder struct{ keys map[string]*ast.Term }
+type inputBuilder struct {
+	keys  map[string]*ast.Term
+	words map[string]*ast.Term // the words of the law, made once too
+}
 
 func newInputBuilder() inputBuilder {
-	b := inputBuilder{keys: map[string]*ast.Term{}}
+	b := inputBuilder{keys: map[string]*ast.Term{}, words: map[string]*ast.Term{}}
+	for _, w := range []string{
+		"", SubjectSystem, SubjectPerson, SubjectAgency, string(ActionRead), string(ActionCopy), string(ActionForward), string(ActionDerive), string(ActionStore),
+		string(sharing.ShareProactive), string(sharing.ShareOnApplication), string(sharing.ShareUnconditional), string(sharing.ShareConditional),
+		string(sharing.RegimeXicheng2014), string(sharing.RegimeBeijing2017),
+	} {
+		b.words[w] = ast.StringTerm(w)
+	}
 	for _, k := range []string{
 		"action", "purpose", "now", "fields", "subject", "target", "carriers", "sources", "agreements", "result",
 		"new_grade", "holdings", "type", "id", "known", "agency", "system", "graded", "expired", "s", "a", "roles",
 		"left", "duties", "resource", "provider", "share", "regime", "reviewed", "items", "defect", "level", "tags",
-		"public", "holder", "agreement", "ended", "consumer", "office", "onward", "purposes", "confidential",
-		"defect_ack", "not_before", "not_after", "terminated", "seals", "stated",
+		"public", "holder", "agreement", "ended", "user", "begun", "consumer", "office", "onward", "purposes", "confidential",
+		"defect_ack", "not_before", "not_after", "terminated", "sealed", "stated",
+		"grants", "unit", "role", "actions", "providers", "resources", "systems", "signed", "suspended",
 	} {
 		b.keys[k] = ast.StringTerm(k)
 	}
@@ -34,23 +45,28 @@ func newInputBuilder() inputBuilder {
 type pair = [2]*ast.Term
 
 func (b inputBuilder) kv(key string, v *ast.Term) pair   { return pair{b.keys[key], v} }
-func (b inputBuilder) str(key, v string) pair            { return pair{b.keys[key], ast.StringTerm(v)} }
+func (b inputBuilder) str(key, v string) pair            { return pair{b.keys[key], b.text(v)} }
 func (b inputBuilder) num(key string, v int) pair        { return pair{b.keys[key], ast.InternedTerm(v)} }
 func (b inputBuilder) bool(key string, v bool) pair      { return pair{b.keys[key], ast.InternedTerm(v)} }
 func (b inputBuilder) time(key string, t time.Time) pair { return b.num(key, int(t.UnixMilli())) }
 
-// open is the end of what has no end: 9999-12-31.
-const open = 253402214400000
+// past says whether now has reached t, in the whole milliseconds of the input; a
+// zero time is never reached.
+func (b inputBuilder) past(key string, t, now time.Time) pair {
+	return b.bool(key, !t.IsZero() && now.UnixMilli() >= t.UnixMilli())
+}
 
-// end is a time after which something no longer holds.
-func (b inputBuilder) end(key string, t time.Time) pair {
-	if t.IsZero() {
-		return b.num(key, open)
+func (b inputBuilder) text(s string) *ast.Term {
+	if t, known := b.words[s]; known {
+		return t
 	}
-	return b.time(key, t)
+	return ast.StringTerm(s)
 }
 
 func set[T ~string](vs []T) *ast.Term {
+	if len(vs) == 0 {
+		return ast.InternedEmptySet
+	}
 	ts := make([]*ast.Term, len(vs))
 	for i, v := range vs {
 		ts[i] = ast.StringTerm(string(v))
@@ -65,11 +81,15 @@ func (b inputBuilder) build(v view) ast.Value {
 	}
 	sources := make([]*ast.Term, len(v.sources))
 	for i, s := range v.sources {
-		sources[i] = b.source(s)
+		sources[i] = b.source(v, s)
 	}
 	terms := make([]*ast.Term, len(v.terms))
 	for i := range v.terms {
-		terms[i] = b.agreement(&v.terms[i])
+		terms[i] = b.agreement(&v.terms[i], v.now)
+	}
+	granted := make([]*ast.Term, len(v.granted))
+	for i := range v.granted {
+		granted[i] = b.granted(&v.granted[i], v.now)
 	}
 	held := make([]*ast.Term, len(v.held))
 	for i, it := range v.held {
@@ -84,9 +104,9 @@ func (b inputBuilder) build(v view) ast.Value {
 		b.str("action", string(v.req.Action)), b.str("purpose", v.req.Purpose), b.time("now", v.now),
 		b.kv("fields", set(v.req.Fields)), b.kv("subject", b.subject(v)), b.kv("target", b.target(v)),
 		b.kv("carriers", ast.ArrayTerm(carriers...)), b.kv("sources", ast.ArrayTerm(sources...)),
-		b.kv("agreements", ast.ArrayTerm(terms...)), b.kv("result", b.result(v.req.TargetLabel)),
+		b.kv("agreements", ast.ArrayTerm(terms...)), b.kv("result", b.result(v)),
 		b.kv("new_grade", ast.ObjectTerm(b.num("s", int(grade.S)), b.num("a", int(grade.A)))),
-		b.kv("holdings", ast.ArrayTerm(held...)),
+		b.kv("holdings", ast.ArrayTerm(held...)), b.kv("grants", ast.ArrayTerm(granted...)),
 	)
 }
 
@@ -137,7 +157,7 @@ func (b inputBuilder) target(v view) *ast.Term {
 		b.str("agency", string(agency.USCC)), b.kv("duties", set(agency.Duties)))...)
 }
 
-func (b inputBuilder) source(s source) *ast.Term {
+func (b inputBuilder) source(v view, s source) *ast.Term {
 	l := s.label()
 	tags := slices.DeleteFunc(slices.Clone(l.Tags), func(t level.Tag) bool { return t == level.TagPublicDisclosure })
 	var r sharing.Resource
@@ -155,7 +175,8 @@ func (b inputBuilder) source(s source) *ast.Term {
 		b.bool("reviewed", r.SecrecyReview != ""), b.kv("items", set(r.Items)), b.str("defect", r.DefectNotice),
 		b.num("level", int(l.Level)), b.num("s", int(l.RequiredS)), b.num("a", int(l.RequiredA)),
 		b.kv("tags", set(tags)), b.bool("public", len(tags) < len(l.Tags)),
-		b.str("holder", string(holder)), b.str("agreement", agreement), b.end("ended", ended),
+		b.str("holder", string(holder)), b.str("agreement", agreement), b.past("ended", ended, v.now),
+		b.str("user", string(v.user(s))),
 	)
 }
 
@@ -167,21 +188,50 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-func (b inputBuilder) agreement(a *sharing.Agreement) *ast.Term {
+func (b inputBuilder) agreement(a *sharing.Agreement, now time.Time) *ast.Term {
 	return ast.ObjectTerm(
 		b.str("id", a.ID), b.str("resource", a.Resource), b.str("provider", string(a.Provider)),
 		b.str("consumer", string(a.Consumer)), b.str("office", string(a.Office)), b.kv("onward", set(a.Onward)),
 		b.kv("purposes", set(a.Purposes)), b.kv("fields", set(a.Fields)), b.bool("confidential", a.Confidentiality != ""),
 		b.str("defect_ack", a.DefectAck), b.time("not_before", a.NotBefore), b.time("not_after", a.NotAfter),
-		b.end("terminated", a.Terminated), b.kv("seals", set(sealedBy(a))),
+		b.bool("begun", now.UnixMilli() >= a.NotBefore.UnixMilli()), b.bool("expired", now.UnixMilli() >= a.NotAfter.UnixMilli()),
+		b.past("terminated", a.Terminated, now), b.kv("sealed", b.sealed(a)),
 	)
 }
 
-// result is the label asked for; an invalid one is lower than everything.
-func (b inputBuilder) result(l *level.Label) *ast.Term {
+func (b inputBuilder) sealed(a *sharing.Agreement) *ast.Term {
+	by := sealedBy(a)
+	return ast.ObjectTerm(
+		b.bool("provider", slices.Contains(by, a.Provider)), b.bool("consumer", slices.Contains(by, a.Consumer)),
+		b.bool("office", slices.Contains(by, a.Office)),
+	)
+}
+
+func (b inputBuilder) granted(g *Granted, now time.Time) *ast.Term {
+	return ast.ObjectTerm(
+		b.str("id", g.ID), b.str("unit", string(g.Unit)), b.str("role", string(g.Role)), b.kv("actions", set(g.Actions)),
+		b.kv("purposes", set(g.Purposes)), b.kv("resources", set(g.Resources)), b.kv("providers", set(g.Providers)), b.kv("systems", set(g.Systems)),
+		b.num("level", int(g.Level)), b.bool("begun", now.UnixMilli() >= g.From.UnixMilli()),
+		b.bool("expired", now.UnixMilli() >= g.Until.UnixMilli()), b.bool("signed", g.Signed), b.bool("suspended", g.Suspended),
+	)
+}
+
+// result is the label asked for; an invalid one is lower than everything. Every
+// category is spelled out as far as the sources name some.
+func (b inputBuilder) result(v view) *ast.Term {
+	l := v.req.TargetLabel
 	var r level.Label
 	if l != nil && l.Validate() == nil {
 		r = *l
+	}
+	if slices.Contains(r.Tags, level.TagAnyCategory) {
+		for _, s := range v.sources {
+			for _, t := range s.label().Tags {
+				if t.IsCategory() && !slices.Contains(r.Tags, t) {
+					r.Tags = append(slices.Clip(r.Tags), t)
+				}
+			}
+		}
 	}
 	return ast.ObjectTerm(
 		b.bool("stated", l != nil), b.num("level", int(r.Level)), b.num("s", int(r.RequiredS)),

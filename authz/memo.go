@@ -70,7 +70,7 @@ func (m *memo) keep(k memoKey, v memoValue) {
 // itself. The core reads whole milliseconds and the Go side the time itself,
 // so each time ends a result at both.
 func (v view) nextBoundary() time.Time {
-	next := time.UnixMilli(open)
+	next := time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC) // what never ends
 	add := func(ts ...time.Time) {
 		for _, exact := range ts {
 			for _, t := range []time.Time{exact.Truncate(time.Millisecond), exact} {
@@ -101,6 +101,9 @@ func (v view) nextBoundary() time.Time {
 	party(v.target)
 	for _, h := range v.hops {
 		party(h.party)
+	}
+	for _, g := range v.granted {
+		add(g.From, g.Until)
 	}
 	for _, a := range v.terms {
 		add(a.NotBefore, a.NotAfter, a.Terminated)

@@ -16,6 +16,7 @@ const (
 	ObligeExpiry    = "expiry"    // RFC 3339; use and keep only before
 	ObligeFields    = "fields"    // comma-separated information items to hand out
 	ObligeCitation  = "citation"  // "resource provider": consent and source note before citing
+	ObligeReview    = "review"    // "grant time": opened in an emergency; log each access, report for review before
 )
 
 // obligations are computed here, never in Rego: a rule can refuse, but only the
@@ -29,6 +30,10 @@ func (v view) obligations(decisionID string) []Obligation {
 		{ObligeWatermark, v.receiver().Name + " " + decisionID},
 	}
 	var ends []time.Time
+	rests := v.restsOn()
+	for _, g := range rests {
+		ends = append(ends, g.Until)
+	}
 	for _, a := range v.agreements() {
 		ends = append(ends, a.NotAfter)
 	}
@@ -42,6 +47,12 @@ func (v view) obligations(decisionID string) []Obligation {
 	}
 	if fields := v.fields(); len(fields) > 0 {
 		out = append(out, Obligation{ObligeFields, strings.Join(fields, ",")})
+	}
+	for _, g := range rests {
+		if g.Emergency {
+			out[1].Value = "紧急授权 EMERGENCY " + out[1].Value
+			out = append(out, Obligation{ObligeReview, g.ID + " " + g.ReviewDue.UTC().Format(time.RFC3339)})
+		}
 	}
 	for _, s := range v.sources {
 		r := s.item.Resource

@@ -40,6 +40,13 @@ func (p *PDP) event(d Decision, w weighed, result string) ledger.Event {
 		agreements = append(agreements, a.ID)
 	}
 	ev.Agreement = strings.Join(agreements, ",")
+	var grants []string
+	for _, g := range v.restsOn() {
+		grants = append(grants, g.ID)
+	}
+	if len(grants) > 0 {
+		ev.Details["grants"] = strings.Join(grants, ",")
+	}
 	for _, reason := range d.Reasons {
 		if !slices.Contains(ev.Reasons, reason.Code) {
 			ev.Reasons = append(ev.Reasons, reason.Code)

@@ -85,9 +85,12 @@ func fieldsAgreed(a *sharing.Agreement, it *Item, fields []string) bool {
 	return true
 }
 
-// user is the agency that uses s and is not its provider; "" when nobody does.
+// user is the agency that uses s and is not its provider (使用单位): the
+// subject's or, when the provider itself hands over, the receiver's. "" when
+// nobody does: a hop and a re-grading use no content, and neither does an act
+// that nobody knows.
 func (v view) user(s source) identity.USCC {
-	if s.item == nil || !v.known || v.req.Action == ActionCarry {
+	if s.item == nil || !v.known || !usesContent(v.req.Action) {
 		return ""
 	}
 	provider, own := s.item.Resource.Provider, v.subject.Agency.USCC
@@ -98,6 +101,14 @@ func (v view) user(s source) identity.USCC {
 		return to
 	}
 	return ""
+}
+
+func usesContent(a Action) bool {
+	switch a {
+	case ActionRead, ActionCopy, ActionDerive, ActionMerge, ActionRelabel, ActionForward, ActionStore, ActionPublish:
+		return true
+	}
+	return false
 }
 
 // agreements are those the act rests on, without duplicates, in order of id.

@@ -23,6 +23,7 @@ type view struct {
 	hops    []hop
 	sources []source
 	terms   []sharing.Agreement
+	granted []Granted // of the subject
 	held    []Item
 }
 
@@ -65,7 +66,7 @@ func normalise(r Request) Request {
 func newView(r Request, s Snapshot, now time.Time) view {
 	v := view{req: r, now: now, terms: s.Agreements}
 	if s.Subject != nil && s.Subject.is(r.SubjectType, r.SubjectID) {
-		v.subject, v.known = *s.Subject, true
+		v.subject, v.known, v.granted = *s.Subject, true, s.Grants
 	}
 	if s.Target != nil && r.Target != "" && s.Target.System.ID == r.Target {
 		v.target = s.Target

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -31,6 +32,7 @@ type memory struct {
 	ResourceByID   map[string]sharing.Resource    `json:"resources"`
 	AgreementByID  map[string]sharing.Agreement   `json:"agreements"`
 	HoldingByID    map[string]sharing.Holding     `json:"holdings"`
+	GrantByID      map[string]Granted             `json:"grants"` // by person/id
 	BoundByID      map[string]*Bound              `json:"bounds"`
 	failOn         string                         // name of a method that fails
 	agreementIndex map[string][]sharing.Agreement // by resource, made on first use
@@ -77,6 +79,17 @@ func (m *memory) Bound(_ context.Context, system string) (*Bound, error) {
 		return nil, errStore
 	}
 	return m.BoundByID[system], nil
+}
+func (m *memory) GrantsFor(_ context.Context, person string) (out []Granted, err error) {
+	if m.failOn == "grants" {
+		return nil, errStore
+	}
+	for id, g := range m.GrantByID {
+		if strings.HasPrefix(id, person+"/") {
+			out = append(out, g)
+		}
+	}
+	return out, nil
 }
 func (m *memory) Revision(context.Context) (int64, error) {
 	if m.failOn == "revision" {
@@ -206,7 +219,7 @@ func newPDP(t testing.TB, m *memory, site []byte) (*PDP, *book) {
 	t.Helper()
 	b := &book{}
 	c := Config{
-		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m}),
+		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m}),
 		Recorder: b, Site: site, Now: func() time.Time { return m.Now },
 	}
 	if site != nil {

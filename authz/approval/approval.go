@@ -25,7 +25,9 @@ const (
 	KindSealUse     Kind = "seal_use"        // 用印审批
 	KindSeal        Kind = "seal"            // 制章审批, and whatever loosens a seal later: resuming, another authorisation
 	KindCertificate Kind = "certificate"     // 证书注册审核
-	KindGrant       Kind = "grant"           // 权限审定 (X11 art. 24)
+	KindGrant       Kind = "grant"           // 权限审定 (X11 art. 24), and what belongs to a grant later
+	KindEmergency   Kind = "emergency_grant" // 紧急授权: the second person, for hours
+	KindDelegation  Kind = "delegation"      // 授权委托: a leader names who signs grants meanwhile
 	KindAgreement   Kind = "agreement"       // 共享协议
 	KindRelabel     Kind = "relabel"         // the provider's act that lowers a label
 	KindRegrade     Kind = "regrade"         // 等级变更

@@ -21,7 +21,7 @@ import (
 // without a bound, who held a post last year could still approve, backdated.
 const maxSkew = 5 * time.Minute
 
-// Config of a Service. Every field but Votes, Former and Asked is required.
+// Config of a Service. Every field but Votes, Former, Asked and Deputy is required.
 type Config struct {
 	Store  Store
 	Votes  VoteStore // nil: nothing that needs several persons is answered
@@ -37,6 +37,9 @@ type Config struct {
 	// requester included: a subject has one answer, and one that counts for nothing
 	// must not stand in its place. nil: every subject may be answered.
 	Asked func(ctx context.Context, s Subject) error
+	// Deputy says whether a person who holds no fitting post answered in the place of
+	// one who does, by a delegation that stood at that time. nil: nobody does.
+	Deputy func(ctx context.Context, s Subject, person string, at time.Time) (bool, error)
 	// CAUnit is the unit that runs the certificate authority. Certificates, trust
 	// anchors and recoveries of keys are approved by its officers and by no other unit's.
 	CAUnit identity.USCC
@@ -62,8 +65,10 @@ func New(c Config) (*Service, error) {
 // subject (西政办发〔2011〕8号 art. 24; 电子印章管理办法 art. 21).
 func approverRole(k Kind) identity.Role {
 	switch k {
-	case KindSealUse, KindSeal, KindGrant, KindAgreement, KindRelabel, KindRegrade, KindCitation:
+	case KindSealUse, KindSeal, KindGrant, KindDelegation, KindAgreement, KindRelabel, KindRegrade, KindCitation:
 		return identity.RoleUnitLeader
+	case KindEmergency:
+		return identity.RoleSecurityOfficer
 	case KindCertificate, KindAnchor, KindClosing, KindPurge, KindAuthority, KindPeer:
 		return identity.RoleRAOfficer
 	case KindRecovery, KindJudicial:
@@ -74,7 +79,7 @@ func approverRole(k Kind) identity.Role {
 
 // ofCA kinds are answered in the unit of the certificate authority only.
 func ofCA(k Kind) bool {
-	return k == KindCertificate || k == KindAnchor || k == KindClosing || k == KindPurge || k == KindAuthority || k == KindPeer || k == KindRecovery || k == KindJudicial
+	return k == KindEmergency || k == KindCertificate || k == KindAnchor || k == KindClosing || k == KindPurge || k == KindAuthority || k == KindPeer || k == KindRecovery || k == KindJudicial
 }
 
 // Decide answers a subject: it checks everything that can be checked, signs
@@ -226,6 +231,9 @@ func (s *Service) authorise(ctx context.Context, a Approval) (identity.Person, e
 		return none, fmt.Errorf("%w: another unit's officer", ErrNotAllowed)
 	}
 	holds, err := identity.HoldsPost(ctx, s.cfg.People, a.Approver, a.Subject.Unit, role, a.At)
+	if err == nil && !holds && s.cfg.Deputy != nil {
+		holds, err = s.cfg.Deputy(ctx, a.Subject, a.Approver, a.At)
+	}
 	if err != nil {
 		return none, err
 	}

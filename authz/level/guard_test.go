@@ -33,6 +33,8 @@ func TestGuardRefuses(t *testing.T) {
 	l2p := label(t, 2, 3, 3, TagPersonal)
 	noTag := label(t, 3, 3, 3)
 	mixed := label(t, 3, 2, 4, TagPersonal)
+	pop := label(t, 2, 2, 2, Category("population"))
+	popped := label(t, 4, 5, 5, append(slices.DeleteFunc(Strictest().Tags, Tag.IsCategory), Category("population"))...)
 	raised := label(t, 4, 4, 4, TagPersonal)
 	bad := Label{Level: 9, RequiredS: 3, RequiredA: 3}
 	s3, s2 := &Place{"civil-a", Grade{3, 3}}, &Place{"civil-b", Grade{2, 2}}
@@ -41,30 +43,32 @@ func TestGuardRefuses(t *testing.T) {
 		q    Question
 		want []string
 	}{
-		"X11-30 relabel lower":             {Question{Act: Relabel, Sources: []Label{l3}, Result: &l2p, Subject: s3}, []string{CodeLabelLowered}},
-		"X11-30 relabel drops a tag":       {Question{Act: Relabel, Sources: []Label{l3}, Result: &noTag, Subject: s3}, []string{CodeLabelLowered}},
-		"X11-30 relabel trades S for A":    {Question{Act: Relabel, Sources: []Label{l3}, Result: &mixed, Subject: s3, Target: &Place{"x", Grade{5, 5}}}, []string{CodeLabelLowered}},
-		"X11-30 relabel to nothing":        {Question{Act: Relabel, Sources: []Label{l3}, Subject: s3}, []string{CodeLabelLowered}},
-		"X11-30 relabel to an invalid one": {Question{Act: Relabel, Sources: []Label{l3}, Result: &bad, Subject: s3}, []string{CodeLabelLowered}},
-		"X11-30 derive lower":              {Question{Act: Derive, Sources: []Label{l3}, Result: &l2, Subject: s3, Target: s3}, []string{CodeLabelLowered}},
-		"X11-30 merge keeps the weaker":    {Question{Act: Merge, Sources: []Label{l2, l3}, Result: &l2, Subject: s3, Target: s3}, []string{CodeLabelLowered}},
-		"X11-30 copy to a weaker system":   {Question{Act: Copy, Sources: []Label{l3}, Subject: s3, Target: s2}, []string{CodeTargetSystem}},
-		"X11-30 S alone does not carry":    {Question{Act: Copy, Sources: []Label{l3}, Subject: s3, Target: s3a2}, []string{CodeTargetSystem}},
-		"X11-30 forward as copy":           {Question{Act: Forward, Sources: []Label{l3}, Result: &l2p, Subject: s3, Target: s2}, []string{CodeLabelLowered, CodeTargetSystem}},
-		"X11-30 raised beyond the target":  {Question{Act: Copy, Sources: []Label{l3}, Result: &raised, Subject: s3, Target: s3}, []string{CodeTargetSystem}},
-		"X11-30 nowhere":                   {Question{Act: Store, Sources: []Label{l2}, Subject: s3}, []string{CodeTargetSystem}},
-		"X14-30 weak reader":               {Question{Act: Read, Sources: []Label{l3}, Subject: s2}, []string{CodeSystemGrade}},
-		"X14-30 ungraded reader":           {Question{Act: Read, Sources: []Label{l2}, Subject: &Place{ID: "new"}}, []string{CodeSystemGrade}},
-		"X14-30 weak carrier":              {Question{Act: Forward, Sources: []Label{l3}, Subject: s3, Target: s3, Carriers: []Place{*s3, *s2}}, []string{CodeCarrier}},
-		"X14-30 carry by a weak hop":       {Question{Act: Carry, Sources: []Label{l3}, Subject: s2}, []string{CodeCarrier}},
-		"X14-30 carry by nobody":           {Question{Act: Carry, Sources: []Label{l2}}, []string{CodeCarrier}},
-		"X14-30 regrade below":             {Question{Act: Regrade, NewGrade: &Grade{2, 2}, Holdings: []Label{l2, l3}}, []string{CodeBelowHoldings}},
-		"X14-30 regrade to nothing":        {Question{Act: Regrade}, []string{CodeBelowHoldings}},
-		"XA18-25b publish":                 {Question{Act: Publish, Sources: []Label{l2}, Subject: s3}, []string{CodePublish}},
-		"X14-14 no source":                 {Question{Act: Read, Subject: s3}, []string{CodeUnknownResource}},
-		"unlabelled source is strictest":   {Question{Act: Read, Sources: []Label{{}}, Subject: s3}, []string{CodeSystemGrade}},
-		"unknown act":                      {Question{Act: "export", Sources: []Label{l2}, Subject: s3}, []string{CodeUnknownAction}},
-		"the zero question":                {Question{}, []string{CodeUnknownAction}},
+		"X11-30 relabel lower":                {Question{Act: Relabel, Sources: []Label{l3}, Result: &l2p, Subject: s3}, []string{CodeLabelLowered}},
+		"X11-30 relabel drops a tag":          {Question{Act: Relabel, Sources: []Label{l3}, Result: &noTag, Subject: s3}, []string{CodeLabelLowered}},
+		"BJ17-26b relabel drops a category":   {Question{Act: Relabel, Sources: []Label{pop}, Result: &l2, Subject: s3}, []string{CodeLabelLowered}},
+		"BJ17-26b category of the unlabelled": {Question{Act: Relabel, Sources: []Label{Strictest()}, Result: &popped, Subject: &Place{"x", Grade{5, 5}}}, []string{CodeLabelLowered}},
+		"X11-30 relabel trades S for A":       {Question{Act: Relabel, Sources: []Label{l3}, Result: &mixed, Subject: s3, Target: &Place{"x", Grade{5, 5}}}, []string{CodeLabelLowered}},
+		"X11-30 relabel to nothing":           {Question{Act: Relabel, Sources: []Label{l3}, Subject: s3}, []string{CodeLabelLowered}},
+		"X11-30 relabel to an invalid one":    {Question{Act: Relabel, Sources: []Label{l3}, Result: &bad, Subject: s3}, []string{CodeLabelLowered}},
+		"X11-30 derive lower":                 {Question{Act: Derive, Sources: []Label{l3}, Result: &l2, Subject: s3, Target: s3}, []string{CodeLabelLowered}},
+		"X11-30 merge keeps the weaker":       {Question{Act: Merge, Sources: []Label{l2, l3}, Result: &l2, Subject: s3, Target: s3}, []string{CodeLabelLowered}},
+		"X11-30 copy to a weaker system":      {Question{Act: Copy, Sources: []Label{l3}, Subject: s3, Target: s2}, []string{CodeTargetSystem}},
+		"X11-30 S alone does not carry":       {Question{Act: Copy, Sources: []Label{l3}, Subject: s3, Target: s3a2}, []string{CodeTargetSystem}},
+		"X11-30 forward as copy":              {Question{Act: Forward, Sources: []Label{l3}, Result: &l2p, Subject: s3, Target: s2}, []string{CodeLabelLowered, CodeTargetSystem}},
+		"X11-30 raised beyond the target":     {Question{Act: Copy, Sources: []Label{l3}, Result: &raised, Subject: s3, Target: s3}, []string{CodeTargetSystem}},
+		"X11-30 nowhere":                      {Question{Act: Store, Sources: []Label{l2}, Subject: s3}, []string{CodeTargetSystem}},
+		"X14-30 weak reader":                  {Question{Act: Read, Sources: []Label{l3}, Subject: s2}, []string{CodeSystemGrade}},
+		"X14-30 ungraded reader":              {Question{Act: Read, Sources: []Label{l2}, Subject: &Place{ID: "new"}}, []string{CodeSystemGrade}},
+		"X14-30 weak carrier":                 {Question{Act: Forward, Sources: []Label{l3}, Subject: s3, Target: s3, Carriers: []Place{*s3, *s2}}, []string{CodeCarrier}},
+		"X14-30 carry by a weak hop":          {Question{Act: Carry, Sources: []Label{l3}, Subject: s2}, []string{CodeCarrier}},
+		"X14-30 carry by nobody":              {Question{Act: Carry, Sources: []Label{l2}}, []string{CodeCarrier}},
+		"X14-30 regrade below":                {Question{Act: Regrade, NewGrade: &Grade{2, 2}, Holdings: []Label{l2, l3}}, []string{CodeBelowHoldings}},
+		"X14-30 regrade to nothing":           {Question{Act: Regrade}, []string{CodeBelowHoldings}},
+		"XA18-25b publish":                    {Question{Act: Publish, Sources: []Label{l2}, Subject: s3}, []string{CodePublish}},
+		"X14-14 no source":                    {Question{Act: Read, Subject: s3}, []string{CodeUnknownResource}},
+		"unlabelled source is strictest":      {Question{Act: Read, Sources: []Label{{}}, Subject: s3}, []string{CodeSystemGrade}},
+		"unknown act":                         {Question{Act: "export", Sources: []Label{l2}, Subject: s3}, []string{CodeUnknownAction}},
+		"the zero question":                   {Question{}, []string{CodeUnknownAction}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := codes(Check(tc.q)); !slices.Equal(got, tc.want) {
@@ -77,17 +81,19 @@ func TestGuardRefuses(t *testing.T) {
 func TestGuardPermits(t *testing.T) {
 	l3, l2 := label(t, 3, 3, 3, TagPersonal), label(t, 2, 2, 2)
 	open := label(t, 1, 1, 1, TagPublicDisclosure)
+	anyCat := label(t, 2, 2, 2, TagAnyCategory)
 	s3 := &Place{"civil-a", Grade{3, 3}}
 	for name, q := range map[string]Question{
-		"read":                 {Act: Read, Sources: []Label{l3}, Subject: s3},
-		"copy, join by rule":   {Act: Copy, Sources: []Label{l3}, Subject: s3, Target: s3},
-		"merge keeps higher":   {Act: Merge, Sources: []Label{l2, l3}, Result: &l3, Subject: s3, Target: s3},
-		"relabel higher":       {Act: Relabel, Sources: []Label{l2}, Result: &l3, Subject: s3},
-		"forward":              {Act: Forward, Sources: []Label{l3}, Subject: s3, Target: s3, Carriers: []Place{*s3}},
-		"publish open":         {Act: Publish, Sources: []Label{open}, Subject: s3},
-		"publish with seal":    {Act: Publish, Sources: []Label{l2}, Subject: s3, Consent: true},
-		"regrade with nothing": {Act: Regrade, NewGrade: &Grade{1, 1}},
-		"regrade up":           {Act: Regrade, NewGrade: &Grade{4, 4}, Holdings: []Label{l3}},
+		"read":                    {Act: Read, Sources: []Label{l3}, Subject: s3},
+		"copy, join by rule":      {Act: Copy, Sources: []Label{l3}, Subject: s3, Target: s3},
+		"merge keeps higher":      {Act: Merge, Sources: []Label{l2, l3}, Result: &l3, Subject: s3, Target: s3},
+		"relabel higher":          {Act: Relabel, Sources: []Label{l2}, Result: &l3, Subject: s3},
+		"any category keeps each": {Act: Relabel, Sources: []Label{label(t, 2, 2, 2, Category("tax"))}, Result: &anyCat, Subject: s3},
+		"forward":                 {Act: Forward, Sources: []Label{l3}, Subject: s3, Target: s3, Carriers: []Place{*s3}},
+		"publish open":            {Act: Publish, Sources: []Label{open}, Subject: s3},
+		"publish with seal":       {Act: Publish, Sources: []Label{l2}, Subject: s3, Consent: true},
+		"regrade with nothing":    {Act: Regrade, NewGrade: &Grade{1, 1}},
+		"regrade up":              {Act: Regrade, NewGrade: &Grade{4, 4}, Holdings: []Label{l3}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if fs := Check(q); len(fs) > 0 {
@@ -115,7 +121,7 @@ func TestJoinLaws(t *testing.T) {
 		if a.Dominates(b) && b.Dominates(c) && !a.Dominates(c) {
 			t.Fatalf("not transitive: %v %v %v", a, b, c)
 		}
-		if Strictest().Dominates(a) == false {
+		if !Strictest().Dominates(a) {
 			t.Fatalf("the strictest does not dominate %v", a)
 		}
 	}
@@ -167,7 +173,7 @@ func same(t *testing.T, law string, a, b Label) {
 
 func randomLabel(rng *rand.Rand) Label {
 	l := Label{Level: Level(1 + rng.IntN(4)), RequiredS: uint8(1 + rng.IntN(5)), RequiredA: uint8(1 + rng.IntN(5))}
-	for _, tag := range append(restrictive(), TagPublicDisclosure) {
+	for _, tag := range append(Strictest().Tags, TagPublicDisclosure, Category("population"), Category("tax")) {
 		if rng.IntN(3) == 0 {
 			l.Tags = append(l.Tags, tag)
 		}

@@ -4,7 +4,9 @@
 // A Label states what a piece of government information needs
 // (信息安全等级); a Grade states what a system was graded (等级保护, GB/T
 // 22240). Labels form a partial order, component by component: raising one
-// component never pays for lowering another. The package is pure: no clock, no
+// component never pays for lowering another. A label's components are the level,
+// the grades S and A that a system needs for it, and its tags: the six that carry
+// duties of their own, and categories. The package is pure: no clock, no
 // store, no Rego. It implements 西政办发〔2011〕8号 art. 30 (information) and
 // 西政办发〔2014〕14号 art. 30 (systems). It refuses state secrets (密码法
 // art. 8): a Label that names one cannot be made.
@@ -14,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -41,7 +44,42 @@ const (
 	TagImportantData    Tag = "important_data"    // 重要数据
 	TagWorkSecret       Tag = "work_secret"       // 工作秘密
 	TagPublicDisclosure Tag = "public_disclosure" // 政府信息公开范围; opens the publish guard, no part of the order
+	TagAnyCategory      Tag = "cat_any"           // every category; what nobody classified may be of any
 )
+
+// A category (类别, 京政发〔2017〕37号 art. 26) is a tag too, so that it is joined
+// and kept like one. The vocabulary is data of the district's rules; its form is
+// categoryPrefix and at most categoryMax letters a-z and underscores.
+const (
+	categoryPrefix = "cat_"
+	categoryMax    = 40
+)
+
+// Category is the tag of a category: Category("population") is "cat_population".
+func Category(name string) Tag { return Tag(categoryPrefix + name) }
+
+// IsCategory reports whether t has the form of a category.
+func (t Tag) IsCategory() bool {
+	name, ok := strings.CutPrefix(string(t), categoryPrefix)
+	if !ok || name == "" || len(name) > categoryMax {
+		return false
+	}
+	for _, c := range []byte(name) {
+		if (c < 'a' || c > 'z') && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+// named: one of the tags that are not categories.
+func (t Tag) named() bool {
+	switch t {
+	case TagPersonal, TagLegalPerson, TagBusinessSecret, TagSensitive, TagImportantData, TagWorkSecret, TagPublicDisclosure:
+		return true
+	}
+	return false
+}
 
 // Outcomes that callers branch on.
 var (
@@ -66,7 +104,12 @@ func (g Grade) Level() uint8 { return max(g.S, g.A) }
 func (g Grade) Valid() bool { return g.S >= 1 && g.S <= GradeMax && g.A >= 1 && g.A <= GradeMax }
 
 // String is the form in use in filings: "S3A3".
-func (g Grade) String() string { return fmt.Sprintf("S%dA%d", g.S, g.A) }
+func (g Grade) String() string { return string(g.append(nil)) }
+
+func (g Grade) append(b []byte) []byte {
+	b = strconv.AppendUint(append(b, 'S'), uint64(g.S), 10)
+	return strconv.AppendUint(append(b, 'A'), uint64(g.A), 10)
+}
 
 // Label is what a resource or a copy of it needs.
 type Label struct {
@@ -76,9 +119,12 @@ type Label struct {
 	Tags      []Tag `json:"tags,omitempty"` // sorted, without duplicates
 }
 
-// Strictest is the label of anything whose label is unknown.
+// Strictest is the label of anything whose label is unknown. It dominates every
+// label.
 func Strictest() Label {
-	return Label{Level: LevelMax, RequiredS: GradeMax, RequiredA: GradeMax, Tags: restrictive()}
+	return Label{Level: LevelMax, RequiredS: GradeMax, RequiredA: GradeMax, Tags: []Tag{
+		TagBusinessSecret, TagAnyCategory, TagImportantData, TagLegalPerson, TagPersonal, TagSensitive, TagWorkSecret,
+	}}
 }
 
 // New returns a normalised label or says why it cannot be one.
@@ -90,11 +136,11 @@ func New(lv Level, s, a uint8, tags ...Tag) (Label, error) {
 // Validate returns ErrStateSecret or ErrInvalid, wrapped with the offender.
 func (l Label) Validate() error {
 	for _, t := range l.Tags {
-		switch strings.ToLower(strings.TrimSpace(string(t))) {
-		case "state_secret", "secret", "confidential", "top_secret", "秘密", "机密", "绝密", "国家秘密":
+		switch {
+		case t.named():
+		case t.namesStateSecret():
 			return fmt.Errorf("%w: tag %q", ErrStateSecret, t)
-		}
-		if t != TagPublicDisclosure && !slices.Contains(restrictive(), t) {
+		case !t.IsCategory():
 			return fmt.Errorf("%w: unknown tag %q", ErrInvalid, t)
 		}
 	}
@@ -104,8 +150,18 @@ func (l Label) Validate() error {
 	return nil
 }
 
+// namesStateSecret also sees through the form of a category, case and spaces.
+func (t Tag) namesStateSecret() bool {
+	switch strings.TrimPrefix(strings.ToLower(strings.TrimSpace(string(t))), categoryPrefix) {
+	case "state_secret", "secret", "confidential", "top_secret", "秘密", "机密", "绝密", "国家秘密":
+		return true
+	}
+	return false
+}
+
 // Dominates reports l >= m: no component of l is lower and no restrictive tag
-// of m is missing in l. An invalid l dominates nothing.
+// of m is missing in l. An invalid l dominates nothing, and an invalid m counts
+// as Strictest.
 func (l Label) Dominates(m Label) bool {
 	if l.Validate() != nil {
 		return false
@@ -117,11 +173,15 @@ func (l Label) Dominates(m Label) bool {
 		return false
 	}
 	for _, t := range m.Tags {
-		if t != TagPublicDisclosure && !slices.Contains(l.Tags, t) {
+		if t != TagPublicDisclosure && !l.keeps(t) {
 			return false
 		}
 	}
 	return true
+}
+
+func (l Label) keeps(t Tag) bool {
+	return slices.Contains(l.Tags, t) || t.IsCategory() && slices.Contains(l.Tags, TagAnyCategory)
 }
 
 // Join is the least label that dominates all: component-wise maximum and the
@@ -162,26 +222,31 @@ func (g Grade) Carries(l Label) bool {
 
 // String is a short form for people and the ledger: "L3/S3A3[personal]".
 func (l Label) String() string {
-	s := fmt.Sprintf("L%d/S%dA%d", l.Level, l.RequiredS, l.RequiredA)
-	if len(l.Tags) > 0 {
-		names := make([]string, len(l.Tags))
-		for i, t := range l.Tags {
-			names[i] = string(t)
+	b := strconv.AppendUint(append(make([]byte, 0, 64), 'L'), uint64(l.Level), 10)
+	b = Grade{l.RequiredS, l.RequiredA}.append(append(b, '/'))
+	for i, t := range l.Tags {
+		sep := byte(',')
+		if i == 0 {
+			sep = '['
 		}
-		s += "[" + strings.Join(names, ",") + "]"
+		b = append(append(b, sep), t...)
 	}
-	return s
+	if len(l.Tags) > 0 {
+		b = append(b, ']')
+	}
+	return string(b)
 }
 
-func restrictive() []Tag {
-	return []Tag{TagBusinessSecret, TagImportantData, TagLegalPerson, TagPersonal, TagSensitive, TagWorkSecret}
-}
-
+// normalise sorts and drops duplicates, and the categories that TagAnyCategory
+// already stands for.
 func normalise(tags []Tag) []Tag {
 	if len(tags) == 0 {
 		return nil
 	}
 	out := slices.Clone(tags)
 	slices.Sort(out)
+	if slices.Contains(out, TagAnyCategory) {
+		out = slices.DeleteFunc(out, func(t Tag) bool { return t != TagAnyCategory && t.IsCategory() })
+	}
 	return slices.Compact(out)
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-var labelForm = regexp.MustCompile(`^L(\d)/S(\d)A(\d)(?:\[([a-z_,]{1,200})\])?$`)
+var labelForm = regexp.MustCompile(`^L(\d)/S(\d)A(\d)(?:\[([a-z_,]{1,1000})\])?$`)
 
 // Parse reads the short form of Label.String ("L3/S3A3[personal]"). It returns
 // ErrStateSecret or ErrInvalid for anything that is not a valid label.

@@ -26,11 +26,14 @@ func citationResult(rep verify.Report) (verify.Result, string) {
 	return "", ""
 }
 
-// TestBJ17_19b_InTheHouse has one house for both, because people's keys are slow
-// to make.
-func TestBJ17_19b_InTheHouse(t *testing.T) {
+// TestBJ17_19b_X11_24_InTheHouse has one house for all of it, because people's keys
+// are slow to make.
+func TestBJ17_19b_X11_24_InTheHouse(t *testing.T) {
 	w := newTown(t, 3)
 	w.consentsOnPages()
+	w.grantsOnPages()
+	w.reclassOnPages()
+	w.regradeInTheHouse()
 	w.citationsInTheHouse()
 	w.batchInTheHouse()
 	w.agreementInTheHouse()

@@ -58,9 +58,12 @@ func enrolBench(b *testing.B, db string, clients int, postgres bool) {
 	h, _, err := Found(bg, cfg, three)
 	ok(b, err)
 	serving(b, h, ln)
-	benchSystem(b, h)
+	systems := benchSystems(b, h)
 	root, _ := h.Roots()
-	work := clientWork{URL: "https://" + cfg.Public + wire.PathEnrol, Root: root.Raw, CSR: benchCSR(b), Clients: clients}
+	work := clientWork{URL: "https://" + cfg.Public + wire.PathEnrol, Root: root.Raw, Clients: clients}
+	for _, y := range systems {
+		work.CSRs = append(work.CSRs, benchCSR(b, y.Hosts[0]))
+	}
 	database := func() time.Duration {
 		if !postgres {
 			return 0
@@ -71,7 +74,8 @@ func enrolBench(b *testing.B, db string, clients int, postgres bool) {
 	for b.Loop() {
 		var rates, house, pg, client, bare []float64
 		for range rounds {
-			work.Tokens = benchTokens(b, h, each)
+			work.Tokens = benchTokens(b, h, systems, each)
+			integrated(b, h)
 			in, err := json.Marshal(work)
 			ok(b, err)
 			cmd := exec.CommandContext(b.Context(), os.Args[0])
@@ -87,7 +91,7 @@ func enrolBench(b *testing.B, db string, clients int, postgres bool) {
 			for to, d := range map[*[]float64]time.Duration{&house: spent, &pg: stored, &client: r.CPU} {
 				*to = append(*to, float64(d.Microseconds())/1000/each)
 			}
-			bare = append(bare, house[len(house)-1]/pairPrimitives(b, work.CSR))
+			bare = append(bare, house[len(house)-1]/pairPrimitives(b, work.CSRs[0]))
 		}
 		for unit, values := range map[string][]float64{"pairs/s": rates, "go-ms": house, "primitives": bare, "pg-ms": pg, "client-ms": client} {
 			slices.Sort(values)
@@ -149,10 +153,11 @@ func processTime() (time.Duration, error) {
 const envClients = "YINXIN_APP_CLIENTS"
 
 type clientWork struct {
-	URL       string
-	Root, CSR []byte
-	Tokens    []string
-	Clients   int
+	URL     string
+	Root    []byte
+	CSRs    [][]byte // of the systems in turn, as the tokens
+	Tokens  []string
+	Clients int
 }
 
 type clientResult struct{ Elapsed, CPU time.Duration }
@@ -169,11 +174,11 @@ func runClients(in io.Reader, out io.Writer) error {
 	pool := x509.NewCertPool()
 	pool.AddCert(root)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: w.Clients, TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
-	tokens, failed := make(chan string, len(w.Tokens)), make(chan error, len(w.Tokens))
-	for _, t := range w.Tokens {
-		tokens <- t
+	todo, failed := make(chan int, len(w.Tokens)), make(chan error, len(w.Tokens))
+	for i := range w.Tokens {
+		todo <- i
 	}
-	close(tokens)
+	close(todo)
 	before, err := processTime()
 	if err != nil {
 		return err
@@ -182,8 +187,8 @@ func runClients(in io.Reader, out io.Writer) error {
 	start := time.Now()
 	for range w.Clients {
 		wg.Go(func() {
-			for token := range tokens {
-				if err := enrolOnce(client, w.URL, token, w.CSR); err != nil {
+			for i := range todo {
+				if err := enrolOnce(client, w.URL, w.Tokens[i], w.CSRs[i%len(w.CSRs)]); err != nil {
 					failed <- err
 				}
 			}
@@ -212,8 +217,6 @@ func enrolOnce(c *http.Client, url, token string, request []byte) error {
 	return nil
 }
 
-const benchHost = "civil-a.gov.internal"
-
 func benchEvent(object string) ledger.Event {
 	return ledger.Event{
 		ID: newID(), Type: "test.bench.prepared", Class: ledger.ClassAdmin, Time: time.Now().UTC().Truncate(time.Millisecond),
@@ -221,39 +224,60 @@ func benchEvent(object string) ledger.Event {
 	}
 }
 
-func benchSystem(b *testing.B, h *House) {
+// benchSystems registers the systems whose pairs are issued in turn: that many
+// at once never belong to one.
+func benchSystems(b *testing.B, h *House) []identity.System {
 	b.Helper()
-	now := time.Now()
-	own := identity.USCC(h.cfg.USCC)
-	_, err := h.rooms.Identity.AddSystem(bg, identity.System{ID: "civil-a", Name: "低保系统", Agency: own, Hosts: []string{benchHost}, Sample: true, CreatedAt: now}, benchEvent("civil-a"))
-	ok(b, err)
-	_, err = h.rooms.Grading.AddGrading(bg, grading.Record{
-		System: "civil-a", Version: 1, Grade: level.Grade{S: 2, A: 2}, Reason: "定级报告", State: grading.StateCertified, BuildingUnit: own,
-		Filing: "11010213-00001", DecidedOn: now.AddDate(0, -2, 0), AssessedOn: now.AddDate(0, -1, 0), ValidUntil: now.AddDate(1, 0, 0), Sample: true,
-	}, benchEvent("civil-a"))
-	ok(b, err)
+	now, own := time.Now(), identity.USCC(h.cfg.USCC)
+	out := make([]identity.System, 256)
+	for i := range out {
+		id := fmt.Sprintf("civil-%03d", i)
+		out[i] = identity.System{ID: id, Name: "低保系统", Agency: own, Hosts: []string{id + ".gov.internal"}, Sample: true, CreatedAt: now}
+		_, err := h.rooms.Identity.AddSystem(bg, out[i], benchEvent(id))
+		ok(b, err)
+		_, err = h.rooms.Grading.AddGrading(bg, grading.Record{
+			System: id, Version: 1, Grade: level.Grade{S: 2, A: 2}, Reason: "定级报告", State: grading.StateCertified, BuildingUnit: own,
+			Filing: fmt.Sprintf("11010213-00%03d", i), DecidedOn: now.AddDate(0, -2, 0), AssessedOn: now.AddDate(0, -1, 0), ValidUntil: now.AddDate(1, 0, 0), Sample: true,
+		}, benchEvent(id))
+		ok(b, err)
+	}
+	return out
 }
 
-// benchTokens makes n of benchToken. Their events need no place in the chain
-// before the next: a system has one open request at a time.
-func benchTokens(b *testing.B, h *House, n int) []string {
+// integrated waits until the chain holds the events of what was prepared: they are
+// no part of what is timed.
+func integrated(b *testing.B, h *House) {
+	b.Helper()
+	for {
+		rows, err := h.store.Ledger().Outbox(bg, 1)
+		ok(b, err)
+		if len(rows) == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// benchTokens makes n of benchToken, of the systems in turn. Their events need no
+// place in the chain before the next: a system has one open request at a time.
+func benchTokens(b *testing.B, h *House, systems []identity.System, n int) []string {
 	b.Helper()
 	out, registry := make([]string, n), h.store.Rooms(nil).CA
 	for i := range out {
-		out[i] = benchToken(b, h, registry)
+		out[i] = benchToken(b, h, registry, systems[i%len(systems)])
 	}
 	return out
 }
 
 // benchToken files an approved request and returns its enrolment token.
-func benchToken(b *testing.B, h *House, registry *store.CA) string {
+func benchToken(b *testing.B, h *House, registry *store.CA, y identity.System) string {
 	b.Helper()
 	raw := make([]byte, 32)
 	_, err := rand.Read(raw)
 	ok(b, err)
 	token := base64.RawURLEncoding.EncodeToString(raw)
 	r := ca.Request{
-		ID: newID(), Agency: h.cfg.USCC, System: "civil-a", CommonName: "低保系统", Organization: h.cfg.Organization, Hosts: []string{benchHost},
+		ID: newID(), Agency: h.cfg.USCC, System: y.ID, CommonName: y.Name, Organization: h.cfg.Organization, Hosts: y.Hosts,
 		SubmittedBy: "p-1", Purpose: ca.PurposeTest, State: ca.RequestSubmitted, CreatedAt: time.Now(),
 	}
 	_, err = registry.AddRequests(bg, []ca.Request{r}, benchEvent(r.ID))
@@ -264,11 +288,11 @@ func benchToken(b *testing.B, h *House, registry *store.CA) string {
 	return token
 }
 
-func benchCSR(b *testing.B) []byte {
+func benchCSR(b *testing.B, host string) []byte {
 	b.Helper()
 	key, err := sm2.GenerateKey(rand.Reader)
 	ok(b, err)
-	der, err := smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{DNSNames: []string{benchHost}, SignatureAlgorithm: smx509.SM2WithSM3}, key)
+	der, err := smx509.CreateCertificateRequest(rand.Reader, &smx509.CertificateRequest{DNSNames: []string{host}, SignatureAlgorithm: smx509.SM2WithSM3}, key)
 	ok(b, err)
 	return der
 }

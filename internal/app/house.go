@@ -12,8 +12,10 @@ import (
 	"github.com/yinxin-gov/yinxin/authz"
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/grading"
+	"github.com/yinxin-gov/yinxin/authz/grant"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/authz/reclass"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
@@ -64,6 +66,8 @@ type House struct {
 	Ledger     *ledger.Sequencer
 	Identity   *identity.Service
 	Approvals  *approval.Service
+	Grants     *grant.Service   // of persons
+	Reclass    *reclass.Service // labels that their provider changes
 	Grading    *grading.Service
 	Sharing    *sharing.Service
 	Consents   *sharing.Consents
@@ -100,6 +104,7 @@ type House struct {
 	trust      *verify.Trust // own authorities and the folder: see trustNow
 	trusting   trusting
 	peerBounds peerBounds // of peer domains, for decisions
+	granted    granted    // to persons, for decisions
 }
 
 // now is the clock as events carry it.
@@ -213,9 +218,15 @@ func (h *House) openPeople() (err error) {
 	}
 	good := trust{h.rooms.CA, h.sm2()}.good
 	h.Approvals, err = approval.New(approval.Config{
-		Store: h.rooms.Approvals, Votes: h.rooms.Approvals, People: h.rooms.Identity, Trust: good, Former: issuedTo{h.rooms.CA, h.sm2()}.person, Asked: h.asked, CAUnit: identity.USCC(h.cfg.USCC), Now: now, NewID: newID,
+		Store: h.rooms.Approvals, Votes: h.rooms.Approvals, People: h.rooms.Identity, Trust: good, Former: issuedTo{h.rooms.CA, h.sm2()}.person, Asked: h.asked, Deputy: h.deputy, CAUnit: identity.USCC(h.cfg.USCC), Now: now, NewID: newID,
 	})
 	if err != nil {
+		return err
+	}
+	if err = h.openGrants(); err != nil {
+		return err
+	}
+	if err = h.openReclass(); err != nil {
 		return err
 	}
 	h.Grading, err = grading.New(grading.Config{Registry: h.rooms.Grading, Directory: h.rooms.Identity, Now: now, NewID: newID})
@@ -304,7 +315,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 func (h *House) openWork(ctx context.Context) (err error) {
 	h.PDP, err = authz.New(ctx, authz.Config{
 		Facts: authz.NewFacts(authz.FactsConfig{
-			People: h.rooms.Identity, Sharing: h.rooms.Sharing, Revision: h.store, Peers: &h.peerBounds,
+			People: h.rooms.Identity, Sharing: h.rooms.Sharing, Revision: h.store, Peers: &h.peerBounds, Grants: &h.granted, Transits: h.rooms.Transfers,
 			Grading: grading.Bound{Source: h.rooms.Grading, Profile: grading.Notice2025()},
 		}),
 		Recorder: h.Ledger, Archive: h.store.Decisions(), Now: h.cfg.Now, NewID: newID,

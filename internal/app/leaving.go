@@ -32,7 +32,7 @@ func (h *House) endLeaver(ctx context.Context, actor ledger.Actor, person string
 	_, revoked := h.CA.Left(ctx, actor, person)
 	_, requests := h.RA.WithdrawAll(ctx, actor, person)
 	_, uses := h.Signer.WithdrawAll(ctx, actor, person)
-	err := errors.Join(revoked, h.destroyPersonKey(ctx, actor, person), requests, uses, h.Recoveries.WithdrawAll(ctx, actor, person))
+	err := errors.Join(revoked, h.destroyPersonKey(ctx, actor, person), requests, uses, h.Recoveries.WithdrawAll(ctx, actor, person), h.Grants.EndAll(ctx, actor, person))
 	if err != nil {
 		return fmt.Errorf("app: end what a leaver has: %w", err)
 	}

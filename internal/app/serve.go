@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -57,6 +58,12 @@ func (h *House) Serve(ctx context.Context, ln net.Listener) error {
 	return h.ServeAll(ctx, Listeners{HTTPS: ln})
 }
 
+// headroom is memory that a serving house holds and never touches: it has no pages.
+// The collector counts it, so a house with little live memory, 25 MB when idle,
+// collects half as often; a large one hardly notices. A tenth of the processor
+// at full load, where a higher GOGC would cost a large house its budget of memory.
+const headroom = 32 << 20
+
 // ServeAll serves every listener until ctx ends or one of them fails.
 func (h *House) ServeAll(ctx context.Context, l Listeners) error {
 	handler, err := h.handler()
@@ -74,6 +81,8 @@ func (h *House) ServeAll(ctx context.Context, l Listeners) error {
 			return errors.Join(err, l.Close())
 		}
 	}
+	room := make([]byte, headroom)
+	defer runtime.KeepAlive(room)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var timers sync.WaitGroup

@@ -42,8 +42,8 @@ func (h *House) asked(ctx context.Context, s approval.Subject) error {
 }
 
 // question is what stands open under the kind and id of a subject; the zero
-// Subject when nothing does. A kind that no room of this house asks for (grants,
-// relabelling, signed steps of the grading procedure) has no question.
+// Subject when nothing does. A kind that no room of this house asks for (signed steps
+// of the grading procedure) has no question.
 func (h *House) question(ctx context.Context, s approval.Subject) (approval.Subject, error) {
 	none := approval.Subject{}
 	switch s.Kind {
@@ -65,6 +65,12 @@ func (h *House) question(ctx context.Context, s approval.Subject) (approval.Subj
 		return h.ConsentSubject(c), nil
 	case approval.KindRecovery, approval.KindJudicial: // before the registration officer's check that is another kind
 		return h.recoveryAsked(ctx, s.ID)
+	case approval.KindGrant, approval.KindEmergency:
+		return h.grantAsked(ctx, s.ID)
+	case approval.KindDelegation:
+		return h.delegationAsked(ctx, s.ID)
+	case approval.KindRelabel:
+		return h.relabelAsked(ctx, s.ID)
 	case approval.KindAgreement:
 		return h.agreementAsked(ctx, s)
 	case approval.KindAnchor:

@@ -8,7 +8,10 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/grading"
+	"github.com/yinxin-gov/yinxin/authz/grant"
 	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/level"
+	"github.com/yinxin-gov/yinxin/authz/reclass"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/kmc"
@@ -72,6 +75,30 @@ func (w *registry) questions() (out []standing) {
 	c := w.asked("res-q", "", other)
 	add("a citation", w.ConsentSubject(c), unit.leader, func() {
 		_, _, err := w.Consents.Decide(bg, c.ID, w.actor(other.clerk))
+		ok(t, err)
+	})
+
+	g, _, err := w.Grants.Propose(bg, grant.Grant{
+		Person: unit.clerk.ID, Role: identity.RoleClerk, Need: "低保复核", Actions: []level.Act{level.Read}, Purposes: []string{"relief"}, Level: 2, Until: w.at.AddDate(0, 1, 0),
+	}, w.actor(unit.clerk))
+	ok(t, err)
+	add("a grant", w.GrantSubject(g), unit.leader, func() {
+		_, _, err := w.Grants.Settle(bg, g.ID, w.actor(unit.leader))
+		ok(t, err)
+	})
+	d, _, err := w.Grants.Delegate(bg, grant.Delegation{Leader: other.leader.ID, Deputy: other.clerk.ID, Reason: "出差", Until: w.at.AddDate(0, 1, 0)}, w.actor(other.clerk))
+	ok(t, err)
+	add("a deputy", d.Subject(), other.leader, func() {
+		_, _, err := w.Grants.SettleDelegation(bg, d.ID, w.actor(other.leader))
+		ok(t, err)
+	})
+
+	act, _, err := w.Reclass.Propose(bg, reclass.Act{
+		Resource: "res-q", To: level.Label{Level: 2, RequiredS: 2, RequiredA: 1}, Ground: "样例依据", Due: w.at.AddDate(0, 1, 0),
+	}, w.actor(unit.clerk))
+	ok(t, err)
+	add("a label that was raised", act.Subject(), unit.leader, func() {
+		_, _, err := w.Reclass.Settle(bg, act.ID, w.actor(unit.leader))
 		ok(t, err)
 	})
 
@@ -202,13 +229,13 @@ func TestOnlyOpenQuestionsAreAnswered(t *testing.T) {
 		refused(q.name+", answered", q.subject, q.by)
 	}
 	leader := w.units[0].leader
-	for _, kind := range []approval.Kind{approval.KindGrant, approval.KindRelabel, approval.KindRegrade} { // this house does not ask for them
+	for _, kind := range []approval.Kind{approval.KindRegrade} { // this house does not ask for them
 		kinds[kind] = true
 		refused(string(kind), approval.Subject{Kind: kind, ID: "x", Digest: strings.Repeat("0", 64), Unit: w.units[0].unit, Requester: w.units[0].clerk.ID}, leader)
 	}
 	for _, kind := range []approval.Kind{
 		approval.KindSealUse, approval.KindSeal, approval.KindCertificate, approval.KindGrant, approval.KindAgreement, approval.KindRelabel, approval.KindRegrade,
-		approval.KindCitation, approval.KindRecovery, approval.KindJudicial,
+		approval.KindCitation, approval.KindRecovery, approval.KindJudicial, approval.KindDelegation,
 	} {
 		if !kinds[kind] {
 			t.Errorf("%s is not tried", kind)

@@ -53,7 +53,7 @@ func newTown(t *testing.T, units int) *town {
 	for i := range units {
 		code, err := identity.SampleUSCC("110100", 10+i)
 		ok(t, err)
-		_, _, err = h.Identity.RegisterAgency(bg, identity.Agency{USCC: code, Name: "样例局" + []string{"甲", "乙", "丙"}[i], Kind: identity.KindOrgan, District: "110100"}, h.service())
+		_, _, err = h.Identity.RegisterAgency(bg, identity.Agency{USCC: code, Name: "样例局" + []string{"甲", "乙", "丙"}[i], Kind: identity.KindOrgan, District: "110100", Duties: []string{"relief"}}, h.service())
 		ok(t, err)
 		o := office{unit: code, leader: w.certified(code, identity.RoleUnitLeader), clerk: w.certified(code, identity.RoleClerk)}
 		w.contact(o.clerk)

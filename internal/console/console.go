@@ -138,6 +138,8 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountHistories(r)
 		c.mountPeers(r)
 		c.mountConsents(r)
+		c.mountGrants(r)
+		c.mountReclass(r)
 		c.mountArchives(r)
 		c.mountNotices(r)
 		r.Handle("/console/assets/*", http.StripPrefix("/console/assets/", noListing(http.FileServerFS(assets))))

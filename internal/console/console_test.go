@@ -227,7 +227,7 @@ func TestPages_Texts(t *testing.T) {
 			t.Errorf("no text for kind %s", kind)
 		}
 	}
-	for _, page := range append([]string{pageStatus, pageVerify, pageLedger, pageEnter, pageUse, pageSeal, pageImport, pageConsent}, allPages...) {
+	for _, page := range append([]string{pageStatus, pageVerify, pageLedger, pageEnter, pageUse, pageSeal, pageImport, pageConsent, pageGrant}, allPages...) {
 		if !words.Has("console.title." + page) {
 			t.Errorf("no title for %s", page)
 		}

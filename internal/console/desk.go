@@ -9,7 +9,9 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/grading"
+	"github.com/yinxin-gov/yinxin/authz/grant"
 	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/reclass"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/acmestore"
@@ -41,12 +43,15 @@ const (
 	PageEnrolments   = "enrolments"   // 注册审核
 	PageConsents     = "consents"     // 引用同意
 	PageArchive      = "archive"      // 归档
+	PageGrants       = "grants"       // 授权
+	PageReclass      = "reclass"      // 变更定级
 
 	pageUse    = "use"
 	pageSeal   = "seal"
 	pageImport = "import"
 
 	pageConsent = "consent"
+	pageGrant   = "grant"
 )
 
 // Outcomes of the desk besides those of the rooms behind it.
@@ -88,6 +93,8 @@ type Desk interface {
 	Histories
 	Peers
 	Consents
+	Grants
+	Reclassifications
 	Archives
 	Notices
 }
@@ -245,6 +252,20 @@ var refusals = []struct {
 	{grading.ErrNotFound, "clearance.none", http.StatusNotFound},
 	{grading.ErrNotCleared, "ra.error.not_cleared", http.StatusConflict},
 	{grading.ErrNotOperating, "ra.error.not_operating", http.StatusConflict},
+	{grant.ErrAdministrator, "grant.error.administrator", http.StatusConflict},
+	{grant.ErrPost, "grant.error.post", http.StatusConflict},
+	{grant.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{grant.ErrState, "grant.error.state", http.StatusConflict},
+	{grant.ErrNotSigned, "grant.error.unsigned", http.StatusConflict},
+	{grant.ErrInvalid, "grant.error.invalid", http.StatusBadRequest},
+	{grant.ErrNotFound, "grant.error.unknown", http.StatusNotFound},
+	{reclass.ErrForbidden, "console.forbidden", http.StatusForbidden},
+	{reclass.ErrGround, "reclass.error.ground", http.StatusBadRequest},
+	{reclass.ErrKept, "reclass.error.kept", http.StatusConflict},
+	{reclass.ErrState, "reclass.error.state", http.StatusConflict},
+	{reclass.ErrNotSigned, "reclass.error.unsigned", http.StatusConflict},
+	{reclass.ErrInvalid, "reclass.error.invalid", http.StatusBadRequest},
+	{reclass.ErrNotFound, "reclass.error.unknown", http.StatusNotFound},
 	{sharing.ErrNotFound, "desk.consent.unknown", http.StatusNotFound},
 	{sharing.ErrInvalid, "desk.consent.invalid", http.StatusBadRequest},
 	{sharing.ErrConsent, "problem.citation.consent", http.StatusConflict},

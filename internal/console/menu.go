@@ -13,10 +13,10 @@ type group struct {
 func menu(p *Person) (out []group) {
 	for _, g := range []group{
 		{"seal", []string{PageUses, PageSeals, PageCompromise}},
-		{"document", []string{pageVerify, PageConsents, PageArchive}},
+		{"document", []string{pageVerify, PageConsents, PageReclass, PageArchive}},
 		{"certificate", []string{PageRequests, PageACME, PageEnrolments, PageClearances, PageCertificates, PageSystems, PageRecovery, PageHistory, PageExpiring, PageStatistics}},
 		{"authority", []string{PageAnchors, PagePeers, PageSuccession, PageClosing, PageRetention, PageNotices}},
-		{"people", []string{PagePeople}},
+		{"people", []string{PagePeople, PageGrants}},
 		{"audit", []string{pageLedger}},
 	} {
 		g.Pages = slices.DeleteFunc(g.Pages, func(page string) bool {

@@ -54,7 +54,7 @@ func (c *console) parse() error {
 	c.pages = map[string]*template.Template{}
 	for _, name := range []string{
 		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, pageImport, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PagePeople, PageRecovery,
-		PageAnchors, PageSuccession, PageClosing, PagePeers, PageRetention, PageConsents, pageConsent, PageClearances, PageACME, PageArchive, pageMe, PageHistory, PageExpiring, PageStatistics, PageNotices,
+		PageAnchors, PageSuccession, PageClosing, PagePeers, PageRetention, PageConsents, pageConsent, PageGrants, pageGrant, PageReclass, PageClearances, PageACME, PageArchive, pageMe, PageHistory, PageExpiring, PageStatistics, PageNotices,
 	} {
 		t, err := template.New(name).Funcs(funcs).ParseFS(files, "pages/frame.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {
@@ -108,7 +108,7 @@ func mark(result any) string {
 
 // render sends a page once all of it could be made.
 func (c *console) render(w http.ResponseWriter, r *http.Request, code int, name string, v view) {
-	v.Parent = map[string]string{pageUse: PageUses, pageSeal: PageSeals, pageImport: PageSeals, pageConsent: PageConsents}[name]
+	v.Parent = map[string]string{pageUse: PageUses, pageSeal: PageSeals, pageImport: PageSeals, pageConsent: PageConsents, pageGrant: PageGrants}[name]
 	v.Page, v.Menu, v.Status, v.Anchors = name, menu(v.Person), c.cfg.Status(r.Context()), c.cfg.Anchors(r.Context())
 	var out bytes.Buffer
 	if err := c.pages[name].ExecuteTemplate(&out, "frame.html", v); err != nil {

@@ -11,8 +11,10 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/grading"
+	"github.com/yinxin-gov/yinxin/authz/grant"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/authz/reclass"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/anchor"
@@ -94,6 +96,8 @@ type Answers interface {
 	RequestSubject(r ca.Request) approval.Subject
 	// ConsentSubject is what the leader of a provider signs.
 	ConsentSubject(c sharing.Consent) approval.Subject
+	// GrantSubject is what the leader of a unit signs, in an emergency a security officer.
+	GrantSubject(g grant.Grant) approval.Subject
 }
 
 // Documents are judged by the house's own anchors and registers.
@@ -172,6 +176,8 @@ type Config struct {
 	Imports   Imports
 	Catalogue Catalogue
 	Consents  *sharing.Consents
+	Grants    *grant.Service
+	Reclass   *reclass.Service
 	Archiver  Archiver
 	Sealed    Sealed
 	Links     Links
@@ -209,7 +215,7 @@ type Config struct {
 func New(cfg Config) (*Service, error) {
 	for _, missing := range []bool{
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
-		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil,
+		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Grants == nil, cfg.Reclass == nil,
 		cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Leavers == nil, cfg.PINs == nil, cfg.Notices == nil, cfg.Authority == nil, cfg.Suspensions == nil,
 		cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Succession == nil, cfg.Roots == nil, cfg.Closing == nil, cfg.Peers == nil, cfg.Retention == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.AccountKeys == nil, cfg.Texts == nil,
 		cfg.Certificates == nil, cfg.History == nil, cfg.Blobs == nil, cfg.Key == nil,

@@ -53,6 +53,7 @@ type Transfer struct {
 	FetchedAt   time.Time   `json:"fetched_at,omitzero"`
 	ReceivedAt  time.Time   `json:"received_at,omitzero"`
 	ReceiptSig  []byte      `json:"receipt_signature,omitempty"`
+	Carriers    []string    `json:"-"` // systems on the way; written with the transfer, for the guard of their grades
 }
 
 // Outcomes that callers branch on.

@@ -153,7 +153,7 @@ func (s *Service) draft(ctx context.Context, r SendRequest, dec authz.Decision) 
 		Resource: r.Resource, Purpose: r.Purpose, Label: label, Name: r.Name, Document: SM3Hex(r.Document),
 		Decision: dec.ID, State: StateSent, SentAt: s.now(),
 	}
-	t.Blob = "transfer/" + t.ID
+	t.Blob, t.Carriers = "transfer/"+t.ID, r.Carriers
 	t.Agreement, err = s.agreement(ctx, t)
 	return t, err
 }

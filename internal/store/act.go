@@ -37,6 +37,8 @@ type Rooms struct {
 	Notify     *Notify
 	Succession *Generations
 	Tokens     *Tokens
+	Grants     *Grants
+	Reclass    *Reclass
 	Facts      *Facts
 }
 
@@ -61,6 +63,8 @@ func (s *Store) Rooms(in Integrator) *Rooms {
 		Notify:     &Notify{a},
 		Succession: newGenerations(a),
 		Tokens:     &Tokens{a},
+		Grants:     &Grants{a},
+		Reclass:    &Reclass{a},
 	}
 }
 

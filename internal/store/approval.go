@@ -87,8 +87,7 @@ func (p *Approvals) AddVote(ctx context.Context, a approval.Approval, ev ledger.
 	})
 }
 
-// VotesOf implements approval.VoteStore. It reads where it was written: a key is
-// handed out by it.
+// VotesOf implements approval.VoteStore.
 func (p *Approvals) VotesOf(ctx context.Context, kind approval.Kind, subjectID string) ([]approval.Approval, error) {
-	return list(ctx, p.s.w, func(r voteRow) approval.Approval { return r.approval() }, "decided_at, id", "subject_kind = ? AND subject_id = ?", string(kind), subjectID)
+	return list(ctx, p.s.r, func(r voteRow) approval.Approval { return r.approval() }, "decided_at, id", "subject_kind = ? AND subject_id = ?", string(kind), subjectID)
 }

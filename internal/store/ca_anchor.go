@@ -67,10 +67,9 @@ func (c *Anchors) MoveAnchor(ctx context.Context, a anchor.Anchor, from anchor.S
 	})
 }
 
-// Anchor implements anchor.Register. It reads where it was written: trust hangs
-// on it.
+// Anchor implements anchor.Register.
 func (c *Anchors) Anchor(ctx context.Context, id string) (anchor.Anchor, error) {
-	r, err := one[anchorRow](ctx, c.s.w, "id = ?", id)
+	r, err := one[anchorRow](ctx, c.s.r, "id = ?", id)
 	return r.anchor(), found(err, anchor.ErrNotFound, "trust anchor", id)
 }
 
@@ -79,5 +78,5 @@ func (c *Anchors) Anchors(ctx context.Context, states ...anchor.State) ([]anchor
 	if len(states) == 0 {
 		states = []anchor.State{anchor.Proposed, anchor.InForce, anchor.Refused, anchor.Withdrawn}
 	}
-	return list(ctx, c.s.w, anchorRow.anchor, "asked_at, id", "state IN (?)", bun.List(states))
+	return list(ctx, c.s.r, anchorRow.anchor, "asked_at, id", "state IN (?)", bun.List(states))
 }

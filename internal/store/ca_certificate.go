@@ -135,14 +135,15 @@ func (c *CA) Activate(ctx context.Context, certs []ca.Certificate, ev ledger.Eve
 // activating moves all from pending to good, or none. The values are cast because
 // PostgreSQL would take the bytes of a list for text.
 func (s *Store) activating(certs []signedRow) statement {
-	values, args := make([]string, len(certs)), []any{string(ca.StateGood)}
+	values, serials, args := make([]string, len(certs)), make([]string, len(certs)), []any{string(ca.StateGood)}
 	for i, k := range certs {
 		values[i] = "(?, ?, CAST(? AS " + s.types.Bytes + "))"
-		args = append(args, k.issuer, k.serial, k.der)
+		serials[i], args = k.serial, append(args, k.issuer, k.serial, k.der)
 	}
 	return statement{
 		sql: s.format(`UPDATE ca_certificate SET state = ?, der = v.column3 FROM (VALUES `+strings.Join(values, ", ")+`) AS v
-			WHERE ca_certificate.issuer = v.column1 AND ca_certificate.serial = v.column2 AND ca_certificate.state = ?`, append(args, string(ca.StatePending))...),
+			WHERE ca_certificate.issuer = v.column1 AND ca_certificate.serial = v.column2 AND ca_certificate.serial IN (?)
+			AND ca_certificate.state = ?`, append(args, bun.List(serials), string(ca.StatePending))...),
 		rows: int64(len(certs)),
 		refused: func(ctx context.Context, tx bun.Tx, err error) error {
 			if err != nil {

@@ -81,16 +81,15 @@ func (c *Closing) SettleAct(ctx context.Context, a closing.Act, ev ledger.Event)
 	})
 }
 
-// Act implements closing.Store. It reads where it was written.
+// Act implements closing.Store.
 func (c *Closing) Act(ctx context.Context, id string) (closing.Act, error) {
-	r, err := one[closingRow](ctx, c.s.w, "id = ?", id)
+	r, err := one[closingRow](ctx, c.s.r, "id = ?", id)
 	return r.told(), found(err, closing.ErrNotFound, "closing act", id)
 }
 
-// Acts implements closing.Store. It reads where it was written: what is issued
-// hangs on it.
+// Acts implements closing.Store.
 func (c *Closing) Acts(ctx context.Context) ([]closing.Act, error) {
-	return list(ctx, c.s.w, closingRow.told, "asked_at, id", "1 = 1")
+	return list(ctx, c.s.r, closingRow.told, "asked_at, id", "1 = 1")
 }
 
 // withinEnd refuses certificates that outlive the announced end of the service,

@@ -31,7 +31,7 @@ type cpsRow struct {
 // CPS is the newest version; the zero version before the first.
 func (c *CA) CPS(ctx context.Context) (CPSVersion, error) {
 	var row cpsRow
-	err := c.s.w.NewSelect().Model(&row).OrderExpr("version DESC").Limit(1).Scan(ctx)
+	err := c.s.r.NewSelect().Model(&row).OrderExpr("version DESC").Limit(1).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return CPSVersion{}, nil
 	}

@@ -118,10 +118,9 @@ func (c *Generations) MoveGeneration(ctx context.Context, g authority.Generation
 	})
 }
 
-// Generations implements authority.Register. It reads where it was written: who
-// issues hangs on it.
+// Generations implements authority.Register.
 func (c *Generations) Generations(ctx context.Context) ([]authority.Generation, error) {
-	return list(ctx, c.s.w, generationRow.generation, "number", "number > ?", 0)
+	return list(ctx, c.s.r, generationRow.generation, "number", "number > ?", 0)
 }
 
 // Standings implements authority.Register. Every issue asks: those at one time ask

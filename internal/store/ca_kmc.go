@@ -52,10 +52,9 @@ func (k *KMC) AddPooled(ctx context.Context, keys []kmc.PooledKey, ev ledger.Eve
 	})
 }
 
-// Pooled implements kmc.Keys. It reads where it was written: what was taken is
-// not offered again.
+// Pooled implements kmc.Keys.
 func (k *KMC) Pooled(ctx context.Context, limit int) ([]kmc.PooledKey, int, error) {
-	return page(ctx, k.s.w, poolRow.key, "created_at, id", limit, "1 = 1")
+	return page(ctx, k.s.r, poolRow.key, "created_at, id", limit, "1 = 1")
 }
 
 // TakePooled implements kmc.Keys. The row count decides which of two takers has
@@ -81,7 +80,7 @@ func (k *KMC) Escrowed(ctx context.Context, pair string) (ca.EscrowedKey, error)
 
 // Outdated implements kmc.Keys.
 func (k *KMC) Outdated(ctx context.Context, kek string, limit int) ([]ca.EscrowedKey, int, error) {
-	return page(ctx, k.s.w, escrowRow.key, "pair", limit, "kek <> ? AND kek <> ''", kek) // a purged one has none
+	return page(ctx, k.s.r, escrowRow.key, "pair", limit, "kek <> ? AND kek <> ''", kek) // a purged one has none
 }
 
 // Rewrap implements kmc.Keys: each row only as long as it is wrapped as the

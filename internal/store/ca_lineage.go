@@ -31,31 +31,24 @@ func lineageRows(certs []ca.Certificate) []lineageRow {
 // them. The predecessor that an origin does not name is looked for here, so that
 // an issue costs no question of its own.
 func (s *Store) tracing(rows []lineageRow) statement {
-	const newest = `COALESCE((SELECT p.issuer || ':' || p.serial FROM ca_lineage AS p JOIN ca_certificate AS c ON c.issuer = p.issuer AND c.serial = p.serial
-		WHERE p.line = ? AND c.der IS NOT NULL ORDER BY p.created_at DESC, p.serial DESC LIMIT 1), '')`
-	const inherited = `COALESCE((SELECT p.line FROM ca_lineage AS p WHERE p.issuer = ? AND p.serial = ? AND p.line <> ''), ?)`
 	values, args := make([]string, len(rows)), []any{}
 	for i, r := range rows {
-		args = append(args, r.Issuer, r.Serial)
-		o, line, previous := r.Origin, "?", newest
-		if o.Previous == "" {
-			args = append(args, r.line)
-		} else {
-			issuer, serial, _ := strings.Cut(o.Previous, ":")
-			line, previous = inherited, "?"
-			args = append(args, issuer, serial, r.line)
-		}
-		values[i] = "(?, ?, " + line + ", ?, ?, " + previous + ", ?, ?)"
-		args = append(args, string(o.Way), o.Ref)
-		if o.Previous == "" {
-			args = append(args, r.line)
-		} else {
-			args = append(args, o.Previous)
-		}
-		args = append(args, r.names, at(r.CreatedAt))
+		issuer, serial, _ := strings.Cut(r.Origin.Previous, ":")
+		values[i] = "(?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS " + s.types.Instant + "))"
+		args = append(args, r.Issuer, r.Serial, r.line, string(r.Origin.Way), r.Origin.Ref, r.Origin.Previous, issuer, serial, r.names, at(r.CreatedAt))
 	}
 	return statement{
-		sql: s.format("INSERT INTO ca_lineage (issuer, serial, line, way, ref, previous, names, created_at) VALUES "+strings.Join(values, ", "), args...),
+		// One subquery for all rows: planned once.
+		sql: s.format(`INSERT INTO ca_lineage (issuer, serial, line, way, ref, previous, names, created_at)
+			SELECT v.column1, v.column2,
+				CASE WHEN v.column6 = '' THEN v.column3 ELSE COALESCE((SELECT p.line FROM ca_lineage AS p
+					WHERE p.issuer = v.column7 AND p.serial = v.column8 AND p.line <> ''), v.column3) END,
+				v.column4, v.column5,
+				CASE WHEN v.column6 <> '' THEN v.column6 ELSE COALESCE((SELECT p.issuer || ':' || p.serial FROM ca_lineage AS p
+					JOIN ca_certificate AS c ON c.issuer = p.issuer AND c.serial = p.serial
+					WHERE p.line = v.column3 AND c.der IS NOT NULL ORDER BY p.created_at DESC, p.serial DESC LIMIT 1), '') END,
+				v.column9, v.column10
+			FROM (VALUES `+strings.Join(values, ", ")+`) AS v`, args...),
 		refused: func(_ context.Context, _ bun.Tx, err error) error {
 			return fmt.Errorf("recording where certificate %q comes from: %w", rows[0].Serial, err)
 		},

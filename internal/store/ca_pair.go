@@ -128,15 +128,17 @@ type handedRow struct {
 
 // handing stores deliveries, each as long as it is claimed.
 func (s *Store) handing(all []handedRow) statement {
-	values, args := make([]string, len(all)), []any(nil)
+	values, bases, args := make([]string, len(all)), make([]string, len(all)), []any(nil)
 	for i, d := range all {
+		bases[i] = d.Basis
 		values[i] = "(?, CAST(? AS BIGINT), ?, ?, ?, ?, ?, CAST(? AS " + s.types.Bytes + "), CAST(? AS " + s.types.Instant + "))"
 		args = append(args, d.Basis, d.until.UnixMicro(), d.CSRSM3, d.Issuer, d.Sign, d.Enc, d.Renews, d.Envelope, at(d.CreatedAt))
 	}
 	return statement{
 		sql: s.format(`UPDATE ca_delivery SET claimed_until_us = 0, csr_sm3 = v.column3, issuer = v.column4, sign_serial = v.column5,
 			enc_serial = v.column6, renews = v.column7, envelope = v.column8, created_at = v.column9 FROM (VALUES `+strings.Join(values, ", ")+`) AS v
-			WHERE ca_delivery.basis = v.column1 AND ca_delivery.sign_serial IS NULL AND ca_delivery.claimed_until_us = v.column2`, args...),
+			WHERE ca_delivery.basis = v.column1 AND ca_delivery.basis IN (?) AND ca_delivery.sign_serial IS NULL
+			AND ca_delivery.claimed_until_us = v.column2`, append(args, bun.List(bases))...),
 		rows: int64(len(all)),
 		refused: func(_ context.Context, _ bun.Tx, err error) error {
 			switch {

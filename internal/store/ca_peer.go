@@ -109,9 +109,9 @@ func markSystems(ctx context.Context, tx bun.Tx, e peer.Entry) error {
 	return nil
 }
 
-// Peer implements peer.Register. It reads where it was written: trust hangs on it.
+// Peer implements peer.Register.
 func (p *Peers) Peer(ctx context.Context, id string) (peer.Entry, error) {
-	r, err := one[peerRow](ctx, p.s.w, "id = ?", id)
+	r, err := one[peerRow](ctx, p.s.r, "id = ?", id)
 	return r.entry(), found(err, peer.ErrNotFound, "peer domain", id)
 }
 
@@ -120,12 +120,12 @@ func (p *Peers) Peers(ctx context.Context, states ...peer.State) ([]peer.Entry, 
 	if len(states) == 0 {
 		states = []peer.State{peer.Proposed, peer.InForce, peer.Refused, peer.Withdrawn, peer.Replaced}
 	}
-	return list(ctx, p.s.w, peerRow.entry, "asked_at, id", "state IN (?)", bun.List(states))
+	return list(ctx, p.s.r, peerRow.entry, "asked_at, id", "state IN (?)", bun.List(states))
 }
 
 // DomainOf implements peer.Register, and reads as Peer does.
 func (p *Peers) DomainOf(ctx context.Context, system string) (string, error) {
-	r, err := one[peerSystemRow](ctx, p.s.w, "system = ?", system)
+	r, err := one[peerSystemRow](ctx, p.s.r, "system = ?", system)
 	return r.Domain, found(err, peer.ErrNotFound, "peer system", system)
 }
 
@@ -172,7 +172,7 @@ func (p *Peers) PutList(ctx context.Context, l peer.List, ev ledger.Event) (ledg
 // PeerList implements peer.Register, and reads as Peer does.
 func (p *Peers) PeerList(ctx context.Context, domain, issuer, have string) (peer.List, error) {
 	var sums []string
-	err := p.s.w.NewSelect().Model((*peerListRow)(nil)).Column("sm3").Where("domain = ? AND issuer = ?", domain, issuer).Scan(ctx, &sums)
+	err := p.s.r.NewSelect().Model((*peerListRow)(nil)).Column("sm3").Where("domain = ? AND issuer = ?", domain, issuer).Scan(ctx, &sums)
 	switch {
 	case err != nil:
 		return peer.List{}, fmt.Errorf("reading the list of %q: %w", domain, err)
@@ -181,6 +181,6 @@ func (p *Peers) PeerList(ctx context.Context, domain, issuer, have string) (peer
 	case sums[0] == have:
 		return peer.List{Domain: domain, Issuer: issuer, SM3: have}, nil
 	}
-	r, err := one[peerListRow](ctx, p.s.w, "domain = ? AND issuer = ?", domain, issuer)
+	r, err := one[peerListRow](ctx, p.s.r, "domain = ? AND issuer = ?", domain, issuer)
 	return r.list(), found(err, peer.ErrNotFound, "list of peer domain", domain)
 }

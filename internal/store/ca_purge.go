@@ -98,7 +98,7 @@ func (c *Retention) Ended(ctx context.Context, by time.Time, limit int) (out []r
 
 // Item implements retention.Store.
 func (c *Retention) Item(ctx context.Context, r retention.Ref) (retention.Item, error) {
-	return keptItem(ctx, c.s.w, r)
+	return keptItem(ctx, c.s.r, r)
 }
 
 func keptItem(ctx context.Context, db bun.IDB, r retention.Ref) (retention.Item, error) {

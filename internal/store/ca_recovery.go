@@ -82,17 +82,16 @@ func (k *KMC) MoveRecovery(ctx context.Context, r kmc.Recovery, from kmc.State, 
 	})
 }
 
-// Recovery implements kmc.Register. It reads where it was written: a key is
-// handed out by it.
+// Recovery implements kmc.Register.
 func (k *KMC) Recovery(ctx context.Context, id string) (kmc.Recovery, error) {
-	r, err := one[recoveryRow](ctx, k.s.w, "id = ?", id)
+	r, err := one[recoveryRow](ctx, k.s.r, "id = ?", id)
 	return r.recovery(), found(err, kmc.ErrNotFound, "recovery", id)
 }
 
 // Recoveries implements kmc.Register.
 func (k *KMC) Recoveries(ctx context.Context, q kmc.Query) ([]kmc.Recovery, error) {
 	var rows []recoveryRow
-	sel := k.s.w.NewSelect().Model(&rows).OrderExpr("asked_at DESC, id DESC")
+	sel := k.s.r.NewSelect().Model(&rows).OrderExpr("asked_at DESC, id DESC")
 	for column, value := range map[string]string{"kind": string(q.Kind), "agency": q.Agency, "system": q.System, "pair": q.Pair} {
 		if value != "" {
 			sel = sel.Where("? = ?", bun.Ident(column), value)

@@ -113,13 +113,13 @@ func (c *Retention) SettleAct(ctx context.Context, a retention.Act, ev ledger.Ev
 
 // Act implements retention.Store.
 func (c *Retention) Act(ctx context.Context, id string) (retention.Act, error) {
-	r, err := one[retentionRow](ctx, c.s.w, "id = ?", id)
+	r, err := one[retentionRow](ctx, c.s.r, "id = ?", id)
 	return r.told(), found(err, retention.ErrNotFound, "retention act", id)
 }
 
 // Acts implements retention.Store.
 func (c *Retention) Acts(ctx context.Context) ([]retention.Act, error) {
-	return list(ctx, c.s.w, retentionRow.told, "asked_at, id", "1 = 1")
+	return list(ctx, c.s.r, retentionRow.told, "asked_at, id", "1 = 1")
 }
 
 // AddHold implements retention.Store.
@@ -131,10 +131,10 @@ func (c *Retention) AddHold(ctx context.Context, h retention.Hold, ev ledger.Eve
 
 // Holds implements retention.Store.
 func (c *Retention) Holds(ctx context.Context) ([]retention.Hold, error) {
-	return list(ctx, c.s.w, holdRow.hold, "placed_at, id", "1 = 1")
+	return list(ctx, c.s.r, holdRow.hold, "placed_at, id", "1 = 1")
 }
 
 // Recovering implements retention.Store.
 func (c *Retention) Recovering(ctx context.Context, i retention.Item, when time.Time) (bool, error) {
-	return recovering(ctx, c.s.w, i, when)
+	return recovering(ctx, c.s.r, i, when)
 }

@@ -173,10 +173,9 @@ func (c *CA) PublishCRL(ctx context.Context, l status.CRL, ev ledger.Event) (led
 	})
 }
 
-// CRLsSince implements status.Lists. It reads where it was written: a builder
-// decides by it.
+// CRLsSince implements status.Lists.
 func (c *CA) CRLsSince(ctx context.Context, issuer, shard string, number int64) ([]status.CRL, error) {
-	return list(ctx, c.s.w, crlRow.crl, "number", "issuer = ? AND shard = ? AND number >= ?", issuer, shard, number)
+	return list(ctx, c.s.r, crlRow.crl, "number", "issuer = ? AND shard = ? AND number >= ?", issuer, shard, number)
 }
 
 // PublishedCRL implements status.Published.

@@ -30,6 +30,6 @@ func (x *Transfers) AddConfirmation(ctx context.Context, c exchange.Confirmation
 
 // Confirmation implements exchange.Confirmations.
 func (x *Transfers) Confirmation(ctx context.Context, decision string) (exchange.Confirmation, error) {
-	r, err := one[confirmationRow](ctx, x.s.w, "decision = ?", decision)
+	r, err := one[confirmationRow](ctx, x.s.r, "decision = ?", decision)
 	return r.Body.V, found(err, exchange.ErrNotFound, "confirmation", decision)
 }

@@ -45,7 +45,7 @@ func (s *Store) DropLease(ctx context.Context, name, holder string) error {
 
 // Leased says whether somebody holds a lease at a moment, and until when.
 func (s *Store) Leased(ctx context.Context, name string, now time.Time) (time.Time, bool, error) {
-	rows, err := list(ctx, s.w, func(r leaseRow) int64 { return r.UntilUS }, "name", "name = ?", name)
+	rows, err := list(ctx, s.r, func(r leaseRow) int64 { return r.UntilUS }, "name", "name = ?", name)
 	if err != nil {
 		return time.Time{}, false, fmt.Errorf("reading the lease %q: %w", name, err)
 	}

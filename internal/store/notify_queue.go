@@ -79,7 +79,7 @@ const selectOpen = `SELECT n.id, n.made_us, n.spread, n.kind, n.severity, n.unit
 // Due implements notify.Queue.
 func (n *Notify) Due(ctx context.Context, channel string, now time.Time, limit int) ([]notify.Delivery, error) {
 	var rows []openRow
-	err := n.s.w.NewRaw(selectOpen+"WHERE d.channel = ? AND d.state = ? AND d.due_us <= ? ORDER BY d.made_us, n.id LIMIT ?",
+	err := n.s.r.NewRaw(selectOpen+"WHERE d.channel = ? AND d.state = ? AND d.due_us <= ? ORDER BY d.made_us, n.id LIMIT ?",
 		channel, deliveryQueued, now.UnixMicro(), limit).Scan(ctx, &rows)
 	if err != nil {
 		return nil, fmt.Errorf("reading the queue of channel %q: %w", channel, err)

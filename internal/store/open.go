@@ -41,7 +41,11 @@ func (c Config) withDefaults() Config {
 // Store is an open database. Its methods, and those of the rooms over it, are
 // safe for concurrent use.
 type Store struct {
-	w, r   *bun.DB // one and the same on PostgreSQL
+	// w writes. r reads, and never lags: who issues, whom the house trusts and which
+	// token was revoked are read from it. In SQLite's WAL mode it sees every commit
+	// that ended before the read began and never waits for the one writer; on
+	// PostgreSQL both are the same pool.
+	w, r   *bun.DB
 	types  types
 	now    func() time.Time
 	rand   io.Reader

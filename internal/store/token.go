@@ -45,7 +45,7 @@ func (s *Tokens) AddKey(ctx context.Context, k token.Key, ev ledger.Event) (ledg
 
 // Keys implements token.Store.
 func (s *Tokens) Keys(ctx context.Context) ([]token.Key, error) {
-	out, err := list(ctx, s.s.w, tokenKeyRow.key, "created_at, algorithm, number", "1 = 1")
+	out, err := list(ctx, s.s.r, tokenKeyRow.key, "created_at, algorithm, number", "1 = 1")
 	if err != nil {
 		return nil, fmt.Errorf("reading token keys: %w", err)
 	}
@@ -85,10 +85,9 @@ func (s *Tokens) AddGrant(ctx context.Context, g token.Grant, ev ledger.Event) (
 	})
 }
 
-// Grant implements token.Store. It reads where it was written: a replica that
-// lags would let a revoked token in.
+// Grant implements token.Store.
 func (s *Tokens) Grant(ctx context.Context, id string) (token.Grant, error) {
-	r, err := one[tokenGrantRow](ctx, s.s.w, "id = ?", id)
+	r, err := one[tokenGrantRow](ctx, s.s.r, "id = ?", id)
 	return r.grant(), found(err, token.ErrNotFound, "token", id)
 }
 

@@ -60,12 +60,15 @@ func (x *Transfers) AddTransfer(ctx context.Context, t exchange.Transfer, ev led
 		return ledger.Receipt{}, fmt.Errorf("%w: transfer %q: %w", exchange.ErrDocument, t.ID, err)
 	}
 	return x.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		return insert(ctx, tx, &transferRow{
+		if err := insert(ctx, tx, &transferRow{
 			ID: t.ID, FromSystem: t.FromSystem, ToSystem: t.ToSystem, Sender: t.Sender, Receiver: t.Receiver, Resource: t.Resource,
 			Agreement: t.Agreement, Purpose: t.Purpose, labelRow: toLabelRow(t.Label), Name: t.Name, Document: t.Document,
 			EnvelopeSM3: t.EnvelopeSM3, Blob: t.Blob, Decision: t.Decision, Holding: t.Holding, State: string(t.State),
 			SentAt: at(t.SentAt), FetchedAt: at(t.FetchedAt), ReceivedAt: at(t.ReceivedAt), ReceiptSig: t.ReceiptSig,
-		}, exchange.ErrState, exchange.ErrNotFound, "transfer", t.ID)
+		}, exchange.ErrState, exchange.ErrNotFound, "transfer", t.ID); err != nil {
+			return err
+		}
+		return writeCarriers(ctx, tx, t)
 	})
 }
 

@@ -6,15 +6,15 @@ package yinxin.core
 # custom: {clause: X14-14, code: E01_unknown_resource}
 deny contains {"code": "E01_unknown_resource", "detail": src.id} if {
 	some src in input.sources
-	not src.known
+	src.known == false
 }
 
 # METADATA
 # title: 须写明资源
 # custom: {clause: X14-14, code: E01_unknown_resource}
 deny contains {"code": "E01_unknown_resource", "detail": ""} if {
+	input.sources == []
 	input.action != "regrade"
-	count(input.sources) == 0
 }
 
 # METADATA
@@ -69,7 +69,7 @@ must_name_system if {
 # custom: {clause: X14-30, code: E21_unknown_system}
 deny contains {"code": "E21_unknown_system", "detail": hop.id} if {
 	some hop in input.carriers
-	not hop.known
+	hop.known == false
 }
 
 # 变更等级不在以下各条之内：那正是补救的办法。
@@ -97,8 +97,8 @@ deny contains {"code": "E22_ungraded", "detail": input.target.id} if {
 # custom: {clause: X11-23, code: E22_ungraded}
 deny contains {"code": "E22_ungraded", "detail": hop.id} if {
 	some hop in input.carriers
-	hop.known
 	hop.graded == false
+	hop.known == true
 	input.action != "regrade"
 }
 
@@ -106,7 +106,6 @@ deny contains {"code": "E22_ungraded", "detail": hop.id} if {
 # title: 备案过期的系统不得使用、接收或者传输（使用系统）
 # custom: {clause: X11-23, code: E23_grading_expired}
 deny contains {"code": "E23_grading_expired", "detail": input.subject.system} if {
-	input.subject.type == "system"
 	input.subject.expired == true
 	input.action != "regrade"
 }
@@ -115,7 +114,6 @@ deny contains {"code": "E23_grading_expired", "detail": input.subject.system} if
 # title: 备案过期的系统不得使用、接收或者传输（接收系统）
 # custom: {clause: X11-23, code: E23_grading_expired}
 deny contains {"code": "E23_grading_expired", "detail": input.target.id} if {
-	input.target.known == true
 	input.target.expired == true
 	input.action != "regrade"
 }
@@ -125,7 +123,6 @@ deny contains {"code": "E23_grading_expired", "detail": input.target.id} if {
 # custom: {clause: X11-23, code: E23_grading_expired}
 deny contains {"code": "E23_grading_expired", "detail": hop.id} if {
 	some hop in input.carriers
-	hop.known
 	hop.expired == true
 	input.action != "regrade"
 }
@@ -134,9 +131,9 @@ deny contains {"code": "E23_grading_expired", "detail": hop.id} if {
 # title: 目录须有保密审查记录方可提供给其他单位
 # custom: {clause: X14-16, code: E07_secrecy_review}
 deny contains {"code": "E07_secrecy_review", "detail": src.resource} if {
-	some [i, _] in uses
-	src := input.sources[i]
-	not src.reviewed
+	some src in input.sources
+	src.reviewed == false
+	src.user != ""
 }
 
 # METADATA
@@ -147,20 +144,17 @@ deny contains {"code": "E08_unknown_field", "detail": field} if {
 	not catalogued(field)
 }
 
-catalogued(field) if {
-	some src in input.sources
-	field in src.items
-}
+catalogued(field) if input.sources[_].items[field]
 
 # METADATA
 # title: 留存信息只由保管单位使用，其他单位应向提供方申请
 # custom: {clause: X14-23b, code: E19_not_holder}
 deny contains {"code": "E19_not_holder", "detail": src.id} if {
 	input.subject.known == true
-	uses_content
 	some src in input.sources
 	src.holder != ""
 	src.holder != input.subject.agency
+	uses_content
 }
 
 # METADATA
@@ -170,6 +164,7 @@ deny contains {"code": "E19_not_holder", "detail": src.id} if {
 	input.action == "relabel"
 	input.subject.known == true
 	some src in input.sources
+	src.known == true
 	src.holder == ""
 	src.provider != input.subject.agency
 }
@@ -178,7 +173,7 @@ deny contains {"code": "E19_not_holder", "detail": src.id} if {
 # title: 已销毁或者超过留存期限的信息不得再使用
 # custom: {clause: X14-23b, code: E24_holding_ended}
 deny contains {"code": "E24_holding_ended", "detail": src.id} if {
-	uses_content
 	some src in input.sources
-	input.now >= src.ended
+	src.ended == true
+	uses_content
 }

@@ -1,10 +1,12 @@
 # 输入与公用概念。The input is built in Go from facts of the store: every key is
-# always there and has its type; a number is never a string, `now` and all other
-# times are whole milliseconds since 1970 (an end that is not set is the year 9999), and an unknown label
-# arrives as the strictest. A test holds every path that a rule reads against
-# the input that Go builds: a key that is missing would make a rule silent.
-# Conditions of the form `input.x == value` stand first: the engine finds the
-# rules that matter by them.
+# always there and has its type; a number is never a string, times are whole
+# milliseconds since 1970, and an unknown label arrives as the strictest. A test
+# holds every path that a rule reads against the input that Go builds: a key
+# that is missing would make a rule silent. What time does to a fact (begun,
+# expired, ended, left) is a boolean at `now`.
+#
+# The engine finds the rules that matter by conditions `input.x == value`, so
+# these stand first; then what seldom holds; `!=` and `<` cost thrice an `==`.
 #
 #   action purpose now          what is asked, for which purpose code, when
 #   fields                      set of the information items asked for (empty: all)
@@ -12,10 +14,18 @@
 #   target {id known agency graded expired s a duties}          id "": none named
 #   carriers [{id known graded expired s a}]
 #   sources [{id known resource provider share regime reviewed items defect
-#             level s a tags public holder agreement ended}]
+#             level s a tags public holder agreement ended user}]
+#             user 使用单位: the subject's agency or, when the provider itself
+#             hands over, that of the receiving system; "": the provider's own
+#             use, an unknown source or subject, or no use of content
 #   agreements [{id resource provider consumer office onward purposes fields
-#                confidential defect_ack not_before not_after terminated seals}]
-#   result {stated level s a tags}     new_grade {s a}     holdings [{id s a}]
+#                confidential defect_ack not_before not_after begun expired
+#                terminated sealed {provider consumer office}}]
+#   grants [{id unit role actions purposes resources providers systems level begun
+#            expired signed suspended}]        of a person; scope sets that are empty do not bound
+#   result {stated level s a tags}     a tag cat_any stands for every category:
+#             the categories of the sources are then among its tags
+#   new_grade {s a}     holdings [{id s a}]
 package yinxin.core
 
 # METADATA
@@ -28,32 +38,14 @@ deny contains {"code": "E02_unknown_action", "detail": input.action} if {
 # 使用信息内容的操作（传输环节和系统定级不使用内容）
 uses_content if input.action in {"read", "copy", "derive", "merge", "relabel", "forward", "store", "publish"}
 
+# 对信息的操作：使用和传输（变更系统等级不是）
+handles_information if uses_content
+
+handles_information if input.action == "carry"
+
 # 结果落到另一单位的系统上，就是提供给该单位
 handover if {
 	input.action in {"read", "copy", "derive", "merge", "relabel", "forward", "store"}
 	input.target.known == true
 	input.target.agency != input.subject.agency
-}
-
-# uses: [第几个来源, 使用单位]。提供方使用自己的信息不在其中。
-uses contains [i, input.subject.agency] if {
-	input.subject.known == true
-	uses_content
-	some i, src in input.sources
-	src.known
-	src.provider != input.subject.agency
-}
-
-# 提供方直接转交时，使用单位是接收系统所属的单位。
-uses contains [i, input.target.agency] if {
-	handover
-	some i, src in input.sources
-	src.provider == input.subject.agency
-	input.target.agency != src.provider
-}
-
-duties(agency) := input.subject.duties if {
-	agency == input.subject.agency
-} else := input.target.duties if {
-	agency == input.target.agency
 }

@@ -1,6 +1,6 @@
 # 不得降低安全等级：信息（2011 年规则第三十条）和系统（2014 年规则第三十条）。
-# The same law as the sealed Go guard, in readable form; a differential test
-# holds the two together.
+# The same law as the sealed Go guard, in readable form; a test holds the two
+# together over the whole of a bounded world.
 package yinxin.core
 
 # METADATA
@@ -8,9 +8,9 @@ package yinxin.core
 # custom: {clause: X11-30, code: E10_label_lowered}
 deny contains {"code": "E10_label_lowered", "detail": src.id} if {
 	input.result.stated == true
-	input.action != "regrade"
 	some src in input.sources
 	not dominates(input.result, src)
+	handles_information
 }
 
 # METADATA
@@ -26,9 +26,9 @@ deny contains {"code": "E10_label_lowered", "detail": ""} if {
 # custom: {clause: X14-30, code: E04_system_mlps}
 deny contains {"code": "E04_system_mlps", "detail": input.subject.system} if {
 	input.subject.type == "system"
-	uses_content
 	some src in input.sources
-	weaker(input.subject, src)
+	not bears(input.subject, src)
+	uses_content
 }
 
 # METADATA
@@ -38,7 +38,7 @@ deny contains {"code": "E12_target_system", "detail": input.target.id} if {
 	input.action in {"read", "copy", "derive", "merge", "relabel", "forward", "store", "carry"}
 	input.target.id != ""
 	some wanted in living
-	weaker(input.target, wanted)
+	not bears(input.target, wanted)
 }
 
 # METADATA
@@ -53,10 +53,10 @@ deny contains {"code": "E12_target_system", "detail": ""} if {
 # title: 传输方系统的等级须满足信息的要求
 # custom: {clause: X14-30, code: E13_carrier}
 deny contains {"code": "E13_carrier", "detail": hop.id} if {
-	input.action != "regrade"
 	some hop in input.carriers
 	some wanted in living
-	weaker(hop, wanted)
+	not bears(hop, wanted)
+	handles_information
 }
 
 # METADATA
@@ -65,7 +65,7 @@ deny contains {"code": "E13_carrier", "detail": hop.id} if {
 deny contains {"code": "E13_carrier", "detail": input.subject.system} if {
 	input.action == "carry"
 	some src in input.sources
-	weaker(input.subject, src)
+	not bears(input.subject, src)
 }
 
 # METADATA
@@ -74,7 +74,7 @@ deny contains {"code": "E13_carrier", "detail": input.subject.system} if {
 deny contains {"code": "E14_regrade_below_holdings", "detail": held.id} if {
 	input.action == "regrade"
 	some held in input.holdings
-	weaker(input.new_grade, held)
+	not bears(input.new_grade, held)
 }
 
 # METADATA
@@ -82,7 +82,7 @@ deny contains {"code": "E14_regrade_below_holdings", "detail": held.id} if {
 # custom: {clause: X14-30, code: E14_regrade_below_holdings}
 deny contains {"code": "E14_regrade_below_holdings", "detail": ""} if {
 	input.action == "regrade"
-	weaker(input.new_grade, {"s": 1, "a": 1})
+	not bears(input.new_grade, {"s": 1, "a": 1})
 }
 
 # dominates: 每一项都不低，且不丢失任何限制性标签
@@ -90,13 +90,19 @@ dominates(high, low) if {
 	high.level >= low.level
 	high.s >= low.s
 	high.a >= low.a
-	count(low.tags - high.tags) == 0
+	low.tags - high.tags == set()
 }
 
-# weaker: 任何一项不够，就是不够
-weaker(place, wanted) if place.s < wanted.s
-
-weaker(place, wanted) if place.a < wanted.a
+# bears: 两项都够，才是够
+bears(place, wanted) if {
+	place.s >= wanted.s
+	place.a >= wanted.a
+}
 
 # living: 结果所在之处的要求；使用方自愿调高的标识也算在内
-living := array.concat(input.sources, [input.result])
+living := input.sources if input.result.stated == false
+
+living := array.concat(input.sources, [input.result]) if {
+	input.result.stated == true
+	input.sources != []
+}

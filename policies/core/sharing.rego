@@ -11,29 +11,29 @@ shareable := {
 # title: 不予共享的资源不提供给其他单位；类型须属于所适用的规则
 # custom: {clause: BJ17-16, code: E05_not_shared}
 deny contains {"code": "E05_not_shared", "detail": src.share} if {
-	some [i, _] in uses
-	src := input.sources[i]
-	not src.share in shareable[src.regime]
+	some src in input.sources
+	not shareable[src.regime][src.share]
+	src.user != ""
 }
 
 # METADATA
 # title: 工作秘密不作为政务数据共享
 # custom: {clause: BJ17-16, code: E09_work_secret}
 deny contains {"code": "E09_work_secret", "detail": src.resource} if {
-	some [i, _] in uses
-	src := input.sources[i]
-	"work_secret" in src.tags
+	some src in input.sources
+	src.tags["work_secret"]
+	src.user != ""
 }
 
 # METADATA
 # title: 未经提供方签章同意，不得向第三方提供
 # custom: {clause: X14-23a, code: E11_third_party}
 deny contains {"code": "E11_third_party", "detail": input.target.agency} if {
-	handover
+	input.subject.known == true
 	some i, src in input.sources
 	third_party(src)
 	src.regime != "beijing-2017"
-	not onward_consent(i, src)
+	not onward_consent(i)
 }
 
 # METADATA
@@ -41,32 +41,45 @@ deny contains {"code": "E11_third_party", "detail": input.target.agency} if {
 # description: Under this regime a provider's consent on file changes nothing.
 # custom: {clause: BJ17-18, code: E11_third_party}
 deny contains {"code": "E11_third_party", "detail": "beijing-2017"} if {
-	handover
+	input.subject.known == true
 	some src in input.sources
-	third_party(src)
 	src.regime == "beijing-2017"
+	third_party(src)
 }
 
+# third_party: 接收单位既不是使用单位，也不是提供方
 third_party(src) if {
-	src.known
-	input.subject.known
-	src.provider != input.subject.agency
+	src.user == input.subject.agency
+	handover
 	src.provider != input.target.agency
 }
 
-onward_consent(i, src) if {
-	src.regime == "xicheng-2014"
+onward_consent(i) if {
+	input.sources[i].regime == "xicheng-2014"
 	some k, a in input.agreements
-	input.target.agency in a.onward
-	[i, input.subject.agency, k] in usable
+	a.onward[input.target.agency]
+	usable(i, k)
 }
 
 # METADATA
 # title: 不得超越职权获取和使用
 # custom: {clause: XA18-25a, code: E17_purpose_not_duty}
 deny contains {"code": "E17_purpose_not_duty", "detail": input.purpose} if {
-	some [_, agency] in uses
-	not input.purpose in duties(agency)
+	input.subject.known == true
+	not input.subject.duties[input.purpose]
+	some src in input.sources
+	src.user == input.subject.agency
+}
+
+# METADATA
+# title: 不得超越职权获取和使用（提供方转交的接收单位）
+# custom: {clause: XA18-25a, code: E17_purpose_not_duty}
+deny contains {"code": "E17_purpose_not_duty", "detail": input.purpose} if {
+	input.target.known == true
+	not input.target.duties[input.purpose]
+	some src in input.sources
+	src.user == input.target.agency
+	handover
 }
 
 # METADATA
@@ -87,6 +100,6 @@ all_public if {
 
 publish_consent(i) if {
 	some k, a in input.agreements
-	"publish" in a.purposes
-	[i, input.subject.agency, k] in usable
+	a.purposes["publish"]
+	usable(i, k)
 }
