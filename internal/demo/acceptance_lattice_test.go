@@ -8,6 +8,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz"
 	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/level"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/internal/app"
 )
 
@@ -106,5 +107,33 @@ func TestX14_23b_CopiesAreDeclared(t *testing.T) {
 	})
 	if end := got["by its holder"].obliged("expiry"); end != d.Manifest.Agreements[agrNotice].NotAfter {
 		t.Errorf("to be kept until %q, the agreement ends on %s", end, d.Manifest.Agreements[agrNotice].NotAfter)
+	}
+}
+
+// 京政发〔2017〕37号 art. 26: information is of categories and a level. Nothing comes
+// into the catalogue without a label, a category is lost by nobody's work, and what
+// the house does not know counts as the highest.
+func TestBJ17_26b_CategoriesAndTheUnlabelled(t *testing.T) {
+	d := demo(t)
+	for name, l := range map[string]level.Label{"no label": {}, "no level": {RequiredS: 2, RequiredA: 2}, "no grade": {Level: 2}} {
+		if _, err := registered(d, "acc-unlabelled", func(r *sharing.Resource) { r.Label = l }); !errors.Is(err, level.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	tax := level.Category("tax")
+	r := offered(t, d, "acc-classified", func(r *sharing.Resource) { r.Label = label(2, 2, 2, tax) })
+	ok(t, agreed(t, d, r, nil))
+	to := func(tags ...level.Tag) map[string]any {
+		return assist("target_system", "social-security", "target_label", label(4, 3, 3, tags...))
+	}
+	got := decides(t, d, map[string]asking{
+		"the category kept":     {act: authz.ActionDerive, res: r.ID, facts: to(tax)},
+		"the category lost":     {act: authz.ActionDerive, res: r.ID, facts: to(), code: "E10_label_lowered"},
+		"another category":      {act: authz.ActionDerive, res: r.ID, facts: to(level.Category("health")), code: "E10_label_lowered"},
+		"unknown, on level 3":   {act: authz.ActionRead, res: "acc-unlabelled", facts: assist(), code: "E04_system_mlps"},
+		"unknown, in the merge": {act: authz.ActionMerge, res: r.ID, facts: assist("target_system", "social-security", "sources", []string{r.ID, "acc-unlabelled"}), code: "E12_target_system"},
+	})
+	if l := got["the category kept"].obliged("label"); !holds(l, string(tax)) {
+		t.Errorf("the result is labelled %q", l)
 	}
 }
