@@ -96,15 +96,21 @@ type Bound struct {
 type Item struct {
 	Resource sharing.Resource `json:"resource"`
 	Holding  *sharing.Holding `json:"holding,omitempty"`
+	Origins  []Origin         `json:"origins,omitempty"` // what else is in a merged copy
 }
 
-// Label is the resource's label and, for a holding, the join with its own: a
-// copy is never lower than what it came from, also after the provider raised it.
+// Label is the resource's label and, for a holding, the join with its own and those
+// of all that is in it: a copy is never lower than what it came from, also after a
+// provider raised it.
 func (i Item) Label() level.Label {
+	labels := []level.Label{i.Resource.Label}
 	if i.Holding != nil {
-		return level.Join(i.Resource.Label, i.Holding.Label)
+		labels = append(labels, i.Holding.Label)
 	}
-	return level.Join(i.Resource.Label)
+	for _, o := range i.Origins {
+		labels = append(labels, o.Resource.Label)
+	}
+	return level.Join(labels...)
 }
 
 // Snapshot is all that a decision read: small, copied, canonical. The digest of
@@ -119,6 +125,7 @@ type Snapshot struct {
 	Carriers   []Party             `json:"carriers,omitempty"`
 	Grants     []Granted           `json:"grants,omitempty"`     // of a person
 	Agreements []sharing.Agreement `json:"agreements,omitempty"` // of the consumer concerned and, on forward, of the receiver
+	Standings  []sharing.Standing  `json:"standings,omitempty"`  // of those who use, with what they use; only those that can refuse
 	Holdings   []Item              `json:"holdings,omitempty"`   // what a system to be re-graded holds
 	Missing    []string            `json:"missing,omitempty"`    // ids that the request named and the store does not know
 }
@@ -171,4 +178,7 @@ type Decision struct {
 	Digests     Digests        `json:"digests"`
 	At          time.Time      `json:"at"`
 	Receipt     ledger.Receipt `json:"receipt"`
+	// Revision of the facts that were read. An act that rests on the decision gives it
+	// to the store, which refuses the act when they changed meanwhile.
+	Revision int64 `json:"-"`
 }

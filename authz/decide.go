@@ -206,7 +206,7 @@ func (p *PDP) keep(ctx context.Context, w weighed) error {
 // conclude completes d from what was found and returns its record. The digest
 // of the whole answer stands in it, taken before there is a receipt.
 func (p *PDP) conclude(d *Decision, w weighed) ledger.Event {
-	d.Digests.Facts = w.facts
+	d.Digests.Facts, d.Revision = w.facts, w.revision
 	d.Reasons = p.reasons(w.found)
 	d.Allow = len(w.found) == 0
 	d.Obligations = nil

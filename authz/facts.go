@@ -35,14 +35,26 @@ type Transits interface {
 }
 
 // FactsConfig is what StoreFacts reads from. All but Peers, Grants and Transits are required.
+// People answers who agencies, persons and systems are; identity.ErrNotFound.
+type People interface {
+	Agency(ctx context.Context, id identity.USCC) (identity.Agency, error)
+	Person(ctx context.Context, id string) (identity.Person, error)
+	PostsOf(ctx context.Context, person string) ([]identity.Post, error)
+	System(ctx context.Context, id string) (identity.System, error)
+}
+
+// FactsConfig is what StoreFacts reads from. All but Peers and Copies are required. What the
+// readers answer is never older than what Revision said before; it is not changed
+// here and may be shared.
 type FactsConfig struct {
-	People   identity.Reader
+	People   People
 	Grading  Gradings
 	Sharing  sharing.Reader
 	Revision Revisions
-	Peers    Peers    // nil: every system is the house's
-	Grants   Grants   // nil: nobody was granted anything
-	Transits Transits // nil: nothing is on its way
+	Peers    Peers     // nil: every system is the house's
+	Grants   Grants    // nil: nobody was granted anything
+	Transits Transits  // nil: nothing is on its way
+	Copies   Standings // nil: nobody keeps a copy too long, nobody is suspended
 }
 
 // StoreFacts loads the facts of a request from the readers of the rooms; over
@@ -71,7 +83,7 @@ func (f *StoreFacts) Load(ctx context.Context, r Request) (Snapshot, error) {
 		return Snapshot{}, fmt.Errorf("reading the revision: %w", err)
 	}
 	l.snap.Revision = rev
-	for _, step := range []func(Request) error{l.subject, l.grants, l.places, l.items, l.agreements, l.holdings} {
+	for _, step := range []func(Request) error{l.subject, l.grants, l.places, l.items, l.agreements, l.standings, l.holdings} {
 		if err := step(r); err != nil {
 			return Snapshot{}, err
 		}

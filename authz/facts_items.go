@@ -60,17 +60,17 @@ func (l *loading) kept(h sharing.Holding) (*Item, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading resource %s: %w", h.Resource, err)
 	}
-	return &Item{Resource: res, Holding: &h}, nil
+	it := &Item{Resource: res, Holding: &h}
+	if it.Origins, err = l.origins(h); err != nil || len(it.Origins) < len(h.Origins) {
+		return nil, err
+	}
+	return it, nil
 }
 
 // agreements reads those of every agency that may use a source under one: the
 // subject's and the target's; and the one a copy came under.
 func (l *loading) agreements(r Request) error {
-	var items []Item
-	if l.snap.Item != nil {
-		items = append(items, *l.snap.Item)
-	}
-	items = append(items, l.snap.Sources...)
+	items := l.used()
 	seen := map[string]bool{}
 	add := func(list ...sharing.Agreement) {
 		for _, a := range list {

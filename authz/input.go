@@ -36,6 +36,7 @@ func newInputBuilder() inputBuilder {
 		"public", "holder", "agreement", "ended", "user", "begun", "consumer", "office", "onward", "purposes", "confidential",
 		"defect_ack", "not_before", "not_after", "terminated", "sealed", "stated",
 		"grants", "unit", "role", "actions", "providers", "resources", "systems", "signed", "suspended",
+		"standings", "copy", "overdue", "violation",
 	} {
 		b.keys[k] = ast.StringTerm(k)
 	}
@@ -107,6 +108,7 @@ func (b inputBuilder) build(v view) ast.Value {
 		b.kv("agreements", ast.ArrayTerm(terms...)), b.kv("result", b.result(v)),
 		b.kv("new_grade", ast.ObjectTerm(b.num("s", int(grade.S)), b.num("a", int(grade.A)))),
 		b.kv("holdings", ast.ArrayTerm(held...)), b.kv("grants", ast.ArrayTerm(granted...)),
+		b.kv("standings", b.standings(v)),
 	)
 }
 

@@ -108,6 +108,9 @@ func (v view) nextBoundary() time.Time {
 	for _, a := range v.terms {
 		add(a.NotBefore, a.NotAfter, a.Terminated)
 	}
+	for _, s := range v.standings {
+		add(s.Due)
+	}
 	for _, s := range v.sources {
 		if s.item != nil && s.item.Holding != nil {
 			add(s.item.Holding.Ended, s.item.Holding.Until)

@@ -25,6 +25,8 @@ type view struct {
 	terms   []sharing.Agreement
 	granted []Granted // of the subject
 	held    []Item
+
+	standings []sharing.Standing
 }
 
 type hop struct {
@@ -79,8 +81,15 @@ func newView(r Request, s Snapshot, now time.Time) view {
 		return v
 	}
 	for _, id := range sourceIDs(r) {
-		v.sources = append(v.sources, source{id, itemOf(s, id)})
+		it := itemOf(s, id)
+		v.sources = append(v.sources, source{id, it})
+		if it != nil {
+			for _, part := range it.parts()[1:] {
+				v.sources = append(v.sources, source{id, &part})
+			}
+		}
 	}
+	v.standings = s.Standings
 	return v
 }
 

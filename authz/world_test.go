@@ -34,6 +34,7 @@ type memory struct {
 	HoldingByID    map[string]sharing.Holding     `json:"holdings"`
 	GrantByID      map[string]Granted             `json:"grants"` // by person/id
 	BoundByID      map[string]*Bound              `json:"bounds"`
+	StandingByID   map[string]sharing.Standing    `json:"standings"`
 	failOn         string                         // name of a method that fails
 	agreementIndex map[string][]sharing.Agreement // by resource, made on first use
 	once           sync.Once
@@ -91,6 +92,14 @@ func (m *memory) GrantsFor(_ context.Context, person string) (out []Granted, err
 	}
 	return out, nil
 }
+
+func (m *memory) Standing(_ context.Context, r sharing.Resource, agency identity.USCC) (sharing.Standing, error) {
+	if m.failOn == "standing" {
+		return sharing.Standing{}, errStore
+	}
+	return m.StandingByID[r.ID+"/"+string(agency)], nil
+}
+
 func (m *memory) Revision(context.Context) (int64, error) {
 	if m.failOn == "revision" {
 		return 0, errStore
@@ -219,7 +228,7 @@ func newPDP(t testing.TB, m *memory, site []byte) (*PDP, *book) {
 	t.Helper()
 	b := &book{}
 	c := Config{
-		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m}),
+		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m}),
 		Recorder: b, Site: site, Now: func() time.Time { return m.Now },
 	}
 	if site != nil {

@@ -36,6 +36,7 @@ const (
 	KindClosing     Kind = "ca_closing"      // 停止服务: the end of the certification service, and what belongs to it (电子签名法 art. 23)
 	KindPurge       Kind = "retention_purge" // 到期销毁: what is kept of certificates long over (art. 24)
 	KindAuthority   Kind = "ca_generation"   // 更替认证机构: another generation of the house's own authorities
+	KindViolation   Kind = "violation"       // 违规整改: use is resumed after a breach (BJ17 art. 33)
 	KindPeer        Kind = "peer_domain"     // 对等域: a trust domain of others that works with the house
 
 	// These take a Quorum: several persons answer, each once.

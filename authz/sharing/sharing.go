@@ -94,12 +94,22 @@ type Holding struct {
 	Resource  string        `json:"resource"` // of origin
 	Agreement string        `json:"agreement"`
 	Sources   []string      `json:"sources,omitempty"` // holdings it was derived or merged from
+	Origins   []Origin      `json:"origins,omitempty"` // what else is in it by its sources; the store finds them
 	Label     level.Label   `json:"label"`
 	Payload   string        `json:"payload_sm3"`
 	Transfer  string        `json:"transfer,omitempty"`
 	At        time.Time     `json:"at"`
 	Until     time.Time     `json:"until,omitzero"`
 	Ended     time.Time     `json:"ended,omitzero"` // destroyed
+	// Facts is the facts revision of the decision that it rests on; 0: on none. It is no
+	// part of the row.
+	Facts int64 `json:"-"`
+}
+
+// Origin is a resource that a copy came from, and the agreement under which it did.
+type Origin struct {
+	Resource  string `json:"resource"`
+	Agreement string `json:"agreement,omitempty"`
 }
 
 // Outcomes that callers branch on.
@@ -109,6 +119,8 @@ var (
 	ErrInvalid  = errors.New("sharing: invalid record")
 	ErrUnsealed = errors.New("sharing: the agreement lacks a seal")
 	ErrLowered  = errors.New("sharing: the label would be lower than its sources")
+	// ErrStale: what the decision rested on changed before the copy was registered.
+	ErrStale = errors.New("sharing: the facts changed after the decision")
 	// ErrNotInForce: before or after its period, or terminated.
 	ErrNotInForce = errors.New("sharing: the agreement is not in force")
 	// ErrBasis: the rules ask for a legal basis or a secrecy review, and none is named.
@@ -121,7 +133,8 @@ type Catalogue interface {
 	AddAgreement(ctx context.Context, a Agreement, ev ledger.Event) (ledger.Receipt, error)
 	TerminateAgreement(ctx context.Context, id string, at time.Time, ev ledger.Event) (ledger.Receipt, error)
 	// AddHolding refuses with ErrLowered, inside the transaction, a label that
-	// does not dominate its resource's and its sources'.
+	// does not dominate its resource's and its sources', and with ErrStale what rests
+	// on a decision whose facts changed since (Holding.Facts).
 	AddHolding(ctx context.Context, h Holding, ev ledger.Event) (ledger.Receipt, error)
 	Reader
 }

@@ -152,5 +152,6 @@ func newRoot(u *ui) *cobra.Command {
 	root.AddCommand(newAgentCommand(u))
 	root.AddCommand(newDecideCommand(u))
 	root.AddCommand(newArchiveCommand(u))
+	root.AddCommand(newCatalogueCommand(u))
 	return root
 }

@@ -28,6 +28,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/text"
@@ -58,6 +59,7 @@ type Exchange interface {
 	Receive(ctx context.Context, actor ledger.Actor, id string, signature []byte) (exchange.Transfer, ledger.Receipt, error)
 	Inbox(ctx context.Context, system string) ([]exchange.Transfer, error)
 	Confirm(ctx context.Context, actor ledger.Actor, c exchange.Confirmation) (exchange.Confirmation, ledger.Receipt, error)
+	Keep(ctx context.Context, actor ledger.Actor, k exchange.KeepRequest) (sharing.Holding, authz.Decision, error)
 }
 
 // Enroller turns a token and a CSR into certificates of both tracks, or a token
@@ -88,6 +90,8 @@ type Config struct {
 	Recoverer Recoverer
 	Historian Historian
 	Requester Requester
+	Catalogue Catalogue
+	Copies    Copies
 	Ledger    Ledger
 	Peers     Peers
 	Refusals  Refusals
@@ -105,7 +109,7 @@ type Config struct {
 }
 
 func (c Config) check() error {
-	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Historian == nil || c.Requester == nil || c.Ledger == nil || c.Peers == nil || c.Refusals == nil || c.Guest == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Anchors == nil || c.Words == nil || c.Log == nil {
+	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Historian == nil || c.Requester == nil || c.Catalogue == nil || c.Copies == nil || c.Ledger == nil || c.Peers == nil || c.Refusals == nil || c.Guest == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Anchors == nil || c.Words == nil || c.Log == nil {
 		return fmt.Errorf("api: every field of the configuration is required")
 	}
 	return nil
@@ -183,9 +187,12 @@ func (h *handlers) routes(a huma.API) {
 	huma.Register(a, own(open("pair", http.MethodGet, wire.PathPairs+"/{serial}", "A renewed or ordered SM2 pair of the calling system", 0)), h.pair)
 	huma.Register(a, own(open("revoke", http.MethodPost, wire.PathRevocations, "Revoke a certificate of the calling system", maxJSON)), h.revoke)
 	huma.Register(a, open("acme-key", http.MethodPost, wire.PathACMEKeys, "External account key for an ACME client, once for an approved request", maxJSON), h.acmeKey)
-	h.requestRoutes(a, func(id, method, path, summary string, maxBody int64) huma.Operation {
+	ownOpen := func(id, method, path, summary string, maxBody int64) huma.Operation {
 		return own(open(id, method, path, summary, maxBody))
-	})
+	}
+	h.requestRoutes(a, ownOpen)
+	h.catalogueRoutes(a, ownOpen, large)
+	h.copyRoutes(a, ownOpen)
 	judge := large(open("verify", http.MethodPost, wire.PathVerify, "Verify a sealed document", maxDocument))
 	judge.Responses["200"] = &huma.Response{Description: "The judgement, or with ?report= a report (schema " + report.Schema + ")", Content: map[string]*huma.MediaType{
 		"application/json": {Schema: &huma.Schema{OneOf: []*huma.Schema{

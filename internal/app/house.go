@@ -71,6 +71,9 @@ type House struct {
 	Grading    *grading.Service
 	Sharing    *sharing.Service
 	Consents   *sharing.Consents
+	Entries    *sharing.Entries    // the catalogue with its metadata
+	Copies     *sharing.Copies     // who keeps what, until when
+	Violations *sharing.Violations // breaches, and who is suspended for them
 	Clearances *grading.Clearances
 	RA         *ra.Service // takes and decides requests for certificates of systems
 	CA         *ca.Service
@@ -260,6 +263,9 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	if err = h.openPeers(); err != nil {
 		return err
 	}
+	if err = h.openCatalogue(); err != nil {
+		return err
+	}
 	if err = h.openRetention(); err != nil {
 		return err
 	}
@@ -315,8 +321,9 @@ func (h *House) openCA(ctx context.Context) (err error) {
 func (h *House) openWork(ctx context.Context) (err error) {
 	h.PDP, err = authz.New(ctx, authz.Config{
 		Facts: authz.NewFacts(authz.FactsConfig{
-			People: h.rooms.Identity, Sharing: h.rooms.Sharing, Revision: h.store, Peers: &h.peerBounds, Grants: &h.granted, Transits: h.rooms.Transfers,
-			Grading: grading.Bound{Source: h.rooms.Grading, Profile: grading.Notice2025()},
+			People: h.rooms.Index, Sharing: h.rooms.Index, Revision: h.rooms.Index, Peers: &h.peerBounds, Grants: &h.granted, Transits: h.rooms.Transfers,
+			Copies:  h.rooms.Index,
+			Grading: grading.Bound{Source: h.rooms.Index, Profile: grading.Notice2025()},
 		}),
 		Recorder: h.Ledger, Archive: h.store.Decisions(), Now: h.cfg.Now, NewID: newID,
 	})

@@ -101,6 +101,11 @@ func (h *House) ServeAll(ctx context.Context, l Listeners) error {
 	timers.Go(func() { h.runNotices(timing) })
 	timers.Go(func() { h.sweeper().Run(timing) })
 	timers.Go(func() { h.runSuccession(timing) })
+	timers.Go(func() {
+		if err := h.rooms.Index.Warm(timing); err != nil && !errors.Is(err, context.Canceled) {
+			h.cfg.Log.WarnContext(ctx, "the catalogue was not read ahead; decisions read what they need", "error", err)
+		}
+	})
 	fetcher, err := h.listFetcher()
 	if err != nil {
 		return errors.Join(err, l.Close())
@@ -216,7 +221,7 @@ func (h *House) handler() (http.Handler, error) {
 	refused := &refusals{house: h}
 	r.Use(api.Identify(newID), recoverer(h.cfg.Log), h.bearer(refused))
 	err := api.Mount(r, api.Config{
-		Exchange: h.Exchange, Archive: h, Enroller: h, Certifier: certifier{h.CA}, Recoverer: h, Historian: historian{h.History}, Requester: requester{h}, Ledger: h, Peers: h.peers(), Refusals: refused, Guest: h.guest, Verify: h.Verify, Status: h.Status,
+		Exchange: h.Exchange, Archive: h, Enroller: h, Certifier: certifier{h.CA}, Recoverer: h, Historian: historian{h.History}, Catalogue: h.Entries, Copies: h.Copies, Requester: requester{h}, Ledger: h, Peers: h.peers(), Refusals: refused, Guest: h.guest, Verify: h.Verify, Status: h.Status,
 		Report: h.reportData, Anchors: h.Anchors, Words: h.words, Log: h.cfg.Log, Version: Version,
 	})
 	if err != nil {

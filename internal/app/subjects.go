@@ -99,6 +99,8 @@ func (h *House) question(ctx context.Context, s approval.Subject) (approval.Subj
 			return none, err
 		}
 		return h.PeerSubject(e), nil
+	case approval.KindViolation:
+		return h.violationAsked(ctx, s.ID)
 	case approval.KindCertificate:
 		return h.certificateAsked(ctx, s.ID)
 	}

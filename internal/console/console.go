@@ -127,6 +127,8 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountEnrolments(r)
 		c.mountSystems(r)
 		c.mountClearances(r)
+		c.mountCatalogue(r)
+		c.mountViolations(r)
 		c.mountACME(r)
 		c.mountPeople(r)
 		c.mountOwn(r)

@@ -82,6 +82,8 @@ type Desk interface {
 	Enrolments
 	Systems
 	Clearances
+	Resources
+	Violations
 	ACME
 	People
 	Own
@@ -135,6 +137,8 @@ var refusals = []struct {
 	{signin.ErrSamePIN, "desk.error.same_pin", http.StatusBadRequest},
 	{signin.ErrSession, "console.enter.refused", http.StatusForbidden},
 	{errPINsDiffer, "console.enter.pin_differs", http.StatusBadRequest},
+	{sharing.ErrViolation, "violation.error.state", http.StatusConflict},
+	{sharing.ErrNotProvider, "problem.holding.provider", http.StatusForbidden},
 	{approval.ErrSelf, "desk.error.self", http.StatusForbidden},
 	{approval.ErrReason, "problem.seal.reason", http.StatusBadRequest},
 	{approval.ErrDecided, "desk.error.answered", http.StatusConflict},

@@ -16,6 +16,7 @@ func menu(p *Person) (out []group) {
 		{"document", []string{pageVerify, PageConsents, PageReclass, PageArchive}},
 		{"certificate", []string{PageRequests, PageACME, PageEnrolments, PageClearances, PageCertificates, PageSystems, PageRecovery, PageHistory, PageExpiring, PageStatistics}},
 		{"authority", []string{PageAnchors, PagePeers, PageSuccession, PageClosing, PageRetention, PageNotices}},
+		{"sharing", []string{PageCatalogue, PageViolations}},
 		{"people", []string{PagePeople, PageGrants}},
 		{"audit", []string{pageLedger}},
 	} {

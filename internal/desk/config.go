@@ -94,6 +94,8 @@ type Answers interface {
 	RetentionSubject(a retention.Act) approval.Subject
 	// RequestSubject is what a registration officer signs for a system.
 	RequestSubject(r ca.Request) approval.Subject
+	// ViolationSubject is what a second person signs before use is resumed.
+	ViolationSubject(v sharing.Violation) approval.Subject
 	// ConsentSubject is what the leader of a provider signs.
 	ConsentSubject(c sharing.Consent) approval.Subject
 	// GrantSubject is what the leader of a unit signs, in an emergency a security officer.
@@ -196,6 +198,9 @@ type Config struct {
 	Retention    *retention.Service
 	Requests     *ra.Service
 	Clearances   *grading.Clearances
+	Entries      *sharing.Entries
+	Copies       *sharing.Copies
+	Violations   *sharing.Violations
 	AccountKeys  AccountKeys
 	Texts        Texts
 	Certificates Certificates
@@ -217,7 +222,7 @@ func New(cfg Config) (*Service, error) {
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
 		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Grants == nil, cfg.Reclass == nil,
 		cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Leavers == nil, cfg.PINs == nil, cfg.Notices == nil, cfg.Authority == nil, cfg.Suspensions == nil,
-		cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Succession == nil, cfg.Roots == nil, cfg.Closing == nil, cfg.Peers == nil, cfg.Retention == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.AccountKeys == nil, cfg.Texts == nil,
+		cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Succession == nil, cfg.Roots == nil, cfg.Closing == nil, cfg.Peers == nil, cfg.Retention == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.Entries == nil, cfg.Copies == nil, cfg.Violations == nil, cfg.AccountKeys == nil, cfg.Texts == nil,
 		cfg.Certificates == nil, cfg.History == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {

@@ -26,6 +26,16 @@ func (s *Service) Fetch(ctx context.Context, actor ledger.Actor, id string) (Tra
 	if err != nil {
 		return Transfer{}, nil, err
 	}
+	for range decisions - 1 {
+		got, body, err := s.fetch(ctx, actor, t)
+		if !errors.Is(err, ErrStale) {
+			return got, body, err
+		}
+	}
+	return s.fetch(ctx, actor, t)
+}
+
+func (s *Service) fetch(ctx context.Context, actor ledger.Actor, t Transfer) (Transfer, io.ReadCloser, error) {
 	dec, err := s.cfg.Decider.Decide(ctx, authz.Request{
 		SubjectType: authz.SubjectSystem, SubjectID: t.ToSystem, Action: authz.ActionCopy, Resource: t.Resource, Target: t.ToSystem,
 		TargetLabel: &t.Label, Purpose: t.Purpose, Caller: actor,
@@ -41,7 +51,7 @@ func (s *Service) Fetch(ctx context.Context, actor ledger.Actor, id string) (Tra
 	if err != nil {
 		return Transfer{}, nil, fmt.Errorf("exchange: envelope: %w", err)
 	}
-	if t, err = s.fetched(ctx, actor, t, dec.ID); err != nil {
+	if t, err = s.fetched(ctx, actor, t, dec); err != nil {
 		return Transfer{}, nil, errors.Join(err, body.Close())
 	}
 	return t, body, nil
@@ -49,14 +59,14 @@ func (s *Service) Fetch(ctx context.Context, actor ledger.Actor, id string) (Tra
 
 // fetched records the first fetch; a later one, or one at the same time, finds
 // it recorded. Each has its own decision on the ledger.
-func (s *Service) fetched(ctx context.Context, actor ledger.Actor, t Transfer, decision string) (Transfer, error) {
+func (s *Service) fetched(ctx context.Context, actor ledger.Actor, t Transfer, dec authz.Decision) (Transfer, error) {
 	if t.State != StateSent {
 		return t, nil
 	}
 	next := t
-	next.State, next.FetchedAt = StateFetched, s.now()
+	next.State, next.FetchedAt, next.Facts = StateFetched, s.now(), dec.Revision
 	ev := s.event("exchange.transfer.fetched", actor, next)
-	ev.Details["fetch_decision"] = decision
+	ev.Details["fetch_decision"] = dec.ID
 	rcpt, err := s.cfg.Store.MoveTransfer(ctx, next, []State{StateSent}, ev)
 	switch {
 	case err == nil, committed(rcpt):

@@ -203,3 +203,24 @@ func TestReceive_CrashBetweenTheCommits(t *testing.T) {
 		t.Errorf("retry: %v", err)
 	}
 }
+
+// A change between decision and record: both sending and fetching are decided again,
+// and end when facts never rest.
+func TestDecidedAgainWhenFactsChange(t *testing.T) {
+	w := newWorld(t)
+	w.store.stale = 2
+	tr := w.send(1, 2, "population")
+	if len(w.asked) != 3 || len(w.blobs.data) != 1 || tr.Decision != w.decided[2].ID {
+		t.Errorf("sent after %d decisions with %d envelopes", len(w.asked), len(w.blobs.data))
+	}
+	w.store.stale = 1
+	w.fetch(2, tr.ID)
+	if len(w.asked) != 5 || w.store.events[1].Details["fetch_decision"] != w.decided[4].ID {
+		t.Errorf("fetched after %d decisions", len(w.asked)-3)
+	}
+	tr = w.send(1, 2, "population")
+	w.store.stale = 99
+	if _, body, err := w.svc.Fetch(t.Context(), actor(2), tr.ID); !errors.Is(err, exchange.ErrStale) || body != nil {
+		t.Errorf("facts that never rest: %v", err)
+	}
+}

@@ -54,6 +54,9 @@ type Transfer struct {
 	ReceivedAt  time.Time   `json:"received_at,omitzero"`
 	ReceiptSig  []byte      `json:"receipt_signature,omitempty"`
 	Carriers    []string    `json:"-"` // systems on the way; written with the transfer, for the guard of their grades
+	// Facts is the facts revision of the decision that the next act rests on; 0: on
+	// none. It is no part of the row.
+	Facts int64 `json:"-"`
 }
 
 // Outcomes that callers branch on.
@@ -70,12 +73,17 @@ var (
 	// ErrPending: the transfer stands, but its event has no sequence number
 	// yet. Sending again would send twice.
 	ErrPending = errors.New("exchange: recorded, its place in the ledger is still to come")
+	// ErrStale: what the decision rested on changed before the act was recorded.
+	// Nothing was written.
+	ErrStale = errors.New("exchange: the facts changed after the decision")
 )
 
 // Store is the store of this room: row and event in one transaction. A Receipt
 // with a Promise beside an error says: committed, the sequence number is still
 // to come.
 type Store interface {
+	// AddTransfer and MoveTransfer refuse with ErrStale, inside the transaction, what
+	// rests on a decision whose facts changed since (Transfer.Facts).
 	AddTransfer(ctx context.Context, t Transfer, ev ledger.Event) (ledger.Receipt, error)
 	// MoveTransfer is a guarded update from one of from to t.State; ErrState
 	// when the row is in none of them.

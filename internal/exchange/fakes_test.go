@@ -66,6 +66,7 @@ type store struct {
 	rows      map[string]exchange.Transfer
 	events    []ledger.Event
 	refuse    error // nothing is written
+	stale     int   // refusals to come, because facts changed
 	late      error // written, answered Durable with this error
 	beforeAdd func()
 }
@@ -96,6 +97,9 @@ func (s *store) AddTransfer(_ context.Context, t exchange.Transfer, ev ledger.Ev
 	if _, twice := s.rows[t.ID]; twice || t.State != exchange.StateSent || t.Label.Validate() != nil {
 		return ledger.Receipt{}, exchange.ErrState
 	}
+	if s.stale--; s.stale >= 0 {
+		return ledger.Receipt{}, exchange.ErrStale
+	}
 	if s.refuse != nil {
 		return ledger.Receipt{}, s.refuse
 	}
@@ -108,6 +112,9 @@ func (s *store) MoveTransfer(_ context.Context, t exchange.Transfer, from []exch
 	have := s.rows[t.ID]
 	if !slices.Contains(from, have.State) {
 		return ledger.Receipt{}, fmt.Errorf("%w: %s", exchange.ErrState, have.State)
+	}
+	if s.stale--; s.stale >= 0 {
+		return ledger.Receipt{}, exchange.ErrStale
 	}
 	if s.refuse != nil {
 		return ledger.Receipt{}, s.refuse

@@ -67,6 +67,24 @@ func (s *Service) Send(ctx context.Context, actor ledger.Actor, r SendRequest) (
 	if err := s.cfg.Seals.CheckSealed(ctx, r.Document); err != nil {
 		return refused(authz.Decision{}, err)
 	}
+	for range decisions - 1 {
+		t, dec, rcpt, err := s.send(ctx, actor, r)
+		if !errors.Is(err, ErrStale) {
+			return t, dec, rcpt, err
+		}
+	}
+	return s.send(ctx, actor, r)
+}
+
+// decisions is how often an act is decided when facts change under it.
+const decisions = 3
+
+// send decides and records. The record stands only if the facts of the decision are
+// those of its transaction.
+func (s *Service) send(ctx context.Context, actor ledger.Actor, r SendRequest) (Transfer, authz.Decision, ledger.Receipt, error) {
+	refused := func(d authz.Decision, err error) (Transfer, authz.Decision, ledger.Receipt, error) {
+		return Transfer{}, d, d.Receipt, err
+	}
 	dec, err := s.cfg.Decider.Decide(ctx, authz.Request{
 		ID: r.RequestID, SubjectType: authz.SubjectSystem, SubjectID: r.FromSystem, Action: authz.ActionForward, Resource: r.Resource,
 		Target: r.ToSystem, Carriers: r.Carriers, Purpose: r.Purpose, Fields: r.Fields, Caller: actor,
@@ -151,7 +169,7 @@ func (s *Service) draft(ctx context.Context, r SendRequest, dec authz.Decision) 
 	t := Transfer{
 		ID: s.cfg.NewID(), FromSystem: from.ID, ToSystem: to.ID, Sender: string(from.Agency), Receiver: string(to.Agency),
 		Resource: r.Resource, Purpose: r.Purpose, Label: label, Name: r.Name, Document: SM3Hex(r.Document),
-		Decision: dec.ID, State: StateSent, SentAt: s.now(),
+		Decision: dec.ID, State: StateSent, SentAt: s.now(), Facts: dec.Revision,
 	}
 	t.Blob, t.Carriers = "transfer/"+t.ID, r.Carriers
 	t.Agreement, err = s.agreement(ctx, t)

@@ -40,6 +40,7 @@ type Rooms struct {
 	Grants     *Grants
 	Reclass    *Reclass
 	Facts      *Facts
+	Index      *Index // of facts, for decisions
 }
 
 // Rooms returns the rooms over this store. With a nil Integrator acts are
@@ -53,9 +54,10 @@ type Rooms struct {
 // ErrUnintegrated beside a Durable receipt: committed, still on its way.
 func (s *Store) Rooms(in Integrator) *Rooms {
 	a := acts{s: s, in: in}
-	people, gradings := &Identity{a}, &Grading{a}
+	people, gradings, shared := &Identity{a}, &Grading{a}, &Sharing{a}
+	index := &Index{m: newMemory(s), identity: people, grading: gradings, sharing: shared}
 	return &Rooms{
-		Facts: newFacts(s, people, gradings), Identity: people, Grading: gradings, Sharing: &Sharing{a}, Approvals: &Approvals{a},
+		Facts: &Facts{index.m, index}, Index: index, Identity: people, Grading: gradings, Sharing: shared, Approvals: &Approvals{a},
 		CA: newCA(a), Seals: &Seals{a}, Transfers: &Transfers{a}, Signin: &Signin{a},
 		ACME: &ACME{a}, KMC: &KMC{a}, Anchors: &Anchors{a}, Closing: &Closing{a},
 		Retention:  &Retention{a},
@@ -160,17 +162,14 @@ func (s *Store) enqueueing(pending []ledger.Pending) []statement {
 }
 
 // commitFacts is commit for the rows that decisions rest on: identity, grading
-// and sharing. It moves the facts revision on, before anything is read: the
-// row lock makes such acts run one after the other, so that what do checks
-// still holds when do writes, at any isolation level.
-func (a acts) commitFacts(ctx context.Context, ev ledger.Event, do func(context.Context, bun.Tx) error) (ledger.Receipt, error) {
+// and sharing. It moves the facts revision on, before anything is read: acts run
+// one after the other, so that what do checks still holds when do writes, at any
+// isolation level. touched names what changes; without it nodes forget all that
+// they remember.
+func (a acts) commitFacts(ctx context.Context, ev ledger.Event, do func(context.Context, bun.Tx) error, touched ...fact) (ledger.Receipt, error) {
 	return a.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		n, err := changed(ctx, tx, "UPDATE facts_revision SET revision = revision + 1 WHERE id = 1")
-		if err != nil {
-			return fmt.Errorf("moving the facts revision: %w", err)
-		}
-		if n != 1 {
-			return fmt.Errorf("%w: the facts revision is missing", ErrSchema)
+		if err := touch(ctx, tx, touched); err != nil {
+			return err
 		}
 		return do(ctx, tx)
 	})
@@ -180,8 +179,7 @@ func (a acts) commitFacts(ctx context.Context, ev ledger.Event, do func(context.
 // reads with one revision saw the same facts.
 func (s *Store) Revision(ctx context.Context) (int64, error) {
 	var n int64
-	err := s.r.NewRaw("SELECT revision FROM facts_revision WHERE id = 1").Scan(ctx, &n)
-	if err != nil {
+	if err := s.facts.QueryRowContext(ctx).Scan(&n); err != nil {
 		return 0, fmt.Errorf("reading the facts revision: %w", err)
 	}
 	return n, nil

@@ -89,7 +89,7 @@ func (p *Peers) MovePeer(ctx context.Context, e peer.Entry, from peer.State, ev 
 			return nil
 		}
 		return markSystems(ctx, tx, e)
-	})
+	}, fact{"peer", e.Domain})
 }
 
 func markSystems(ctx context.Context, tx bun.Tx, e peer.Entry) error {

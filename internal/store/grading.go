@@ -76,7 +76,7 @@ func (g *Grading) AddGrading(ctx context.Context, r grading.Record, ev ledger.Ev
 			return fmt.Errorf("%w: version %d of %q is not after %d", grading.ErrInvalid, r.Version, r.System, last)
 		}
 		return appendRecord(ctx, tx, r)
-	})
+	}, fact{factGrading, r.System})
 }
 
 func lastVersion(ctx context.Context, tx bun.Tx, system string) (last int64, err error) {

@@ -52,7 +52,7 @@ func (g *Grading) AddClearance(ctx context.Context, c grading.Clearance, ev ledg
 			System: c.System, Kind: string(c.Kind), Number: c.Number, Passed: c.Passed, On: nested[workday.Date]{c.On}, By: c.By, Report: c.Report,
 			RecordedBy: c.RecordedBy, RecordedAt: at(c.RecordedAt),
 		}, grading.ErrExists, grading.ErrNotFound, "clearance of", c.System)
-	})
+	}, fact{factClearances, c.System})
 }
 
 // WithdrawClearance implements grading.ClearanceStore.
@@ -61,7 +61,7 @@ func (g *Grading) WithdrawClearance(ctx context.Context, c grading.Clearance, ev
 		return insert(ctx, tx, &withdrawnClearanceRow{
 			System: c.System, Kind: string(c.Kind), RecordedAt: at(c.RecordedAt), WithdrawnBy: c.WithdrawnBy, WithdrawnAt: at(c.WithdrawnAt), Why: c.Why,
 		}, grading.ErrExists, grading.ErrNotFound, "withdrawal of a clearance of", c.System)
-	})
+	}, fact{factClearances, c.System})
 }
 
 // Clearances implements grading.ClearanceStore. Withdrawals are read second: none

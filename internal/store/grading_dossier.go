@@ -118,7 +118,7 @@ func (g *Grading) Put(ctx context.Context, e grading.Entry, ev ledger.Event) (le
 			return err
 		}
 		return putDeadlines(ctx, tx, e)
-	})
+	}, fact{factGrading, id}, fact{factDossier, id})
 }
 
 // putObject: the revision decides which of two acts on one dossier stands.

@@ -5,13 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/uptrace/bun"
 
 	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
-	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 )
 
@@ -32,9 +32,15 @@ type holdingRow struct {
 	Ended    bun.NullTime `bun:"ended_at"`
 }
 
-func (r holdingRow) holding() sharing.Holding {
+// holding is the row with what is in it; origins may name its own.
+func (r holdingRow) holding(origins []sharing.Origin) sharing.Holding {
+	own := sharing.Origin{Resource: r.Resource, Agreement: r.Agreement}
+	if origins = slices.DeleteFunc(origins, func(o sharing.Origin) bool { return o == own }); len(origins) == 0 {
+		origins = nil
+	}
 	return sharing.Holding{
-		ID: r.ID, System: r.System, Agency: identity.USCC(r.Agency), Resource: r.Resource, Agreement: r.Agreement,
+		Origins: origins,
+		ID:      r.ID, System: r.System, Agency: identity.USCC(r.Agency), Resource: r.Resource, Agreement: r.Agreement,
 		Sources: r.Sources.V, Label: r.label(), Payload: r.Payload, Transfer: r.Transfer,
 		At: utc(r.At), Until: utc(r.Until), Ended: utc(r.Ended),
 	}
@@ -46,7 +52,14 @@ func (r holdingRow) holding() sharing.Holding {
 // that was decided on before it.
 func (s *Sharing) AddHolding(ctx context.Context, h sharing.Holding, ev ledger.Event) (ledger.Receipt, error) {
 	return s.commitFacts(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		floor, err := floorOf(ctx, tx, h)
+		yes, err := current(ctx, tx, h.Facts, append([]string{h.Resource}, h.Sources...)...)
+		if err == nil && !yes {
+			err = fmt.Errorf("%w: holding %q", sharing.ErrStale, h.ID)
+		}
+		if err != nil {
+			return err
+		}
+		floor, origins, err := made(ctx, tx, h)
 		if err != nil {
 			return err
 		}
@@ -56,30 +69,18 @@ func (s *Sharing) AddHolding(ctx context.Context, h sharing.Holding, ev ledger.E
 		if err := carried(ctx, tx, h); err != nil {
 			return err
 		}
-		return insert(ctx, tx, &holdingRow{
+		if err := insert(ctx, tx, &holdingRow{
 			ID: h.ID, System: h.System, Agency: string(h.Agency), Resource: h.Resource, Agreement: h.Agreement,
 			Sources: nested[[]string]{h.Sources}, labelRow: toLabelRow(h.Label), Payload: h.Payload, Transfer: h.Transfer,
 			At: at(h.At), Until: at(h.Until), Ended: at(h.Ended),
-		}, sharing.ErrExists, sharing.ErrNotFound, "holding", h.ID)
-	})
-}
-
-// floorOf joins the labels of the resource and of all sources. A source that
-// is not registered is an error: its label is unknown.
-func floorOf(ctx context.Context, tx bun.Tx, h sharing.Holding) (level.Label, error) {
-	resource, err := one[resourceRow](ctx, tx, "id = ?", h.Resource)
-	if err != nil {
-		return level.Label{}, found(err, sharing.ErrNotFound, "resource", h.Resource)
-	}
-	labels := []level.Label{resource.label()}
-	for _, id := range h.Sources {
-		source, err := one[holdingRow](ctx, tx, "id = ?", id)
-		if err != nil {
-			return level.Label{}, found(err, sharing.ErrNotFound, "source holding", id)
+		}, sharing.ErrExists, sharing.ErrNotFound, "holding", h.ID); err != nil {
+			return err
 		}
-		labels = append(labels, source.label())
-	}
-	return level.Join(labels...), nil
+		if err := trace(ctx, tx, h, origins); err != nil {
+			return err
+		}
+		return noteStandings(ctx, tx, "id = ?", h.ID)
+	}, fact{factHolding, h.ID})
 }
 
 // carried: a system without a grade in force is the decision point's to refuse;
@@ -100,11 +101,33 @@ func carried(ctx context.Context, tx bun.Tx, h sharing.Holding) error {
 // Holding implements sharing.Reader.
 func (s *Sharing) Holding(ctx context.Context, id string) (sharing.Holding, error) {
 	r, err := one[holdingRow](ctx, s.s.r, "id = ?", id)
-	return r.holding(), found(err, sharing.ErrNotFound, "holding", id)
+	if err != nil {
+		return sharing.Holding{}, found(err, sharing.ErrNotFound, "holding", id)
+	}
+	origins, err := originsOf(ctx, s.s.r, id)
+	return r.holding(origins[id]), err
 }
 
 // HoldingsOf implements sharing.Reader. A copy lives until it is destroyed,
 // also past the day until which it was granted.
 func (s *Sharing) HoldingsOf(ctx context.Context, system string) ([]sharing.Holding, error) {
-	return list(ctx, s.s.r, holdingRow.holding, "held_from, id", "system = ? AND ended_at IS NULL", system)
+	rows, err := list(ctx, s.s.r, func(r holdingRow) holdingRow { return r }, "held_from, id", "system = ? AND ended_at IS NULL", system)
+	if err != nil {
+		return nil, err
+	}
+	var out []sharing.Holding
+	for part := range slices.Chunk(rows, 500) { // engines bound the values of one statement
+		ids := make([]string, len(part))
+		for i, r := range part {
+			ids[i] = r.ID
+		}
+		origins, err := originsOf(ctx, s.s.r, ids...)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range part {
+			out = append(out, r.holding(origins[r.ID]))
+		}
+	}
+	return out, nil
 }

@@ -44,7 +44,7 @@ func (i *Identity) AddAgency(ctx context.Context, a identity.Agency, ev ledger.E
 			USCC: string(a.USCC), Name: a.Name, Kind: string(a.Kind), Parent: optional(string(a.Parent)),
 			District: a.District, Duties: nested[[]string]{a.Duties}, Sample: a.Sample, CreatedAt: at(a.CreatedAt),
 		}, identity.ErrExists, identity.ErrNotFound, "agency", string(a.USCC))
-	})
+	}, fact{factAgency, string(a.USCC)})
 }
 
 // Agency implements identity.Reader.
@@ -84,14 +84,14 @@ func (i *Identity) AddPerson(ctx context.Context, p identity.Person, ev ledger.E
 			ID: p.ID, Name: p.Name, Agency: string(p.Agency), KeyID: p.KeyID, CertDER: p.CertDER,
 			LeftAt: at(p.LeftAt), CreatedAt: at(p.CreatedAt),
 		}, identity.ErrExists, identity.ErrNotFound, "person", p.ID)
-	})
+	}, fact{factPerson, p.ID})
 }
 
 // SetPersonKey implements identity.Register.
 func (i *Identity) SetPersonKey(ctx context.Context, person, keyID string, certDER []byte, ev ledger.Event) (ledger.Receipt, error) {
 	return i.commitFacts(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		return present(ctx, tx, person, "UPDATE identity_person SET key_id = ?, cert_der = ? WHERE id = ? AND left_at IS NULL", keyID, certDER, person)
-	})
+	}, fact{factPerson, person})
 }
 
 // Person implements identity.Reader.
@@ -126,7 +126,7 @@ func (i *Identity) AddSystem(ctx context.Context, s identity.System, ev ledger.E
 			ID: s.ID, Name: s.Name, Agency: string(s.Agency), Hosts: nested[[]string]{s.Hosts}, Addresses: nested[map[string]string]{s.Addresses},
 			Sample: s.Sample, CreatedAt: at(s.CreatedAt),
 		}, identity.ErrExists, identity.ErrNotFound, "system", s.ID)
-	})
+	}, fact{factSystem, s.ID})
 }
 
 // System implements identity.Reader.
@@ -187,7 +187,7 @@ func (i *Identity) AddPost(ctx context.Context, p identity.Post, ev ledger.Event
 			ID: p.ID, Person: p.Person, Agency: string(p.Agency), Role: string(p.Role), Title: p.Title,
 			From: at(p.From), Until: at(p.Until),
 		}, identity.ErrExists, identity.ErrNotFound, "post", p.ID)
-	})
+	}, fact{factPerson, p.Person})
 }
 
 func overlap(a, b identity.Post) bool {

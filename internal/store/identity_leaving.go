@@ -20,7 +20,7 @@ func (i *Identity) EndPost(ctx context.Context, id string, until time.Time, ev l
 			err = fmt.Errorf("%w: term %q in force", identity.ErrNotFound, id)
 		}
 		return err
-	})
+	}, fact{factPerson, ""})
 }
 
 // Leave implements identity.Register. A term that has not begun ends where it
@@ -33,7 +33,7 @@ func (i *Identity) Leave(ctx context.Context, person string, when time.Time, ev 
 		_, err := changed(ctx, tx, "UPDATE identity_post SET held_until = CASE WHEN held_from > ? THEN held_from ELSE ? END WHERE person = ? AND (held_until IS NULL OR held_until > ?)",
 			at(when), at(when), person, at(when))
 		return err
-	})
+	}, fact{factPerson, person})
 }
 
 // present changes the row of a person who has not left.

@@ -50,6 +50,7 @@ type Store struct {
 	now    func() time.Time
 	rand   io.Reader
 	append *liteAppend  // prepared statements of AppendBatch; nil on PostgreSQL
+	facts  *sql.Stmt    // the facts revision, which every decision asks for
 	last   atomic.Int64 // newest tick
 	group  *group
 }
@@ -79,6 +80,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s.group = newGroup(s)
 	if err := checkSchema(ctx, s.w); err != nil {
 		return nil, errors.Join(err, s.Close())
+	}
+	if s.facts, err = r.DB.PrepareContext(ctx, "SELECT revision FROM facts_revision WHERE id = 1"); err != nil {
+		return nil, errors.Join(fmt.Errorf("preparing for decisions: %w", err), s.Close())
 	}
 	if w.Dialect().Name() == dialect.SQLite {
 		if s.append, err = prepareLiteAppend(ctx, w.DB); err != nil {

@@ -125,7 +125,7 @@ func relabel(ctx context.Context, tx bun.Tx, a reclass.Act, when bun.NullTime) e
 		if !moved {
 			continue
 		}
-		if err := followed(ctx, tx, a, r, to); err != nil {
+		if err := relabelCopy(ctx, tx, a, r, to); err != nil {
 			return err
 		}
 	}
@@ -191,8 +191,8 @@ func inParts[R any](ctx context.Context, tx bun.Tx, ids []string) (out []R, err 
 	return out, nil
 }
 
-// followed gives one copy its label, and its keeper the notice.
-func followed(ctx context.Context, tx bun.Tx, a reclass.Act, r holdingRow, to level.Label) error {
+// relabelCopy gives one copy its label, and its keeper the notice.
+func relabelCopy(ctx context.Context, tx bun.Tx, a reclass.Act, r holdingRow, to level.Label) error {
 	if _, err := tx.NewUpdate().Model(&holdingRow{ID: r.ID, labelRow: toLabelRow(to)}).
 		Column("label_level", "label_s", "label_a", "label_tags").WherePK().Exec(ctx); err != nil {
 		return fmt.Errorf("relabelling copy %q: %w", r.ID, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"time"
+	"unique"
 
 	"github.com/uptrace/bun"
 
@@ -34,11 +35,26 @@ type resourceRow struct {
 	Sample        bool             `bun:"sample"`
 }
 
+// resource shares the words that many entries have: a large catalogue is in memory.
 func (r resourceRow) resource() sharing.Resource {
+	for i, item := range r.Items.V {
+		r.Items.V[i] = unique.Make(item).Value()
+	}
+	for i, tag := range r.Tags.V {
+		r.Tags.V[i] = unique.Make(tag).Value()
+	}
 	return sharing.Resource{
-		ID: r.ID, Name: r.Name, Provider: identity.USCC(r.Provider), Label: r.label(), ShareType: sharing.ShareType(r.ShareType),
-		Regime: sharing.Regime(r.Regime), Items: r.Items.V, SecrecyReview: r.SecrecyReview, Basis: r.Basis,
+		ID: r.ID, Name: r.Name, Provider: identity.USCC(unique.Make(r.Provider).Value()), Label: r.label(),
+		ShareType: sharing.ShareType(unique.Make(r.ShareType).Value()), Regime: sharing.Regime(unique.Make(r.Regime).Value()), Items: r.Items.V, SecrecyReview: r.SecrecyReview, Basis: r.Basis,
 		DefectNotice: r.DefectNotice, UpdatedAt: utc(r.UpdatedAt), Sample: r.Sample,
+	}
+}
+
+func toResourceRow(r sharing.Resource) resourceRow {
+	return resourceRow{
+		ID: r.ID, Name: r.Name, Provider: string(r.Provider), labelRow: toLabelRow(r.Label), ShareType: string(r.ShareType),
+		Regime: string(r.Regime), Items: nested[[]string]{r.Items}, SecrecyReview: r.SecrecyReview, Basis: r.Basis,
+		DefectNotice: r.DefectNotice, UpdatedAt: at(r.UpdatedAt), Sample: r.Sample,
 	}
 }
 
@@ -50,12 +66,9 @@ func (s *Sharing) AddResource(ctx context.Context, r sharing.Resource, ev ledger
 		return ledger.Receipt{}, fmt.Errorf("%w: resource %q: %w", sharing.ErrInvalid, r.ID, err)
 	}
 	return s.commitFacts(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		return insert(ctx, tx, &resourceRow{
-			ID: r.ID, Name: r.Name, Provider: string(r.Provider), labelRow: toLabelRow(r.Label), ShareType: string(r.ShareType),
-			Regime: string(r.Regime), Items: nested[[]string]{r.Items}, SecrecyReview: r.SecrecyReview, Basis: r.Basis,
-			DefectNotice: r.DefectNotice, UpdatedAt: at(r.UpdatedAt), Sample: r.Sample,
-		}, sharing.ErrExists, sharing.ErrNotFound, "resource", r.ID)
-	})
+		row := toResourceRow(r)
+		return insert(ctx, tx, &row, sharing.ErrExists, sharing.ErrNotFound, "resource", r.ID)
+	}, fact{factResource, r.ID})
 }
 
 // Resource implements sharing.Reader.
@@ -103,7 +116,7 @@ func (s *Sharing) AddAgreement(ctx context.Context, a sharing.Agreement, ev ledg
 			Confidentiality: a.Confidentiality, DefectAck: a.DefectAck, NotBefore: at(a.NotBefore), NotAfter: at(a.NotAfter),
 			Terminated: at(a.Terminated), Digest: a.Digest, Seals: nested[[]sharing.PartySeal]{a.Seals}, Sample: a.Sample,
 		}, sharing.ErrExists, sharing.ErrNotFound, "agreement", a.ID)
-	})
+	}, factsOf(a)...)
 }
 
 // TerminateAgreement implements sharing.Catalogue; a second termination is
@@ -112,16 +125,25 @@ func (s *Sharing) TerminateAgreement(ctx context.Context, id string, when time.T
 	if when.IsZero() {
 		return ledger.Receipt{}, fmt.Errorf("%w: agreement %q terminated at no time", sharing.ErrInvalid, id)
 	}
+	a, err := s.Agreement(ctx, id)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
 	return s.commitFacts(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		n, err := changed(ctx, tx, "UPDATE sharing_agreement SET terminated = ? WHERE id = ? AND terminated IS NULL", at(when), id)
-		if err != nil || n == 1 {
+		if err == nil && n == 0 {
+			err = fmt.Errorf("%w: agreement %q was terminated before", sharing.ErrInvalid, id)
+		}
+		if err != nil {
 			return err
 		}
-		if _, err := one[agreementRow](ctx, tx, "id = ?", id); err != nil {
-			return found(err, sharing.ErrNotFound, "agreement", id)
-		}
-		return fmt.Errorf("%w: agreement %q was terminated before", sharing.ErrInvalid, id)
-	})
+		return endCopies(ctx, tx, id, when)
+	}, factsOf(a)...)
+}
+
+// factsOf names what changes with an agreement; its parties never do.
+func factsOf(a sharing.Agreement) []fact {
+	return []fact{{factAgreement, a.ID}, {factTerms, a.Resource}}
 }
 
 // Agreement implements sharing.Reader.

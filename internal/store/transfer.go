@@ -60,6 +60,9 @@ func (x *Transfers) AddTransfer(ctx context.Context, t exchange.Transfer, ev led
 		return ledger.Receipt{}, fmt.Errorf("%w: transfer %q: %w", exchange.ErrDocument, t.ID, err)
 	}
 	return x.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		if err := stillCurrent(ctx, tx, t); err != nil {
+			return err
+		}
 		if err := insert(ctx, tx, &transferRow{
 			ID: t.ID, FromSystem: t.FromSystem, ToSystem: t.ToSystem, Sender: t.Sender, Receiver: t.Receiver, Resource: t.Resource,
 			Agreement: t.Agreement, Purpose: t.Purpose, labelRow: toLabelRow(t.Label), Name: t.Name, Document: t.Document,
@@ -80,6 +83,9 @@ func (x *Transfers) MoveTransfer(ctx context.Context, t exchange.Transfer, from 
 		return ledger.Receipt{}, fmt.Errorf("%w: transfer %q from no state", exchange.ErrState, t.ID)
 	}
 	return x.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		if err := stillCurrent(ctx, tx, t); err != nil {
+			return err
+		}
 		n, err := changed(ctx, tx, `UPDATE transfer SET state = ?, holding = ?, fetched_at = ?, received_at = ?, receipt_sig = ?
 			WHERE id = ? AND state IN (?)`,
 			string(t.State), t.Holding, at(t.FetchedAt), at(t.ReceivedAt), t.ReceiptSig, t.ID, bun.List(from))
@@ -92,6 +98,14 @@ func (x *Transfers) MoveTransfer(ctx context.Context, t exchange.Transfer, from 
 		}
 		return fmt.Errorf("%w: transfer %q is %s", exchange.ErrState, t.ID, now.State)
 	})
+}
+
+func stillCurrent(ctx context.Context, tx bun.Tx, t exchange.Transfer) error {
+	yes, err := current(ctx, tx, t.Facts, t.Resource)
+	if err == nil && !yes {
+		err = fmt.Errorf("%w: transfer %q", exchange.ErrStale, t.ID)
+	}
+	return err
 }
 
 // Transfer implements exchange.Store.

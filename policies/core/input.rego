@@ -26,6 +26,8 @@
 #   result {stated level s a tags}     a tag cat_any stands for every category:
 #             the categories of the sources are then among its tags
 #   new_grade {s a}     holdings [{id s a}]
+#   standings [{resource agency copy overdue violation}]      of those who use, with
+#             what they use: the copy that ends first, and what suspends them
 package yinxin.core
 
 # METADATA
