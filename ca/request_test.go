@@ -69,7 +69,7 @@ func TestRequestDigestOfOldRequestsStays(t *testing.T) {
 }
 
 // X11-23: a certificate ends with what lets the system operate.
-func TestX11_23PairEndsWithTheGatesBound(t *testing.T) {
+func TestX11_23_PairEndsWithTheGatesBound(t *testing.T) {
 	h := newHouse(t)
 	h.until = h.clock.Now().AddDate(0, 0, 20)
 	token := h.token()
@@ -90,7 +90,7 @@ func TestX11_23PairEndsWithTheGatesBound(t *testing.T) {
 }
 
 // XA18-17: a test certificate says what it is and is of a kind of its own.
-func TestXA18_17TestPairSaysSo(t *testing.T) {
+func TestXA18_17_TestPairSaysSo(t *testing.T) {
 	h := newHouse(t)
 	key := must(sm2.GenerateKey(rand.Reader))
 	got, err := h.svc.EnrolSM2(context.Background(), h.tokenFor(ca.PurposeTest), csr(t, key, host))

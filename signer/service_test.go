@@ -13,7 +13,7 @@ import (
 
 // The main job of this room, on every document at hand: the sealed document
 // verifies, and the record of the sealing stands before that of the sealed one.
-func TestSealEveryDocument(t *testing.T) {
+func TestX11_18_SealEveryDocument(t *testing.T) {
 	h := newHouse(t)
 	h.makeSeal(t)
 	for name, doc := range documents(t) {

@@ -157,7 +157,7 @@ func TestNewRefusesIncompleteConfig(t *testing.T) {
 }
 
 // Who may approve what (X11 art. 24): every kind against every person.
-func TestDecide_X11_24b_WhoMayApproveWhat(t *testing.T) {
+func TestX11_24b_WhoMayApproveWhat(t *testing.T) {
 	kinds := []approval.Kind{approval.KindSealUse, approval.KindGrant, approval.KindAgreement, approval.KindRelabel, approval.KindRegrade, approval.KindCitation, approval.KindCertificate}
 	for _, kind := range kinds {
 		may := "leader"

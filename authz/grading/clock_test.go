@@ -207,7 +207,7 @@ func TestProductionReady_R15(t *testing.T) {
 }
 
 // R16 (BJ17 art. 25), R20 (网络安全法 art. 23).
-func TestCloudDuty_R16_Retention_R20(t *testing.T) {
+func TestBJ17_25_CloudDuty_R16_Retention_R20(t *testing.T) {
 	for _, v := range []struct {
 		lv     uint8
 		sector string

@@ -244,7 +244,7 @@ func TestHosting(t *testing.T) {
 }
 
 // X11-23, XA18-13, XA18-17: no operation without acceptance and a grade.
-func TestOperate(t *testing.T) {
+func TestX11_23_XA18_13_Operate(t *testing.T) {
 	d := newDesk(t)
 	o := d.object("civil-a")
 	o.Phase, o.OperationSince = grading.PhasePlanned, 0

@@ -125,7 +125,7 @@ func TestCryptoConclusion(t *testing.T) {
 }
 
 // R11, R12, R19 and the three calendars of XA18 art. 26: each is cleared by its paper.
-func TestLimits_ComeAndGo(t *testing.T) {
+func TestXA18_26_BJ17_26c_LimitsComeAndGo(t *testing.T) {
 	d := newDesk(t)
 	d.now = day(t, "2026-06-01").Start()
 	d.certified("civil-a", 3, 3, "2025-06-05")

@@ -11,7 +11,7 @@ import (
 )
 
 // X11-23: who may have a production certificate, and until when.
-func TestX11_23ProductionUntil(t *testing.T) {
+func TestX11_23_ProductionUntil(t *testing.T) {
 	cal, err := workday.Load()
 	if err != nil {
 		t.Fatal(err)

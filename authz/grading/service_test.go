@@ -134,7 +134,7 @@ func TestRegister(t *testing.T) {
 
 // X14 art. 30: no way down through Register, nor past the decision point, nor
 // past the store when the decision point errs.
-func TestRegrade_X14_30(t *testing.T) {
+func TestX14_30_Regrade(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
 	_, _, err := w.svc.Register(ctx, w.record(3, 3), w.actor)

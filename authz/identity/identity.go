@@ -47,6 +47,14 @@ const (
 	RoleSecrecyBureau     Role = "secrecy_bureau"     // 保密局
 	RoleRecordsOfficer    Role = "records_officer"    // 档案人员
 	RoleKMCOfficer        Role = "kmc_officer"        // 密管员: one of those who together let a key be recovered
+	// RoleSharingContact (共享责任人): who answers in a unit for shared information; the
+	// title of the post is the responsible section (责任科室, 西政办发〔2014〕14号 art. 13).
+	RoleSharingContact Role = "sharing_contact"
+	// RoleFirstResponsible (第一责任人): the head of a unit (京政发〔2017〕37号 art. 32).
+	RoleFirstResponsible Role = "first_responsible"
+	// RoleSupervision (监察): of whatever unit, sees what the auditor sees and writes
+	// nothing (京办发〔2005〕17号 sec. 3).
+	RoleSupervision Role = "supervision"
 )
 
 // Agency is a government unit.
@@ -110,6 +118,8 @@ var (
 	ErrInvalid      = errors.New("identity: invalid record")
 	ErrIncompatible = errors.New("identity: roles may not be held by one person")
 	ErrLeft         = errors.New("identity: the person has left")
+	// ErrNoContact: the unit has named nobody for RoleSharingContact.
+	ErrNoContact = errors.New("identity: the unit names no responsible section and person")
 )
 
 // Register is the store of this room. Each mutating method commits the row and

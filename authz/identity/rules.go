@@ -37,7 +37,8 @@ func ValidKind(k Kind) bool {
 func ValidRole(r Role) bool {
 	switch r {
 	case RoleAgencySysadmin, RoleClerk, RoleUnitLeader, RoleRAOfficer, RoleSealAdministrator, RoleSecurityOfficer,
-		RoleAuditor, RoleSystemAdmin, RoleInformationOffice, RoleSecrecyBureau, RoleRecordsOfficer, RoleKMCOfficer:
+		RoleAuditor, RoleSystemAdmin, RoleInformationOffice, RoleSecrecyBureau, RoleRecordsOfficer, RoleKMCOfficer,
+		RoleSharingContact, RoleFirstResponsible, RoleSupervision:
 		return true
 	}
 	return false
@@ -48,7 +49,7 @@ func ValidRole(r Role) bool {
 // administrator and a user of the business (西政办发〔2011〕8号 art. 24), the
 // maker and the user of seals (电子印章管理办法), and the keeper of escrowed keys
 // (密管员) from the administrators, from who registers certificates and from
-// their users (GM/T 0034 10.1). Requester and approver of one act are kept apart
+// their users (GM/T 0034 10.1), and who supervises from everybody who acts. Requester and approver of one act are kept apart
 // where the act is approved, not here.
 func Incompatible(a, b Role) bool {
 	if a == b {
@@ -56,6 +57,9 @@ func Incompatible(a, b Role) bool {
 	}
 	admins := []Role{RoleSystemAdmin, RoleSecurityOfficer, RoleAuditor}
 	if slices.Contains(admins, a) && slices.Contains(admins, b) {
+		return true
+	}
+	if a == RoleSupervision || b == RoleSupervision {
 		return true
 	}
 	for _, pair := range [][2]Role{{a, b}, {b, a}} {

@@ -190,6 +190,26 @@ func HoldsPost(ctx context.Context, r PostReader, person string, unit USCC, role
 	return false, nil
 }
 
+// Directory finds who ever held a post.
+type Directory interface {
+	PostReader
+	Holders(ctx context.Context, unit USCC, role Role) ([]Person, error)
+}
+
+// Filled reports whether anybody held role in unit at that time.
+func Filled(ctx context.Context, d Directory, unit USCC, role Role, at time.Time) (bool, error) {
+	all, err := d.Holders(ctx, unit, role)
+	if err != nil {
+		return false, fmt.Errorf("holders of %s in %s: %w", role, unit, err)
+	}
+	for _, p := range all {
+		if holds, err := HoldsPost(ctx, d, p.ID, unit, role, at); holds || err != nil {
+			return holds, err
+		}
+	}
+	return false, nil
+}
+
 func (s *Service) event(typ, kind, id string, actor ledger.Actor) (ledger.Event, error) {
 	if actor.Kind == "" || actor.ID == "" {
 		return ledger.Event{}, fmt.Errorf("%w: an act needs an actor", ErrInvalid)

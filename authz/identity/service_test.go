@@ -170,7 +170,7 @@ func TestRegister_EventsCarryActorAndNoName(t *testing.T) {
 // The law, over random histories: whatever is assigned in whatever order, no
 // person holds two incompatible roles at one moment, and HoldsPost agrees with
 // the terms.
-func TestThreeAdministratorsAreThreePeople(t *testing.T) {
+func TestX11_24a_ThreeAdministratorsAreThreePeople(t *testing.T) {
 	roles := []identity.Role{identity.RoleSystemAdmin, identity.RoleSecurityOfficer, identity.RoleAuditor, identity.RoleClerk, identity.RoleSealAdministrator, identity.RoleUnitLeader}
 	rng := rand.New(rand.NewPCG(3, 4))
 	s, _ := setUp(t)
@@ -257,7 +257,7 @@ func TestAssignPost_Race(t *testing.T) {
 	}
 }
 
-func TestHoldsPost_X11_24b_OnThatDate(t *testing.T) {
+func TestX11_24b_PostHeldOnThatDate(t *testing.T) {
 	s, reg := setUp(t)
 	p := person(t, s, "张三")
 	if _, _, err := s.AssignPost(t.Context(), identity.Post{Person: p.ID, Agency: sample(t, 1), Role: identity.RoleUnitLeader, From: start, Until: start.AddDate(1, 0, 0)}, actor); err != nil {

@@ -24,11 +24,11 @@ func keysOf(keys ...*sm2.PrivateKey) (out []*ecdsa.PublicKey) {
 
 const none = ^uint64(0)
 
-// TestAttacks: one mutator per attack of the list that one shard without
+// TestX11_31_Attacks: one mutator per attack of the list that one shard without
 // witnesses must withstand, each with the code and the entry it must name.
 // "resign" stands for an attacker who holds the log key; what he can still not
 // do is shown, the rest needs a checkpoint that the auditor kept, or a witness.
-func TestAttacks(t *testing.T) {
+func TestX11_31_Attacks(t *testing.T) {
 	g0 := newGolden(t)
 	for _, a := range []struct {
 		name string
@@ -252,9 +252,9 @@ func TestRemembered(t *testing.T) {
 	}
 }
 
-// TestEveryByte: no single changed, lost or added byte of an export gives
+// TestX11_31_EveryByte: no single changed, lost or added byte of an export gives
 // "valid".
-func TestEveryByte(t *testing.T) {
+func TestX11_31_EveryByte(t *testing.T) {
 	g := newGolden(t)
 	g.entries = g.entries[:3]
 	g.resign(t)

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestStrangerVerifies: another implementation, Python and OpenSSL, agrees on
+// TestX11_31_StrangerVerifies: another implementation, Python and OpenSSL, agrees on
 // the golden ledger and on five attacks.
-func TestStrangerVerifies(t *testing.T) {
+func TestX11_31_StrangerVerifies(t *testing.T) {
 	for _, tool := range []string{"python3", "openssl"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			if os.Getenv("CI") == "true" {

@@ -27,7 +27,7 @@ func ExampleTerms() {
 }
 
 // X14 art. 26 (1): remove, swap or forge any seal, and the agreement does not bind.
-func TestVerifySeals_X14_26c(t *testing.T) {
+func TestX14_26c_VerifySeals(t *testing.T) {
 	w := newWorld(t)
 	good := w.sealed(w.terms())
 	if err := sharing.InForce(good, start); err != nil {

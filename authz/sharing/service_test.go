@@ -208,7 +208,7 @@ func TestRegisterHolding_Refusals(t *testing.T) {
 
 // The law of no lowering, over random chains of derivation and merging: every
 // holding on the register dominates everything it came from, however far back.
-func TestRegisterHolding_X11_30_NeverBelowAnyAncestor(t *testing.T) {
+func TestX11_30_HoldingIsNeverBelowAnyAncestor(t *testing.T) {
 	w := newWorld(t)
 	w.registered()
 	rng := rand.New(rand.NewPCG(7, 8))

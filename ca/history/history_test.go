@@ -119,7 +119,7 @@ func TestSheetStopsWithItsReader(t *testing.T) {
 	}
 }
 
-func TestCoverage(t *testing.T) {
+func TestXA18_22_Coverage(t *testing.T) {
 	both, one, none := System{ID: "b"}, System{ID: "a"}, System{ID: "c"}
 	for _, k := range []ca.Kind{ca.KindECDSA, ca.KindSM2Sign} {
 		both.has(k)

@@ -107,7 +107,7 @@ func TestReviewNeedsEvidence(t *testing.T) {
 
 // 京政发〔2017〕37号 art. 13: of a personal number there is only a salted hash,
 // in the row and on the ledger.
-func TestBJ17_13OnlyAHashOfAPersonalNumber(t *testing.T) {
+func TestBJ17_13_OnlyAHashOfAPersonalNumber(t *testing.T) {
 	h := newHouse(t)
 	r := h.review(h.submit())
 	body, err := json.Marshal(struct{ A, B any }{r, h.reg.Events()})

@@ -11,7 +11,7 @@ import (
 
 // X11-23: on this track too a certificate ends with what lets the system operate,
 // by token, by ACME and on renewal.
-func TestX11_23LeafEndsWithTheGatesBound(t *testing.T) {
+func TestX11_23_LeafEndsWithTheGatesBound(t *testing.T) {
 	o := newOffice(t)
 	until := time.Now().AddDate(0, 0, 9).UTC().Truncate(time.Second)
 	bound := func(u time.Time) {
@@ -56,7 +56,7 @@ func TestX11_23LeafEndsWithTheGatesBound(t *testing.T) {
 
 // XA18-17: a test certificate says what it is, ends within 30 days, can be revoked
 // by its key, and is no peer and not renewed.
-func TestXA18_17TestLeafSaysSo(t *testing.T) {
+func TestXA18_17_TestLeafSaysSo(t *testing.T) {
 	o := newOffice(t)
 	test := func(r *ca.Request) { r.Purpose = ca.PurposeTest }
 	key := newKey(t)

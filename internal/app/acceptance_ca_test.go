@@ -52,10 +52,6 @@ func newRegistry(t *testing.T, offices int) *registry {
 	return w
 }
 
-func (w *registry) as(p identity.Person) console.Person {
-	return console.Person{ID: p.ID, Unit: string(p.Agency)}
-}
-
 // reviewed is a request whose identity check is on record.
 func (w *registry) reviewed(p ca.Purpose) ca.Request {
 	w.t.Helper()

@@ -26,9 +26,9 @@ func citationResult(rep verify.Report) (verify.Result, string) {
 	return "", ""
 }
 
-// TestBJ17_19b_X11_24_InTheHouse has one house for all of it, because people's keys
+// TestBJ17_19b_X11_24a_X11_24b_InTheHouse has one house for all of it, because people's keys
 // are slow to make.
-func TestBJ17_19b_X11_24_InTheHouse(t *testing.T) {
+func TestBJ17_19b_X11_24a_X11_24b_InTheHouse(t *testing.T) {
 	w := newTown(t, 3)
 	w.consentsOnPages()
 	w.grantsOnPages()

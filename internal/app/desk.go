@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/identity"
@@ -149,6 +150,12 @@ type links struct{ h *House }
 
 func (l links) Invite(ctx context.Context, actor ledger.Actor, p identity.Person, post identity.Post) (console.Hired, error) {
 	return hired(l.h.invite(ctx, actor, p, post, linkLife))
+}
+
+func (l links) Appoint(ctx context.Context, actor ledger.Actor, post identity.Post) error {
+	post.From = l.h.cfg.Now().UTC().Truncate(time.Microsecond)
+	_, _, err := l.h.Identity.AssignPost(ctx, post, actor)
+	return err
 }
 
 func (l links) Again(ctx context.Context, actor ledger.Actor, p identity.Person, role identity.Role) (console.Hired, error) {

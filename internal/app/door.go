@@ -155,7 +155,7 @@ func (d door) Who(ctx context.Context, cookie string) (console.Person, error) {
 	posts = slices.DeleteFunc(posts, func(post identity.Post) bool { return !post.HeldAt(now) })
 	for _, post := range posts {
 		out.Roles = append(out.Roles, d.h.words.Get("role."+string(post.Role)).Zh)
-		out.Auditor = out.Auditor || post.Role == identity.RoleAuditor && string(post.Agency) == d.h.cfg.USCC
+		out.Auditor = out.Auditor || post.Role == identity.RoleAuditor && string(post.Agency) == d.h.cfg.USCC || post.Role == identity.RoleSupervision
 	}
 	out.Pages = d.h.Desk.Pages(p, posts)
 	return out, nil

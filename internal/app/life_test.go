@@ -67,7 +67,7 @@ func TestSealLivesInTheHouse(t *testing.T) {
 	ok(t, err)
 	defer func() { ok(t, h.Close()) }()
 	const leader, clerk, keeper, ra = identity.RoleUnitLeader, identity.RoleClerk, identity.RoleSealAdministrator, identity.RoleRAOfficer
-	s := hire(t, h, leader, clerk, keeper)
+	s := hire(t, h, leader, clerk, keeper, identity.RoleSharingContact)
 	unit := identity.USCC(cfg.USCC)
 	order := SealOrder{ID: "11010000000001", Unit: unit, Name: "样例区政务信息办公室（样章）", Authorisation: signer.Authorisation{Total: 1}}
 

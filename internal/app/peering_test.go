@@ -209,10 +209,10 @@ func (w *border) provider() office {
 	return o
 }
 
-// TestX14_05_CityPlatformWorksAcrossTheBorder: the city's platform proves itself with
+// TestX14_05_BJ05_1b_CityPlatformWorksAcrossTheBorder: the city's platform proves itself with
 // its own certificate, asks before each fetch, receives under the bound that two
 // persons signed, and confirms; and ends at once when one person says so.
-func TestX14_05_CityPlatformWorksAcrossTheBorder(t *testing.T) {
+func TestX14_05_BJ05_1b_CityPlatformWorksAcrossTheBorder(t *testing.T) {
 	w := newBorder(t)
 	o := w.provider()
 	leaf := w.issuing.Leaf(t, w.key.Public(), cityHost, string(w.cityUnit), nil)

@@ -12,7 +12,7 @@ import (
 // Only a document with a seal that stands is sent. A signed file of any kind is
 // none, however valid, nor is one that a system signed with its own certificate
 // (X11-19a).
-func TestOnlySealedDocumentsAreSent(t *testing.T) {
+func TestX11_19a_OnlySealedDocumentsAreSent(t *testing.T) {
 	for name, c := range map[string]struct {
 		rep  verify.Report
 		sent bool

@@ -192,8 +192,17 @@ func agreementSubject(id, digest string, party identity.USCC, requester string) 
 
 // SealAgreement puts the seal of the actor's unit on drafted terms, once its leader
 // has approved exactly these terms at his request (西政办发〔2014〕14号 art. 26). It is
-// a use of the seal like every other: admitted, counted and recorded.
+// a use of the seal like every other: admitted, counted and recorded. A unit that
+// has named nobody who answers for shared information seals none (art. 13).
 func (h *House) SealAgreement(ctx context.Context, actor ledger.Actor, a sharing.Agreement, sealID string) (sharing.PartySeal, error) {
+	unit := identity.USCC(actor.Unit)
+	named, err := identity.Filled(ctx, h.rooms.Identity, unit, identity.RoleSharingContact, h.now())
+	if err != nil {
+		return sharing.PartySeal{}, fmt.Errorf("app: contact of %s: %w", unit, err)
+	}
+	if !named {
+		return sharing.PartySeal{}, fmt.Errorf("app: %s: %w", unit, identity.ErrNoContact)
+	}
 	u, _, err := h.Signer.RequestTerms(ctx, actor, signer.TermsRequest{Seal: sealID, Digest: a.Digest, Title: a.ID})
 	if err != nil {
 		return sharing.PartySeal{}, err

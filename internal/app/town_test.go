@@ -56,6 +56,7 @@ func newTown(t *testing.T, units int) *town {
 		_, _, err = h.Identity.RegisterAgency(bg, identity.Agency{USCC: code, Name: "样例局" + []string{"甲", "乙", "丙"}[i], Kind: identity.KindOrgan, District: "110100", Duties: []string{"relief"}}, h.service())
 		ok(t, err)
 		o := office{unit: code, leader: w.certified(code, identity.RoleUnitLeader), clerk: w.certified(code, identity.RoleClerk)}
+		w.contact(o.clerk)
 		o.seal = w.newSeal(o, 10+i)
 		w.units = append(w.units, o)
 	}
@@ -70,6 +71,13 @@ func (w *town) person(unit identity.USCC, role identity.Role) identity.Person {
 	ok(w.t, err)
 	ok(w.t, w.MakePersonKey(bg, p.ID, townPIN))
 	return p
+}
+
+// contact makes a person the one who answers for shared information in the unit.
+func (w *town) contact(p identity.Person) {
+	w.t.Helper()
+	_, _, err := w.Identity.AssignPost(bg, identity.Post{Person: p.ID, Agency: p.Agency, Role: identity.RoleSharingContact, Title: "样例信息科", From: w.at.Add(-time.Minute)}, w.service())
+	ok(w.t, err)
 }
 
 func (w *town) certified(unit identity.USCC, role identity.Role) identity.Person {

@@ -131,6 +131,7 @@ var refusals = []struct {
 	{ErrRepeated, "desk.error.repeated", http.StatusConflict},
 	{ErrForm, "desk.error.form", http.StatusBadRequest},
 	{identity.ErrLeft, "desk.error.left", http.StatusConflict},
+	{identity.ErrNoContact, "unit.no_contact", http.StatusConflict},
 	{signer.ErrBatch, "desk.error.batch", http.StatusUnprocessableEntity},
 	{signer.ErrManifest, "desk.error.names", http.StatusUnprocessableEntity},
 	{errBusy, "problem.busy", http.StatusServiceUnavailable},

@@ -214,7 +214,7 @@ func (d *deskOf) AnswerResume(_ context.Context, _ Person, id string, a Answer) 
 
 func (d *deskOf) Staff(context.Context, Person, string) (StaffList, error) {
 	u := Named{"11110100MB00000015", "样例区民政局"}
-	return StaffList{Units: []Named{u}, Unit: u, Roles: []string{"clerk", "unit_leader"}, People: []Member{{Named: Named{"p-2", "样例经办人"}, Terms: []Term{{ID: "post-1", Role: "经办人", Ends: true}}, Activated: true}, {Named: Named{"p-3", "样例离岗"}, Left: at}}}, nil
+	return StaffList{Units: []Named{u}, Unit: u, Roles: []string{"clerk", "unit_leader"}, Lacks: []Lack{{Role: "共享责任人", Units: []Named{u}}}, People: []Member{{Named: Named{"p-2", "样例经办人"}, Terms: []Term{{ID: "post-1", Role: "经办人", Ends: true}}, Activated: true}, {Named: Named{"p-3", "样例离岗"}, Left: at}}}, nil
 }
 func (d *deskOf) EndPost(_ context.Context, _ Person, person, post string) error {
 	return d.act("end %s %s", person, post)
@@ -223,6 +223,9 @@ func (d *deskOf) PersonLeft(_ context.Context, _ Person, person string) error {
 	return d.act("left %s", person)
 }
 func (d *deskOf) Hire(_ context.Context, _ Person, f PostForm) (Hired, error) {
+	if f.Role == "sharing_contact" {
+		return Hired{Name: f.Name}, d.act("names %s", f.Name)
+	}
 	return Hired{Name: f.Name, URL: "https://localhost/console/enter#once", Expires: at}, d.act("hire %s %s", f.Name, f.Role)
 }
 

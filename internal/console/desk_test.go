@@ -162,6 +162,11 @@ func TestDeskForms(t *testing.T) {
 	if w := h.ask(http.MethodPost, "/console/people", formType, "name=a&role=clerk"); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "/console/enter#once") {
 		t.Errorf("%d", w.Code)
 	}
+	// Who is there already takes on a post without a link; who has named nobody is listed.
+	page := h.ask(http.MethodPost, "/console/people", formType, "name=a&role=sharing_contact").Body.String()
+	if strings.Contains(page, "<pre") || !strings.Contains(page, "已任命") || !strings.Contains(page, `共享责任人：<a href="/console/people?unit=11110100MB00000015">`) {
+		t.Errorf("%.2000s", page)
+	}
 }
 
 // Every refusal has a text of its own and its code; a fault of the house has

@@ -34,7 +34,7 @@ type Person struct {
 	Name  string
 	Unit  string
 	Roles []string // Chinese names of the posts held
-	// Auditor: holds the post that may read the ledger.
+	// Auditor: holds a post that may read the ledger.
 	Auditor bool
 	Pages   []string // of the desk that the posts open: PageUses …
 }

@@ -35,7 +35,7 @@ type Order struct {
 type People interface {
 	Staff(ctx context.Context, p Person, unit string) (StaffList, error) // of a unit; empty: the one that runs the house
 	// Hire registers a person with a post and makes the link of the first visit,
-	// which is shown once.
+	// which is shown once; or gives one of the unit's people a further post.
 	Hire(ctx context.Context, p Person, f PostForm) (Hired, error)
 	// EndPost ends a post that the person holds, at once.
 	EndPost(ctx context.Context, p Person, person, post string) error
@@ -53,6 +53,13 @@ type StaffList struct {
 	Unit   Named
 	People []Member
 	Roles  []string // that can be given
+	Lacks  []Lack   // of all units, for whoever fills these posts
+}
+
+// Lack is a post that every unit fills, and who has not.
+type Lack struct {
+	Role  string // in Chinese
+	Units []Named
 }
 
 // Member is a person of an agency.
@@ -71,7 +78,7 @@ type Term struct {
 	Ends     bool   // by whoever fills it
 }
 
-// Hired is a one-time link.
+// Hired is a one-time link; without URL somebody who has been here took on a post.
 type Hired struct {
 	Name    string
 	URL     string

@@ -103,7 +103,7 @@ func TestVerify_Refusals(t *testing.T) {
 
 // The printable report is a page of its own under a policy of its own; only a
 // person who is signed in is told what the house's records say.
-func TestVerifyPage(t *testing.T) {
+func TestX11_15_VerifyPageIsPublic(t *testing.T) {
 	h := newHouse(t)
 	h.report = sampleReport()
 	get := func(path string, edit ...func(*http.Request)) *httptest.ResponseRecorder {

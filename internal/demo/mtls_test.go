@@ -38,9 +38,10 @@ func ask(subject, action, kind, resource, context string) string {
 	return fmt.Sprintf(`{"subject":{"type":"system","id":%q},"action":{"name":%q},"resource":{"type":%q,"id":%q},"context":%s}`, subject, action, kind, resource, context)
 }
 
-// TestDecisionsOverMTLS: the demo's decisions, asked by curl with nothing but
-// what demo.json tells, in the shape of AuthZEN.
-func TestDecisionsOverMTLS(t *testing.T) {
+// 西政办发〔2011〕8号 art. 30, 西政办发〔2014〕14号 art. 30: every way to lower a level is
+// refused. The demo's decisions, asked by curl with nothing but what demo.json
+// tells, in the shape of AuthZEN.
+func TestX11_30_X14_30_DecisionsOverMTLS(t *testing.T) {
 	d := demo(t)
 	m := d.Manifest
 	raw, err := json.Marshal(label(2, 2, 2))

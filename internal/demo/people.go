@@ -151,6 +151,10 @@ func (w *walk) people(ctx context.Context) error {
 				return err
 			}
 		}
+		contact := identity.Post{Person: a.clerk.ID, Agency: a.unit.USCC, Role: identity.RoleSharingContact, Title: "样例信息科", From: w.now().UTC().Add(-time.Minute)}
+		if _, _, err := w.house.Identity.AssignPost(ctx, contact, actor); err != nil {
+			return err
+		}
 		w.tell.done(rc, "demo.people.agency", "name", a.unit.Name, "uscc", string(a.unit.USCC))
 	}
 	op := w.agencies[office]

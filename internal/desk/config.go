@@ -142,8 +142,10 @@ type PINs interface {
 	ChangePIN(ctx context.Context, cookie, old, pin string) error
 }
 
-// Links are for the first visit of a person, and shown once.
+// Links are for the first visit of a person, and shown once; Appoint gives a
+// further post to somebody who has been here.
 type Links interface {
+	Appoint(ctx context.Context, actor ledger.Actor, post identity.Post) error
 	Invite(ctx context.Context, actor ledger.Actor, p identity.Person, post identity.Post) (console.Hired, error)
 	Again(ctx context.Context, actor ledger.Actor, p identity.Person, role identity.Role) (console.Hired, error)
 }

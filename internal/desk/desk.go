@@ -78,8 +78,10 @@ func (d *Service) Pages(p identity.Person, held []identity.Post) (pages []string
 	for _, page := range []string{console.PageHistory, console.PageExpiring} {
 		opens(page, p.Agency, ownHistory()...)
 		opens(page, house, allHistory()...)
+		opens(page, p.Agency, identity.RoleSupervision)
 	}
 	opens(console.PageStatistics, house, allHistory()...)
+	opens(console.PageStatistics, p.Agency, identity.RoleSupervision)
 	return append(pages, console.PageClosing) // everybody with a certificate is told (电子签名法 art. 23)
 }
 

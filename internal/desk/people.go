@@ -14,8 +14,35 @@ import (
 func appointed() []identity.Role {
 	return []identity.Role{
 		identity.RoleClerk, identity.RoleUnitLeader, identity.RoleSealAdministrator, identity.RoleRAOfficer, identity.RoleAgencySysadmin, identity.RoleKMCOfficer,
-		identity.RoleInformationOffice, identity.RoleRecordsOfficer,
+		identity.RoleInformationOffice, identity.RoleRecordsOfficer, identity.RoleSharingContact, identity.RoleFirstResponsible, identity.RoleSupervision,
 	}
+}
+
+// answering are the posts that every unit fills and that open nothing: whom others
+// turn to (西政办发〔2014〕14号 art. 13, 京政发〔2017〕37号 art. 32). One of the
+// unit's people holds them beside the own post.
+func answering() []identity.Role {
+	return []identity.Role{identity.RoleSharingContact, identity.RoleFirstResponsible}
+}
+
+// lacking are the units that have not filled a post that every unit fills.
+func (d *Service) lacking(ctx context.Context, units []console.Named) (out []console.Lack, err error) {
+	for _, r := range answering() {
+		l := console.Lack{Role: d.cfg.Words.Get("role." + string(r)).Zh}
+		for _, u := range units {
+			filled, err := identity.Filled(ctx, d.cfg.People, identity.USCC(u.ID), r, d.cfg.Now())
+			if err != nil {
+				return nil, fmt.Errorf("desk: %w", err)
+			}
+			if !filled {
+				l.Units = append(l.Units, u)
+			}
+		}
+		if len(l.Units) > 0 {
+			out = append(out, l)
+		}
+	}
+	return out, nil
 }
 
 // Staff implements console.People.
@@ -39,6 +66,11 @@ func (d *Service) Staff(ctx context.Context, p console.Person, unit string) (out
 	}
 	for _, r := range fills {
 		out.Roles = append(out.Roles, string(r))
+	}
+	if slices.Contains(fills, identity.RoleSharingContact) {
+		if out.Lacks, err = d.lacking(ctx, out.Units); err != nil {
+			return out, err
+		}
 	}
 	people, err := d.cfg.People.Persons(ctx, identity.USCC(out.Unit.ID))
 	if err != nil {
@@ -67,7 +99,8 @@ func (d *Service) activated(ctx context.Context, person string) (bool, error) {
 
 // Hire implements console.People. A person who has not come yet gets another
 // link, so that a form sent twice makes one person; of two with one name in a
-// unit the second is told apart in the name.
+// unit the second is told apart in the name. Somebody who is there already takes
+// on a named post without a link.
 func (d *Service) Hire(ctx context.Context, p console.Person, f console.PostForm) (console.Hired, error) {
 	fills, err := d.fills(ctx, p)
 	if err != nil {
@@ -87,7 +120,22 @@ func (d *Service) Hire(ctx context.Context, p console.Person, f console.PostForm
 	if i < 0 {
 		return d.cfg.Links.Invite(ctx, d.actor(p), identity.Person{Name: f.Name, Agency: identity.USCC(f.Unit)}, identity.Post{Role: role, Title: f.Title})
 	}
+	if slices.Contains(answering(), role) {
+		return console.Hired{Name: f.Name}, d.takesOn(ctx, p, people[i], role, f.Title)
+	}
 	return d.again(ctx, p, people[i], role)
+}
+
+// takesOn gives a person of the unit a named post.
+func (d *Service) takesOn(ctx context.Context, p console.Person, q identity.Person, role identity.Role, title string) error {
+	has, err := d.cfg.Posts.Holds(ctx, q.ID, q.Agency, role)
+	if err != nil {
+		return err
+	}
+	if has {
+		return console.ErrRepeated
+	}
+	return d.cfg.Links.Appoint(ctx, d.actor(p), identity.Post{Person: q.ID, Agency: q.Agency, Role: role, Title: title})
 }
 
 // again is a further link of the first visit.

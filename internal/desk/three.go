@@ -22,7 +22,7 @@ func three() []identity.Role {
 // filledBy is whose post fills and ends a post.
 func filledBy(r identity.Role) identity.Role {
 	switch r {
-	case identity.RoleSystemAdmin, identity.RoleAuditor:
+	case identity.RoleSystemAdmin, identity.RoleAuditor, identity.RoleSupervision:
 		return identity.RoleSecurityOfficer
 	case identity.RoleSecurityOfficer:
 		return identity.RoleAuditor

@@ -13,7 +13,7 @@ import (
 
 // A copy handed on by the id of the holding: origin, source, agreement and end
 // of the copy of the copy (design law 1; X14 art. 23).
-func TestForwardOfACopy(t *testing.T) {
+func TestX14_23b_CopyOfACopy(t *testing.T) {
 	w := newWorld(t)
 	first := w.deliver(1, 2, "population")
 	w.now = w.now.Add(time.Hour)
@@ -42,7 +42,7 @@ func TestSend_NamesTheAgreementInForce(t *testing.T) {
 
 // Law: whatever is raised between sending, fetching and confirming, the label
 // of a registered copy dominates resource, source and transfer.
-func TestLaw_HoldingIsNeverLower(t *testing.T) {
+func TestX11_30_CopyIsNeverLower(t *testing.T) {
 	for seed := range uint64(24) {
 		rnd := mrand.New(mrand.NewPCG(seed, 7))
 		w := newWorld(t)

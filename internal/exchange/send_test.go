@@ -39,7 +39,7 @@ func (w *world) send(from, to int, resource string) exchange.Transfer {
 
 // The header binds transfer, receiver, label, decision and document; only the
 // receiver's key opens the rest (西政办发〔2011〕8号 art. 31).
-func TestSend_EnvelopeBindsTheHeader(t *testing.T) {
+func TestX11_19a_EnvelopeBindsTheHeader(t *testing.T) {
 	w := newWorld(t)
 	tr := w.send(1, 2, "population")
 	raw := w.blobs.data[tr.Blob]

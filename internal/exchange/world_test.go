@@ -242,7 +242,7 @@ func (w *world) invariant() {
 			w.t.Errorf("received transfer %s: holding %+v, %v", id, h, err)
 		}
 		if w.cat.raised != nil {
-			continue // raised after registration: see TestLaw_HoldingIsNeverLower
+			continue // raised after registration: see TestX11_30_CopyIsNeverLower
 		}
 		_, floor, err := w.cat.item(h.ID)
 		if err != nil || !h.Label.Dominates(floor) || !h.Label.Dominates(t.Label) {

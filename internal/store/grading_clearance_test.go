@@ -10,7 +10,7 @@ import (
 
 // XA18-17, BJ05-3b: what was recorded is read back, oldest first, and only of
 // systems that exist.
-func TestXA18_17ClearancesAreKept(t *testing.T) {
+func TestXA18_17_ClearancesAreKept(t *testing.T) {
 	onEngines(t, func(t *testing.T, s *store.Store) {
 		r := house(t, s)
 		first := grading.Clearance{

@@ -16,7 +16,7 @@ import (
 )
 
 // 西政办发〔2014〕14号 art. 31: a copy is never below what it was made from.
-func TestNoHoldingBelowItsSources(t *testing.T) {
+func TestX11_30_NoHoldingBelowItsSources(t *testing.T) {
 	onEngines(t, func(t *testing.T, s *store.Store) {
 		r := house(t, s) // r-1 is L2/S2A1[personal]
 		other := resource(t, "r-2")
@@ -71,7 +71,7 @@ func TestNoHoldingBelowItsSources(t *testing.T) {
 }
 
 // 密码法 art. 8, design law 1: state secrets are refused at registration.
-func TestStateSecretsAreNotRegistered(t *testing.T) {
+func TestXA18_31_BJ17_03_StateSecretsAreNotRegistered(t *testing.T) {
 	onEngines(t, func(t *testing.T, s *store.Store) {
 		r := house(t, s)
 		secret := level.Label{Level: 4, RequiredS: 5, RequiredA: 5, Tags: []level.Tag{"机密"}}
@@ -87,7 +87,7 @@ func TestStateSecretsAreNotRegistered(t *testing.T) {
 }
 
 // 西政办发〔2014〕14号 art. 30: no grade below what the system holds.
-func TestNoGradeBelowItsHoldings(t *testing.T) {
+func TestX14_30_NoGradeBelowItsHoldings(t *testing.T) {
 	onEngines(t, func(t *testing.T, s *store.Store) {
 		r := house(t, s)
 		grade := func(version int, gs, ga uint8) error {
@@ -179,7 +179,7 @@ func TestGradeAndHoldingsAgreeUnderRace(t *testing.T) {
 }
 
 // 三员分立, GB/T 22239 8.1.5: three people.
-func TestAdministratorsAreThreePeople(t *testing.T) {
+func TestX11_24a_AdministratorsAreThreePeople(t *testing.T) {
 	onEngines(t, func(t *testing.T, s *store.Store) {
 		r := house(t, s)
 		add := func(id, person string, role identity.Role, from, until int) error {

@@ -43,7 +43,7 @@ func TestOwnSealsAreValid(t *testing.T) {
 
 // A flipped byte of any file is seen, and the report names the file (reference
 // §5.4 content_flip, sigxml, sv_flip, sealpic_flip).
-func TestEveryFlippedByteNamesItsFile(t *testing.T) {
+func TestX11_19a_EveryFlippedByteNamesItsFile(t *testing.T) {
 	w := newWorld(t)
 	data := w.put(w.notice(), true)
 	files := unzip(t, data)

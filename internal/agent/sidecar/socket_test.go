@@ -130,7 +130,7 @@ func TestSocket_Forwards(t *testing.T) {
 }
 
 // 西政办发〔2014〕14号 art. 29: whatever goes wrong, nothing looks like a permit.
-func TestSocket_FailsClosed(t *testing.T) {
+func TestX14_29_SocketFailsClosed(t *testing.T) {
 	permit := `{"decision":true}`
 	with := func(status int, media, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
