@@ -120,7 +120,7 @@ func TestBJ17_26b_CategoriesAndTheUnlabelled(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	tax := level.Category("tax")
+	tax := level.Tag("cat_tax")
 	r := offered(t, d, "acc-classified", func(r *sharing.Resource) { r.Label = label(2, 2, 2, tax) })
 	ok(t, agreed(t, d, r, nil))
 	to := func(tags ...level.Tag) map[string]any {
@@ -129,7 +129,7 @@ func TestBJ17_26b_CategoriesAndTheUnlabelled(t *testing.T) {
 	got := decides(t, d, map[string]asking{
 		"the category kept":     {act: authz.ActionDerive, res: r.ID, facts: to(tax)},
 		"the category lost":     {act: authz.ActionDerive, res: r.ID, facts: to(), code: "E10_label_lowered"},
-		"another category":      {act: authz.ActionDerive, res: r.ID, facts: to(level.Category("health")), code: "E10_label_lowered"},
+		"another category":      {act: authz.ActionDerive, res: r.ID, facts: to(level.Tag("cat_health")), code: "E10_label_lowered"},
 		"unknown, on level 3":   {act: authz.ActionRead, res: "acc-unlabelled", facts: assist(), code: "E04_system_mlps"},
 		"unknown, in the merge": {act: authz.ActionMerge, res: r.ID, facts: assist("target_system", "social-security", "sources", []string{r.ID, "acc-unlabelled"}), code: "E12_target_system"},
 	})
