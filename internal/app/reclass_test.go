@@ -128,9 +128,20 @@ func (w *town) reclassOnPages() {
 	if err := w.Desk.FollowedLabel(bg, visitor(far.clerk), mine.Notices[0].ID, strings.Repeat("cd", 32), "已标注"); !errors.Is(err, reclass.ErrForbidden) {
 		t.Errorf("another unit answered: %v", err)
 	}
-	for _, n := range mine.Notices {
-		ok(t, w.Desk.FollowedLabel(bg, clerk, n.ID, strings.Repeat("cd", 32), "已标注"))
+	on, err := w.Reclass.On(bg, "town-a", "", 9)
+	ok(t, err)
+	if len(on) != 2 || on[0].Kind != reclass.Remove {
+		t.Fatalf("the system sees %+v", on)
 	}
+	system := func(id string, of office) ledger.Actor {
+		return ledger.Actor{Kind: "system", ID: id, Unit: string(of.unit)}
+	}
+	if _, _, err := w.Reclass.Acknowledge(bg, on[0].ID, strings.Repeat("cd", 32), "已标注", system("town-b", far)); !errors.Is(err, reclass.ErrForbidden) {
+		t.Errorf("another system answered: %v", err)
+	}
+	_, _, err = w.Reclass.Acknowledge(bg, on[0].ID, strings.Repeat("cd", 32), "已标注", system("town-a", o)) // it may stay by now
+	ok(t, err)
+	ok(t, w.Desk.FollowedLabel(bg, clerk, on[1].ID, strings.Repeat("cd", 32), "已标注"))
 	if a := newest(); a.Copies != 1 || a.Done != 1 || a.Late != 0 || a.MayAnswer {
 		t.Errorf("%+v", a)
 	}
