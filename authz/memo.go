@@ -108,6 +108,9 @@ func (v view) nextBoundary() time.Time {
 	for _, a := range v.terms {
 		add(a.NotBefore, a.NotAfter, a.Terminated)
 	}
+	for _, q := range v.quotes {
+		add(q.From, q.Until)
+	}
 	for _, s := range v.standings {
 		add(s.Due)
 	}

@@ -28,6 +28,8 @@
 #   new_grade {s a}     holdings [{id s a}]
 #   standings [{resource agency copy overdue violation}]      of those who use, with
 #             what they use: the copy that ends first, and what suspends them
+#   citing cited_in             whether it will be quoted, and in which document
+#   consents [{resource provider consumer document begun expired}]     to quote; document "": in any
 package yinxin.core
 
 # METADATA
