@@ -99,7 +99,8 @@ type Bound struct {
 type Item struct {
 	Resource sharing.Resource `json:"resource"`
 	Holding  *sharing.Holding `json:"holding,omitempty"`
-	Origins  []Origin         `json:"origins,omitempty"` // what else is in a merged copy
+	Origins  []Origin         `json:"origins,omitempty"`  // what else is in a merged copy
+	Circular bool             `json:"circular,omitempty"` // its record of sources leads back to itself
 }
 
 // Label is the resource's label and, for a holding, the join with its own and those

@@ -111,6 +111,9 @@ func (v view) nextBoundary() time.Time {
 	for _, q := range v.quotes {
 		add(q.From, q.Until)
 	}
+	for _, t := range v.written() {
+		add(t.Add(-clockTolerance))
+	}
 	for _, s := range v.standings {
 		add(s.Due)
 	}
