@@ -2,10 +2,7 @@ package authz
 
 import (
 	"maps"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,46 +17,6 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/policies"
 )
-
-// The reference and the core say the same codes for a product of questions: each
-// base with each action and each one change of a fact or of the question, and
-// each base with each pair of changes. Together they reach every rule.
-func TestReferenceAgreesOnTheProduct(t *testing.T) {
-	m := newWorld(t, nil)
-	p, _ := newPDP(t, m, nil)
-	all := product(t, p, m)
-	if raceDetector { // `make test` asks all in a step without it
-		n := 0
-		all = slices.DeleteFunc(all, func(variant) bool { n++; return n%40 > 0 })
-	}
-	var questions, permitted, differences atomic.Int64
-	var wg sync.WaitGroup
-	var known sync.Map // of a pair, the second may change nothing
-	for w := range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for i := w; i < len(all); i += runtime.GOMAXPROCS(0) {
-				r, s := all[i].ask(t, p)
-				if _, again := known.LoadOrStore(sumOf(t, r, s), true); again {
-					continue
-				}
-				questions.Add(1)
-				want := reference(r, s, m.Now)
-				got := codesOf(readCore(evaluate(t.Context(), p.core, p.input.build(newView(r, s, m.Now)), time.Minute)), guardCore)
-				if len(got) == 0 {
-					permitted.Add(1)
-				}
-				if !slices.Equal(got, want) && differences.Add(1) <= 10 {
-					t.Errorf("%s: core %v, reference %v", all[i].name, got, want)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	t.Logf("%d questions, %d permitted, %d differences", questions.Load(), permitted.Load(), differences.Load())
-	if permitted.Load() == 0 {
-		t.Fatal("the product permits nothing")
-	}
-}
 
 // Every rule of the core holds for some question with one change.
 func TestProductReachesEveryRule(t *testing.T) {
