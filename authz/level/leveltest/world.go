@@ -57,8 +57,8 @@ func New() World {
 	return w
 }
 
-// Each calls f for every point, on all processors; f gets its own *Question
-// each time and must not keep it. It returns the number of points.
+// Each calls f for every point, on all processors; f gets a *Question
+// of its processor and must not keep it. It returns the number of points.
 func (w World) Each(f func(Point, *level.Question)) int {
 	type slice struct{ act, first int }
 	todo, sizes := make(chan slice), make(chan int)
@@ -95,14 +95,14 @@ func (w World) part(act, first int, f func(Point, *level.Question)) (size int) {
 	if w.Acts[act] == level.Publish {
 		consents = 2
 	}
-	p := Point{Act: act, First: first}
+	p, q := Point{Act: act, First: first}, level.Question{}
 	for p.Second = range len(w.Labels) + 1 {
 		for p.Result = range len(w.Labels) + 1 {
 			for p.Subject = range len(w.Grades) - 1 {
 				for p.Target = range w.Grades {
 					for p.Carrier = range len(w.Grades) - 1 {
 						for p.Consent = range consents {
-							q := w.Question(p)
+							q = w.Question(p)
 							f(p, &q)
 							size++
 						}
