@@ -18,8 +18,8 @@ build:
 servers:
 	sh deploy/testing/install-servers.sh
 
-# The bounded worlds and the mutants of the core are short under the race detector,
-# so that they run a second time in full without it.
+# The bounded worlds, the mutants of the core and the product of the reference are not
+# built under the race detector: with it they run once, in a step of their own.
 test: servers vet
 	$(GO) test $(RACE) -timeout 20m ./...
 	$(if $(RACE),$(GO) test -run '(Exhaustive|WholeWorld|Mutants|Reference)' ./authz/level ./authz)

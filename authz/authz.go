@@ -57,6 +57,9 @@ type Request struct {
 	Purpose     string       `json:"purpose,omitempty"`
 	Fields      []string     `json:"fields,omitempty"`
 	NewGrade    *level.Grade `json:"new_grade,omitempty"` // regrade
+	// CitedIn is the decision or document in which it will be quoted: its SM3, or its
+	// number or title while there is none. "": it is not quoted.
+	CitedIn string `json:"cited_in,omitempty"`
 	// Caller asks, for the subject; zero: the house itself. It is in the record with
 	// its certificate and token, and as little as ID a part of the question: the
 	// answer rests on the subject.
@@ -96,7 +99,8 @@ type Bound struct {
 type Item struct {
 	Resource sharing.Resource `json:"resource"`
 	Holding  *sharing.Holding `json:"holding,omitempty"`
-	Origins  []Origin         `json:"origins,omitempty"` // what else is in a merged copy
+	Origins  []Origin         `json:"origins,omitempty"`  // what else is in a merged copy
+	Circular bool             `json:"circular,omitempty"` // its record of sources leads back to itself
 }
 
 // Label is the resource's label and, for a holding, the join with its own and those
@@ -127,6 +131,7 @@ type Snapshot struct {
 	Agreements []sharing.Agreement `json:"agreements,omitempty"` // of the consumer concerned and, on forward, of the receiver
 	Standings  []sharing.Standing  `json:"standings,omitempty"`  // of those who use, with what they use; only those that can refuse
 	Holdings   []Item              `json:"holdings,omitempty"`   // what a system to be re-graded holds
+	Consents   []Quotable          `json:"consents,omitempty"`   // of a use that quotes
 	Missing    []string            `json:"missing,omitempty"`    // ids that the request named and the store does not know
 }
 

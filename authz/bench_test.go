@@ -42,7 +42,7 @@ func manyResources(b *testing.B, n, memo int, recorder Recorder) (*memory, *PDP)
 		m.ResourceByID[res.ID], m.AgreementByID[ag.ID] = res, ag
 	}
 	p, err := New(b.Context(), Config{
-		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m}),
+		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m, Quotes: m}),
 		Recorder: recorder, Memo: memo, Now: func() time.Time { return m.Now },
 	})
 	if err != nil {

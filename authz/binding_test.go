@@ -42,7 +42,7 @@ func TestLapsedAssessmentIsDenied_R10(t *testing.T) {
 			m.GradingByID[id] = r
 		}
 		p, _ := newPDP(t, m, nil)
-		p.facts = NewFacts(FactsConfig{People: m, Grading: grading.Bound{Source: m, Profile: grading.Notice2025()}, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m})
+		p.facts = NewFacts(FactsConfig{People: m, Grading: grading.Bound{Source: m, Profile: grading.Notice2025()}, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m, Quotes: m})
 		d, err := p.Decide(t.Context(), lawful())
 		if err != nil || d.Allow != c.allow {
 			t.Errorf("%s: allow %v, %+v, %v", name, d.Allow, d.Reasons, err)

@@ -31,6 +31,7 @@ type ruleCase struct {
 		Purpose  string   `yaml:"purpose"`
 		Fields   []string `yaml:"fields"`
 		Grade    string   `yaml:"grade"`
+		CitedIn  string   `yaml:"cited_in"`
 	} `yaml:"request"`
 	Allow bool     `yaml:"allow"`
 	Deny  []string `yaml:"deny"`
@@ -42,7 +43,7 @@ func (c ruleCase) request(t testing.TB) Request {
 	q := c.Request
 	r := Request{
 		SubjectType: SubjectSystem, SubjectID: q.Subject, Action: Action(q.Action), Resource: q.Resource, Target: q.Target,
-		Sources: q.Sources, Carriers: q.Carriers, Purpose: q.Purpose, Fields: q.Fields,
+		Sources: q.Sources, Carriers: q.Carriers, Purpose: q.Purpose, Fields: q.Fields, CitedIn: q.CitedIn,
 	}
 	if q.Person != "" {
 		r.SubjectType, r.SubjectID = SubjectPerson, q.Person

@@ -312,7 +312,7 @@ const (
 func oversized(r Request) string {
 	for _, part := range [][2]string{
 		{"id", r.ID}, {"subject_type", r.SubjectType}, {"subject_id", r.SubjectID}, {"action", string(r.Action)},
-		{"resource", r.Resource}, {"target", r.Target}, {"purpose", r.Purpose},
+		{"resource", r.Resource}, {"target", r.Target}, {"purpose", r.Purpose}, {"cited_in", r.CitedIn},
 	} {
 		if tooLong(part[1]) {
 			return part[0]

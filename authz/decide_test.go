@@ -273,7 +273,7 @@ func ExamplePDP_Decide() {
 	t := &testing.T{}
 	m := newWorld(t, nil)
 	p, err := New(context.Background(), Config{
-		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m}),
+		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m, Quotes: m}),
 		Recorder: &book{}, Now: func() time.Time { return m.Now },
 	})
 	if err != nil {

@@ -34,7 +34,6 @@ type Transits interface {
 	Carried(ctx context.Context, system string) ([]sharing.Holding, error)
 }
 
-// FactsConfig is what StoreFacts reads from. All but Peers, Grants and Transits are required.
 // People answers who agencies, persons and systems are; identity.ErrNotFound.
 type People interface {
 	Agency(ctx context.Context, id identity.USCC) (identity.Agency, error)
@@ -43,7 +42,7 @@ type People interface {
 	System(ctx context.Context, id string) (identity.System, error)
 }
 
-// FactsConfig is what StoreFacts reads from. All but Peers and Copies are required. What the
+// FactsConfig is what StoreFacts reads from. People, Grading, Sharing and Revision are required. What the
 // readers answer is never older than what Revision said before; it is not changed
 // here and may be shared.
 type FactsConfig struct {
@@ -55,6 +54,7 @@ type FactsConfig struct {
 	Grants   Grants    // nil: nobody was granted anything
 	Transits Transits  // nil: nothing is on its way
 	Copies   Standings // nil: nobody keeps a copy too long, nobody is suspended
+	Quotes   Quotes    // nil: nobody may be quoted
 }
 
 // StoreFacts loads the facts of a request from the readers of the rooms; over
@@ -83,7 +83,7 @@ func (f *StoreFacts) Load(ctx context.Context, r Request) (Snapshot, error) {
 		return Snapshot{}, fmt.Errorf("reading the revision: %w", err)
 	}
 	l.snap.Revision = rev
-	for _, step := range []func(Request) error{l.subject, l.grants, l.places, l.items, l.agreements, l.standings, l.holdings} {
+	for _, step := range []func(Request) error{l.subject, l.grants, l.places, l.items, l.agreements, l.standings, l.holdings, l.consents} {
 		if err := step(r); err != nil {
 			return Snapshot{}, err
 		}

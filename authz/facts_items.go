@@ -64,7 +64,8 @@ func (l *loading) kept(h sharing.Holding) (*Item, error) {
 	if it.Origins, err = l.origins(h); err != nil || len(it.Origins) < len(h.Origins) {
 		return nil, err
 	}
-	return it, nil
+	it.Circular, err = l.circular(h)
+	return it, err
 }
 
 // agreements reads those of every agency that may use a source under one: the

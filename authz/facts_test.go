@@ -10,7 +10,7 @@ import (
 
 func TestFactsOfARequest(t *testing.T) {
 	m := newWorld(t, nil)
-	f := NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m})
+	f := NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m, Quotes: m})
 	s, err := f.Load(t.Context(), Request{
 		SubjectType: SubjectSystem, SubjectID: "civil-a", Action: ActionForward, Resource: "copy-a", Target: "civil-b",
 		Sources: []string{"streets", "ghost-source"}, Carriers: []string{"hub", "ghost-hub"},
@@ -41,7 +41,7 @@ func TestFactsOfARequest(t *testing.T) {
 
 func TestFactsOfARegrade(t *testing.T) {
 	m := newWorld(t, map[string]any{"holdings": map[string]any{"copy-a": map[string]any{"resource": "gone"}}})
-	f := NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m})
+	f := NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m, Quotes: m})
 	s, err := f.Load(t.Context(), Request{SubjectType: SubjectPerson, SubjectID: "clerk-a", Action: ActionRegrade, Target: "civil-a"})
 	if err != nil {
 		t.Fatal(err)
@@ -57,11 +57,11 @@ func TestFactsOfARegrade(t *testing.T) {
 
 // An unknown id is a fact; a store that fails is an error.
 func TestFactsReportAFailedStore(t *testing.T) {
-	r := Request{SubjectType: SubjectSystem, SubjectID: "civil-a", Action: ActionRead, Resource: "copy-a", Carriers: []string{"hub"}}
-	for _, part := range []string{"revision", "system", "agency", "bound", "grading", "resource", "holding", "standing"} {
+	r := Request{SubjectType: SubjectSystem, SubjectID: "civil-a", Action: ActionRead, Resource: "copy-a", Carriers: []string{"hub"}, CitedIn: "doc-1"}
+	for _, part := range []string{"revision", "system", "agency", "bound", "grading", "resource", "holding", "standing", "quotes"} {
 		m := newWorld(t, nil)
 		m.failOn = part
-		if _, err := NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m}).Load(t.Context(), r); !errors.Is(err, errStore) {
+		if _, err := NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m, Quotes: m}).Load(t.Context(), r); !errors.Is(err, errStore) {
 			t.Errorf("%s: %v", part, err)
 		}
 	}

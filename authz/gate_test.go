@@ -110,7 +110,7 @@ func TestSiteCannotRaise(t *testing.T) {
 	}
 	for name, c := range allCases(t) {
 		m := newWorld(t, c.Facts)
-		p.facts = NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m})
+		p.facts = NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m, Quotes: m})
 		d, err := p.Decide(t.Context(), c.request(t))
 		if err != nil || d.Allow != c.Allow {
 			t.Errorf("%s: %v %v", name, d.Allow, err)
@@ -139,7 +139,7 @@ func TestRunawaySiteIsStopped(t *testing.T) {
 func tryPDP(t *testing.T, m *memory, site []byte) (*PDP, error) {
 	t.Helper()
 	return New(t.Context(), Config{
-		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m}),
+		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m, Quotes: m}),
 		Recorder: &book{}, Site: site, Now: func() time.Time { return m.Now },
 	})
 }

@@ -36,7 +36,7 @@ func newInputBuilder() inputBuilder {
 		"public", "holder", "agreement", "ended", "user", "begun", "consumer", "office", "onward", "purposes", "confidential",
 		"defect_ack", "not_before", "not_after", "terminated", "sealed", "stated",
 		"grants", "unit", "role", "actions", "providers", "resources", "systems", "signed", "suspended",
-		"standings", "copy", "overdue", "violation",
+		"standings", "copy", "overdue", "violation", "citing", "cited_in", "circular", "behind", "consents", "document",
 	} {
 		b.keys[k] = ast.StringTerm(k)
 	}
@@ -109,6 +109,7 @@ func (b inputBuilder) build(v view) ast.Value {
 		b.kv("new_grade", ast.ObjectTerm(b.num("s", int(grade.S)), b.num("a", int(grade.A)))),
 		b.kv("holdings", ast.ArrayTerm(held...)), b.kv("grants", ast.ArrayTerm(granted...)),
 		b.kv("standings", b.standings(v)),
+		b.bool("behind", v.behind()), b.bool("citing", v.req.CitedIn != ""), b.str("cited_in", v.req.CitedIn), b.kv("consents", b.consents(v)),
 	)
 }
 
@@ -178,7 +179,7 @@ func (b inputBuilder) source(v view, s source) *ast.Term {
 		b.num("level", int(l.Level)), b.num("s", int(l.RequiredS)), b.num("a", int(l.RequiredA)),
 		b.kv("tags", set(tags)), b.bool("public", len(tags) < len(l.Tags)),
 		b.str("holder", string(holder)), b.str("agreement", agreement), b.past("ended", ended, v.now),
-		b.str("user", string(v.user(s))),
+		b.str("user", string(v.user(s))), b.bool("circular", s.item != nil && s.item.Circular),
 	)
 }
 

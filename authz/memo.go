@@ -108,6 +108,12 @@ func (v view) nextBoundary() time.Time {
 	for _, a := range v.terms {
 		add(a.NotBefore, a.NotAfter, a.Terminated)
 	}
+	for _, q := range v.quotes {
+		add(q.From, q.Until)
+	}
+	for _, t := range v.written() {
+		add(t.Add(-clockTolerance))
+	}
 	for _, s := range v.standings {
 		add(s.Due)
 	}

@@ -29,7 +29,7 @@ func TestReasonTable(t *testing.T) {
 	rows := requirements(t)
 	for _, e := range table {
 		for _, clause := range e.Clauses {
-			if rows != nil && !rows[clause] {
+			if !rows[clause] {
 				t.Errorf("%s: %s is no requirement", e.Code, clause)
 			}
 		}
@@ -38,10 +38,10 @@ func TestReasonTable(t *testing.T) {
 
 // requirements are the row ids of the house's table of requirements.
 func requirements(t *testing.T) map[string]bool {
+	t.Helper()
 	raw, err := os.ReadFile("../internal/compliance/rows.tsv")
 	if err != nil {
-		t.Log("no table of requirements: clauses are not compared")
-		return nil
+		t.Fatalf("clauses cannot be compared with the requirements: %v", err)
 	}
 	rows := map[string]bool{}
 	for line := range strings.Lines(string(raw)) {

@@ -47,6 +47,9 @@ func (p *PDP) event(d Decision, w weighed, result string) ledger.Event {
 	if len(grants) > 0 {
 		ev.Details["grants"] = strings.Join(grants, ",")
 	}
+	if consents := v.quoted(); len(consents) > 0 {
+		ev.Details["consents"] = strings.Join(consents, ",")
+	}
 	for _, reason := range d.Reasons {
 		if !slices.Contains(ev.Reasons, reason.Code) {
 			ev.Reasons = append(ev.Reasons, reason.Code)

@@ -16,7 +16,7 @@ import (
 // level.Join or Check, no terms.go. It returns the codes of the denial, sorted.
 func reference(r Request, s Snapshot, now time.Time) []string {
 	l := &lawyer{r: r, s: s, now: now, found: map[string]bool{}}
-	for _, say := range []func(){l.catalogue, l.people, l.systems, l.lattice, l.sharing, l.agreements, l.publishing} {
+	for _, say := range []func(){l.catalogue, l.people, l.systems, l.lattice, l.sharing, l.agreements, l.publishing, l.grants, l.copies, l.quoting, l.traces} {
 		say()
 	}
 	var out []string

@@ -27,6 +27,7 @@ type view struct {
 	held    []Item
 
 	standings []sharing.Standing
+	quotes    []Quotable
 }
 
 type hop struct {
@@ -89,7 +90,7 @@ func newView(r Request, s Snapshot, now time.Time) view {
 			}
 		}
 	}
-	v.standings = s.Standings
+	v.standings, v.quotes = s.Standings, s.Consents
 	return v
 }
 

@@ -35,6 +35,7 @@ type memory struct {
 	GrantByID      map[string]Granted             `json:"grants"` // by person/id
 	BoundByID      map[string]*Bound              `json:"bounds"`
 	StandingByID   map[string]sharing.Standing    `json:"standings"`
+	ConsentByID    map[string]Quotable            `json:"consents"`
 	failOn         string                         // name of a method that fails
 	agreementIndex map[string][]sharing.Agreement // by resource, made on first use
 	once           sync.Once
@@ -98,6 +99,18 @@ func (m *memory) Standing(_ context.Context, r sharing.Resource, agency identity
 		return sharing.Standing{}, errStore
 	}
 	return m.StandingByID[r.ID+"/"+string(agency)], nil
+}
+
+func (m *memory) QuotesOf(_ context.Context, resource string, consumer identity.USCC) (out []Quotable, err error) {
+	if m.failOn == "quotes" {
+		return nil, errStore
+	}
+	for _, q := range m.ConsentByID {
+		if q.Resource == resource && q.Consumer == consumer {
+			out = append(out, q)
+		}
+	}
+	return out, nil
 }
 
 func (m *memory) Revision(context.Context) (int64, error) {
@@ -228,7 +241,7 @@ func newPDP(t testing.TB, m *memory, site []byte) (*PDP, *book) {
 	t.Helper()
 	b := &book{}
 	c := Config{
-		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m}),
+		Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m, Quotes: m}),
 		Recorder: b, Site: site, Now: func() time.Time { return m.Now },
 	}
 	if site != nil {

@@ -33,7 +33,7 @@ type Request struct {
 	Subject  Entity         `json:"subject"`
 	Action   Action         `json:"action"`
 	Resource Entity         `json:"resource"`
-	Context  map[string]any `json:"context,omitempty"` // purpose, fields, target_system, target_label, sources, carriers, new_grade
+	Context  map[string]any `json:"context,omitempty"` // purpose, fields, target_system, target_label, sources, carriers, new_grade, cited_in
 	// ID is the X-Request-ID, which stands in the record; not for one of several.
 	ID string `json:"-"`
 }

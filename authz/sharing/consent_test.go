@@ -247,3 +247,33 @@ func TestAskingForAConsent(t *testing.T) {
 		t.Error("an incomplete config")
 	}
 }
+
+// BJ17-19b: a decision rests on no consent that was refused, withdrawn, is over, is
+// another's or was changed after it was signed.
+func TestGivenConsents_BJ17_19b(t *testing.T) {
+	d := newDesk(t)
+	good := d.given(nil)
+	d.asked(nil)
+	d.store.Tamper(d.given(nil).ID, func(c *sharing.Consent) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })
+	gone := d.given(nil)
+	_, _, err := d.consents.Withdraw(t.Context(), gone.ID, "数据有误", ledger.Actor{Kind: "person", ID: "leader-1", Unit: string(good.Provider)})
+	d.must(err)
+	ids := func(resource string, consumer identity.USCC) (out []string) {
+		list, err := d.consents.Given(t.Context(), resource, consumer)
+		d.must(err)
+		for _, c := range list {
+			out = append(out, c.ID)
+		}
+		return out
+	}
+	if got := ids("population", good.Consumer); len(got) != 1 || got[0] != good.ID {
+		t.Errorf("%v, want %s", got, good.ID)
+	}
+	if got := append(ids("another", good.Consumer), ids("population", good.Provider)...); got != nil {
+		t.Errorf("%v", got)
+	}
+	d.now = good.NotAfter
+	if got := ids("population", good.Consumer); got != nil {
+		t.Errorf("over, and still %v", got)
+	}
+}

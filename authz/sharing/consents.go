@@ -150,6 +150,31 @@ func (s *Consents) Check(ctx context.Context, q Quote) error {
 	return nil
 }
 
+// Given lists the consents to quote a resource that a unit has: given, neither
+// withdrawn nor over, and signed as Check wants it. One that does not verify is no
+// consent.
+func (s *Consents) Given(ctx context.Context, resource string, consumer identity.USCC) ([]Consent, error) {
+	all, err := s.cfg.Store.ConsentsOf(ctx, consumer)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	var out []Consent
+	for _, c := range all {
+		if c.Resource != resource || c.Consumer != consumer || c.StateAt(now) != ConsentGiven {
+			continue
+		}
+		approval, yes, err := s.answer(ctx, c)
+		if err != nil && !errors.Is(err, ErrConsent) {
+			return nil, err
+		}
+		if err == nil && yes && approval == c.Approval {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
 // answer asks for the signature over the terms as they stand now; a row that was
 // changed since has another digest.
 func (s *Consents) answer(ctx context.Context, c Consent) (string, bool, error) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/yinxin-gov/yinxin/authz"
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
@@ -66,6 +67,18 @@ func (a answers) Answer(ctx context.Context, c sharing.Consent) (string, bool, e
 		return "", false, unsigned
 	}
 	return got.ID, !refused, nil
+}
+
+// quotes answers the decision point from the register of consents.
+type quotes struct{ consents *sharing.Consents }
+
+func (q quotes) QuotesOf(ctx context.Context, resource string, consumer identity.USCC) ([]authz.Quotable, error) {
+	given, err := q.consents.Given(ctx, resource, consumer)
+	out := make([]authz.Quotable, len(given))
+	for i, c := range given {
+		out[i] = authz.QuotableOf(c)
+	}
+	return out, err
 }
 
 // sealRegister is what is known of seals and of what they stand on.

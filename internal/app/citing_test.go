@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/yinxin-gov/yinxin/authz"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/internal/console"
 	"github.com/yinxin-gov/yinxin/signer"
@@ -87,6 +88,8 @@ func (w *town) citationsInTheHouse() {
 		t.Errorf("%+v, %v", asked.Citations, err)
 	}
 
+	w.mayQuote(consumer, true)
+	w.mayQuote(third, false)
 	w.refusals(provider, consumer, third, series, bound)
 	w.offline(consumer, third, series, bound)
 
@@ -104,6 +107,7 @@ func (w *town) citationsInTheHouse() {
 	if w.Ledger.Head().Size != size {
 		t.Error("something was recorded for a seal that was refused")
 	}
+	w.mayQuote(consumer, false)
 	check("sealed before the withdrawal", out, verify.Valid, verify.Pass, "")
 	// Nor does it lose it when the leader who signed has a new certificate.
 	_, err = w.CertifyPerson(bg, w.service(), provider.leader.ID)
@@ -112,6 +116,17 @@ func (w *town) citationsInTheHouse() {
 		t.Errorf("the leader's certificate was not renewed: %v", err)
 	}
 	check("after the leader's certificate was renewed", out, verify.Valid, verify.Pass, "")
+}
+
+// mayQuote asks the decision point whether a unit may quote the resource in a report:
+// the consent on the register counts there, too.
+func (w *town) mayQuote(o office, may bool) {
+	w.t.Helper()
+	d, err := w.PDP.Decide(bg, authz.Request{SubjectType: authz.SubjectAgency, SubjectID: string(o.unit), Action: authz.ActionDerive, Resource: "res-1", CitedIn: "年度报告"})
+	ok(w.t, err)
+	if refused := slices.ContainsFunc(d.Reasons, func(r authz.Reason) bool { return r.Code == "E29_citation" }); refused == may {
+		w.t.Errorf("%s may quote: %v, reasons %+v", o.unit, may, d.Reasons)
+	}
 }
 
 // refusals: sealed docs with citations lacking consent = 0.

@@ -326,7 +326,7 @@ func (h *House) openWork(ctx context.Context) (err error) {
 	h.PDP, err = authz.New(ctx, authz.Config{
 		Facts: authz.NewFacts(authz.FactsConfig{
 			People: h.rooms.Index, Sharing: h.rooms.Index, Revision: h.rooms.Index, Peers: &h.peerBounds, Grants: &h.granted, Transits: h.rooms.Transfers,
-			Copies:  h.rooms.Index,
+			Copies: h.rooms.Index, Quotes: quotes{h.Consents},
 			Grading: grading.Bound{Source: h.rooms.Index, Profile: grading.Notice2025()},
 		}),
 		Recorder: h.Ledger, Archive: h.store.Decisions(), Now: h.cfg.Now, NewID: newID,

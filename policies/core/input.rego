@@ -14,7 +14,7 @@
 #   target {id known agency graded expired s a duties}          id "": none named
 #   carriers [{id known graded expired s a}]
 #   sources [{id known resource provider share regime reviewed items defect
-#             level s a tags public holder agreement ended user}]
+#             level s a tags public holder agreement ended user circular}]
 #             user 使用单位: the subject's agency or, when the provider itself
 #             hands over, that of the receiving system; "": the provider's own
 #             use, an unknown source or subject, or no use of content
@@ -28,6 +28,9 @@
 #   new_grade {s a}     holdings [{id s a}]
 #   standings [{resource agency copy overdue violation}]      of those who use, with
 #             what they use: the copy that ends first, and what suspends them
+#   behind                      the clock is behind the facts
+#   citing cited_in             whether it will be quoted, and in which document
+#   consents [{resource provider consumer document begun expired}]     to quote; document "": in any
 package yinxin.core
 
 # METADATA

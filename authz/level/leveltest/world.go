@@ -7,7 +7,6 @@ package leveltest
 
 import (
 	"runtime"
-	"slices"
 	"sync"
 
 	"github.com/yinxin-gov/yinxin/authz/level"
@@ -33,8 +32,8 @@ type World struct {
 type Point struct{ Act, First, Second, Result, Subject, Target, Carrier, Consent int }
 
 // New returns the world of all acts and one unknown one, two levels, two grades
-// for S and A, and three marks; short leaves out the marks and what differs in A only.
-func New(short bool) World {
+// for S and A, and three marks.
+func New() World {
 	w := World{
 		Acts: []level.Act{
 			level.Read, level.Copy, level.Derive, level.Merge, level.Relabel, level.Forward, level.Store, level.Publish, level.Carry, level.Regrade, "export",
@@ -42,11 +41,7 @@ func New(short bool) World {
 		Grades: []*[2]int{nil, {1, 2}, {2, 1}, {2, 2}, {0, 0}},
 	}
 	marks := []Vec{{}, {Personal: true}, {Public: true}}
-	combinations := 8
-	if short {
-		marks, combinations, w.Grades = marks[:1], 4, slices.Delete(w.Grades, 2, 3)
-	}
-	for n := range combinations {
+	for n := range 8 {
 		for _, v := range marks {
 			v.N = [3]int{1 + n&1, 1 + n>>1&1, 1 + n>>2&1}
 			l := level.Label{Level: level.Level(v.N[0]), RequiredS: uint8(v.N[1]), RequiredA: uint8(v.N[2])}
@@ -62,8 +57,8 @@ func New(short bool) World {
 	return w
 }
 
-// Each calls f for every point, on all processors; f gets its own *Question
-// each time and must not keep it. It returns the number of points.
+// Each calls f for every point, on all processors; f gets a *Question
+// of its processor and must not keep it. It returns the number of points.
 func (w World) Each(f func(Point, *level.Question)) int {
 	type slice struct{ act, first int }
 	todo, sizes := make(chan slice), make(chan int)
@@ -100,14 +95,14 @@ func (w World) part(act, first int, f func(Point, *level.Question)) (size int) {
 	if w.Acts[act] == level.Publish {
 		consents = 2
 	}
-	p := Point{Act: act, First: first}
+	p, q := Point{Act: act, First: first}, level.Question{}
 	for p.Second = range len(w.Labels) + 1 {
 		for p.Result = range len(w.Labels) + 1 {
 			for p.Subject = range len(w.Grades) - 1 {
 				for p.Target = range w.Grades {
 					for p.Carrier = range len(w.Grades) - 1 {
 						for p.Consent = range consents {
-							q := w.Question(p)
+							q = w.Question(p)
 							f(p, &q)
 							size++
 						}

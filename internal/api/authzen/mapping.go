@@ -113,6 +113,12 @@ func mapTerms(r *authz.Request, properties, context object) (err error) {
 	if r.Fields, err = from.texts(in, "fields"); err != nil {
 		return err
 	}
+	if from, in, err = place("cited_in"); err != nil {
+		return err
+	}
+	if r.CitedIn, err = from.text(in, "cited_in"); err != nil {
+		return err
+	}
 	if from, _, err = place("target_label"); err != nil {
 		return err
 	}

@@ -99,7 +99,7 @@ func mapInput(body object) (q Evaluation, err error) {
 	for _, f := range []struct {
 		name string
 		into *string
-	}{{"id", &q.ID}, {"resource", &q.Resource}, {"target", &q.Target}, {"purpose", &q.Purpose}} {
+	}{{"id", &q.ID}, {"resource", &q.Resource}, {"target", &q.Target}, {"purpose", &q.Purpose}, {"cited_in", &q.CitedIn}} {
 		if *f.into, err = in.text("input", f.name); err != nil {
 			return q, err
 		}

@@ -57,7 +57,7 @@ func TestInputIsTheRequest(t *testing.T) {
 	var want authz.Request
 	full := `{"id":"q","subject_type":"person","subject_id":"p","action":"merge","resource":"r","target":"t",
 		"target_label":{"level":3,"required_s":2,"required_a":1,"tags":["personal"]},"sources":["s"],"carriers":["c"],
-		"purpose":"relief","fields":["name"],"new_grade":{"s":3,"a":2}}`
+		"purpose":"relief","fields":["name"],"new_grade":{"s":3,"a":2},"cited_in":"doc-1"}`
 	if err := json.Unmarshal([]byte(full), &want); err != nil {
 		t.Fatal(err)
 	}
