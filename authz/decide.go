@@ -59,9 +59,10 @@ type PDP struct {
 	input    inputBuilder
 	core     rego.PreparedEvalQuery
 	site     rego.PreparedEvalQuery
-	siteAsks bool    // the site rules read their input
-	digests  Digests // Facts is empty
-	policy   string  // SM3 of the core and site digests
+	siteAsks bool       // the site rules read their input
+	siteSays *[]finding // what site rules that do not say to every question; nil: they are evaluated each time
+	digests  Digests    // Facts is empty
+	policy   string     // SM3 of the core and site digests
 	// slots lets one evaluation a core run at a time, so that the time limit
 	// measures the policy and not the queue.
 	slots chan struct{}
@@ -110,6 +111,12 @@ func New(ctx context.Context, c Config) (*PDP, error) {
 	p.siteAsks = readsInput(site)
 	if p.site, err = prepare(ctx, "x = data.yinxin.site.out", caps, site); err != nil {
 		return nil, fmt.Errorf("preparing %s: %w", name, err)
+	}
+	if !p.siteAsks { // no input, no clock and no data: one answer for all questions
+		if x, err := evaluate(ctx, p.site, nil, p.timeout); err == nil {
+			said := readSite(x, nil)
+			p.siteSays = &said
+		}
 	}
 	p.digests = Digests{Core: coreDigest, Site: digest(src)}
 	if p.digests.Engine, err = engineDigest(caps); err != nil {
@@ -241,6 +248,9 @@ func (p *PDP) judge(ctx context.Context, v view, key memoKey) []finding {
 	if ctx.Err() != nil {
 		return append(p.judgeLevel(v), finding{codeError, "the caller went away", guardPDP})
 	}
+	if known && p.siteSays != nil { // nothing to evaluate
+		return slices.Concat(out, p.judgeSite(ctx, nil))
+	}
 	select {
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()
@@ -251,7 +261,14 @@ func (p *PDP) judge(ctx context.Context, v view, key memoKey) []finding {
 		out = append(p.judgeLevel(v), readCore(evaluate(ctx, p.core, in, p.timeout))...)
 		p.memo.put(key, memoValue{slices.Clip(out), v.now, v.nextBoundary()})
 	}
-	return slices.Concat(out, readSite(evaluate(ctx, p.site, in, p.timeout)))
+	return slices.Concat(out, p.judgeSite(ctx, in))
+}
+
+func (p *PDP) judgeSite(ctx context.Context, in ast.Value) []finding {
+	if p.siteSays != nil {
+		return *p.siteSays
+	}
+	return readSite(evaluate(ctx, p.site, in, p.timeout))
 }
 
 func (p *PDP) judgeLevel(v view) (out []finding) {

@@ -3,6 +3,7 @@ package authz
 import (
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -140,6 +141,38 @@ func TestMemoKeepsNothingOfTheSite(t *testing.T) {
 			}
 			if d, err := p.Decide(t.Context(), lawful()); err != nil || d.Allow == (late && reads) {
 				t.Errorf("%s, late %v: %v %+v", rule, late, err, d.Reasons)
+			}
+		}
+	}
+}
+
+// Site rules that read nothing have one answer; those that do not end have none, and
+// are stopped and refused each time.
+func TestSiteRulesThatReadNothing(t *testing.T) {
+	const endless = "out := \"permit\" if { some a in xs; some b in xs; some c in xs; some d in xs; some e in xs; a + b + c + d + e < 0 }\n"
+	xs := "xs := [" + strings.TrimSuffix(strings.Repeat("1,", 200), ",") + "]\n"
+	for rule, want := range map[string]struct {
+		code  string
+		known bool
+	}{
+		"out := \"deny\" if true\n":  {codeSiteDenied, true},
+		"out := \"other\" if true\n": {codeSiteError, true},
+		xs + endless:                 {codeSiteError, false},
+	} {
+		m := newWorld(t, nil)
+		p, err := New(t.Context(), Config{
+			Facts:    NewFacts(FactsConfig{People: m, Grading: m, Sharing: m, Revision: m, Peers: m, Grants: m, Copies: m}),
+			Recorder: &book{}, Site: []byte(siteHead + rule), Now: func() time.Time { return m.Now }, Timeout: 300 * time.Millisecond,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (p.siteSays != nil) != want.known {
+			t.Errorf("%.40s: known %v", rule, p.siteSays != nil)
+		}
+		for range 2 { // the second time the memo has the others
+			if d, err := p.Decide(t.Context(), lawful()); err != nil || d.Allow || len(d.Reasons) != 1 || d.Reasons[0].Code != want.code {
+				t.Errorf("%.40s: %v %v", rule, d.Reasons, err)
 			}
 		}
 	}

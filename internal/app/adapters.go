@@ -18,6 +18,7 @@ import (
 	"github.com/yinxin-gov/yinxin/ca"
 	"github.com/yinxin-gov/yinxin/ca/peer"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
+	"github.com/yinxin-gov/yinxin/internal/store"
 	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/verify"
 )
@@ -158,9 +159,22 @@ func (c certificates) newest(ctx context.Context, system string, kind ca.Kind) (
 // peers knows a caller by its recorded, good mTLS certificate.
 type peers struct {
 	ca     *ca.Service
-	people identity.Reader
+	people interface {
+		System(ctx context.Context, id string) (identity.System, error)
+	}
 	others *peer.Service
 	used   func(ctx context.Context, system string)
+}
+
+// followed reads systems from the memory of the registers after that has followed
+// the store: what it says is never older than the question.
+type followed struct{ x *store.Index }
+
+func (f followed) System(ctx context.Context, id string) (identity.System, error) {
+	if _, err := f.x.Revision(ctx); err != nil {
+		return identity.System{}, err
+	}
+	return f.x.System(ctx, id)
 }
 
 func (p peers) Peer(ctx context.Context, leaf, issuer *x509.Certificate) (ledger.Actor, error) {

@@ -264,13 +264,13 @@ func benchTokens(b *testing.B, h *House, systems []identity.System, n int) []str
 	b.Helper()
 	out, registry := make([]string, n), h.store.Rooms(nil).CA
 	for i := range out {
-		out[i] = benchToken(b, h, registry, systems[i%len(systems)])
+		out[i] = benchToken(b, h, registry, systems[i%len(systems)], ca.PurposeTest)
 	}
 	return out
 }
 
 // benchToken files an approved request and returns its enrolment token.
-func benchToken(b *testing.B, h *House, registry *store.CA, y identity.System) string {
+func benchToken(b *testing.B, h *House, registry *store.CA, y identity.System, purpose ca.Purpose) string {
 	b.Helper()
 	raw := make([]byte, 32)
 	_, err := rand.Read(raw)
@@ -278,7 +278,7 @@ func benchToken(b *testing.B, h *House, registry *store.CA, y identity.System) s
 	token := base64.RawURLEncoding.EncodeToString(raw)
 	r := ca.Request{
 		ID: newID(), Agency: h.cfg.USCC, System: y.ID, CommonName: y.Name, Organization: h.cfg.Organization, Hosts: y.Hosts,
-		SubmittedBy: "p-1", Purpose: ca.PurposeTest, State: ca.RequestSubmitted, CreatedAt: time.Now(),
+		SubmittedBy: "p-1", Purpose: purpose, State: ca.RequestSubmitted, CreatedAt: time.Now(),
 	}
 	_, err = registry.AddRequests(bg, []ca.Request{r}, benchEvent(r.ID))
 	ok(b, err)

@@ -257,7 +257,7 @@ func (h *House) handler() (http.Handler, error) {
 	return r, err
 }
 
-func (h *House) peers() peers { return peers{h.CA, h.rooms.Identity, h.Peering, h.used} }
+func (h *House) peers() peers { return peers{h.CA, followed{h.rooms.Index}, h.Peering, h.used} }
 
 func actionNames() (names []string) {
 	for _, a := range authz.Actions() {
