@@ -65,6 +65,7 @@ type Application struct {
 	Answer      ApplicationAnswer `json:"answer,omitzero"`
 	Objections  []Objection       `json:"objections,omitempty"`
 	Receipts    []Acknowledgement `json:"receipts,omitempty"`
+	SealAsks    []SealAsk         `json:"seal_asks,omitempty"`
 	Seals       []PartySeal       `json:"seals,omitempty"` // over the terms
 }
 
@@ -98,6 +99,14 @@ type Acknowledgement struct {
 	Unit  identity.USCC `json:"unit"`
 	By    string        `json:"by"`
 	At    time.Time     `json:"at"`
+}
+
+// SealAsk is a clerk's request for the seal of a party on the terms.
+type SealAsk struct {
+	Unit identity.USCC `json:"unit"`
+	Seal string        `json:"seal"`
+	By   string        `json:"by"`
+	At   time.Time     `json:"at"`
 }
 
 // Limits of a regime: how long a provider may take, and who coordinates an objection,
@@ -205,6 +214,21 @@ func (a Application) Delivered() bool {
 // Acknowledged: a unit has acknowledged what stands now.
 func (a Application) Acknowledged(unit identity.USCC) bool {
 	return slices.ContainsFunc(a.Receipts, func(r Acknowledgement) bool { return r.Round == a.Round && r.Unit == unit })
+}
+
+// SealAskOf is what the leader of a party is to approve: nothing once its seal stands.
+func (a Application) SealAskOf(unit identity.USCC) (SealAsk, bool) {
+	i := slices.IndexFunc(a.SealAsks, func(q SealAsk) bool { return q.Unit == unit })
+	if i < 0 || a.State != ApplicationAgreed || a.sealedBy(unit) {
+		return SealAsk{}, false
+	}
+	return a.SealAsks[i], true
+}
+
+// MaySeal: a clerk of the unit may ask for its seal.
+func (a Application) MaySeal(unit identity.USCC) bool {
+	_, asked := a.SealAskOf(unit)
+	return a.State == ApplicationAgreed && !asked && !a.sealedBy(unit) && slices.Contains([]identity.USCC{a.Provider, a.Consumer, a.Office}, unit)
 }
 
 // sealedBy: the unit's seal stands on the terms.

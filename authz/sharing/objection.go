@@ -91,6 +91,24 @@ func (s *Applications) Acknowledge(ctx context.Context, actor ledger.Actor, id s
 	})
 }
 
+// AskSeal is a clerk's request for the seal of a party on the terms; its leader signs.
+func (s *Applications) AskSeal(ctx context.Context, actor ledger.Actor, id, seal string) (Application, ledger.Receipt, error) {
+	return s.move(ctx, actor, id, "sharing.application.seal_asked", func(a *Application, now time.Time) error {
+		unit := identity.USCC(actor.Unit)
+		if err := s.holds(ctx, actor, unit, now, identity.RoleClerk); err != nil {
+			return err
+		}
+		if !a.MaySeal(unit) {
+			return a.wrong()
+		}
+		if !idForm.MatchString(seal) {
+			return fmt.Errorf("%w: number of a seal", ErrInvalid)
+		}
+		a.SealAsks = append(slices.Clone(a.SealAsks), SealAsk{unit, seal, actor.ID, now})
+		return nil
+	})
+}
+
 // Seal adds the seal of a party to the terms of an application that was agreed to. The
 // third makes it bound: the caller registers the agreement first.
 func (s *Applications) Seal(ctx context.Context, actor ledger.Actor, id string, seal PartySeal) (Application, ledger.Receipt, error) {

@@ -18,7 +18,7 @@ func menu(p *Person) (out []group) {
 		{"certificate", []string{PageRequests, PageACME, PageEnrolments, PageClearances, PageCertificates, PageSystems, PageRecovery, PageHistory, PageExpiring, PageStatistics}},
 		{"decision", []string{PageRoutes}},
 		{"authority", []string{PageAnchors, PagePeers, PageSuccession, PageClosing, PageRetention, PageNotices}},
-		{"sharing", []string{PageCatalogue, PageViolations}},
+		{"sharing", []string{PageCatalogue, PageApplications, PageViolations}},
 		{"people", []string{PagePeople, PageGrants}},
 		{"audit", []string{pageLedger}},
 	} {
