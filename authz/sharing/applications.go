@@ -21,6 +21,8 @@ type ApplicationStore interface {
 	// MoveApplication writes the revision after the one on record, else ErrApplication.
 	MoveApplication(ctx context.Context, a Application, ev ledger.Event) (ledger.Receipt, error)
 	Application(ctx context.Context, id string) (Application, error)
+	// RenewCopies puts the live copies under an agreement under the one that follows it.
+	RenewCopies(ctx context.Context, old, next Agreement, ev ledger.Event) (ledger.Receipt, error)
 	// Applications lists those of a unit on any side, newest first; all for "".
 	Applications(ctx context.Context, unit identity.USCC) ([]Application, error)
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/yinxin-gov/yinxin/authz/approval"
@@ -87,13 +88,31 @@ func (h *House) SealApplication(ctx context.Context, id string, unit identity.US
 	return h.bind(ctx, clerk, a)
 }
 
+// resumeApplications registers what was sealed by all when the house stopped. One that
+// cannot be registered, for a seal that was revoked since, stays where it is.
+func (h *House) resumeApplications(ctx context.Context) error {
+	all, err := h.Applications.Of(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		if a.State != sharing.ApplicationAgreed || len(a.Seals) < 3 {
+			continue
+		}
+		if err := h.bind(ctx, h.service(), a); err != nil {
+			h.cfg.Log.ErrorContext(ctx, "an agreement with its seals is not registered", "application", a.ID, "error", err)
+		}
+	}
+	return nil
+}
+
 // bind registers the agreement with its three seals.
 func (h *House) bind(ctx context.Context, actor ledger.Actor, a sharing.Application) error {
 	g, err := a.Agreement()
 	if err != nil || len(a.Seals) < 3 {
 		return err
 	}
-	if _, _, err := h.Sharing.RegisterAgreement(ctx, g, actor); err != nil {
+	if _, _, err := h.Sharing.RegisterAgreement(ctx, g, actor); err != nil && !errors.Is(err, sharing.ErrExists) {
 		return err
 	}
 	_, _, err = h.Applications.Bind(ctx, actor, a.ID)

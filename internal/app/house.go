@@ -360,6 +360,9 @@ func (h *House) openWork(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err = h.resumeApplications(ctx); err != nil {
+		return err
+	}
 	if h.Desk, err = h.openDesk(ctx); err != nil {
 		return err
 	}

@@ -353,3 +353,70 @@ func TestX14_28_BJ17_19a_FeedbackReachesTwoAndIsAnswered(t *testing.T) {
 		}
 	})
 }
+
+// A renewal keeps the copies: under the new agreement, to its end; not those of a merged
+// copy, nor when the new one is narrower.
+func TestX14_26_RenewalKeepsTheCopies(t *testing.T) {
+	onEngines(t, func(t *testing.T, s *store.Store) {
+		c := newCounter(t, s, chinese(t))
+		civil := system("civil-a")
+		civil.Agency = identity.USCC(c.consumer.Unit)
+		_, err := c.rooms.Identity.AddSystem(bg, civil, event("system", civil.ID))
+		ok(t, err)
+		old := sharing.Agreement{
+			ID: "old", Resource: "r-x14", Provider: identity.USCC(c.provider.Unit), Consumer: identity.USCC(c.consumer.Unit), Office: identity.USCC(c.office.Unit),
+			Purposes: []string{"relief"}, Fields: []string{"name"}, NotBefore: c.now.AddDate(-1, 0, 0), NotAfter: c.now.AddDate(0, 1, 0),
+		}
+		_, err = c.rooms.Sharing.AddAgreement(bg, old, event("agreement", "old"))
+		ok(t, err)
+		hold := func(id, resource, agreement string, until time.Time, sources ...string) {
+			h := holding(t, id)
+			h.Agency, h.Resource, h.Agreement, h.At, h.Until, h.Sources = old.Consumer, resource, agreement, c.now, until, sources
+			_, err := c.rooms.Sharing.AddHolding(bg, h, event("holding", id))
+			ok(t, err)
+		}
+		hold("whole", "r-x14", "old", old.NotAfter)
+		hold("short", "r-x14", "old", c.now.AddDate(0, 0, 3))
+		hold("other", "r-bj17", "", old.NotAfter)
+		hold("merged", "r-x14", "old", old.NotAfter, "whole", "other")
+		renewal := func(change func(*sharing.Application)) sharing.Agreement {
+			w := c.wish("")
+			w.Follows = "old"
+			change(&w)
+			a := c.asked(w)
+			a, _, err := c.Answer(bg, c.provider, a.ID, sharing.ApplicationAnswer{Agree: true})
+			ok(t, err)
+			g, err := c.settled(a, true).Agreement()
+			ok(t, err)
+			_, _, err = c.Bind(bg, c.consumer, a.ID)
+			wantErr(t, err, sharing.ErrUnsealed) // not registered
+			_, err = c.rooms.Sharing.AddAgreement(bg, g, event("agreement", g.ID))
+			ok(t, err)
+			a, _, err = c.Bind(bg, c.consumer, a.ID)
+			if err != nil || a.State != sharing.ApplicationBound {
+				t.Errorf("%+v, %v", a, err)
+			}
+			return g
+		}
+		is := func(id, agreement string, until time.Time) {
+			t.Helper()
+			_, err := c.rooms.Index.Revision(bg)
+			ok(t, err)
+			for _, read := range []func(context.Context, string) (sharing.Holding, error){c.rooms.Sharing.Holding, c.rooms.Index.Holding} {
+				if h, err := read(bg, id); err != nil || h.Agreement != agreement || !h.Until.Equal(until) {
+					t.Errorf("%s under %s until %s, %v", id, h.Agreement, h.Until, err)
+				}
+			}
+		}
+		is("whole", "old", old.NotAfter)
+		renewal(func(w *sharing.Application) { w.Purposes = []string{"audit"} })
+		is("whole", "old", old.NotAfter)
+		renewal(func(w *sharing.Application) { w.NotBefore = old.NotAfter.AddDate(0, 0, 1) }) // a gap
+		is("whole", "old", old.NotAfter)
+		g := renewal(func(*sharing.Application) {})
+		is("whole", g.ID, g.NotAfter)
+		is("short", g.ID, c.now.AddDate(0, 0, 3))
+		is("merged", g.ID, old.NotAfter)
+		is("other", "", old.NotAfter)
+	})
+}
