@@ -15,7 +15,7 @@ import (
 // An application walks through the people's side: signed for its unit, answered and
 // signed by the provider, sealed by the three parties; the next decision allows. One
 // party ends the agreement, and the next decision denies again (X14 art. 26, J2).
-func TestX14_26_FromApplicationToAccess(t *testing.T) {
+func TestX14_26c_FromApplicationToAccess(t *testing.T) {
 	w := newTown(t, 2)
 	provider, consumer := w.units[0], w.units[1]
 	own := identity.USCC(w.cfg.USCC)

@@ -86,7 +86,7 @@ func (d *deskOf) AcknowledgeFeedback(_ context.Context, _ Person, id string) err
 }
 
 // Each form of the page does one act; an incomplete one, or hidden characters, none.
-func TestX14_26_ApplicationForms(t *testing.T) {
+func TestApplicationForms(t *testing.T) {
 	h, d := newDesk(t)
 	for _, c := range []struct{ path, form, want string }{
 		{"", "resource=r-1&purposes=relief%2C+audit&fields=name+amount&from=2026-06-01&until=2026-06-30", "apply r-1  [relief audit] [name amount]   720"},

@@ -356,7 +356,7 @@ func TestX14_28_BJ17_19a_FeedbackReachesTwoAndIsAnswered(t *testing.T) {
 
 // A renewal keeps the copies: under the new agreement, to its end; not those of a merged
 // copy, nor when the new one is narrower.
-func TestX14_26_RenewalKeepsTheCopies(t *testing.T) {
+func TestRenewalKeepsTheCopies(t *testing.T) {
 	onEngines(t, func(t *testing.T, s *store.Store) {
 		c := newCounter(t, s, chinese(t))
 		civil := system("civil-a")
