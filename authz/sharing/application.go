@@ -225,10 +225,11 @@ func (a Application) SealAskOf(unit identity.USCC) (SealAsk, bool) {
 	return a.SealAsks[i], true
 }
 
-// MaySeal: a clerk of the unit may ask for its seal.
-func (a Application) MaySeal(unit identity.USCC) bool {
-	_, asked := a.SealAskOf(unit)
-	return a.State == ApplicationAgreed && !asked && !a.sealedBy(unit) && slices.Contains([]identity.USCC{a.Provider, a.Consumer, a.Office}, unit)
+// MaySeal: a clerk of the unit may ask for its seal; the same one again for another, when
+// the first could not be used. The leader signs for the clerk who asked.
+func (a Application) MaySeal(unit identity.USCC, clerk string) bool {
+	ask, asked := a.SealAskOf(unit)
+	return a.State == ApplicationAgreed && (!asked || ask.By == clerk) && !a.sealedBy(unit) && slices.Contains([]identity.USCC{a.Provider, a.Consumer, a.Office}, unit)
 }
 
 // sealedBy: the unit's seal stands on the terms.

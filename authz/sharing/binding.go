@@ -18,13 +18,14 @@ func (s *Applications) AskSeal(ctx context.Context, actor ledger.Actor, id, seal
 		if err := s.holds(ctx, actor, unit, now, identity.RoleClerk); err != nil {
 			return err
 		}
-		if !a.MaySeal(unit) {
+		if !a.MaySeal(unit, actor.ID) {
 			return a.wrong()
 		}
 		if !idForm.MatchString(seal) {
 			return fmt.Errorf("%w: number of a seal", ErrInvalid)
 		}
-		a.SealAsks = append(slices.Clone(a.SealAsks), SealAsk{unit, seal, actor.ID, now})
+		others := slices.DeleteFunc(slices.Clone(a.SealAsks), func(q SealAsk) bool { return q.Unit == unit })
+		a.SealAsks = append(others, SealAsk{unit, seal, actor.ID, now})
 		return nil
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/internal/console"
+	"github.com/yinxin-gov/yinxin/signer"
 	"github.com/yinxin-gov/yinxin/signer/life"
 )
 
@@ -16,8 +17,8 @@ import (
 // signed by the provider, sealed by the three parties; the next decision allows. One
 // party ends the agreement, and the next decision denies again (X14 art. 26, J2).
 func TestX14_26c_FromApplicationToAccess(t *testing.T) {
-	w := newTown(t, 2)
-	provider, consumer := w.units[0], w.units[1]
+	w := newTown(t, 3)
+	provider, consumer, bystander := w.units[0], w.units[1], w.units[2]
 	own := identity.USCC(w.cfg.USCC)
 	house := office{unit: own, leader: w.certified(own, identity.RoleUnitLeader), clerk: w.certified(own, identity.RoleClerk)}
 	w.contact(house.clerk)
@@ -84,7 +85,9 @@ func TestX14_26c_FromApplicationToAccess(t *testing.T) {
 			t.Fatal("allowed with a seal missing")
 		}
 		wantErr(t, w.Desk.SealTerms(bg, who(party.leader), id, yes("")), console.ErrAnswered) // no clerk asked
+		wantErr(t, w.Desk.AskTermsSeal(bg, who(party.clerk), id, bystander.seal), signer.ErrUnit)
 		ok(t, w.Desk.AskTermsSeal(bg, who(party.clerk), id, party.seal))
+		ok(t, w.Desk.AskTermsSeal(bg, who(party.clerk), id, party.seal)) // again, by the same
 		ok(t, w.Desk.SealTerms(bg, who(party.leader), id, yes(line(party.leader).Terms)))
 	}
 	if l := line(consumer.clerk); l.State != sharing.ApplicationBound || !allowed() {
@@ -98,6 +101,7 @@ func TestX14_26c_FromApplicationToAccess(t *testing.T) {
 		t.Fatalf("%+v, %v", list.Agreements, err)
 	}
 	ok(t, w.Desk.EndAgreement(bg, who(provider.leader), g, "不再使用"))
+	wantErr(t, w.Desk.AskTermsSeal(bg, who(bystander.clerk), id, bystander.seal), sharing.ErrApplication)
 	if allowed() {
 		t.Error("allowed after the end")
 	}

@@ -93,7 +93,7 @@ func (d *Service) applicationLine(ctx context.Context, p console.Person, h hats,
 	l.MayAnswer = h.leads && unit == asked && requester != p.ID
 	reads := unit == a.Consumer && (h.clerk || h.leads) || unit == a.Office && h.office
 	l.MayAcknowledge = reads && a.Delivered() && !a.Acknowledged(unit)
-	l.MayAskSeal = h.clerk && a.MaySeal(unit)
+	l.MayAskSeal = h.clerk && a.MaySeal(unit, p.ID)
 	if ask, is := a.SealAskOf(unit); is && h.leads && ask.By != p.ID {
 		g, err := a.Agreement()
 		if err != nil {
