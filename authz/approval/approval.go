@@ -38,6 +38,7 @@ const (
 	KindPurge       Kind = "retention_purge" // 到期销毁: what is kept of certificates long over (art. 24)
 	KindAuthority   Kind = "ca_generation"   // 更替认证机构: another generation of the house's own authorities
 	KindViolation   Kind = "violation"       // 违规整改: use is resumed after a breach (BJ17 art. 33)
+	KindApplication Kind = "application"     // 共享申请: an application, its answer, or the outcome of an objection (X14 art. 26)
 	KindPeer        Kind = "peer_domain"     // 对等域: a trust domain of others that works with the house
 	KindDomain      Kind = "app_domain"      // 应用域: the rules of an agency's own system
 

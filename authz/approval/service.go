@@ -65,7 +65,7 @@ func New(c Config) (*Service, error) {
 // subject (西政办发〔2011〕8号 art. 24; 电子印章管理办法 art. 21).
 func approverRole(k Kind) identity.Role {
 	switch k {
-	case KindSealUse, KindSeal, KindGrant, KindDelegation, KindAgreement, KindRelabel, KindRegrade, KindCitation, KindViolation, KindRoute, KindDomain:
+	case KindSealUse, KindSeal, KindGrant, KindDelegation, KindAgreement, KindRelabel, KindRegrade, KindCitation, KindViolation, KindApplication, KindRoute, KindDomain:
 		return identity.RoleUnitLeader
 	case KindEmergency:
 		return identity.RoleSecurityOfficer

@@ -10,7 +10,7 @@ import (
 
 // openCatalogue builds what people and systems do with the catalogue, with copies and
 // about breaches. Decisions read the same store from memory.
-func (h *House) openCatalogue() (err error) {
+func (h *House) openCatalogue(ctx context.Context) (err error) {
 	now := h.cfg.Now
 	if h.Entries, err = sharing.NewEntries(sharing.EntriesConfig{Store: h.rooms.Sharing, Directory: h.rooms.Identity, Now: now, NewID: newID}); err != nil {
 		return err
@@ -23,7 +23,10 @@ func (h *House) openCatalogue() (err error) {
 		Store: h.rooms.Sharing, Catalogue: h.rooms.Sharing, Directory: h.rooms.Identity, Posts: h.rooms.Identity,
 		Settled: h.violationSettled, Unit: identity.USCC(h.cfg.USCC), Now: now, NewID: newID,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return h.openApplications(ctx)
 }
 
 // ViolationSubject is what the second person signs: that use is resumed.

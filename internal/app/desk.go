@@ -33,7 +33,7 @@ func (h *House) openDesk(ctx context.Context) (*desk.Service, error) {
 		Unit: h.cfg.USCC, Division: h.cfg.Division, People: h.rooms.Identity, Posts: holders{h}, Approvals: h.rooms.Approvals, Counts: h.rooms.Seals,
 		Ledger: h.Ledger, Signer: h.Signer, Life: h.Life, Answers: h, Documents: h, Persons: certifying{h}, Workshop: workshop{h}, Imports: imports{h},
 		Catalogue: h.rooms.Sharing, Consents: h.Consents, Domains: h.Domains, Grants: h.Grants, Reclass: h.Reclass, Archiver: h, Sealed: h.rooms.Seals, Links: links{h}, Leavers: leaving{h}, PINs: h.Signin, Notices: h.Notices,
-		Authority: h.CA, Suspensions: h.rooms.CA, Recoveries: h.Recoveries, Anchors: h.Anchored, Succession: h.Succession, Roots: h, Closing: h.Closing, Peers: h.Peering, Retention: h.Retention, Routes: h.Routing, Requests: h.RA, Clearances: h.Clearances, Entries: h.Entries, Copies: h.Copies, Violations: h.Violations, Tokens: h.Tokens,
+		Authority: h.CA, Suspensions: h.rooms.CA, Recoveries: h.Recoveries, Anchors: h.Anchored, Succession: h.Succession, Roots: h, Closing: h.Closing, Peers: h.Peering, Retention: h.Retention, Routes: h.Routing, Requests: h.RA, Clearances: h.Clearances, Entries: h.Entries, Copies: h.Copies, Violations: h.Violations, Applications: h.Applications, Agreements: h, Tokens: h.Tokens,
 		AccountKeys: accountKeys{h}, Texts: h.rooms.ACME, Certificates: h.rooms.CA, History: h.History,
 		Blobs: h.blobs(), Key: h.draftsKey, Certs: certs, Words: h.words, Log: h.cfg.Log, Now: h.cfg.Now, NewID: newID,
 	})

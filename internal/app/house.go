@@ -65,41 +65,42 @@ type House struct {
 	pages     *pdfview.Viewer
 	draftsKey keys.Decrypter // of what the desk keeps
 
-	Ledger     *ledger.Sequencer
-	Identity   *identity.Service
-	Approvals  *approval.Service
-	Grants     *grant.Service   // of persons
-	Reclass    *reclass.Service // labels that their provider changes
-	Grading    *grading.Service
-	Sharing    *sharing.Service
-	Consents   *sharing.Consents
-	Entries    *sharing.Entries    // the catalogue with its metadata
-	Copies     *sharing.Copies     // who keeps what, until when
-	Violations *sharing.Violations // breaches, and who is suspended for them
-	Clearances *grading.Clearances
-	RA         *ra.Service // takes and decides requests for certificates of systems
-	CA         *ca.Service
-	StepCA     *stepca.Authority
-	CertStatus *status.Service
-	Closing    *closing.Service   // the end of the service, announced by two persons
-	Retention  *retention.Service // of what belongs to certificates
-	Idle       *stale.Watch       // systems that nobody uses
-	Anchored   *anchor.Service    // of others, registered by two persons
-	Succession *authority.Service // of the house's own authorities
-	History    *history.Service   // what became of certificates
-	Peering    *peer.Service      // trust domains of others
-	KMC        *kmc.Centre
-	Recoveries *kmc.Recoveries // of escrowed keys
-	Notices    *notify.Service // to systems outside
-	Signer     *signer.Service
-	Life       *life.Service // of seals: making them and everything but their use
-	PDP        *authz.PDP
-	Domains    *domain.Service // rules of the agencies' own systems
-	Exchange   *exchange.Service
-	Signin     *signin.Service
-	Desk       *desk.Service  // the people's side, for the console
-	Tokens     *token.Service // access tokens of systems
-	Routing    *route.Service // what paths of systems stand for
+	Ledger       *ledger.Sequencer
+	Identity     *identity.Service
+	Approvals    *approval.Service
+	Grants       *grant.Service   // of persons
+	Reclass      *reclass.Service // labels that their provider changes
+	Grading      *grading.Service
+	Sharing      *sharing.Service
+	Consents     *sharing.Consents
+	Entries      *sharing.Entries      // the catalogue with its metadata
+	Copies       *sharing.Copies       // who keeps what, until when
+	Violations   *sharing.Violations   // breaches, and who is suspended for them
+	Applications *sharing.Applications // for sharing: answered in time, objected to, sealed
+	Clearances   *grading.Clearances
+	RA           *ra.Service // takes and decides requests for certificates of systems
+	CA           *ca.Service
+	StepCA       *stepca.Authority
+	CertStatus   *status.Service
+	Closing      *closing.Service   // the end of the service, announced by two persons
+	Retention    *retention.Service // of what belongs to certificates
+	Idle         *stale.Watch       // systems that nobody uses
+	Anchored     *anchor.Service    // of others, registered by two persons
+	Succession   *authority.Service // of the house's own authorities
+	History      *history.Service   // what became of certificates
+	Peering      *peer.Service      // trust domains of others
+	KMC          *kmc.Centre
+	Recoveries   *kmc.Recoveries // of escrowed keys
+	Notices      *notify.Service // to systems outside
+	Signer       *signer.Service
+	Life         *life.Service // of seals: making them and everything but their use
+	PDP          *authz.PDP
+	Domains      *domain.Service // rules of the agencies' own systems
+	Exchange     *exchange.Service
+	Signin       *signin.Service
+	Desk         *desk.Service  // the people's side, for the console
+	Tokens       *token.Service // access tokens of systems
+	Routing      *route.Service // what paths of systems stand for
 
 	gate gate // of certificates
 
@@ -267,7 +268,7 @@ func (h *House) openCA(ctx context.Context) (err error) {
 	if err = h.openPeers(); err != nil {
 		return err
 	}
-	if err = h.openCatalogue(); err != nil {
+	if err = h.openCatalogue(ctx); err != nil {
 		return err
 	}
 	if err = h.openRetention(); err != nil {
@@ -357,6 +358,9 @@ func (h *House) openWork(ctx context.Context) (err error) {
 		ApprovalLife: h.cfg.approvalLife(), Excluded: h.cfg.exclusions(),
 	})
 	if err != nil {
+		return err
+	}
+	if err = h.resumeApplications(ctx); err != nil {
 		return err
 	}
 	if h.Desk, err = h.openDesk(ctx); err != nil {

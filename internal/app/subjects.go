@@ -103,6 +103,8 @@ func (h *House) question(ctx context.Context, s approval.Subject) (approval.Subj
 		return h.PeerSubject(e), nil
 	case approval.KindViolation:
 		return h.violationAsked(ctx, s.ID)
+	case approval.KindApplication:
+		return h.applicationAsked(ctx, s.ID)
 	case approval.KindRoute:
 		r, err := h.Routing.Route(ctx, s.ID)
 		if err != nil || r.State != route.Proposed {

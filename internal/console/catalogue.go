@@ -27,6 +27,7 @@ type CatalogueList struct {
 	Next     string // id to go on from
 	Entry    *sharing.Entry
 	Changes  []sharing.Change
+	Disputed bool       // feedback on it waits for the provider's answer
 	Copies   []CopyLine // for the provider
 	More     bool       // there are more copies than are listed
 	Withheld []sharing.Withheld

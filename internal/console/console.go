@@ -129,6 +129,7 @@ func Mount(r chi.Router, cfg Config) error {
 		c.mountClearances(r)
 		c.mountCatalogue(r)
 		c.mountViolations(r)
+		c.mountApplications(r)
 		c.mountACME(r)
 		c.mountPeople(r)
 		c.mountOwn(r)

@@ -87,6 +87,7 @@ type Desk interface {
 	Clearances
 	Resources
 	Violations
+	Applications
 	ACME
 	People
 	Own
@@ -143,6 +144,10 @@ var refusals = []struct {
 	{signin.ErrSession, "console.enter.refused", http.StatusForbidden},
 	{errPINsDiffer, "console.enter.pin_differs", http.StatusBadRequest},
 	{sharing.ErrViolation, "violation.error.state", http.StatusConflict},
+	{sharing.ErrApplication, "application.error.state", http.StatusConflict},
+	{sharing.ErrNotParty, "console.forbidden", http.StatusForbidden},
+	{sharing.ErrBasis, "application.error.reason", http.StatusBadRequest},
+	{sharing.ErrNotInForce, "application.error.ended", http.StatusConflict},
 	{sharing.ErrNotProvider, "problem.holding.provider", http.StatusForbidden},
 	{approval.ErrSelf, "desk.error.self", http.StatusForbidden},
 	{approval.ErrReason, "problem.seal.reason", http.StatusBadRequest},

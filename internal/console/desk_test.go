@@ -17,7 +17,7 @@ import (
 )
 
 // pages of everybody, for tests that look at all of them.
-var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PageClearances, PageACME, PagePeople, PageRecovery, PageAnchors, PageSuccession, PageClosing, PagePeers, PageRetention, PageConsents, PageDomains, PageGrants, PageReclass, PageArchive, PageHistory, PageExpiring, PageStatistics, PageNotices, PageCatalogue, PageViolations, PageRoutes}
+var allPages = []string{PageUses, PageSeals, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PageClearances, PageACME, PagePeople, PageRecovery, PageAnchors, PageSuccession, PageClosing, PagePeers, PageRetention, PageConsents, PageDomains, PageGrants, PageReclass, PageArchive, PageHistory, PageExpiring, PageStatistics, PageNotices, PageCatalogue, PageApplications, PageViolations, PageRoutes}
 
 // newDesk is a house whose person's posts open every page.
 func newDesk(t *testing.T) (*house, *deskOf) {
@@ -49,7 +49,7 @@ const formType = "application/x-www-form-urlencoded"
 var deskPaths = []string{
 	"/console/uses", "/console/uses/u-1", "/console/uses/u-2", "/console/uses/u-3", "/console/uses/u-3?from=2", "/console/seals", "/console/seals/11010000000001", "/console/seals/import", "/console/compromise",
 	"/console/certificates", "/console/requests", "/console/enrolments", "/console/systems", "/console/systems?system=civil-a", "/console/people", "/console/recovery", "/console/anchors", "/console/succession", "/console/closing", "/console/peers", "/console/retention", "/console/clearances", "/console/acme", "/console/clearances?system=civil-a",
-	"/console/catalogue", "/console/catalogue?id=r-1", "/console/violations",
+	"/console/catalogue", "/console/catalogue?id=r-1", "/console/violations", "/console/applications",
 	"/console/consents", "/console/domains", "/console/consents/c-1", "/console/grants", "/console/grants/g-1", "/console/reclass", "/console/archive", "/console/notices", "/console/routes", "/console/me",
 	"/console/history", "/console/history?system=civil-a", "/console/expiring", "/console/expiring?days=400&superseded=1", "/console/statistics", "/console/statistics?month=2026-06",
 }

@@ -14,7 +14,7 @@ func menu(p *Person) (out []group) {
 	for _, g := range []group{
 		{"seal", []string{PageUses, PageSeals, PageCompromise}},
 		{"document", []string{pageVerify, PageConsents, PageArchive}},
-		{"sharing", []string{PageCatalogue, PageReclass, PageViolations}},
+		{"sharing", []string{PageCatalogue, PageApplications, PageReclass, PageViolations}},
 		{"access", []string{PageGrants, PageDomains, PageRoutes}},
 		{"certificate", []string{PageRequests, PageACME, PageEnrolments, PageClearances, PageCertificates, PageSystems, PageRecovery, PageHistory, PageExpiring, PageStatistics}},
 		{"authority", []string{PageAnchors, PagePeers, PageSuccession, PageClosing, PageRetention, PageNotices}},

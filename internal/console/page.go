@@ -54,7 +54,7 @@ func (c *console) parse() error {
 	c.pages = map[string]*template.Template{}
 	for _, name := range []string{
 		pageStatus, pageVerify, pageLedger, pageEnter, PageUses, pageUse, PageSeals, pageSeal, pageImport, PageCompromise, PageCertificates, PageRequests, PageEnrolments, PageSystems, PagePeople, PageRecovery,
-		PageAnchors, PageSuccession, PageClosing, PagePeers, PageRetention, PageConsents, pageConsent, PageDomains, PageGrants, pageGrant, PageReclass, PageClearances, PageACME, PageArchive, pageMe, PageHistory, PageExpiring, PageStatistics, PageNotices, PageCatalogue, PageViolations, PageRoutes,
+		PageAnchors, PageSuccession, PageClosing, PagePeers, PageRetention, PageConsents, pageConsent, PageDomains, PageGrants, pageGrant, PageReclass, PageClearances, PageACME, PageArchive, pageMe, PageHistory, PageExpiring, PageStatistics, PageNotices, PageCatalogue, PageApplications, PageViolations, PageRoutes,
 	} {
 		t, err := template.New(name).Funcs(funcs).ParseFS(files, "pages/frame.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {

@@ -41,7 +41,7 @@ func (d *deskOf) Catalogue(_ context.Context, _ Person, find, _, id string) (Cat
 	e := sharing.Entry{Resource: sharing.Resource{ID: "r-1", Name: "低保\u202e名单", Label: level.Label{Level: 2, RequiredS: 2, RequiredA: 2}, Items: []string{"name"}}}
 	out := CatalogueList{Find: find, Entries: []sharing.Entry{e}, Next: "r-1", Withheld: []sharing.Withheld{{Name: "台账", At: at}}}
 	if id != "" {
-		out.Entry, out.Changes, out.More = &e, []sharing.Change{{Revision: 1, At: at, Why: "首次"}}, true
+		out.Entry, out.Changes, out.Disputed, out.More = &e, []sharing.Change{{Revision: 1, At: at, Why: "首次"}}, true, true
 		out.Copies = []CopyLine{{Copy: sharing.Copy{Holding: sharing.Holding{ID: "h-1"}, Due: at}, UnitName: "样例单位", Overdue: true}, {Copy: sharing.Copy{Holding: sharing.Holding{ID: "h-2", Ended: at}}}}
 	}
 	return out, nil
@@ -86,7 +86,7 @@ func TestViolationForms(t *testing.T) {
 		}
 	}
 	page := h.ask(http.MethodGet, "/console/catalogue?find=%E4%BD%8E%E4%BF%9D&id=r-1", "", "").Body.String()
-	if strings.Contains(page, "\u202e") || !strings.Contains(page, "h-1") || !strings.Contains(page, "after=r-1") {
+	if strings.Contains(page, "\u202e") || !strings.Contains(page, "h-1") || !strings.Contains(page, "有争议") || !strings.Contains(page, "after=r-1") {
 		t.Errorf("%.2000s", page)
 	}
 }

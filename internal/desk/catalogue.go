@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"slices"
 
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
@@ -39,6 +40,11 @@ func (d *Service) Catalogue(ctx context.Context, p console.Person, find, after, 
 		return out, err
 	}
 	out.Entry, out.Changes = &e, changes
+	heard, err := d.cfg.Applications.FeedbackOf(ctx, e.Provider)
+	if err != nil {
+		return out, err
+	}
+	out.Disputed = slices.ContainsFunc(heard, func(f sharing.Feedback) bool { return f.Resource == e.ID && f.Open() })
 	if string(e.Provider) != p.Unit {
 		return out, nil
 	}

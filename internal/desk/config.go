@@ -98,6 +98,8 @@ type Answers interface {
 	RequestSubject(r ca.Request) approval.Subject
 	// ViolationSubject is what a second person signs before use is resumed.
 	ViolationSubject(v sharing.Violation) approval.Subject
+	// ApplicationSubject is what the leader of a unit signs about an application.
+	ApplicationSubject(a sharing.Application) (approval.Subject, error)
 	// RouteSubject is what the leader of a system's unit signs.
 	RouteSubject(r route.Route) approval.Subject
 	// DomainSubject is what the leader of the owning unit signs.
@@ -106,6 +108,15 @@ type Answers interface {
 	ConsentSubject(c sharing.Consent) approval.Subject
 	// GrantSubject is what the leader of a unit signs, in an emergency a security officer.
 	GrantSubject(g grant.Grant) approval.Subject
+}
+
+// Agreements are sealed by their parties, and ended by one.
+type Agreements interface {
+	// TermsSubject is what the leader of a party signs before its seal goes on the terms.
+	TermsSubject(a sharing.Agreement, ask sharing.SealAsk) approval.Subject
+	SealApplication(ctx context.Context, id string, unit identity.USCC) error
+	AgreementsOf(ctx context.Context, unit identity.USCC) ([]sharing.Agreement, error)
+	EndAgreement(ctx context.Context, actor ledger.Actor, id, reason string) error
 }
 
 // Documents are judged by the house's own anchors and registers.
@@ -209,6 +220,8 @@ type Config struct {
 	Entries      *sharing.Entries
 	Copies       *sharing.Copies
 	Violations   *sharing.Violations
+	Applications *sharing.Applications
+	Agreements   Agreements
 	Tokens       Tokens
 	AccountKeys  AccountKeys
 	Texts        Texts
@@ -231,7 +244,7 @@ func New(cfg Config) (*Service, error) {
 		cfg.Unit == "", cfg.People == nil, cfg.Posts == nil, cfg.Approvals == nil, cfg.Counts == nil, cfg.Ledger == nil, cfg.Signer == nil, cfg.Life == nil,
 		cfg.Answers == nil, cfg.Documents == nil, cfg.Persons == nil, cfg.Workshop == nil, cfg.Imports == nil, cfg.Catalogue == nil, cfg.Consents == nil, cfg.Domains == nil, cfg.Grants == nil, cfg.Reclass == nil,
 		cfg.Archiver == nil, cfg.Sealed == nil, cfg.Links == nil, cfg.Leavers == nil, cfg.PINs == nil, cfg.Notices == nil, cfg.Authority == nil, cfg.Suspensions == nil,
-		cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Succession == nil, cfg.Roots == nil, cfg.Closing == nil, cfg.Peers == nil, cfg.Retention == nil, cfg.Routes == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.Entries == nil, cfg.Copies == nil, cfg.Violations == nil, cfg.Tokens == nil, cfg.AccountKeys == nil, cfg.Texts == nil,
+		cfg.Recoveries == nil, cfg.Anchors == nil, cfg.Succession == nil, cfg.Roots == nil, cfg.Closing == nil, cfg.Peers == nil, cfg.Retention == nil, cfg.Routes == nil, cfg.Requests == nil, cfg.Clearances == nil, cfg.Entries == nil, cfg.Copies == nil, cfg.Violations == nil, cfg.Applications == nil, cfg.Agreements == nil, cfg.Tokens == nil, cfg.AccountKeys == nil, cfg.Texts == nil,
 		cfg.Certificates == nil, cfg.History == nil, cfg.Blobs == nil, cfg.Key == nil,
 		len(cfg.Certs) == 0, cfg.Words == nil, cfg.Log == nil, cfg.Now == nil, cfg.NewID == nil,
 	} {

@@ -56,6 +56,8 @@ func (d *Service) Pages(p identity.Person, held []identity.Post) (pages []string
 	opens(console.PageCatalogue, house, identity.RoleInformationOffice)
 	opens(console.PageViolations, p.Agency, identity.RoleClerk, identity.RoleUnitLeader)
 	opens(console.PageViolations, house, identity.RoleInformationOffice)
+	opens(console.PageApplications, p.Agency, identity.RoleClerk, identity.RoleUnitLeader)
+	opens(console.PageApplications, house, identity.RoleInformationOffice)
 	opens(console.PageArchive, p.Agency, identity.RoleRecordsOfficer, identity.RoleClerk)
 	opens(console.PageSeals, p.Agency, identity.RoleClerk, identity.RoleUnitLeader, identity.RoleSealAdministrator)
 	opens(console.PageCompromise, p.Agency, identity.RoleClerk, identity.RoleUnitLeader, identity.RoleSealAdministrator)

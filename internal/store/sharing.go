@@ -156,3 +156,9 @@ func (s *Sharing) Agreement(ctx context.Context, id string) (sharing.Agreement, 
 func (s *Sharing) Agreements(ctx context.Context, resource string, consumer identity.USCC) ([]sharing.Agreement, error) {
 	return list(ctx, s.s.r, agreementRow.agreement, "not_before, id", "resource = ? AND consumer = ?", resource, string(consumer))
 }
+
+// AgreementsOf lists those that a unit is a party to, the newest first.
+func (s *Sharing) AgreementsOf(ctx context.Context, unit identity.USCC) ([]sharing.Agreement, error) {
+	u := string(unit)
+	return list(ctx, s.s.r, agreementRow.agreement, "not_before DESC, id", "provider = ? OR consumer = ? OR office = ?", u, u, u)
+}
