@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz"
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/console"
 )
 
@@ -120,6 +122,17 @@ func TestX14_31_XA18_31_BJ17_03_ConfidentialityAndStateSecrets(t *testing.T) {
 		if _, err := registered(d, "acc-secret", func(r *sharing.Resource) { r.Name = name }); !errors.Is(err, level.ErrStateSecret) {
 			t.Errorf("named %s: %v", name, err)
 		}
+	}
+	marked := line(d, 77, map[string]string{"安全标识": "L4/S5A5[机密]"})
+	if status, got := imports(t, d, false, marked); status != "422 state_secret" || got.Done || len(got.Wrong) != 1 || got.Wrong[0].Line != 2 {
+		t.Errorf("imported: %s %+v", status, got)
+	}
+	m := d.Manifest
+	told := sh(t, d.bin+" catalogue import "+quote(catalogueFile(t, marked))+" --json --why x --url "+m.URL+" --root "+quote(filepath.Join(d.dir, m.Anchors.ECDSARoot))+
+		" --sm2-root "+quote(filepath.Join(d.dir, m.Anchors.SM2Root))+" --dir "+quote(filepath.Join(d.dir, m.Systems["civil-affairs"].Dir))+"; test $? = 1")
+	var cli wire.Imported
+	if err := json.Unmarshal([]byte(told), &cli); err != nil || len(cli.Wrong) != 1 || cli.Wrong[0].Code != sharing.LineStateSecret {
+		t.Errorf("by the command line: %v %s", err, told)
 	}
 	decides(t, d, map[string]asking{"a state secret is no resource": {act: authz.ActionRead, res: "acc-secret", facts: assist(), code: "E01_unknown_resource"}})
 }
