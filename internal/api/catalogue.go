@@ -152,8 +152,11 @@ func wireEntry(e sharing.Entry) wire.Entry {
 	out := wire.Entry{
 		ID: e.ID, Code: e.Code, Name: e.Name, Provider: string(e.Provider), Category: e.Category, Summary: e.Summary, Format: e.Format, Items: e.Items, ItemTypes: e.ItemTypes,
 		Regime: string(e.Regime), ShareType: string(e.ShareType), Conditions: e.Conditions, Manner: e.Manner, Open: e.Open, Cycle: e.Cycle, Related: e.Related,
-		System: e.System, Contact: e.Contact, Label: e.Label, SecrecyReview: e.SecrecyReview, Basis: e.Basis, Approval: e.Approval, Filing: e.Filing,
+		System: e.System, Contact: e.Contact, Label: e.Label, SecrecyReview: e.SecrecyReview, Basis: e.Basis, Approval: e.Approval, Filing: e.Filing, PIA: e.PIA,
 		DefectNotice: e.DefectNotice, UpdatedAt: e.UpdatedAt, Sample: e.Sample,
+	}
+	for _, t := range e.ItemTags {
+		out.ItemTags = append(out.ItemTags, wire.ItemTag{Item: t.Item, Tags: t.Tags, Mask: string(t.Mask)})
 	}
 	if e.Published != 0 {
 		out.Published = e.Published.String()

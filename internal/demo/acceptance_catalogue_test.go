@@ -17,7 +17,7 @@ import (
 	"github.com/yinxin-gov/yinxin/internal/workday"
 )
 
-const catalogueHead = "信息资源代码,信息资源名称,提供方代码,信息资源分类,信息资源摘要,信息资源格式,信息项,适用规则,共享类型,开放属性,更新周期,发布日期,联系人,安全标识,保密审查,依据,保密部门批准,备案\n"
+const catalogueHead = "信息资源代码,信息资源名称,提供方代码,信息资源分类,信息资源摘要,信息资源格式,信息项,适用规则,共享类型,开放属性,更新周期,发布日期,联系人,安全标识,保密审查,依据,保密部门批准,备案,信息项标识,个人信息影响评估\n"
 
 // line is an entry on application of 2014, with changes by column.
 func line(d *running, number int, change map[string]string) string {
