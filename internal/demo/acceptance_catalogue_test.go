@@ -216,4 +216,7 @@ func TestBJ17_33_MisuseSuspends(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	says("settled by two", "")
+	if late, err := w.house.Violations.Overdue(bg, actorOf(d, p)); err != nil || len(late) != 0 {
+		t.Errorf("escalated, though settled: %+v, %v", late, err)
+	}
 }
