@@ -13,13 +13,12 @@ type group struct {
 func menu(p *Person) (out []group) {
 	for _, g := range []group{
 		{"seal", []string{PageUses, PageSeals, PageCompromise}},
-		{"document", []string{pageVerify, PageConsents, PageReclass, PageArchive}},
-		{"access", []string{PageDomains}},
+		{"document", []string{pageVerify, PageConsents, PageArchive}},
+		{"sharing", []string{PageCatalogue, PageReclass, PageViolations}},
+		{"access", []string{PageGrants, PageDomains, PageRoutes}},
 		{"certificate", []string{PageRequests, PageACME, PageEnrolments, PageClearances, PageCertificates, PageSystems, PageRecovery, PageHistory, PageExpiring, PageStatistics}},
-		{"decision", []string{PageRoutes}},
 		{"authority", []string{PageAnchors, PagePeers, PageSuccession, PageClosing, PageRetention, PageNotices}},
-		{"sharing", []string{PageCatalogue, PageViolations}},
-		{"people", []string{PagePeople, PageGrants}},
+		{"people", []string{PagePeople}},
 		{"audit", []string{pageLedger}},
 	} {
 		g.Pages = slices.DeleteFunc(g.Pages, func(page string) bool {
