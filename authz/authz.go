@@ -162,7 +162,7 @@ type Reason struct {
 
 // Obligation binds a permit: what the enforcement point must do.
 type Obligation struct {
-	Kind  string `json:"kind"` // "label", "watermark", "expiry", "fields", "citation"
+	Kind  string `json:"kind"` // "label", "watermark", "expiry", "fields", "mask", "citation"
 	Value string `json:"value"`
 }
 

@@ -36,7 +36,7 @@ func newInputBuilder() inputBuilder {
 		"public", "holder", "agreement", "ended", "user", "begun", "consumer", "office", "onward", "purposes", "confidential",
 		"defect_ack", "not_before", "not_after", "terminated", "sealed", "stated",
 		"grants", "unit", "role", "actions", "providers", "resources", "systems", "signed", "suspended",
-		"standings", "copy", "overdue", "violation", "citing", "cited_in", "circular", "behind", "consents", "document",
+		"standings", "copy", "overdue", "violation", "citing", "cited_in", "circular", "behind", "consents", "document", "masked",
 	} {
 		b.keys[k] = ast.StringTerm(k)
 	}
@@ -175,12 +175,22 @@ func (b inputBuilder) source(v view, s source) *ast.Term {
 	return ast.ObjectTerm(
 		b.str("id", s.id), b.bool("known", s.item != nil), b.str("resource", r.ID),
 		b.str("provider", string(r.Provider)), b.str("share", string(r.ShareType)), b.str("regime", string(r.Regime)),
-		b.bool("reviewed", r.SecrecyReview != ""), b.kv("items", set(r.Items)), b.str("defect", r.DefectNotice),
+		b.bool("reviewed", r.SecrecyReview != ""), b.kv("items", set(r.Items)), b.kv("masked", masked(r)), b.str("defect", r.DefectNotice),
 		b.num("level", int(l.Level)), b.num("s", int(l.RequiredS)), b.num("a", int(l.RequiredA)),
 		b.kv("tags", set(tags)), b.bool("public", len(tags) < len(l.Tags)),
 		b.str("holder", string(holder)), b.str("agreement", agreement), b.past("ended", ended, v.now),
 		b.str("user", string(v.user(s))), b.bool("circular", s.item != nil && s.item.Circular),
 	)
+}
+
+// masked are the items that may be asked for without an agreement on them: they are
+// handed out masked.
+func masked(r sharing.Resource) *ast.Term {
+	items := make([]string, len(r.ItemTags))
+	for i, t := range r.ItemTags {
+		items[i] = t.Item
+	}
+	return set(items)
 }
 
 // earlier is the first of two times that may be zero.

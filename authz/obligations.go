@@ -15,6 +15,7 @@ const (
 	ObligeWatermark = "watermark" // show this text on every page or screen
 	ObligeExpiry    = "expiry"    // RFC 3339; use and keep only before
 	ObligeFields    = "fields"    // comma-separated information items to hand out
+	ObligeMask      = "mask"      // "how item": hand out this information item hidden, as a hash or partial only
 	ObligeCitation  = "citation"  // "resource provider": consent and source note before citing
 	ObligeReview    = "review"    // "grant time": opened in an emergency; log each access, report for review before
 )
@@ -48,6 +49,7 @@ func (v view) obligations(decisionID string) []Obligation {
 	if fields := v.fields(); len(fields) > 0 {
 		out = append(out, Obligation{ObligeFields, strings.Join(fields, ",")})
 	}
+	out = append(out, v.masks()...)
 	for _, g := range rests {
 		if g.Emergency {
 			out[1].Value = "紧急授权 EMERGENCY " + out[1].Value

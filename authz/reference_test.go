@@ -331,7 +331,8 @@ func unsealedIn(a sharing.Agreement) (out []identity.USCC) {
 // beyond: items asked for of this resource that the agreement does not grant.
 func (l *lawyer) beyond(a sharing.Agreement, it *Item) bool {
 	return slices.ContainsFunc(l.r.Fields, func(f string) bool {
-		return slices.Contains(it.Resource.Items, f) && !slices.Contains(a.Fields, f)
+		return slices.Contains(it.Resource.Items, f) && !slices.Contains(a.Fields, f) &&
+			!slices.ContainsFunc(it.Resource.ItemTags, func(tag sharing.ItemTag) bool { return tag.Item == f })
 	})
 }
 

@@ -35,8 +35,13 @@ func (v view) usable(s source, agency identity.USCC) *sharing.Agreement {
 }
 
 func (v view) covers(a *sharing.Agreement, it *Item, agency identity.USCC) bool {
+	return v.binds(a, it, agency) && fieldsAgreed(a, it, v.req.Fields)
+}
+
+// binds: in force between these for the purpose, whatever the items.
+func (v view) binds(a *sharing.Agreement, it *Item, agency identity.USCC) bool {
 	return a.Resource == it.Resource.ID && a.Provider == it.Resource.Provider && isParty(a, it, agency) &&
-		inForce(a, v.now) && slices.Contains(a.Purposes, v.req.Purpose) && fieldsAgreed(a, it, v.req.Fields)
+		inForce(a, v.now) && slices.Contains(a.Purposes, v.req.Purpose)
 }
 
 // isParty: the consumer of the agreement, or the keeper of a copy that came
@@ -75,10 +80,10 @@ func sealedBy(a *sharing.Agreement) []identity.USCC {
 }
 
 // fieldsAgreed: of several sources each agreement answers for the items of its
-// own resource.
+// own resource. An item with a mask may be asked for all the same: it is masked.
 func fieldsAgreed(a *sharing.Agreement, it *Item, fields []string) bool {
 	for _, f := range fields {
-		if slices.Contains(it.Resource.Items, f) && !slices.Contains(a.Fields, f) {
+		if slices.Contains(it.Resource.Items, f) && !slices.Contains(a.Fields, f) && !it.Resource.Masks(f) {
 			return false
 		}
 	}

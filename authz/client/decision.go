@@ -63,6 +63,7 @@ const (
 	Watermark = "watermark" // mark what is shown
 	Expiry    = "expiry"    // delete it by then
 	Fields    = "fields"    // give these and no others
+	Mask      = "mask"      // "how item": give this item hidden, as a hash or partial only
 	Citation  = "citation"  // name the source
 )
 

@@ -7,7 +7,9 @@ import (
 	"strings"
 )
 
-var labelForm = regexp.MustCompile(`^L(\d)/S(\d)A(\d)(?:\[([a-z_,]{1,1000})\])?$`)
+// labelForm takes any text for tags: Validate knows the marks of a state secret, also in
+// Chinese, from what has no form.
+var labelForm = regexp.MustCompile(`^L(\d)/S(\d)A(\d)(?:\[([^\[\]]{1,1000})\])?$`)
 
 // Parse reads the short form of Label.String ("L3/S3A3[personal]"). It returns
 // ErrStateSecret or ErrInvalid for anything that is not a valid label.

@@ -17,6 +17,7 @@ func TestParseRefuses(t *testing.T) {
 	for s, want := range map[string]error{
 		"": ErrInvalid, "L5/S3A3": ErrInvalid, "L3/S0A3": ErrInvalid, "L3/S3A3[]": ErrInvalid,
 		"L3/S3A3[cat_]": ErrInvalid, "L3/S3A3[cat_secret]": ErrStateSecret, "L3/S3A3[x]": ErrInvalid, "L3/S3A3[secret]": ErrStateSecret, " L3/S3A3": ErrInvalid, "3": ErrInvalid,
+		"L4/S5A5[机密]": ErrStateSecret, "L4/S5A5[personal, 绝密 ]": ErrStateSecret, "L4/S5A5[个人]": ErrInvalid, "L4/S5A5[a]]": ErrInvalid,
 	} {
 		if _, err := Parse(s); !errors.Is(err, want) {
 			t.Errorf("%q: %v, want %v", s, err, want)

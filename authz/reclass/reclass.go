@@ -124,6 +124,8 @@ var (
 	ErrState     = errors.New("reclass: not in that state")
 	ErrGround    = errors.New("reclass: a lowering needs a legal ground and a new secrecy review")
 	ErrNotSigned = errors.New("reclass: no signature of the provider's leader over these terms")
+	// ErrItems: the label would lack a tag of one of the resource's information items.
+	ErrItems = errors.New("reclass: an information item has a tag that the label would lack")
 	// ErrKept: the copy is still on a system that does not carry it.
 	ErrKept = errors.New("reclass: the copy is still there")
 )

@@ -73,6 +73,9 @@ func (s *Service) Propose(ctx context.Context, a Act, actor ledger.Actor) (Act, 
 	if a.Review != "" && !a.Raises() && a.Review == r.SecrecyReview {
 		return fail(fmt.Errorf("%w: the review is the one that gave the present label", ErrGround))
 	}
+	if err := r.Bears(a.To); err != nil { // an item stays what it is until its tag is taken away
+		return fail(fmt.Errorf("%w: %w", ErrItems, err))
+	}
 	kind := "authz.label.lowering_proposed"
 	if a.Raises() {
 		a.State, kind = Raised, "authz.label.raised"

@@ -35,6 +35,7 @@ type Metadata struct {
 	Contact    string       `json:"contact"`              // who answers for it at the provider
 	Approval   string       `json:"approval,omitempty"`   // of the secrecy bureau (区保密局批准)
 	Filing     string       `json:"filing,omitempty"`     // with the information office (信息办备案)
+	PIA        string       `json:"pia_ref,omitempty"`    // of the impact assessment (个人信息保护影响评估)
 }
 
 // Cycles are the update cycles (更新周期) of 1272号.
@@ -71,6 +72,10 @@ const (
 	LineLoosened    = "loosened"
 	LineCode        = "code"
 	LineColumn      = "column"
+	LineItems       = "items"
+	LineBelowItems  = "below_items"
+	LineUnmasked    = "unmasked"
+	LinePIA         = "pia"
 )
 
 // requirement: under a regime, a sharing type asks for a field.
@@ -146,6 +151,18 @@ func (e Entry) Validate() []*FieldError {
 	if !slices.Contains(shareTypes(e.Regime), e.ShareType) {
 		add("share_type", LineUnknown, ErrInvalid)
 	}
+	switch err := e.itemTags(); {
+	case errors.Is(err, level.ErrStateSecret):
+		add("item_tags", LineStateSecret, err)
+	case errors.Is(err, ErrLowered):
+		add("label", LineBelowItems, err)
+	case err != nil:
+		add("item_tags", LineItems, err)
+	}
+	// 京政发〔2017〕37号 art. 28; 个人信息保护法 art. 55 (4): assessed before it is provided.
+	if e.Regime == RegimeBeijing2017 && e.ShareType != ShareNotShared && slices.Contains(e.Label.Tags, level.TagPersonal) && strings.TrimSpace(e.PIA) == "" {
+		add("pia_ref", LinePIA, ErrBasis)
+	}
 	for _, r := range requirements() {
 		if r.regime == e.Regime && r.share == e.ShareType && strings.TrimSpace(r.value(e)) == "" {
 			add(r.field, LineBasis, ErrBasis)
@@ -164,14 +181,14 @@ func (e Entry) Validate() []*FieldError {
 func (e Entry) words() map[string]string {
 	return map[string]string{
 		"name": e.Name, "category": e.Category, "summary": e.Summary, "format": e.Format, "conditions": e.Conditions, "manner": e.Manner,
-		"system": e.System, "contact": e.Contact, "approval": e.Approval, "filing": e.Filing, "basis": e.Basis, "secrecy_review": e.SecrecyReview,
+		"system": e.System, "contact": e.Contact, "approval": e.Approval, "filing": e.Filing, "pia_ref": e.PIA, "basis": e.Basis, "secrecy_review": e.SecrecyReview,
 		"items": strings.Join(e.Items, " "), "item_types": strings.Join(e.ItemTypes, " "), "related": strings.Join(e.Related, " "),
 	}
 }
 
 // against checks a change of an entry that is there: a provider cannot take another's
 // code, a label goes down only by its provider's signed act, and what becomes freer
-// to share was reviewed anew.
+// to share, a whole or one item, was reviewed anew.
 func (e Entry) against(old Resource) *FieldError {
 	switch {
 	case old.Provider != e.Provider:
@@ -180,6 +197,8 @@ func (e Entry) against(old Resource) *FieldError {
 		return &FieldError{"label", LineLowered, ErrLowered}
 	case openness(e.ShareType) > openness(old.ShareType) && e.SecrecyReview == old.SecrecyReview:
 		return &FieldError{"secrecy_review", LineLoosened, ErrBasis}
+	case e.unmasks(old) && e.SecrecyReview == old.SecrecyReview:
+		return &FieldError{"item_tags", LineUnmasked, ErrBasis}
 	}
 	return nil
 }

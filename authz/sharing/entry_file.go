@@ -68,6 +68,10 @@ func columns() []column {
 		text("format", "信息资源格式", func(e *Entry) *string { return &e.Format }),
 		many("items", "信息项", func(e *Entry) *[]string { return &e.Items }),
 		many("item_types", "信息项类型", func(e *Entry) *[]string { return &e.ItemTypes }),
+		{"item_tags", "信息项标识", func(e *Entry) string { return writeItemTags(e.ItemTags) }, func(e *Entry, s string) (err error) {
+			e.ItemTags, err = readItemTags(s)
+			return err
+		}},
 		{"regime", "适用规则", func(e *Entry) string { return string(e.Regime) }, func(e *Entry, s string) error { e.Regime = Regime(s); return nil }},
 		{"share_type", "共享类型", func(e *Entry) string { return string(e.ShareType) }, func(e *Entry, s string) error { e.ShareType = ShareType(s); return nil }},
 		text("conditions", "共享条件", func(e *Entry) *string { return &e.Conditions }),
@@ -91,6 +95,7 @@ func columns() []column {
 		text("basis", "依据", func(e *Entry) *string { return &e.Basis }),
 		text("approval", "保密部门批准", func(e *Entry) *string { return &e.Approval }),
 		text("filing", "备案", func(e *Entry) *string { return &e.Filing }),
+		text("pia_ref", "个人信息影响评估", func(e *Entry) *string { return &e.PIA }),
 		text("defect_notice", "瑕疵告知", func(e *Entry) *string { return &e.DefectNotice }),
 	}
 }
@@ -135,6 +140,7 @@ func readJSON(data []byte) ([]Entry, []LineError, error) {
 		if out[i].ID == "" {
 			out[i].ID = EntryID(out[i].Code)
 		}
+		out[i].arrange()
 	}
 	return out, nil, nil
 }
@@ -183,6 +189,7 @@ func readCSV(data []byte) (out []Entry, wrong []LineError, err error) {
 			}
 		}
 		e.ID = EntryID(e.Code)
+		e.arrange()
 		out = append(out, e)
 	}
 }

@@ -48,6 +48,9 @@ func (r Resource) Validate() error {
 	if err := list("information items", r.Items); err != nil {
 		return err
 	}
+	if err := r.itemTags(); err != nil {
+		return err
+	}
 	if !slices.Contains(shareTypes(r.Regime), r.ShareType) {
 		return fmt.Errorf("%w: regime %q does not know sharing type %q", ErrInvalid, r.Regime, r.ShareType)
 	}

@@ -49,6 +49,7 @@ type Resource struct {
 	ShareType     ShareType     `json:"share_type"`
 	Regime        Regime        `json:"regime"`
 	Items         []string      `json:"items"`                    // information items (信息项): fields one may ask for
+	ItemTags      []ItemTag     `json:"item_tags,omitempty"`      // of those that are personal, secret …, in the order of Items
 	SecrecyReview string        `json:"secrecy_review,omitempty"` // record number (保密审查)
 	Basis         string        `json:"basis,omitempty"`          // legal basis for not sharing, or for on_application
 	DefectNotice  string        `json:"defect_notice,omitempty"`  // 瑕疵告知, SM3 of the notice; must be acknowledged before use

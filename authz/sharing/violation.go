@@ -68,6 +68,8 @@ type Violation struct {
 	Round      int            `json:"round,omitempty"`   // of questions; each has an answer of its own
 	Approval   string         `json:"approval,omitempty"`
 	SettledAt  time.Time      `json:"settled_at,omitzero"`
+	// EscalatedAt is when the leading group was told that it is overdue.
+	EscalatedAt time.Time `json:"escalated_at,omitzero"`
 }
 
 // Open: the use is suspended where the ground is use.
@@ -110,6 +112,8 @@ type ViolationStore interface {
 	AddViolation(ctx context.Context, v Violation, ev ledger.Event) (ledger.Receipt, error)
 	// MoveViolation is a guarded update from a state, else ErrViolation.
 	MoveViolation(ctx context.Context, v Violation, from ViolationState, ev ledger.Event) (ledger.Receipt, error)
+	// EscalateViolation writes EscalatedAt, once and while it is open, else ErrViolation.
+	EscalateViolation(ctx context.Context, id string, at time.Time, ev ledger.Event) (ledger.Receipt, error)
 	Violation(ctx context.Context, id string) (Violation, error)
 	// Violations lists those of a unit or recorded by it, newest first; all for "".
 	Violations(ctx context.Context, unit identity.USCC) ([]Violation, error)
@@ -174,7 +178,7 @@ func (s *Violations) Record(ctx context.Context, actor ledger.Actor, v Violation
 		return fail(fmt.Errorf("%w: nobody is kept from its own resources", ErrInvalid))
 	}
 	v.ID, v.RecordedBy, v.By, v.RecordedAt = s.cfg.NewID(), actor.ID, identity.USCC(actor.Unit), now
-	v.State, v.AskedBy, v.AskedAt, v.Outcome, v.Round, v.Approval, v.SettledAt = ViolationRecorded, "", time.Time{}, "", 0, "", time.Time{}
+	v.State, v.AskedBy, v.AskedAt, v.Outcome, v.Round, v.Approval, v.SettledAt, v.EscalatedAt = ViolationRecorded, "", time.Time{}, "", 0, "", time.Time{}, time.Time{}
 	ev := s.event("sharing.violation.recorded", v, actor, now)
 	ev.Payload = v.Evidence
 	ev.Details["due"], ev.Details["note"] = v.Due.String(), v.Note

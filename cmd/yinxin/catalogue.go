@@ -184,11 +184,14 @@ func newCatalogueShow(u *ui) *cobra.Command {
 				{"id", e.ID}, {"code", e.Code}, {"name", e.Name}, {"provider", e.Provider}, {"category", e.Category}, {"summary", e.Summary}, {"format", e.Format},
 				{"items", strings.Join(e.Items, "|")}, {"regime", e.Regime}, {"share_type", e.ShareType}, {"conditions", e.Conditions}, {"manner", e.Manner}, {"open", e.Open},
 				{"cycle", e.Cycle}, {"published", e.Published}, {"related", strings.Join(e.Related, "|")}, {"system", e.System}, {"contact", e.Contact}, {"label", e.Label.String()},
-				{"secrecy_review", e.SecrecyReview}, {"basis", e.Basis}, {"approval", e.Approval}, {"filing", e.Filing}, {"defect_notice", e.DefectNotice},
+				{"secrecy_review", e.SecrecyReview}, {"basis", e.Basis}, {"approval", e.Approval}, {"filing", e.Filing}, {"pia_ref", e.PIA}, {"defect_notice", e.DefectNotice},
 			} {
 				if l[1] != "" {
 					fmt.Fprintf(u.out, "%-15s %s\n", l[0], text.Plain(l[1]))
 				}
+			}
+			for _, t := range e.ItemTags {
+				fmt.Fprintf(u.out, "  %s  %s  %s\n", text.Plain(t.Item), t.Mask, text.Plain(fmt.Sprint(t.Tags)))
 			}
 			for _, h := range e.Changes {
 				fmt.Fprintf(u.out, "  %d  %s  %s  %s  %s\n", h.Revision, h.At.UTC().Format(timeLayout), text.Plain(h.By), text.Plain(h.Unit), text.Plain(h.Why))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -26,7 +27,8 @@ func (a *Agent) Entry(ctx context.Context, id string) (out wire.Entry, err error
 	return out, call(ctx, a.http, http.MethodGet, a.base.JoinPath(wire.PathCatalogue, url.PathEscape(id)).String(), nil, &out)
 }
 
-// Import hands in entries of this system's unit, as CSV or JSON.
+// Import hands in entries of this system's unit, as CSV or JSON. A file that is refused
+// for faults in its lines is an outcome with Wrong, not an error.
 func (a *Agent) Import(ctx context.Context, mediaType string, file []byte, why string, dry bool) (out wire.Imported, err error) {
 	target := a.base.JoinPath(wire.PathCatalogue, "import")
 	target.RawQuery = url.Values{"why": {why}, "dry_run": {strconv.FormatBool(dry)}}.Encode()
@@ -36,6 +38,10 @@ func (a *Agent) Import(ctx context.Context, mediaType string, file []byte, why s
 	}
 	req.Header.Set("Content-Type", mediaType)
 	raw, err := do(a.http, req, maxAnswer)
+	var refused *ProblemError
+	if errors.As(err, &refused) && refused.Import != nil && len(refused.Import.Wrong) > 0 {
+		return *refused.Import, nil
+	}
 	if err != nil {
 		return out, err
 	}

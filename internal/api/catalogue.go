@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -78,7 +79,11 @@ type importInput struct {
 	RawBody []byte `contentType:"text/csv"`
 }
 
-// importEntries answers 200 also for a file with faults: they are the answer.
+// codeLines: a file of entries with faults by line.
+const codeLines = "catalogue.lines"
+
+// importEntries refuses a file with faults, tried or not, and names each line: nothing
+// of it is registered, state secrets least of all (密码法 art. 8).
 func (h *handlers) importEntries(ctx context.Context, in *importInput) (*body[wire.Imported], error) {
 	actor, err := caller(ctx)
 	if err != nil {
@@ -98,6 +103,15 @@ func (h *handlers) importEntries(ctx context.Context, in *importInput) (*body[wi
 	for _, w := range got.Wrong {
 		t := h.cfg.Words.Get("catalogue.line." + w.Code)
 		out.Wrong = append(out.Wrong, wire.LineError{Line: w.Line, Field: w.Field, Code: w.Code, Zh: t.Zh, En: t.En})
+	}
+	if len(out.Wrong) > 0 {
+		code := codeLines
+		if slices.ContainsFunc(got.Wrong, func(w sharing.LineError) bool { return w.Code == sharing.LineStateSecret }) {
+			code = "state_secret"
+		}
+		p := h.words(ctx, http.StatusUnprocessableEntity, code)
+		p.Import = &out
+		return nil, p
 	}
 	return &body[wire.Imported]{out}, nil
 }
@@ -138,8 +152,11 @@ func wireEntry(e sharing.Entry) wire.Entry {
 	out := wire.Entry{
 		ID: e.ID, Code: e.Code, Name: e.Name, Provider: string(e.Provider), Category: e.Category, Summary: e.Summary, Format: e.Format, Items: e.Items, ItemTypes: e.ItemTypes,
 		Regime: string(e.Regime), ShareType: string(e.ShareType), Conditions: e.Conditions, Manner: e.Manner, Open: e.Open, Cycle: e.Cycle, Related: e.Related,
-		System: e.System, Contact: e.Contact, Label: e.Label, SecrecyReview: e.SecrecyReview, Basis: e.Basis, Approval: e.Approval, Filing: e.Filing,
+		System: e.System, Contact: e.Contact, Label: e.Label, SecrecyReview: e.SecrecyReview, Basis: e.Basis, Approval: e.Approval, Filing: e.Filing, PIA: e.PIA,
 		DefectNotice: e.DefectNotice, UpdatedAt: e.UpdatedAt, Sample: e.Sample,
+	}
+	for _, t := range e.ItemTags {
+		out.ItemTags = append(out.ItemTags, wire.ItemTag{Item: t.Item, Tags: t.Tags, Mask: string(t.Mask)})
 	}
 	if e.Published != 0 {
 		out.Published = e.Published.String()

@@ -130,7 +130,7 @@ func TestProblem_Texts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	used := map[string]bool{"problem." + codeInternal: true, "problem." + codeRules: true}
+	used := map[string]bool{"problem." + codeInternal: true, "problem." + codeRules: true, "problem." + codeLines: true}
 	for _, o := range outcomes() {
 		used["problem."+o.code] = true
 	}

@@ -56,7 +56,7 @@ const roundEvery = 24 * time.Hour
 
 // runDaily makes the rounds of a day until ctx ends, the first one at once:
 // systems that nobody uses, lists of offline roots that end, notices of the end of
-// the service, leavers whose end broke off, and keys of access tokens.
+// the service, leavers whose end broke off, breaches that are overdue, and keys of access tokens.
 func (h *House) runDaily(ctx context.Context) {
 	tick := time.NewTicker(roundEvery)
 	defer tick.Stop()
@@ -77,6 +77,13 @@ func (h *House) runDaily(ctx context.Context) {
 		}
 		if err := h.endLeavers(ctx); err != nil && ctx.Err() == nil {
 			h.cfg.Log.ErrorContext(ctx, "round of leavers", "error", err)
+		}
+		late, err := h.Violations.Overdue(ctx, h.service())
+		for _, v := range late {
+			h.cfg.Log.WarnContext(ctx, "a breach is overdue and goes to the leading group", "violation", v.ID, "unit", v.Unit, "due", v.Due.String())
+		}
+		if err != nil && ctx.Err() == nil {
+			h.cfg.Log.ErrorContext(ctx, "round of overdue breaches", "error", err)
 		}
 		if err := h.Tokens.Round(ctx); err != nil && ctx.Err() == nil {
 			h.cfg.Log.ErrorContext(ctx, "round of access tokens", "error", err)

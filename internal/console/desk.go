@@ -293,6 +293,7 @@ var refusals = []struct {
 	{grant.ErrNotFound, "grant.error.unknown", http.StatusNotFound},
 	{reclass.ErrForbidden, "console.forbidden", http.StatusForbidden},
 	{reclass.ErrGround, "reclass.error.ground", http.StatusBadRequest},
+	{reclass.ErrItems, "reclass.error.items", http.StatusConflict},
 	{reclass.ErrKept, "reclass.error.kept", http.StatusConflict},
 	{reclass.ErrState, "reclass.error.state", http.StatusConflict},
 	{reclass.ErrNotSigned, "reclass.error.unsigned", http.StatusConflict},

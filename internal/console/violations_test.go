@@ -38,7 +38,8 @@ func (d *deskOf) AnswerViolation(_ context.Context, _ Person, id string, a Answe
 }
 
 func (d *deskOf) Catalogue(_ context.Context, _ Person, find, _, id string) (CatalogueList, error) {
-	e := sharing.Entry{Resource: sharing.Resource{ID: "r-1", Name: "低保\u202e名单", Label: level.Label{Level: 2, RequiredS: 2, RequiredA: 2}, Items: []string{"name"}}}
+	e := sharing.Entry{Resource: sharing.Resource{ID: "r-1", Name: "低保\u202e名单", Label: level.Label{Level: 2, RequiredS: 2, RequiredA: 2}, Items: []string{"name"},
+		ItemTags: []sharing.ItemTag{{Item: "name", Tags: []level.Tag{level.TagPersonal}, Mask: sharing.MaskPartial}}}}
 	out := CatalogueList{Find: find, Entries: []sharing.Entry{e}, Next: "r-1", Withheld: []sharing.Withheld{{Name: "台账", At: at}}}
 	if id != "" {
 		out.Entry, out.Changes, out.Disputed, out.More = &e, []sharing.Change{{Revision: 1, At: at, Why: "首次"}}, true, true

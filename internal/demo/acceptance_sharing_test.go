@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz"
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
+	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/console"
 )
 
@@ -121,6 +123,17 @@ func TestX14_31_XA18_31_BJ17_03_ConfidentialityAndStateSecrets(t *testing.T) {
 			t.Errorf("named %s: %v", name, err)
 		}
 	}
+	marked := line(d, 77, map[string]string{"安全标识": "L4/S5A5[机密]"})
+	if status, got := imports(t, d, false, marked); status != "422 state_secret" || got.Done || len(got.Wrong) != 1 || got.Wrong[0].Line != 2 {
+		t.Errorf("imported: %s %+v", status, got)
+	}
+	m := d.Manifest
+	told := sh(t, d.bin+" catalogue import "+quote(catalogueFile(t, marked))+" --json --why x --url "+m.URL+" --root "+quote(filepath.Join(d.dir, m.Anchors.ECDSARoot))+
+		" --sm2-root "+quote(filepath.Join(d.dir, m.Anchors.SM2Root))+" --dir "+quote(filepath.Join(d.dir, m.Systems["civil-affairs"].Dir))+"; test $? = 1")
+	var cli wire.Imported
+	if err := json.Unmarshal([]byte(told), &cli); err != nil || len(cli.Wrong) != 1 || cli.Wrong[0].Code != sharing.LineStateSecret {
+		t.Errorf("by the command line: %v %s", err, told)
+	}
 	decides(t, d, map[string]asking{"a state secret is no resource": {act: authz.ActionRead, res: "acc-secret", facts: assist(), code: "E01_unknown_resource"}})
 }
 
@@ -169,6 +182,40 @@ func TestX11_25_BJ17_28_PersonalItemsForTheAgreedPurpose(t *testing.T) {
 		t.Errorf("the copy is labelled %q", l)
 	}
 	replays(t, d, got)
+
+	tags := func(r *sharing.Resource) {
+		tagged(level.TagPersonal, level.TagLegalPerson)(r)
+		r.ItemTags = []sharing.ItemTag{
+			{Item: "address", Tags: []level.Tag{level.TagPersonal}, Mask: sharing.MaskHidden}, {Item: "income", Tags: []level.Tag{level.TagLegalPerson, level.TagPersonal}, Mask: sharing.MaskPartial},
+		}
+	}
+	if _, err := registered(d, "acc-below", func(r *sharing.Resource) { tags(r); tagged(level.TagPersonal)(r) }); !errors.Is(err, sharing.ErrLowered) {
+		t.Errorf("a label without the tag of an item: %v", err)
+	}
+	m := offered(t, d, "acc-masked", tags)
+	ok(t, agreed(t, d, m, confidential))
+	got = decides(t, d, map[string]asking{
+		"agreed":          {act: authz.ActionRead, res: m.ID, facts: assist("fields", []string{"name", "address"})},
+		"beyond":          {act: authz.ActionRead, res: m.ID, facts: assist("fields", []string{"name", "income"})},
+		"another purpose": {act: authz.ActionRead, res: m.ID, facts: given("purpose", purposeOther, "fields", []string{"income"}), code: "E06_agreement.purpose"},
+	})
+	if f := got["agreed"].obliged("mask"); f != "" {
+		t.Errorf("the agreed items are masked: %q", f)
+	}
+	if f := got["beyond"].obliged("mask"); f != "partial income" {
+		t.Errorf("an item beyond the agreement: %q", f)
+	}
+	replays(t, d, got)
+
+	assessed := func(number int, pia string) string {
+		return line(d, number, map[string]string{"适用规则": "beijing-2017", "共享类型": "unconditional", "安全标识": "L2/S2A2[personal]", "信息项标识": "name:hash[personal]", "个人信息影响评估": pia})
+	}
+	if status, got := imports(t, d, false, assessed(280, "")); status != "422 catalogue.lines" || len(got.Wrong) != 1 || got.Wrong[0].Code != sharing.LinePIA {
+		t.Errorf("without an impact assessment: %s %+v", status, got)
+	}
+	if status, got := imports(t, d, false, assessed(280, "样例评估 1 号")); status != "200" || !got.Done {
+		t.Errorf("with its impact assessment: %s %+v", status, got)
+	}
 }
 
 // 市政办发〔2018〕69号 art. 22, 京政发〔2017〕37号 art. 26: every system is known by one

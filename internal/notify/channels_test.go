@@ -138,6 +138,7 @@ func TestOfAnEvent(t *testing.T) {
 	}{
 		{"ca.system.stale", "system", "s-1", "u-1", "s-1", map[string]string{"agency": "u-1", "days": "90"}},
 		{"kmc.recovery.asked", "key_recovery", "r-1", "u-1", "s-1", map[string]string{"agency": "u-1", "system": "s-1", "kind": "owner"}},
+		{"sharing.violation.escalated", "violation", "v-1", "u-1", "", map[string]string{"agency": "u-1", "unit": "u-2", "due": "2026-03-20", "reason": "张三"}},
 		{"signer.key.compromised", "seal", "x", "u-1", "", map[string]string{"unit": "u-1", "reason": "张三"}},
 	} {
 		n, told := notify.Of(ledger.Event{ID: "e", Type: tc.event, Outcome: ledger.Success, Object: ledger.Object{Kind: tc.object, ID: tc.id}, Details: tc.details})

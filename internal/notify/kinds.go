@@ -19,10 +19,11 @@ const (
 	CertificateRevoked  Kind = "certificate.revoked"
 	SystemUnused        Kind = "system.unused"
 	KeyRecovery         Kind = "key.recovery"
-	SealCompromised     Kind = "seal.compromised" // the key of a seal
-	SealRelied          Kind = "seal.relied"      // to a unit that holds documents of such a seal (电子签名法 art. 15)
-	ListEnding          Kind = "list.ending"      // of an offline root
-	ServiceClosing      Kind = "service.closing"  // to everybody with a certificate (电子签名法 art. 23)
+	SealCompromised     Kind = "seal.compromised"  // the key of a seal
+	SealRelied          Kind = "seal.relied"       // to a unit that holds documents of such a seal (电子签名法 art. 15)
+	ListEnding          Kind = "list.ending"       // of an offline root
+	ServiceClosing      Kind = "service.closing"   // to everybody with a certificate (电子签名法 art. 23)
+	ViolationOverdue    Kind = "violation.overdue" // to the office of the leading group (京政发〔2017〕37号 art. 33)
 	ChannelTest         Kind = "channel.test"
 )
 
@@ -30,7 +31,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		CertificateExpiring, CertificateExpired, CertificateHeld, CertificateResumed, CertificateRevoked, SystemUnused, KeyRecovery,
-		SealCompromised, SealRelied, ListEnding, ServiceClosing,
+		SealCompromised, SealRelied, ListEnding, ServiceClosing, ViolationOverdue,
 	}
 }
 
@@ -41,15 +42,16 @@ var rules = map[string]struct {
 	severity Severity
 	details  []string
 }{
-	"ca.certificate.held":    {CertificateHeld, Warning, []string{"kind", "pair", "sign_serial", "enc_serial"}},
-	"ca.certificate.resumed": {CertificateResumed, Info, []string{"pair"}},
-	"ca.certificate.revoked": {CertificateRevoked, Warning, []string{"kind", "pair", "reason", "sign_serial", "enc_serial"}},
-	"ca.system.stale":        {SystemUnused, Warning, []string{"unused_since", "days"}},
-	"kmc.recovery.asked":     {KeyRecovery, Warning, []string{"kind", "pair"}},
-	"kmc.recovery.approved":  {KeyRecovery, Warning, []string{"kind", "pair"}},
-	"kmc.recovery.delivered": {KeyRecovery, Warning, []string{"kind", "pair"}},
-	"kmc.recovery.refused":   {KeyRecovery, Info, []string{"kind", "pair"}},
-	"signer.key.compromised": {SealCompromised, Critical, []string{"key"}},
+	"ca.certificate.held":         {CertificateHeld, Warning, []string{"kind", "pair", "sign_serial", "enc_serial"}},
+	"ca.certificate.resumed":      {CertificateResumed, Info, []string{"pair"}},
+	"ca.certificate.revoked":      {CertificateRevoked, Warning, []string{"kind", "pair", "reason", "sign_serial", "enc_serial"}},
+	"ca.system.stale":             {SystemUnused, Warning, []string{"unused_since", "days"}},
+	"kmc.recovery.asked":          {KeyRecovery, Warning, []string{"kind", "pair"}},
+	"kmc.recovery.approved":       {KeyRecovery, Warning, []string{"kind", "pair"}},
+	"kmc.recovery.delivered":      {KeyRecovery, Warning, []string{"kind", "pair"}},
+	"kmc.recovery.refused":        {KeyRecovery, Info, []string{"kind", "pair"}},
+	"sharing.violation.escalated": {ViolationOverdue, Critical, []string{"ground", "unit", "provider", "resource", "due"}},
+	"signer.key.compromised":      {SealCompromised, Critical, []string{"key"}},
 }
 
 // Of is the notice of an event, if it is told at all. Whose a certificate is it

@@ -15,6 +15,7 @@ import (
 
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
+	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/internal/store"
 	"github.com/yinxin-gov/yinxin/internal/workday"
@@ -33,7 +34,9 @@ func entry(t testing.TB, n int) sharing.Entry {
 	r := resource(t, "")
 	code := fmt.Sprintf("307.01/%06d", n)
 	r.ID, r.Provider, r.DefectNotice, r.UpdatedAt, r.Sample = sharing.EntryID(code), lawful(t), "", time.Time{}, false
+	r.ItemTags = []sharing.ItemTag{{Item: "name", Tags: []level.Tag{level.TagPersonal}, Mask: sharing.MaskPartial}}
 	return sharing.Entry{Resource: r, Metadata: sharing.Metadata{
+		PIA:  "样例评估 1 号",
 		Code: code, Category: "社会保障/社会救助", Summary: "=低保家庭的名单", Format: "数据库", ItemTypes: []string{"text", "number"}, Conditions: "按协议",
 		Manner: "接口", Open: "closed", Cycle: "monthly", Published: workday.On(2026, 3, 1), Related: []string{"307.01/000009"}, System: "civil-v", Contact: "救助科 王芳",
 	}}

@@ -102,6 +102,9 @@ func relabel(ctx context.Context, tx bun.Tx, a reclass.Act, when bun.NullTime) e
 	if was.label().String() != a.From.String() {
 		return fmt.Errorf("%w: %q is %s by now, not %s", reclass.ErrState, a.Resource, was.label(), a.From)
 	}
+	if err := was.resource().Bears(a.To); err != nil {
+		return fmt.Errorf("%w: %w", reclass.ErrItems, err)
+	}
 	next := toLabelRow(a.To)
 	review := was.SecrecyReview
 	if a.Review != "" {

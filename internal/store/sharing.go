@@ -25,27 +25,28 @@ type resourceRow struct {
 	Name     string `bun:"name"`
 	Provider string `bun:"provider"`
 	labelRow
-	ShareType     string           `bun:"share_type"`
-	Regime        string           `bun:"regime"`
-	Items         nested[[]string] `bun:"items"`
-	SecrecyReview string           `bun:"secrecy_review"`
-	Basis         string           `bun:"basis"`
-	DefectNotice  string           `bun:"defect_notice"`
-	UpdatedAt     bun.NullTime     `bun:"updated_at"`
-	Sample        bool             `bun:"sample"`
+	ShareType     string                   `bun:"share_type"`
+	Regime        string                   `bun:"regime"`
+	Items         nested[sharing.ItemList] `bun:"items"`
+	SecrecyReview string                   `bun:"secrecy_review"`
+	Basis         string                   `bun:"basis"`
+	DefectNotice  string                   `bun:"defect_notice"`
+	UpdatedAt     bun.NullTime             `bun:"updated_at"`
+	Sample        bool                     `bun:"sample"`
 }
 
 // resource shares the words that many entries have: a large catalogue is in memory.
 func (r resourceRow) resource() sharing.Resource {
-	for i, item := range r.Items.V {
-		r.Items.V[i] = unique.Make(item).Value()
+	items := r.Items.V
+	for i, item := range items.Names {
+		items.Names[i] = unique.Make(item).Value()
 	}
 	for i, tag := range r.Tags.V {
 		r.Tags.V[i] = unique.Make(tag).Value()
 	}
 	return sharing.Resource{
 		ID: r.ID, Name: r.Name, Provider: identity.USCC(unique.Make(r.Provider).Value()), Label: r.label(),
-		ShareType: sharing.ShareType(unique.Make(r.ShareType).Value()), Regime: sharing.Regime(unique.Make(r.Regime).Value()), Items: r.Items.V, SecrecyReview: r.SecrecyReview, Basis: r.Basis,
+		ShareType: sharing.ShareType(unique.Make(r.ShareType).Value()), Regime: sharing.Regime(unique.Make(r.Regime).Value()), Items: items.Names, ItemTags: items.Tags, SecrecyReview: r.SecrecyReview, Basis: r.Basis,
 		DefectNotice: r.DefectNotice, UpdatedAt: utc(r.UpdatedAt), Sample: r.Sample,
 	}
 }
@@ -53,7 +54,7 @@ func (r resourceRow) resource() sharing.Resource {
 func toResourceRow(r sharing.Resource) resourceRow {
 	return resourceRow{
 		ID: r.ID, Name: r.Name, Provider: string(r.Provider), labelRow: toLabelRow(r.Label), ShareType: string(r.ShareType),
-		Regime: string(r.Regime), Items: nested[[]string]{r.Items}, SecrecyReview: r.SecrecyReview, Basis: r.Basis,
+		Regime: string(r.Regime), Items: nested[sharing.ItemList]{sharing.ItemList{Names: r.Items, Tags: r.ItemTags}}, SecrecyReview: r.SecrecyReview, Basis: r.Basis,
 		DefectNotice: r.DefectNotice, UpdatedAt: at(r.UpdatedAt), Sample: r.Sample,
 	}
 }

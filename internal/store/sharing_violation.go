@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -63,6 +64,25 @@ func (s *Sharing) MoveViolation(ctx context.Context, v sharing.Violation, from s
 		}
 		return fmt.Errorf("%w: %q is %s, not %s", sharing.ErrViolation, v.ID, now.State, from)
 	}, fact{factViolations, string(v.Unit)})
+}
+
+// EscalateViolation implements sharing.ViolationStore. It suspends and resumes nothing.
+func (s *Sharing) EscalateViolation(ctx context.Context, id string, when time.Time, ev ledger.Event) (ledger.Receipt, error) {
+	return s.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		row, err := one[violationRow](ctx, tx, "id = ?", id)
+		if err != nil {
+			return found(err, sharing.ErrNotFound, "violation", id)
+		}
+		v, err := row.violation().Escalated(when)
+		if err != nil {
+			return fmt.Errorf("%w: %q", err, id)
+		}
+		n, err := changed(ctx, tx, "UPDATE sharing_violation SET body = ? WHERE id = ? AND state = ?", nested[sharing.Violation]{v}, id, row.State)
+		if err == nil && n != 1 {
+			err = fmt.Errorf("%w: %q is no longer %s", sharing.ErrViolation, id, row.State)
+		}
+		return err
+	})
 }
 
 // Violation implements sharing.ViolationStore.

@@ -23,9 +23,9 @@ func violation(id, resource string) sharing.Violation {
 	}
 }
 
-// BJ17-33: one person records and suspends at once, also for the memory of decisions;
+// One person records and suspends at once, also for the memory of decisions;
 // use is resumed when a second person has signed, and only then.
-func TestViolationSuspendsUntilTwoSettleIt(t *testing.T) {
+func TestBJ17_33_ViolationSuspendsUntilTwoSettleIt(t *testing.T) {
 	onEngines(t, func(t *testing.T, s *store.Store) {
 		k := newKeeper(t, s)
 		for id, role := range map[string]identity.Role{"p-1": identity.RoleClerk, "p-2": identity.RoleInformationOffice} {
@@ -119,5 +119,30 @@ func TestViolationSuspendsUntilTwoSettleIt(t *testing.T) {
 		if all, err := svc.Of(bg, consumer); err != nil || len(all) != 3 {
 			t.Errorf("%d, %v", len(all), err)
 		}
+
+		// What is overdue goes to the leading group, once; it stays suspended.
+		house := ledger.Actor{Kind: "service", ID: "house"}
+		k.now = kept(20)
+		if late, err := svc.Overdue(bg, house); err != nil || len(late) != 0 {
+			t.Errorf("on the last day: %+v, %v", late, err)
+		}
+		k.now = kept(21)
+		late, err := svc.Overdue(bg, house)
+		if err != nil || len(late) != 2 {
+			t.Errorf("overdue: %+v, %v", late, err)
+		}
+		again, err := svc.Overdue(bg, house)
+		if err != nil || len(again) != 0 {
+			t.Errorf("told twice: %+v, %v", again, err)
+		}
+		if told, err := svc.Violation(bg, wide.ID); err != nil || !told.EscalatedAt.Equal(kept(21).Truncate(time.Millisecond)) || k.standing(t, "r-1").Violation != wide.ID {
+			t.Errorf("%+v, %v", told, err)
+		}
+		before = snapshot(t, s)
+		for _, id := range []string{v.ID, wide.ID} { // settled, told
+			_, err = k.rooms.Sharing.EscalateViolation(bg, id, kept(22), event("violation", id))
+			wantErr(t, err, sharing.ErrViolation)
+		}
+		same(t, s, before)
 	})
 }

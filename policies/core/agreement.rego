@@ -34,8 +34,8 @@ usable(i, k) if {
 	exceeding(i, k) == set()
 }
 
-# exceeding: 所要的信息项中属于该资源、而协议没有约定的
-exceeding(i, k) := (input.fields & input.sources[i].items) - input.agreements[k].fields
+# exceeding: 所要的信息项中属于该资源、协议没有约定、也不能遮蔽后提供的
+exceeding(i, k) := ((input.fields & input.sources[i].items) - input.agreements[k].fields) - input.sources[i].masked
 
 # uncovered: 需要协议（依申请共享、有条件共享，以及类型不明的）而没有可用协议的来源
 uncovered contains i if {

@@ -13,8 +13,8 @@
 #   subject {type id known agency system graded expired s a roles left duties}
 #   target {id known agency graded expired s a duties}          id "": none named
 #   carriers [{id known graded expired s a}]
-#   sources [{id known resource provider share regime reviewed items defect
-#             level s a tags public holder agreement ended user circular}]
+#   sources [{id known resource provider share regime reviewed items masked
+#             defect level s a tags public holder agreement ended user circular}]
 #             user 使用单位: the subject's agency or, when the provider itself
 #             hands over, that of the receiving system; "": the provider's own
 #             use, an unknown source or subject, or no use of content

@@ -24,6 +24,7 @@ type Entry struct {
 	Format        string      `json:"format,omitempty"`
 	Items         []string    `json:"items" doc:"信息项"`
 	ItemTypes     []string    `json:"item_types,omitempty"`
+	ItemTags      []ItemTag   `json:"item_tags,omitempty" doc:"信息项标识"`
 	Regime        string      `json:"regime"`
 	ShareType     string      `json:"share_type"`
 	Conditions    string      `json:"conditions,omitempty"`
@@ -39,10 +40,19 @@ type Entry struct {
 	Basis         string      `json:"basis,omitempty"`
 	Approval      string      `json:"approval,omitempty"`
 	Filing        string      `json:"filing,omitempty"`
+	PIA           string      `json:"pia_ref,omitempty" doc:"个人信息保护影响评估"`
 	DefectNotice  string      `json:"defect_notice,omitempty" doc:"瑕疵告知, SM3"`
 	UpdatedAt     time.Time   `json:"updated_at,omitzero"`
 	Sample        bool        `json:"sample,omitempty"`
 	Changes       []Change    `json:"changes,omitempty" doc:"newest first; of a single entry only"`
+}
+
+// ItemTag says what a single information item is, and how it is shown to who may not
+// have it in clear: hidden, hash or partial.
+type ItemTag struct {
+	Item string      `json:"item"`
+	Tags []level.Tag `json:"tags"`
+	Mask string      `json:"mask"`
 }
 
 // Change of an entry: who made it when, and why.

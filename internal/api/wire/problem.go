@@ -14,6 +14,7 @@ type Problem struct {
 	Fields    []FieldError `json:"fields,omitempty" doc:"what does not fit in the request"`
 	Reasons   []Reason     `json:"reasons,omitempty" doc:"grounds of a refused decision"`
 	Decision  string       `json:"decision_id,omitempty"`
+	Import    *Imported    `json:"import,omitempty" doc:"what a refused file of the catalogue would do, and its faults by line"`
 	Seq       *uint64      `json:"ledger_seq,omitempty" doc:"where the refusal stands on the ledger"`
 }
 
