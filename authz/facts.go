@@ -28,8 +28,8 @@ type Peers interface {
 	Bound(ctx context.Context, system string) (*Bound, error)
 }
 
-// Transits knows what a system provides, receives or carries and what is not received
-// yet, as if it were held: a re-grading asks.
+// Transits knows what a system serves for its provider, and what it sent, is to receive
+// or carries and what is not received yet, as if it were held: a re-grading asks.
 type Transits interface {
 	Carried(ctx context.Context, system string) ([]sharing.Holding, error)
 }

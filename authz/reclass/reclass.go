@@ -141,12 +141,15 @@ type Store interface {
 	ActsOf(ctx context.Context, provider identity.USCC) ([]Act, error)
 
 	// Done records the answer to a notice; ErrState when it has one, ErrKept for a copy
-	// to be removed that is neither destroyed nor carried by its system.
+	// to be removed that is neither destroyed nor carried by its system. The signed
+	// statement that a copy was destroyed (sharing.CopyStore) answers its notices, too.
 	Done(ctx context.Context, n Notice, ev ledger.Event) (ledger.Receipt, error)
 	Notice(ctx context.Context, id string) (Notice, error)
 	// NoticesTo lists those of a unit, newest act first; NoticesOf those of an act.
 	NoticesTo(ctx context.Context, unit identity.USCC) ([]Notice, error)
 	NoticesOf(ctx context.Context, act string) ([]Notice, error)
+	// NoticesOn lists those about copies on a system, by id, from after it on.
+	NoticesOn(ctx context.Context, system, after string, limit int) ([]Notice, error)
 }
 
 const (

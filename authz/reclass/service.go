@@ -213,6 +213,11 @@ func (s *Service) Notices(ctx context.Context, act string) ([]Notice, error) {
 	return s.cfg.Store.NoticesOf(ctx, act)
 }
 
+// On lists the notices about copies on a system, by id.
+func (s *Service) On(ctx context.Context, system, after string, limit int) ([]Notice, error) {
+	return s.cfg.Store.NoticesOn(ctx, system, after, limit)
+}
+
 func (s *Service) holds(ctx context.Context, actor ledger.Actor, unit identity.USCC, roles ...identity.Role) error {
 	if actor.Kind != "person" || actor.ID == "" {
 		return fmt.Errorf("%w: a person does this", ErrForbidden)

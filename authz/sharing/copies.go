@@ -30,7 +30,7 @@ type Task struct {
 	Due     time.Time `json:"due"`
 	Why     TaskWhy   `json:"why"`
 	Note    string    `json:"note,omitempty"`
-	By      string    `json:"by"` // person, or the agreement that ended
+	By      string    `json:"by"` // person, the agreement that ended, or the act that changed the label
 	At      time.Time `json:"at"`
 }
 

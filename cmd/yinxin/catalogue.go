@@ -24,6 +24,7 @@ func newCatalogueCommand(u *ui) *cobra.Command {
 	c.AddCommand(
 		newCatalogueImport(u), newCatalogueExport(u), newCatalogueShow(u), newCatalogueWithhold(u),
 		newCatalogueCopies(u), newCatalogueLineage(u), newCatalogueDestroyed(u), newCatalogueRecall(u),
+		newCatalogueNotices(u), newCatalogueFollowed(u),
 	)
 	return c
 }

@@ -92,6 +92,7 @@ type Config struct {
 	Requester Requester
 	Catalogue Catalogue
 	Copies    Copies
+	Notices   Notices
 	Domains   DomainKeeper
 	Ledger    Ledger
 	Peers     Peers
@@ -110,7 +111,7 @@ type Config struct {
 }
 
 func (c Config) check() error {
-	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Historian == nil || c.Requester == nil || c.Domains == nil || c.Catalogue == nil || c.Copies == nil || c.Ledger == nil || c.Peers == nil || c.Refusals == nil || c.Guest == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Anchors == nil || c.Words == nil || c.Log == nil {
+	if c.Exchange == nil || c.Archive == nil || c.Enroller == nil || c.Certifier == nil || c.Recoverer == nil || c.Historian == nil || c.Requester == nil || c.Domains == nil || c.Catalogue == nil || c.Copies == nil || c.Notices == nil || c.Ledger == nil || c.Peers == nil || c.Refusals == nil || c.Guest == nil || c.Verify == nil || c.Report == nil || c.Status == nil || c.Anchors == nil || c.Words == nil || c.Log == nil {
 		return fmt.Errorf("api: every field of the configuration is required")
 	}
 	return nil
@@ -195,6 +196,7 @@ func (h *handlers) routes(a huma.API) {
 	h.domainRoutes(a, ownOpen)
 	h.catalogueRoutes(a, ownOpen, large)
 	h.copyRoutes(a, ownOpen)
+	h.noticeRoutes(a, ownOpen)
 	judge := large(open("verify", http.MethodPost, wire.PathVerify, "Verify a sealed document", maxDocument))
 	judge.Responses["200"] = &huma.Response{Description: "The judgement, or with ?report= a report (schema " + report.Schema + ")", Content: map[string]*huma.MediaType{
 		"application/json": {Schema: &huma.Schema{OneOf: []*huma.Schema{

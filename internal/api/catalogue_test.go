@@ -12,6 +12,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
+	"github.com/yinxin-gov/yinxin/authz/reclass"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
@@ -80,6 +81,22 @@ func (h *house) Recall(_ context.Context, _ ledger.Actor, task sharing.Task) (sh
 	return task, ledger.Receipt{}, h.err
 }
 
+func (h *house) On(_ context.Context, system, after string, _ int) ([]reclass.Notice, error) {
+	h.calls++
+	return []reclass.Notice{{ID: after + "act-1/h-1", System: system, Kind: reclass.Remove, Due: time.Unix(1, 0)}}, h.err
+}
+
+func (h *house) Acknowledge(_ context.Context, id, evidence, note string, a ledger.Actor) (reclass.Notice, ledger.Receipt, error) {
+	h.calls++
+	if id == "act-1/other" {
+		return reclass.Notice{}, ledger.Receipt{}, reclass.ErrForbidden
+	}
+	if id == "act-1/kept" {
+		return reclass.Notice{}, ledger.Receipt{}, reclass.ErrKept
+	}
+	return reclass.Notice{ID: id, DoneBy: a.ID, Evidence: evidence, Note: note}, ledger.Receipt{}, h.err
+}
+
 // The catalogue and the copies over HTTP: enrolled systems only, faults with their
 // texts, pages with the way on.
 func TestCatalogueOverHTTP(t *testing.T) {
@@ -124,6 +141,12 @@ func TestCatalogueOverHTTP(t *testing.T) {
 		"destroyed":          {"POST", wire.PathHoldings + "/h-1/destruction", "application/json", `{"method":"x","at":"` + at + `","signature":"AAAAAAAAAAAAAAAA"}`, 200, `"evidence_sm3"`},
 		"keep":               {"POST", wire.PathHoldings, "application/json", `{"sources":["h-1","h-2"],"purpose":"p","payload_sm3":"` + strings.Repeat("a", 64) + `"}`, 201, `"sources":["h-1","h-2"]`},
 		"recall":             {"POST", wire.PathHoldings + "/h-1/recall", "application/json", `{"due":"` + at + `","note":"x"}`, 200, `"why":"provider"`},
+		"notices":            {"GET", wire.PathNotices + "?after=x&limit=1", "", "", 200, `"next":"xact-1/h-1"`},
+		"overdue":            {"GET", wire.PathNotices, "", "", 200, `"overdue":true`},
+		"followed":           {"POST", wire.PathNotices + "/act-1/h-1", "application/json", `{"evidence_sm3":"` + strings.Repeat("a", 64) + `","note":"已标注"}`, 200, `"by":"civil-a"`},
+		"another's notice":   {"POST", wire.PathNotices + "/act-1/other", "application/json", `{"evidence_sm3":"` + strings.Repeat("a", 64) + `","note":"x"}`, 404, "notice.unknown"},
+		"still there":        {"POST", wire.PathNotices + "/act-1/kept", "application/json", `{"evidence_sm3":"` + strings.Repeat("a", 64) + `","note":"x"}`, 409, "notice.kept"},
+		"upper-case hex":     {"POST", wire.PathNotices + "/act-1/h-1", "application/json", `{"evidence_sm3":"` + strings.Repeat("A", 64) + `","note":"x"}`, 422, "request.invalid"},
 		"an unknown field":   {"POST", wire.PathHoldings + "/h-1/recall", "application/json", `{"due":"` + at + `","note":"x","by":"y"}`, 422, "request.invalid"},
 		"too many at a time": {"GET", wire.PathCatalogue + "?limit=100000", "", "", 422, "request.invalid"},
 	} {

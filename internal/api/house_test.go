@@ -65,7 +65,7 @@ func newHouse(t *testing.T) *house {
 	r := chi.NewRouter()
 	r.Use(Identify(func() string { return "made-id" }))
 	err = Mount(r, Config{
-		Exchange: h, Archive: h, Enroller: h, Certifier: h, Recoverer: h, Historian: h, Requester: h, Domains: h, Catalogue: h, Copies: h, Ledger: h, Peers: h, Refusals: h, Words: words, Version: "test",
+		Exchange: h, Archive: h, Enroller: h, Certifier: h, Recoverer: h, Historian: h, Requester: h, Domains: h, Catalogue: h, Copies: h, Notices: h, Ledger: h, Peers: h, Refusals: h, Words: words, Version: "test",
 		Verify: func(_ context.Context, d []byte) (verify.Report, error) {
 			if h.verify != nil {
 				h.verify(d)

@@ -14,6 +14,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
+	"github.com/yinxin-gov/yinxin/authz/reclass"
 	"github.com/yinxin-gov/yinxin/authz/sandbox"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/ca"
@@ -97,6 +98,11 @@ func outcomes() []outcome {
 		{sharing.ErrLowered, http.StatusConflict, "holding.label"},
 		{sharing.ErrEnded, http.StatusConflict, "holding.ended"},
 		{sharing.ErrEvidence, http.StatusUnprocessableEntity, "holding.evidence"},
+		{reclass.ErrNotFound, http.StatusNotFound, "notice.unknown"},
+		{reclass.ErrForbidden, http.StatusNotFound, "notice.unknown"}, // another's notice is nobody's business
+		{reclass.ErrState, http.StatusConflict, "notice.answered"},
+		{reclass.ErrKept, http.StatusConflict, "notice.kept"},
+		{reclass.ErrInvalid, http.StatusUnprocessableEntity, "notice.invalid"},
 		{sharing.ErrNotProvider, http.StatusForbidden, "holding.provider"},
 		{sharing.ErrFile, http.StatusUnprocessableEntity, "catalogue.file"},
 		{sharing.ErrNotFound, http.StatusNotFound, "catalogue.unknown"},

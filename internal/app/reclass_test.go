@@ -52,7 +52,7 @@ func (w *town) reclassOnPages() {
 	}
 	newest := func() console.ReclassLine {
 		t.Helper()
-		list, err := w.Desk.Reclassified(bg, leader, "")
+		list, err := w.Desk.Reclassified(bg, leader, "", "")
 		ok(t, err)
 		return list.Acts[0]
 	}
@@ -79,7 +79,7 @@ func (w *town) reclassOnPages() {
 	if a := newest(); a.State != reclass.Raised || !a.Raises || a.Copies != 1 || !a.MayAnswer {
 		t.Errorf("%+v", a)
 	}
-	mine, err := w.Desk.Reclassified(bg, clerk, "res-g")
+	mine, err := w.Desk.Reclassified(bg, clerk, "res-g", "")
 	ok(t, err)
 	if len(mine.Notices) != 1 || mine.Notices[0].Kind != reclass.Remove || len(mine.Resources) != 1 {
 		t.Fatalf("%+v", mine)
@@ -120,17 +120,31 @@ func (w *town) reclassOnPages() {
 	}
 
 	// What keepers did is on record.
-	mine, err = w.Desk.Reclassified(bg, clerk, "")
+	mine, err = w.Desk.Reclassified(bg, clerk, "", "res-g")
 	ok(t, err)
+	if len(mine.Resources) != 0 { // it is the first page's last
+		t.Errorf("%+v", mine.Resources)
+	}
 	if len(mine.Notices) != 2 || mine.Notices[0].Kind != reclass.Relabel {
 		t.Fatalf("%+v", mine.Notices)
 	}
 	if err := w.Desk.FollowedLabel(bg, visitor(far.clerk), mine.Notices[0].ID, strings.Repeat("cd", 32), "已标注"); !errors.Is(err, reclass.ErrForbidden) {
 		t.Errorf("another unit answered: %v", err)
 	}
-	for _, n := range mine.Notices {
-		ok(t, w.Desk.FollowedLabel(bg, clerk, n.ID, strings.Repeat("cd", 32), "已标注"))
+	on, err := w.Reclass.On(bg, "town-a", "", 9)
+	ok(t, err)
+	if len(on) != 2 || on[0].Kind != reclass.Remove {
+		t.Fatalf("the system sees %+v", on)
 	}
+	system := func(id string, of office) ledger.Actor {
+		return ledger.Actor{Kind: "system", ID: id, Unit: string(of.unit)}
+	}
+	if _, _, err := w.Reclass.Acknowledge(bg, on[0].ID, strings.Repeat("cd", 32), "已标注", system("town-b", far)); !errors.Is(err, reclass.ErrForbidden) {
+		t.Errorf("another system answered: %v", err)
+	}
+	_, _, err = w.Reclass.Acknowledge(bg, on[0].ID, strings.Repeat("cd", 32), "已标注", system("town-a", o)) // it may stay by now
+	ok(t, err)
+	ok(t, w.Desk.FollowedLabel(bg, clerk, on[1].ID, strings.Repeat("cd", 32), "已标注"))
 	if a := newest(); a.Copies != 1 || a.Done != 1 || a.Late != 0 || a.MayAnswer {
 		t.Errorf("%+v", a)
 	}
@@ -182,11 +196,29 @@ func (w *town) regradeInTheHouse() {
 		_, err := w.rooms.Transfers.MoveTransfer(bg, way, []exchange.State{exchange.StateSent}, ev)
 		return err
 	})
+	serves := func(id, system string) {
+		t.Helper()
+		r, err := w.rooms.Sharing.Resource(bg, "res-g")
+		ok(t, err)
+		r.ID, r.Label = id, level.Label{Level: 2, RequiredS: 2, RequiredA: 2}
+		ok(t, second(w.rooms.Sharing.PutEntries(bg, []sharing.Entry{{Resource: r, Metadata: sharing.Metadata{Code: "307.01/000077", System: system}}}, sharing.Change{By: o.clerk.ID, Unit: o.unit, Why: "样例", At: w.at}, ledger.Event{
+			ID: newID(), Type: "sharing.catalogue.imported", Class: ledger.ClassAdmin, Time: w.now(), Actor: w.service(), Object: ledger.Object{Kind: "resource", ID: id}, Outcome: ledger.Success,
+		})))
+	}
+	serves("res-served", "town-a") // the provider's role: by the catalogue, with nothing on its way
+	_, _, err := w.Regrade(bg, w.gradeOf("town-a", o, 2, 1), w.actor(o.leader))
+	var no *DeniedError
+	if !errors.As(err, &no) || len(no.Decision.Reasons) != 1 || no.Decision.Reasons[0].Code != level.CodeBelowHoldings {
+		t.Errorf("below what it serves: %v", err)
+	}
+	serves("res-served", "")
 	for id, of := range unit {
 		_, _, err := w.Regrade(bg, w.gradeOf(id, of, 2, 1), w.actor(of.leader))
 		ok(t, err)
 	}
 }
+
+func second[T any](_ T, err error) error { return err }
 
 func (w *town) gradeOf(system string, of office, version int, grade uint8) grading.Record {
 	return grading.Record{

@@ -221,7 +221,7 @@ func (h *House) handler() (http.Handler, error) {
 	refused := &refusals{house: h}
 	r.Use(api.Identify(newID), recoverer(h.cfg.Log), h.bearer(refused))
 	err := api.Mount(r, api.Config{
-		Exchange: h.Exchange, Archive: h, Enroller: h, Certifier: certifier{h.CA}, Recoverer: h, Historian: historian{h.History}, Catalogue: h.Entries, Copies: h.Copies, Requester: requester{h}, Domains: domainDesk{h}, Ledger: h, Peers: h.peers(), Refusals: refused, Guest: h.guest, Verify: h.Verify, Status: h.Status,
+		Exchange: h.Exchange, Archive: h, Enroller: h, Certifier: certifier{h.CA}, Recoverer: h, Historian: historian{h.History}, Catalogue: h.Entries, Copies: h.Copies, Notices: h.Reclass, Requester: requester{h}, Domains: domainDesk{h}, Ledger: h, Peers: h.peers(), Refusals: refused, Guest: h.guest, Verify: h.Verify, Status: h.Status,
 		Report: h.reportData, Anchors: h.Anchors, Words: h.words, Log: h.cfg.Log, Version: Version,
 	})
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 // followed by the units that keep copies.
 type Reclassifications interface {
 	// Reclassified lists what concerns the person's unit, and those of its resources
-	// that the text finds.
-	Reclassified(ctx context.Context, p Person, find string) (ReclassList, error)
+	// that the text finds, from after one of them on.
+	Reclassified(ctx context.Context, p Person, find, after string) (ReclassList, error)
 	Reclassify(ctx context.Context, p Person, f ReclassForm) error
 	AnswerReclass(ctx context.Context, p Person, id string, a Answer) error
 	WithdrawReclass(ctx context.Context, p Person, id, reason string) error
@@ -61,6 +61,7 @@ type ReclassList struct {
 	Notices    []NoticeOfLabel
 	MayPropose bool
 	Resources  []LabelledResource
+	Next       string // id to go on from
 }
 
 type reclassBody struct {
@@ -100,7 +101,11 @@ func (c *console) reclass(w http.ResponseWriter, r *http.Request, p Person, caus
 	if len(find) > maxLine {
 		find = ""
 	}
-	list, err := c.cfg.Desk.Reclassified(r.Context(), p, find)
+	after := r.URL.Query().Get("after")
+	if len(after) > maxLine {
+		after = ""
+	}
+	list, err := c.cfg.Desk.Reclassified(r.Context(), p, find, after)
 	if err != nil {
 		c.lost(w, r, p, errors.Join(cause, err))
 		return

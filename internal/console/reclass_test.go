@@ -12,7 +12,7 @@ import (
 	"github.com/yinxin-gov/yinxin/signer"
 )
 
-func (d *deskOf) Reclassified(_ context.Context, _ Person, find string) (ReclassList, error) {
+func (d *deskOf) Reclassified(_ context.Context, _ Person, find, after string) (ReclassList, error) {
 	l := ReclassList{MayPropose: true, Resources: []LabelledResource{{"r-1", "低保名单", "L2/S2A1"}}}
 	from, to := level.Label{Level: 3, RequiredS: 3, RequiredA: 3}, level.Label{Level: 2, RequiredS: 2, RequiredA: 2}
 	for i, s := range []reclass.State{reclass.Proposed, reclass.InForce, reclass.Refused, reclass.Withdrawn, reclass.Raised, reclass.Disputed} {
@@ -25,6 +25,9 @@ func (d *deskOf) Reclassified(_ context.Context, _ Person, find string) (Reclass
 	l.Notices = []NoticeOfLabel{{n, true, true}}
 	n.ID, n.Kind, n.DoneAt, n.Evidence, n.Note = "a-1/h-2", reclass.Remove, at, strings.Repeat("cd", 32), "已销毁"
 	l.Notices = append(l.Notices, NoticeOfLabel{Notice: n})
+	if l.Next = "r-1"; after != "" {
+		l.Next, l.Resources[0].ID = "", "after "+after
+	}
 	if find == "没有" {
 		l.Resources = nil
 	}
@@ -83,6 +86,12 @@ func TestReclassForms(t *testing.T) {
 		if got := strings.Join(d.acted, "; "); w.Code != c.code || got != c.want {
 			t.Errorf("%s: %d %q", name, w.Code, got)
 		}
+	}
+	if page := h.ask(http.MethodGet, "/console/reclass?find=a%26b", "", "").Body.String(); !strings.Contains(page, `href="/console/reclass?find=a%26b&amp;after=r-1#new"`) {
+		t.Error("no way on to the next resources")
+	}
+	if page := h.ask(http.MethodGet, "/console/reclass?after=r-1", "", "").Body.String(); !strings.Contains(page, `value="after r-1"`) || strings.Contains(page, "#new") {
+		t.Error("not the page after it, or no end")
 	}
 	if page := h.ask(http.MethodGet, "/console/reclass?find=%E6%B2%A1%E6%9C%89", "", "").Body.String(); !strings.Contains(page, h.words.Get("desk.consent.no_resource").Zh) || strings.Contains(page, "\u202e") {
 		t.Error("the page shows what a name hides, or no answer to a search")

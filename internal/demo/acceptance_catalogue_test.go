@@ -12,9 +12,12 @@ import (
 	"time"
 
 	"github.com/yinxin-gov/yinxin/authz"
+	"github.com/yinxin-gov/yinxin/authz/level"
+	"github.com/yinxin-gov/yinxin/authz/reclass"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/internal/api/wire"
 	"github.com/yinxin-gov/yinxin/internal/workday"
+	"github.com/yinxin-gov/yinxin/signer"
 )
 
 const catalogueHead = "信息资源代码,信息资源名称,提供方代码,信息资源分类,信息资源摘要,信息资源格式,信息项,适用规则,共享类型,开放属性,更新周期,发布日期,联系人,安全标识,保密审查,依据,保密部门批准,备案\n"
@@ -155,6 +158,73 @@ func TestX14_23b_CopiesAreDestroyedWithEvidence(t *testing.T) {
 		"destroyed":             {act: authz.ActionRead, res: late.ID, kind: "holding", facts: assist(), code: "E24_holding_ended"},
 		"the resource is again": {act: authz.ActionRead, res: r.ID, facts: assist()},
 	})
+}
+
+// 西政办发〔2011〕8号 art. 30: a level that is raised reaches the systems that keep
+// copies. One that carries it reports what it did; one that does not is told to
+// remove its copy, which only the signed statement of destruction answers.
+func TestX11_30_SystemsAnswerNotices(t *testing.T) {
+	d := demo(t)
+	a := d.walk.agencies[unitA]
+	house, m := d.walk.house, d.Manifest
+	by := func(system string, args ...string) string {
+		folder := filepath.Join(d.dir, m.Systems[system].Dir)
+		return d.bin + " catalogue " + strings.Join(args, " ") + " --json --url " + m.URL + " --root " + quote(filepath.Join(d.dir, m.Anchors.ECDSARoot)) + " --sm2-root " + quote(filepath.Join(d.dir, m.Anchors.SM2Root)) + " --dir " + quote(folder)
+	}
+	proof := filepath.Join(t.TempDir(), "proof.txt")
+	ok(t, os.WriteFile(proof, []byte("样例办理记录"), 0o600))
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	for id, to := range map[string]level.Label{"acc-raised": label(3, 2, 2), "acc-raised-high": label(4, 5, 5)} {
+		r := offered(t, d, id, nil)
+		ok(t, agreed(t, d, r, nil))
+		kept := sharing.Holding{
+			ID: id + "-copy", System: a.system.ID, Agency: a.unit.USCC, Resource: r.ID, Agreement: "agr-" + r.ID, Label: r.Label, Payload: strings.Repeat("56", 32), At: now,
+		}
+		_, _, err := house.Sharing.RegisterHolding(bg, kept, actorOf(d, a))
+		ok(t, err)
+		act, _, err := house.Reclass.Propose(bg, reclass.Act{Resource: r.ID, To: to, Ground: "样例依据", Due: now.AddDate(0, 0, 10)}, actorOf(d, d.walk.agencies[provider]))
+		ok(t, err)
+		notice := func() wire.Notice {
+			t.Helper()
+			var out wire.Notices
+			ok(t, json.Unmarshal([]byte(sh(t, by(a.system.ID, "notices"))), &out))
+			for _, n := range out.Notices {
+				if n.ID == act.ID+"/"+kept.ID {
+					return n
+				}
+			}
+			t.Fatalf("%s: no notice in %+v", id, out)
+			return wire.Notice{}
+		}
+		n := notice()
+		follow := by(a.system.ID, "followed", n.ID, "--evidence", quote(proof), "--note", "已办理")
+		if !n.Done.IsZero() || n.After.String() != to.String() {
+			t.Errorf("%s: %+v", id, n)
+		}
+		sh(t, by("street-service", "followed", n.ID, "--evidence", quote(proof), "--note", "别处")+" && exit 1 || true")
+		if to.RequiredS == 2 {
+			if n.Kind != reclass.Relabel {
+				t.Errorf("%s: %+v", id, n)
+			}
+			sh(t, follow)
+			if got := notice(); got.Done.IsZero() || got.Evidence != signer.Digest([]byte("样例办理记录")) || got.By != a.system.ID {
+				t.Errorf("%s: %+v", id, got)
+			}
+			continue
+		}
+		if n.Kind != reclass.Remove {
+			t.Errorf("%s: %+v", id, n)
+		}
+		sh(t, follow+" && exit 1 || true")
+		if got := notice(); !got.Done.IsZero() {
+			t.Errorf("said to be gone: %+v", got)
+		}
+		var gone wire.Copy
+		ok(t, json.Unmarshal([]byte(sh(t, by(a.system.ID, "destroyed", kept.ID, "--method", "样例覆写"))), &gone))
+		if got := notice(); got.Done.IsZero() || got.Evidence != gone.Evidence || len(got.Evidence) != 64 || got.Note != "样例覆写" {
+			t.Errorf("%s: %+v, statement %+v", id, got, gone)
+		}
+	}
 }
 
 // 京政发〔2017〕37号 art. 33: misuse is recorded with notice and day by the provider or

@@ -6,12 +6,13 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/approval"
 	"github.com/yinxin-gov/yinxin/authz/identity"
 	"github.com/yinxin-gov/yinxin/authz/reclass"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/internal/console"
 )
 
 // Reclassified implements console.Reclassifications: what the person's unit changed,
 // and what it has to do about copies; every act for who watches.
-func (d *Service) Reclassified(ctx context.Context, p console.Person, find string) (out console.ReclassList, err error) {
+func (d *Service) Reclassified(ctx context.Context, p console.Person, find, after string) (out console.ReclassList, err error) {
 	if out.All, err = d.serves(ctx, p, grantWatchers()...); err != nil {
 		return out, err
 	}
@@ -56,14 +57,15 @@ func (d *Service) Reclassified(ctx context.Context, p console.Person, find strin
 		return out, nil
 	}
 	out.MayPropose = true
-	found, err := d.cfg.Catalogue.FindResources(ctx, find, maxLines)
+	found, err := d.cfg.Entries.Find(ctx, sharing.EntryQuery{Text: find, Provider: unit, After: after, Limit: maxLines})
 	if err != nil {
 		return out, err
 	}
 	for _, r := range found {
-		if r.Provider == unit {
-			out.Resources = append(out.Resources, console.LabelledResource{ID: r.ID, Name: r.Name, Label: r.Label.String()})
-		}
+		out.Resources = append(out.Resources, console.LabelledResource{ID: r.ID, Name: r.Name, Label: r.Label.String()})
+	}
+	if len(found) == maxLines {
+		out.Next = found[maxLines-1].ID
 	}
 	return out, nil
 }

@@ -9,7 +9,11 @@ import (
 	"testing"
 
 	"github.com/yinxin-gov/yinxin/authz"
+	"github.com/yinxin-gov/yinxin/authz/grading"
+	"github.com/yinxin-gov/yinxin/authz/grant"
 	"github.com/yinxin-gov/yinxin/authz/identity"
+	"github.com/yinxin-gov/yinxin/authz/level"
+	"github.com/yinxin-gov/yinxin/authz/reclass"
 	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/internal/store"
 )
@@ -54,9 +58,9 @@ func TestIndexAnswersAsTheStore(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(5, 330))
 		const n = 4
 		all := everyQuestion(n)
-		for step := range 90 {
+		for step := range 140 {
 			change(t, nodes[rnd.IntN(2)], rnd, n, step)
-			for range 6 {
+			for range 12 {
 				q, node := all[rnd.IntN(len(all))], rnd.IntN(2)
 				got, want := answers(t, memories[node], q), answers(t, direct(s, nodes[0]), q)
 				if !reflect.DeepEqual(got, want) {
@@ -117,6 +121,9 @@ func change(t *testing.T, r *store.Rooms, rnd *rand.Rand, n, step int) {
 		func() error {
 			h := holding(t, id("h"))
 			h.System, h.Resource, h.Agreement = id("civil"), fmt.Sprint("r-", rnd.IntN(n)), fmt.Sprint("a-", rnd.IntN(step+1))
+			if of, err := r.Sharing.Resource(bg, h.Resource); err == nil {
+				h.Label = of.Label
+			}
 			_, err := r.Sharing.AddHolding(bg, h, event("holding", "x"))
 			return err
 		},
@@ -142,14 +149,61 @@ func change(t *testing.T, r *store.Rooms, rnd *rand.Rand, n, step int) {
 			_, err := r.Sharing.MoveViolation(bg, v, sharing.ViolationAsked, event("violation", "x"))
 			return err
 		},
+		func() error {
+			g := grant.Grant{ID: fmt.Sprint("g-", step), Person: id("p"), Unit: office, State: grant.Proposed, AskedAt: day(3), Until: day(20)}
+			if _, err := r.Grants.AddGrant(bg, g, event("grant", "x")); err != nil {
+				return err
+			}
+			g.State = grant.InForce
+			_, err := r.Grants.MoveGrant(bg, g, grant.Proposed, event("grant", "x"))
+			return err
+		},
+		func() error { return relabels(t, r, rnd, id("r"), fmt.Sprint("act-", step)) },
+		func() error {
+			h, err := r.Sharing.Holding(bg, id("h"))
+			if err != nil {
+				return err
+			}
+			return relabels(t, r, rnd, h.Resource, fmt.Sprint("act-", step))
+		},
+		func() error {
+			all, err := r.Reclass.NoticesTo(bg, consumer)
+			if err != nil || len(all) == 0 {
+				return err
+			}
+			n := all[rnd.IntN(len(all))]
+			n.DoneAt, n.DoneBy, n.Evidence, n.Note = day(6), "p-2", "ef", "已处理"
+			_, err = r.Reclass.Done(bg, n, event("holding", "x"))
+			return err
+		},
 	}
 	err := acts[rnd.IntN(len(acts))]()
-	for _, refused := range []error{identity.ErrExists, identity.ErrNotFound, identity.ErrLeft, identity.ErrIncompatible, sharing.ErrExists, sharing.ErrNotFound, sharing.ErrInvalid, sharing.ErrEnded, sharing.ErrViolation} {
+	for _, refused := range []error{identity.ErrExists, identity.ErrNotFound, identity.ErrLeft, identity.ErrIncompatible, sharing.ErrExists, sharing.ErrNotFound, sharing.ErrInvalid, sharing.ErrEnded, sharing.ErrViolation,
+		grading.ErrBelowHoldings, reclass.ErrNotFound, reclass.ErrState, reclass.ErrKept} {
 		if errors.Is(err, refused) {
 			return
 		}
 	}
 	ok(t, err)
+}
+
+// relabels raises or lowers a resource, with the copies of it.
+func relabels(t *testing.T, r *store.Rooms, rnd *rand.Rand, resource, id string) error {
+	t.Helper()
+	res, err := r.Sharing.Resource(bg, resource)
+	if err != nil {
+		return err
+	}
+	a := reclassAct(t, id, res.Label, label(t, level.Level(1+rnd.IntN(4)), uint8(1+rnd.IntN(4)), 1, level.TagPersonal))
+	if a.Resource = resource; a.Raises() {
+		a.State = reclass.Raised
+	}
+	if _, err := r.Reclass.AddAct(bg, a, event("resource", resource)); err != nil || a.State == reclass.Raised {
+		return err
+	}
+	a.State, a.SettledAt = reclass.InForce, day(5)
+	_, err = r.Reclass.MoveAct(bg, a, reclass.Proposed, event("resource", resource))
+	return err
 }
 
 // A decision that was asked for after a change was committed rests on it, also

@@ -88,7 +88,8 @@ func lastVersion(ctx context.Context, tx bun.Tx, system string) (last int64, err
 }
 
 // appendRecord holds the line of 西政办发〔2014〕14号 art. 30: no grade in force
-// below what the system holds, nor below what is on its way from, to or through it.
+// below what the system holds or serves, nor below what is on its way from, to or
+// through it.
 func appendRecord(ctx context.Context, tx bun.Tx, r grading.Record) error {
 	above, err := one[holdingRow](ctx, tx,
 		"system = ? AND ended_at IS NULL AND (label_s > ? OR label_a > ?)", r.System, r.Grade.S, r.Grade.A)
@@ -106,6 +107,13 @@ func appendRecord(ctx context.Context, tx bun.Tx, r grading.Record) error {
 		return fmt.Errorf("%w: %s does not carry transfer %q (%s)", grading.ErrBelowHoldings, r.Grade, way.ID, way.label())
 	case !errors.Is(err, sql.ErrNoRows):
 		return fmt.Errorf("reading the transfers of %q: %w", r.System, err)
+	}
+	own, err := one[resourceRow](ctx, tx, served+" AND (label_s > ? OR label_a > ?)", r.System, r.Grade.S, r.Grade.A)
+	switch {
+	case err == nil:
+		return fmt.Errorf("%w: %s does not carry %q (%s), which it serves", grading.ErrBelowHoldings, r.Grade, own.ID, own.label())
+	case !errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("reading what %q serves: %w", r.System, err)
 	}
 	if !r.GraceUntil.IsZero() {
 		grace := &graceRow{System: r.System, Version: int64(r.Version), Until: at(r.GraceUntil)}

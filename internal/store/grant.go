@@ -70,7 +70,7 @@ func (s *Grants) AddGrant(ctx context.Context, g grant.Grant, ev ledger.Event) (
 			ID: g.ID, Unit: string(g.Unit), Person: g.Person, Body: nested[grant.Grant]{g}, AskedAt: at(g.AskedAt), Until: at(g.Until),
 			Replaces: g.Replaces, State: string(g.State),
 		}, grant.ErrExists, grant.ErrNotFound, "grant", g.ID)
-	})
+	}, fact{factPerson, g.Person})
 }
 
 // MoveGrant implements grant.Store. The number of suspensions is part of the
@@ -105,7 +105,7 @@ func (s *Grants) MoveGrant(ctx context.Context, g grant.Grant, from grant.State,
 			return fmt.Errorf("moving grant %q: %w", g.ID, err)
 		}
 		return guarded[grantRow](ctx, tx, n, "grant", g.ID, string(from))
-	})
+	}, fact{factPerson, g.Person})
 }
 
 // guarded says why an update moved nothing.

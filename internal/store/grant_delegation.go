@@ -59,7 +59,7 @@ func (s *Grants) MoveDelegation(ctx context.Context, d grant.Delegation, from gr
 			return fmt.Errorf("moving delegation %q: %w", d.ID, err)
 		}
 		return guarded[delegationRow](ctx, tx, n, "delegation", d.ID, string(from))
-	})
+	}, fact{factPerson, d.Deputy})
 }
 
 // Delegation implements grant.Store, and reads as Grant does.

@@ -84,14 +84,15 @@ func migrationDB(ctx context.Context, cfg Config, create bool) (*bun.DB, func() 
 }
 
 // types are the only words of the schema in which the engines differ. Instant is
-// what a Time is cast to in a statement: SQLite keeps times as text.
-type types struct{ Bytes, Time, Instant, Clustered string }
+// what a Time is cast to in a statement: SQLite keeps times as text. Find is the
+// function that says where in a text another begins.
+type types struct{ Bytes, Time, Instant, Clustered, Find string }
 
 func typesOf(db *bun.DB) types {
 	if db.Dialect().Name() == dialect.SQLite {
-		return types{Bytes: "BLOB", Time: "TIMESTAMP", Instant: "TEXT", Clustered: " WITHOUT ROWID"}
+		return types{Bytes: "BLOB", Time: "TIMESTAMP", Instant: "TEXT", Clustered: " WITHOUT ROWID", Find: "INSTR"}
 	}
-	return types{Bytes: "BYTEA", Time: "TIMESTAMPTZ", Instant: "TIMESTAMPTZ"}
+	return types{Bytes: "BYTEA", Time: "TIMESTAMPTZ", Instant: "TIMESTAMPTZ", Find: "STRPOS"}
 }
 
 func migrator(db *bun.DB) (*migrate.Migrator, error) {

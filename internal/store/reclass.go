@@ -9,6 +9,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/reclass"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
 )
 
 // Reclass keeps the acts that change labels, and what they asked of those who keep
@@ -45,7 +46,7 @@ func (s *Reclass) AddAct(ctx context.Context, a reclass.Act, ev ledger.Event) (l
 	if a.State != reclass.Proposed && (a.State != reclass.Raised || !a.Raises()) {
 		return ledger.Receipt{}, fmt.Errorf("%w: %q starts as %q", reclass.ErrState, a.ID, a.State)
 	}
-	return s.commitFacts(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+	return s.act(ctx, ev, a, a.State == reclass.Raised, func(ctx context.Context, tx bun.Tx) error {
 		if err := insert(ctx, tx, &reclassRow{
 			ID: a.ID, Provider: string(a.Provider), Resource: a.Resource, Body: nested[reclass.Act]{a}, AskedAt: at(a.AskedAt), State: string(a.State),
 		}, reclass.ErrExists, reclass.ErrNotFound, "act", a.ID); err != nil {
@@ -58,28 +59,36 @@ func (s *Reclass) AddAct(ctx context.Context, a reclass.Act, ev ledger.Event) (l
 	})
 }
 
+// act commits; only one that takes effect moves the facts on.
+func (s *Reclass) act(ctx context.Context, ev ledger.Event, a reclass.Act, effect bool, do func(context.Context, bun.Tx) error) (ledger.Receipt, error) {
+	if !effect {
+		return s.commit(ctx, ev, do)
+	}
+	return s.commitFacts(ctx, ev, do, fact{factResource, a.Resource})
+}
+
 // MoveAct implements reclass.Store.
 func (s *Reclass) MoveAct(ctx context.Context, a reclass.Act, from reclass.State, ev ledger.Event) (ledger.Receipt, error) {
-	return s.commitFacts(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		row, err := one[reclassRow](ctx, tx, "id = ?", a.ID)
-		if err != nil {
-			return found(err, reclass.ErrNotFound, "act", a.ID)
-		}
-		var n int64
-		if reclass.Moves(from, a.State) {
-			n, err = changed(ctx, tx, "UPDATE reclass_act SET state = ?, approval = ?, settled_at = ?, ended_by = ?, end_reason = ? WHERE id = ? AND state = ?",
-				string(a.State), a.Approval, at(a.SettledAt), a.EndedBy, a.EndReason, a.ID, string(from))
-		}
-		if err != nil {
+	signed, err := s.Act(ctx, a.ID) // what was signed, whatever the caller brings; it never changes
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	if !reclass.Moves(from, a.State) {
+		return ledger.Receipt{}, fmt.Errorf("%w: no way from %s to %s", reclass.ErrState, from, a.State)
+	}
+	effect := from == reclass.Proposed && a.State == reclass.InForce
+	return s.act(ctx, ev, signed, effect, func(ctx context.Context, tx bun.Tx) error {
+		n, err := changed(ctx, tx, "UPDATE reclass_act SET state = ?, approval = ?, settled_at = ?, ended_by = ?, end_reason = ? WHERE id = ? AND state = ?",
+			string(a.State), a.Approval, at(a.SettledAt), a.EndedBy, a.EndReason, a.ID, string(from))
+		switch {
+		case err != nil:
 			return fmt.Errorf("moving act %q: %w", a.ID, err)
-		}
-		if n != 1 {
-			return fmt.Errorf("%w: %q is %s, no way from %s to %s", reclass.ErrState, a.ID, row.State, from, a.State)
-		}
-		if from != reclass.Proposed || a.State != reclass.InForce {
+		case n != 1:
+			return fmt.Errorf("%w: %q is not %s, or moved since", reclass.ErrState, a.ID, from)
+		case !effect:
 			return nil
 		}
-		return relabel(ctx, tx, row.Body.V, at(a.SettledAt)) // what was signed, whatever the caller brings
+		return relabel(ctx, tx, signed, at(a.SettledAt))
 	})
 }
 
@@ -120,12 +129,31 @@ func relabel(ctx context.Context, tx bun.Tx, a reclass.Act, when bun.NullTime) e
 	if err != nil {
 		return err
 	}
+	var moved []string
 	for _, r := range rows {
-		to, moved := labels[r.ID]
-		if !moved {
+		to, moves := labels[r.ID]
+		if !moves {
 			continue
 		}
-		if err := relabelCopy(ctx, tx, a, r, to); err != nil {
+		moved = append(moved, r.ID)
+		if err := relabelCopy(ctx, tx, a, r, to, when); err != nil {
+			return err
+		}
+	}
+	return noteCopies(ctx, tx, moved)
+}
+
+// noteCopies notes that copies changed, and how their units stand with what is in
+// them; beyond a bound all are read anew.
+func noteCopies(ctx context.Context, tx bun.Tx, ids []string) error {
+	if len(ids) > entriesNamed {
+		return note(ctx, tx, []fact{{factHolding, ""}, {factStanding, ""}})
+	}
+	for _, id := range ids {
+		if err := note(ctx, tx, []fact{{factHolding, id}}); err != nil {
+			return err
+		}
+		if err := noteStandings(ctx, tx, "id = ?", id); err != nil {
 			return err
 		}
 	}
@@ -135,7 +163,7 @@ func relabel(ctx context.Context, tx bun.Tx, a reclass.Act, when bun.NullTime) e
 // family reads every copy in which the resource is, and those that these were made
 // of, with the labels of all their resources.
 func family(ctx context.Context, tx bun.Tx, resource string) ([]holdingRow, map[string]level.Label, error) {
-	rows, err := list(ctx, tx, func(r holdingRow) holdingRow { return r }, "id", "resource = ? OR sources NOT IN ('null', '[]')", resource)
+	rows, err := list(ctx, tx, func(r holdingRow) holdingRow { return r }, "id", "id IN (SELECT holding FROM sharing_lineage WHERE resource = ?)", resource)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading copies of %q: %w", resource, err)
 	}
@@ -191,8 +219,10 @@ func inParts[R any](ctx context.Context, tx bun.Tx, ids []string) (out []R, err 
 	return out, nil
 }
 
-// relabelCopy gives one copy its label, and its keeper the notice.
-func relabelCopy(ctx context.Context, tx bun.Tx, a reclass.Act, r holdingRow, to level.Label) error {
+// relabelCopy gives one copy its label, and its keeper the notice. One that must be
+// removed has a task of destruction under the notice's number: whichever asks, one
+// statement of the system answers.
+func relabelCopy(ctx context.Context, tx bun.Tx, a reclass.Act, r holdingRow, to level.Label, when bun.NullTime) error {
 	if _, err := tx.NewUpdate().Model(&holdingRow{ID: r.ID, labelRow: toLabelRow(to)}).
 		Column("label_level", "label_s", "label_a", "label_tags").WherePK().Exec(ctx); err != nil {
 		return fmt.Errorf("relabelling copy %q: %w", r.ID, err)
@@ -204,12 +234,20 @@ func relabelCopy(ctx context.Context, tx bun.Tx, a reclass.Act, r holdingRow, to
 	if err != nil {
 		return err
 	}
-	kind := reclass.Remove
-	if carried {
-		kind = reclass.Relabel
-	}
-	return insert(ctx, tx, &reclassNoticeRow{
-		ID: a.ID + "/" + r.ID, Act: a.ID, Holding: r.ID, System: r.System, Agency: r.Agency, Kind: kind,
+	n := reclassNoticeRow{
+		ID: a.ID + "/" + r.ID, Act: a.ID, Holding: r.ID, System: r.System, Agency: r.Agency, Kind: reclass.Relabel,
 		Labels: nested[[2]level.Label]{[2]level.Label{r.label(), to}}, Due: at(a.Due),
-	}, reclass.ErrExists, reclass.ErrNotFound, "notice", r.ID)
+	}
+	if carried {
+		err = mayStay(ctx, tx, r.ID) // an act before this one may have wanted it removed
+	} else {
+		n.Kind = reclass.Remove
+		err = insert(ctx, tx, &taskRow{
+			ID: n.ID, Holding: r.ID, Due: n.Due, Why: string(sharing.WhyRelabel), Note: a.Ground, By: a.ID, At: when,
+		}, reclass.ErrExists, reclass.ErrNotFound, "task", n.ID)
+	}
+	if err != nil {
+		return err
+	}
+	return insert(ctx, tx, &n, reclass.ErrExists, reclass.ErrNotFound, "notice", r.ID)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/ledger"
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/reclass"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
 )
 
 type reclassNoticeRow struct {
@@ -51,34 +52,64 @@ func carries(ctx context.Context, tx bun.Tx, system string, l level.Label) (bool
 	return g.record().Grade.Carries(l), nil
 }
 
+// mayStay takes back the tasks that notices made: the copy's system carries its
+// label by now. What its provider or an agreement asks for stands.
+func mayStay(ctx context.Context, tx bun.Tx, holding string) error {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM sharing_task WHERE holding = ? AND id IN (SELECT id FROM reclass_notice WHERE holding = ?)", holding, holding); err != nil {
+		return fmt.Errorf("taking back the tasks of %q: %w", holding, err)
+	}
+	return nil
+}
+
+// destroyed answers what is still asked about a copy by the statement of its system.
+func destroyed(ctx context.Context, tx bun.Tx, d sharing.Destruction) error {
+	if _, err := tx.ExecContext(ctx, "UPDATE reclass_notice SET done_at = ?, done_by = ?, evidence = ?, note = ? WHERE holding = ? AND done_at IS NULL",
+		at(d.RecordedAt), d.System, d.Digest(), d.Method, d.Holding); err != nil {
+		return fmt.Errorf("answering the notices about %q: %w", d.Holding, err)
+	}
+	return nil
+}
+
 // Done implements reclass.Store. Whether a copy is still where it must not be is
 // asked of the register, in the same transaction.
 func (s *Reclass) Done(ctx context.Context, n reclass.Notice, ev ledger.Event) (ledger.Receipt, error) {
-	return s.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		row, err := one[reclassNoticeRow](ctx, tx, "id = ?", n.ID)
-		if err != nil {
-			return found(err, reclass.ErrNotFound, "notice", n.ID)
-		}
-		if row.Kind == reclass.Remove {
-			h, err := one[holdingRow](ctx, tx, "id = ?", row.Holding)
-			if err != nil {
-				return found(err, reclass.ErrNotFound, "holding", row.Holding)
-			}
-			carried, err := carries(ctx, tx, h.System, h.label())
-			if err != nil {
-				return err
-			}
-			if utc(h.Ended).IsZero() && !carried {
-				return fmt.Errorf("%w: %q on %q", reclass.ErrKept, row.Holding, h.System)
-			}
-		}
+	was, err := s.Notice(ctx, n.ID) // but for its answer it never changes
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	answer := func(ctx context.Context, tx bun.Tx) error {
 		moved, err := changed(ctx, tx, "UPDATE reclass_notice SET done_at = ?, done_by = ?, evidence = ?, note = ? WHERE id = ? AND done_at IS NULL",
 			at(n.DoneAt), n.DoneBy, n.Evidence, n.Note, n.ID)
 		if err == nil && moved != 1 {
 			err = fmt.Errorf("%w: notice %q was answered", reclass.ErrState, n.ID)
 		}
 		return err
-	})
+	}
+	if was.Kind == reclass.Relabel {
+		return s.commit(ctx, ev, answer)
+	}
+	return s.commitFacts(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
+		h, err := one[holdingRow](ctx, tx, "id = ?", was.Holding)
+		if err != nil {
+			return found(err, reclass.ErrNotFound, "holding", was.Holding)
+		}
+		if utc(h.Ended).IsZero() { // else its statement answered, and the update finds nothing
+			carried, err := carries(ctx, tx, h.System, h.label())
+			if err != nil {
+				return err
+			}
+			if !carried {
+				return fmt.Errorf("%w: %q on %q", reclass.ErrKept, was.Holding, h.System)
+			}
+			if err := mayStay(ctx, tx, was.Holding); err != nil {
+				return err
+			}
+		}
+		if err := noteStandings(ctx, tx, "id = ?", was.Holding); err != nil {
+			return err
+		}
+		return answer(ctx, tx)
+	}, fact{factHolding, was.Holding})
 }
 
 // Act implements reclass.Store, and reads where it was written.
@@ -106,4 +137,17 @@ func (s *Reclass) NoticesTo(ctx context.Context, unit identity.USCC) ([]reclass.
 // NoticesOf implements reclass.Store.
 func (s *Reclass) NoticesOf(ctx context.Context, change string) ([]reclass.Notice, error) {
 	return list(ctx, s.s.r, reclassNoticeRow.notice, "id", "act = ?", change)
+}
+
+// NoticesOn implements reclass.Store.
+func (s *Reclass) NoticesOn(ctx context.Context, system, after string, limit int) ([]reclass.Notice, error) {
+	var rows []reclassNoticeRow
+	if err := s.s.r.NewSelect().Model(&rows).Where("system = ? AND id > ?", system, after).OrderExpr("id").Limit(int64(limit)).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("reading the notices on %q: %w", system, err)
+	}
+	out := make([]reclass.Notice, len(rows))
+	for i, r := range rows {
+		out[i] = r.notice()
+	}
+	return out, nil
 }

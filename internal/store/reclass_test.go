@@ -10,6 +10,7 @@ import (
 	"github.com/yinxin-gov/yinxin/authz/grading"
 	"github.com/yinxin-gov/yinxin/authz/level"
 	"github.com/yinxin-gov/yinxin/authz/reclass"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/internal/store"
 )
 
@@ -117,6 +118,22 @@ func TestX11_30_ReclassificationSpreads(t *testing.T) {
 		if notices, err = r.Reclass.NoticesTo(bg, consumer); err != nil || len(notices) != 5 || notices[0].Kind != reclass.Remove {
 			t.Fatalf("%+v, %v", notices, err)
 		}
+		tasks := func(id string) (out []string) {
+			t.Helper()
+			all, err := r.Sharing.CopiesIn(bg, "civil-a", "", 9)
+			ok(t, err)
+			for _, c := range all {
+				for _, one := range c.Tasks {
+					if c.ID == id && one.Why == sharing.WhyRelabel && one.By == "act-3" && one.Due == kept(20) {
+						out = append(out, one.ID)
+					}
+				}
+			}
+			return out
+		}
+		if got := tasks("h-1"); !slices.Equal(got, []string{"act-3/h-1"}) {
+			t.Errorf("tasks of h-1: %v", got)
+		}
 		done := func(id string) error {
 			n := reclass.Notice{ID: id, DoneAt: day(6), DoneBy: "p-2", Evidence: "ef", Note: "已处理"}
 			_, err := r.Reclass.Done(bg, n, event("holding", id))
@@ -125,17 +142,78 @@ func TestX11_30_ReclassificationSpreads(t *testing.T) {
 		wantErr(t, done("ghost"), reclass.ErrNotFound)
 		wantErr(t, done("act-3/h-1"), reclass.ErrKept)
 		ok(t, done("act-1/h-1"))
+		_, err = r.Sharing.EndHolding(bg, sharing.Destruction{
+			Holding: "h-2", System: "civil-a", Method: "消磁", At: day(7), RecordedAt: day(7), CertDER: []byte{1}, Signature: []byte{1},
+		}, event("holding", "h-2"))
+		ok(t, err)
+		if n, err := r.Reclass.Notice(bg, "act-3/h-2"); err != nil || n.DoneAt != kept(7) || n.DoneBy != "civil-a" || len(n.Evidence) != 64 || n.Note != "消磁" {
+			t.Errorf("the statement answers the notice: %+v, %v", n, err)
+		}
+		wantErr(t, done("act-3/h-2"), reclass.ErrState)
+		if got := tasks("h-1"); len(got) != 1 {
+			t.Errorf("the statement is about one copy: %v", got)
+		}
 		wantErr(t, done("act-1/h-1"), reclass.ErrState)
 		_, err = r.Grading.AddGrading(bg, record(2, 4, 4), event("system", "civil-a"))
 		ok(t, err)
 		ok(t, done("act-3/h-1")) // the system was re-graded
+		if got := tasks("h-1"); len(got) != 0 {
+			t.Errorf("nothing asks for it any more: %v", got)
+		}
+		if got := tasks("h-3"); len(got) != 1 {
+			t.Errorf("tasks of h-3: %v", got)
+		}
+		down = reclassAct(t, "act-4", top, low)
+		_, err = r.Reclass.AddAct(bg, down, event("resource", "r-1"))
+		ok(t, err)
+		ok(t, settle("act-4", reclass.Proposed, reclass.InForce))
+		if got := tasks("h-3"); len(got) != 0 {
+			t.Errorf("it may stay: %v", got)
+		}
 		if n, err := r.Reclass.Notice(bg, "act-3/h-1"); err != nil || n.DoneAt != kept(6) || n.Evidence != "ef" || n.Note != "已处理" || n.DoneBy != "p-2" {
 			t.Fatalf("%+v, %v", n, err)
 		}
-		if all, err := r.Reclass.ActsOf(bg, provider); err != nil || len(all) != 3 || all[0].ID != "act-3" || all[0].State != reclass.Disputed {
+		if all, err := r.Reclass.ActsOf(bg, provider); err != nil || len(all) != 4 || all[1].ID != "act-3" || all[1].State != reclass.Disputed {
 			t.Fatalf("%+v, %v", all, err)
 		}
 	})
+}
+
+// A house from before lineage was kept learns it from what copies name as their
+// sources.
+func TestX11_30_LineageOfOldCopies(t *testing.T) {
+	for name, address := range engines {
+		t.Run(name, func(t *testing.T) {
+			at := migrated(t, address(t))
+			s := open(t, at)
+			r := house(t, s)
+			other := resource(t, "r-2")
+			_, err := r.Sharing.AddResource(bg, other, event("resource", "r-2"))
+			ok(t, err)
+			for i, id := range []string{"h-1", "h-2", "h-3"} {
+				h := holding(t, id)
+				h.Agreement, h.Resource = "", []string{"r-1", "r-2", "r-2"}[i]
+				if i > 0 {
+					h.Sources = []string{fmt.Sprint("h-", i)}
+				}
+				_, err := r.Sharing.AddHolding(bg, h, event("holding", id))
+				ok(t, err)
+			}
+			made, inside := count(t, s, "sharing_made"), count(t, s, "sharing_lineage")
+			if made != 2 || inside != 5 {
+				t.Fatalf("%d edges, %d resources in copies", made, inside)
+			}
+			ok(t, s.Exec(bg, "DELETE FROM sharing_made"))
+			ok(t, s.Exec(bg, "DELETE FROM sharing_lineage WHERE holding <> 'h-1' AND resource = 'r-1'"))
+			ok(t, s.Exec(bg, "DELETE FROM bun_migrations WHERE name = '0334'"))
+			ok(t, s.Close())
+			migrated(t, at)
+			s = open(t, at)
+			if m, i := count(t, s, "sharing_made"), count(t, s, "sharing_lineage"); m != made || i != inside {
+				t.Errorf("%d of %d edges, %d of %d resources in copies", m, made, i, inside)
+			}
+		})
+	}
 }
 
 // Over random sequences of acts no copy is ever labelled lower than what the

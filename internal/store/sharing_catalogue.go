@@ -42,6 +42,14 @@ func (r catalogueChangeRow) change() sharing.Change {
 	return sharing.Change{Revision: int(r.Revision), Event: r.Event, By: r.By, Unit: identity.USCC(r.Unit), Why: r.Why, At: utc(r.At), Entry: r.Body.V}
 }
 
+// servingRow is the system that carries a resource for its provider.
+type servingRow struct {
+	bun.BaseModel `bun:"table:catalogue_system"`
+
+	Resource string `bun:"resource,pk"`
+	System   string `bun:"system"`
+}
+
 type withheldRow struct {
 	bun.BaseModel `bun:"table:catalogue_withheld"`
 
@@ -95,9 +103,16 @@ func putEntries(ctx context.Context, tx bun.Tx, entries []sharing.Entry, c shari
 	if err := tx.NewSelect().Model(&described).Where("resource IN (?)", bun.List(ids)).Scan(ctx); err != nil {
 		return fmt.Errorf("reading entries: %w", err)
 	}
+	if _, err := tx.ExecContext(ctx, "DELETE FROM catalogue_system WHERE resource IN (?)", bun.List(ids)); err != nil {
+		return fmt.Errorf("changing what systems carry: %w", err)
+	}
 	resources, metadata, changes := make([]resourceRow, 0, len(entries)), make([]catalogueRow, 0, len(entries)), make([]catalogueChangeRow, 0, len(entries))
+	var serving []servingRow
 	for _, e := range entries {
 		row, next := toResourceRow(e.Resource), int64(1)
+		if e.System != "" {
+			serving = append(serving, servingRow{Resource: e.ID, System: e.System})
+		}
 		if i := slices.IndexFunc(were, func(w resourceRow) bool { return w.ID == e.ID }); i < 0 {
 			resources = append(resources, row)
 		} else {
@@ -124,6 +139,7 @@ func putEntries(ctx context.Context, tx bun.Tx, entries []sharing.Entry, c shari
 	}
 	for _, rows := range []func() error{
 		func() error { return insertRows(ctx, tx, resources) }, func() error { return insertRows(ctx, tx, metadata) }, func() error { return insertRows(ctx, tx, changes) },
+		func() error { return insertRows(ctx, tx, serving) },
 	} {
 		if err := rows(); err != nil {
 			return err

@@ -59,6 +59,9 @@ func (s *Sharing) EndHolding(ctx context.Context, d sharing.Destruction, ev ledg
 		if err := noteStandings(ctx, tx, "id = ?", d.Holding); err != nil {
 			return err
 		}
+		if err := destroyed(ctx, tx, d); err != nil {
+			return err
+		}
 		return insert(ctx, tx, &destructionRow{
 			Holding: d.Holding, Payload: d.Payload, System: d.System, Method: d.Method, At: at(d.At), CertDER: d.CertDER, Signature: d.Signature, RecordedAt: at(d.RecordedAt),
 		}, sharing.ErrEnded, sharing.ErrNotFound, "destruction of", d.Holding)

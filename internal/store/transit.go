@@ -37,8 +37,11 @@ func transitArgs(system string) []any {
 	return []any{string(exchange.StateSent), string(exchange.StateFetched), system, system, system}
 }
 
-// Carried is what is on its way from, to and through a system, as if it were held
-// there: by the id of the transfer.
+// served is what a system carries for its provider, as the catalogue says.
+const served = "id IN (SELECT resource FROM catalogue_system WHERE system = ?)"
+
+// Carried is what is on its way from, to and through a system, by the id of the
+// transfer, and what it serves, by the id of the resource, as if it were held there.
 func (x *Transfers) Carried(ctx context.Context, system string) ([]sharing.Holding, error) {
 	out, err := list(ctx, x.s.r, func(r transferRow) sharing.Holding {
 		return sharing.Holding{ID: r.ID, System: system, Agency: identity.USCC(r.Sender), Resource: r.Resource, Agreement: r.Agreement, Label: r.label(), Transfer: r.ID}
@@ -46,5 +49,11 @@ func (x *Transfers) Carried(ctx context.Context, system string) ([]sharing.Holdi
 	if err != nil {
 		return nil, fmt.Errorf("reading what %q carries: %w", system, err)
 	}
-	return out, nil
+	own, err := list(ctx, x.s.r, func(r resourceRow) sharing.Holding {
+		return sharing.Holding{ID: r.ID, System: system, Agency: identity.USCC(r.Provider), Resource: r.ID, Label: r.label()}
+	}, "id", served, system)
+	if err != nil {
+		return nil, fmt.Errorf("reading what %q serves: %w", system, err)
+	}
+	return append(out, own...), nil
 }

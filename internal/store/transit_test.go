@@ -4,9 +4,56 @@ import (
 	"testing"
 
 	"github.com/yinxin-gov/yinxin/authz/grading"
+	"github.com/yinxin-gov/yinxin/authz/sharing"
 	"github.com/yinxin-gov/yinxin/internal/exchange"
 	"github.com/yinxin-gov/yinxin/internal/store"
 )
+
+// X14-30: a system keeps the grade that what it serves by the catalogue needs, until
+// another system serves it; a house from before learns it from its entries.
+func TestX14_30_ServedResourcesHoldTheGrade(t *testing.T) {
+	for name, address := range engines {
+		t.Run(name, func(t *testing.T) {
+			url := migrated(t, address(t))
+			s := open(t, url)
+			r := catalogued(t, s)
+			grade := func(version int, a uint8) error {
+				rec := record(version, 2, a)
+				rec.System = "civil-v"
+				_, err := r.Grading.AddGrading(bg, rec, event("system", "civil-v"))
+				return err
+			}
+			put := func(e sharing.Entry) {
+				t.Helper()
+				_, err := r.Sharing.PutEntries(bg, []sharing.Entry{e}, sharing.Change{Event: "e", By: "p-1", Unit: lawful(t), Why: "x", At: day(3)}, event("resource", e.ID))
+				ok(t, err)
+			}
+			served := entry(t, 1)
+			served.Label = label(t, 2, 2, 2)
+			put(served)
+			wantErr(t, grade(1, 1), grading.ErrBelowHoldings)
+			ok(t, grade(1, 3))
+			ok(t, s.Exec(bg, "DROP TABLE catalogue_system"))
+			ok(t, s.Exec(bg, "DELETE FROM bun_migrations WHERE name = '0335'"))
+			ok(t, s.Close())
+			migrated(t, url)
+			s = open(t, url)
+			r = s.Rooms(nil)
+			wantErr(t, grade(2, 1), grading.ErrBelowHoldings)
+			ok(t, grade(2, 2))
+			own, err := r.Transfers.Carried(bg, "civil-v")
+			if err != nil || len(own) != 1 || own[0].ID != served.ID || own[0].Resource != served.ID || own[0].Label.String() != served.Label.String() {
+				t.Errorf("%+v, %v", own, err)
+			}
+			served.System = ""
+			put(served)
+			ok(t, grade(3, 1))
+			if own, err := r.Transfers.Carried(bg, "civil-v"); err != nil || len(own) != 0 {
+				t.Errorf("%+v, %v", own, err)
+			}
+		})
+	}
+}
 
 // X14-30: provider, consumer and carrier keep their grade while a transfer is not
 // received yet, and are free once it is.

@@ -1,0 +1,1 @@
+CREATE INDEX IF NOT EXISTS reclass_notice_system ON reclass_notice (system, id)
