@@ -86,6 +86,7 @@ func outcomes() []outcome {
 		{exchange.ErrDocument, http.StatusUnprocessableEntity, "document.refused"},
 		{exchange.ErrSender, http.StatusForbidden, "transfer.sender"},
 		{exchange.ErrName, http.StatusUnprocessableEntity, "transfer.name"},
+		{exchange.ErrMasked, http.StatusUnprocessableEntity, "transfer.masked"},
 		{exchange.ErrUndecided, http.StatusForbidden, "receipt.undecided"},
 		{exchange.ErrConfirmed, http.StatusConflict, "receipt.confirmed"},
 		{exchange.ErrConfirm, http.StatusUnprocessableEntity, "receipt.incomplete"},

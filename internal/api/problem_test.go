@@ -47,7 +47,7 @@ func sentinels() map[string]struct {
 		"exchange.ErrDocument": {exchange.ErrDocument, "document.refused"}, "exchange.ErrSender": {exchange.ErrSender, "transfer.sender"},
 		"exchange.ErrUndecided": {exchange.ErrUndecided, "receipt.undecided"}, "exchange.ErrConfirmed": {exchange.ErrConfirmed, "receipt.confirmed"},
 		"exchange.ErrConfirm": {exchange.ErrConfirm, "receipt.incomplete"}, "peer.Refusal": {&peer.Refusal{Domain: "city", Cause: peer.ErrStale}, "peer.certificate"},
-		"exchange.ErrName": {exchange.ErrName, "transfer.name"}, "exchange.ErrPending": {exchange.ErrPending, "transfer.pending"},
+		"exchange.ErrName": {exchange.ErrName, "transfer.name"}, "exchange.ErrMasked": {exchange.ErrMasked, "transfer.masked"}, "exchange.ErrPending": {exchange.ErrPending, "transfer.pending"},
 		"signer.ErrNotSealed": {signer.ErrNotSealed, "archive.not_sealed"}, "signer.ErrUnit": {signer.ErrUnit, "seal.unit"},
 		"archive.ErrSecret": {archive.ErrSecret, "state_secret"}, "archive.ErrMetadata": {archive.ErrMetadata, "archive.metadata"},
 		"archive.ErrDocument": {archive.ErrDocument, "archive.document"}, "archive.ErrLimit": {archive.ErrLimit, "document.limit"},

@@ -70,6 +70,9 @@ var (
 	ErrSender = errors.New("exchange: sender is not the calling system")
 	// ErrName: a file name that is empty, too long, or more than a name.
 	ErrName = errors.New("exchange: file name refused")
+	// ErrMasked: the decision permits only with masked items, and a document goes
+	// whole. Name the fields that it holds, or hand the items out masked.
+	ErrMasked = errors.New("exchange: a whole document may hold items that must be masked")
 	// ErrPending: the transfer stands, but its event has no sequence number
 	// yet. Sending again would send twice.
 	ErrPending = errors.New("exchange: recorded, its place in the ledger is still to come")

@@ -95,6 +95,9 @@ func (s *Service) send(ctx context.Context, actor ledger.Actor, r SendRequest) (
 	if !dec.Allow {
 		return refused(dec, &DeniedError{dec})
 	}
+	if i := slices.IndexFunc(dec.Obligations, func(o authz.Obligation) bool { return o.Kind == authz.ObligeMask }); i >= 0 {
+		return refused(dec, fmt.Errorf("%w: %s", ErrMasked, dec.Obligations[i].Value))
+	}
 	t, err := s.draft(ctx, r, dec)
 	if err != nil {
 		return refused(dec, err)

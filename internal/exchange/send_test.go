@@ -126,6 +126,20 @@ func TestSend_DenialCarriesTheDecision(t *testing.T) {
 	}
 }
 
+// X11-25: a document goes whole, so what may be shown masked only does not go in
+// one that does not say what it holds.
+func TestSend_X11_25_MaskedItems(t *testing.T) {
+	w := newWorld(t)
+	w.masked = "hash identity_number"
+	r := request(1, 2, "population")
+	r.Fields = nil
+	_, dec, _, err := w.svc.Send(t.Context(), actor(1), r)
+	if !errors.Is(err, exchange.ErrMasked) || !strings.Contains(err.Error(), "identity_number") || !dec.Allow || len(w.store.events) != 0 || len(w.blobs.data) != 0 {
+		t.Errorf("got %v, %d events, %d envelopes", err, len(w.store.events), len(w.blobs.data))
+	}
+	w.send(1, 2, "population") // names its fields
+}
+
 func TestSend_FileNames(t *testing.T) {
 	w := newWorld(t)
 	for name, good := range map[string]bool{

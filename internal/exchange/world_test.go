@@ -59,6 +59,7 @@ type world struct {
 	decide  func(*world, authz.Request) []string // reason codes; nil allows
 	said    map[string]exchange.Confirmation     // by decision
 	mute    bool                                 // permits carry no obligations
+	masked  string                               // obliged of who names no fields
 	unsound error                                // what the seal check answers
 	house   pair
 	sign    map[string]pair
@@ -158,6 +159,9 @@ func (w *world) Decide(_ context.Context, r authz.Request) (authz.Decision, erro
 	}
 	if _, floor, err := w.cat.item(r.Resource); d.Allow && err == nil && !w.mute {
 		d.Obligations = []authz.Obligation{{Kind: authz.ObligeLabel, Value: floor.String()}}
+		if w.masked != "" && len(r.Fields) == 0 {
+			d.Obligations = append(d.Obligations, authz.Obligation{Kind: authz.ObligeMask, Value: w.masked})
+		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
