@@ -46,7 +46,8 @@ func (s *Reclass) AddAct(ctx context.Context, a reclass.Act, ev ledger.Event) (l
 	if a.State != reclass.Proposed && (a.State != reclass.Raised || !a.Raises()) {
 		return ledger.Receipt{}, fmt.Errorf("%w: %q starts as %q", reclass.ErrState, a.ID, a.State)
 	}
-	return s.act(ctx, ev, a, a.State == reclass.Raised, func(ctx context.Context, tx bun.Tx) error {
+	commit := s.committing(a, a.State == reclass.Raised)
+	return commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		if err := insert(ctx, tx, &reclassRow{
 			ID: a.ID, Provider: string(a.Provider), Resource: a.Resource, Body: nested[reclass.Act]{a}, AskedAt: at(a.AskedAt), State: string(a.State),
 		}, reclass.ErrExists, reclass.ErrNotFound, "act", a.ID); err != nil {
@@ -59,12 +60,14 @@ func (s *Reclass) AddAct(ctx context.Context, a reclass.Act, ev ledger.Event) (l
 	})
 }
 
-// act commits; only one that takes effect moves the facts on.
-func (s *Reclass) act(ctx context.Context, ev ledger.Event, a reclass.Act, effect bool, do func(context.Context, bun.Tx) error) (ledger.Receipt, error) {
+// committing is how an act is committed: only one that takes effect moves the facts on.
+func (s *Reclass) committing(a reclass.Act, effect bool) func(context.Context, ledger.Event, func(context.Context, bun.Tx) error) (ledger.Receipt, error) {
 	if !effect {
-		return s.commit(ctx, ev, do)
+		return s.commit
 	}
-	return s.commitFacts(ctx, ev, do, fact{factResource, a.Resource})
+	return func(ctx context.Context, ev ledger.Event, do func(context.Context, bun.Tx) error) (ledger.Receipt, error) {
+		return s.commitFacts(ctx, ev, do, fact{factResource, a.Resource})
+	}
 }
 
 // MoveAct implements reclass.Store.
@@ -77,7 +80,8 @@ func (s *Reclass) MoveAct(ctx context.Context, a reclass.Act, from reclass.State
 		return ledger.Receipt{}, fmt.Errorf("%w: no way from %s to %s", reclass.ErrState, from, a.State)
 	}
 	effect := from == reclass.Proposed && a.State == reclass.InForce
-	return s.act(ctx, ev, signed, effect, func(ctx context.Context, tx bun.Tx) error {
+	commit := s.committing(signed, effect)
+	return commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		n, err := changed(ctx, tx, "UPDATE reclass_act SET state = ?, approval = ?, settled_at = ?, ended_by = ?, end_reason = ? WHERE id = ? AND state = ?",
 			string(a.State), a.Approval, at(a.SettledAt), a.EndedBy, a.EndReason, a.ID, string(from))
 		switch {
