@@ -19,16 +19,11 @@ var _ anchor.Register = (*Anchors)(nil)
 type anchorRow struct {
 	bun.BaseModel `bun:"table:ca_anchor"`
 
-	ID        string                `bun:"id,pk"`
-	SM3       string                `bun:"sm3"`
-	Body      nested[anchor.Anchor] `bun:"body"`
-	AskedAt   bun.NullTime          `bun:"asked_at"`
-	State     string                `bun:"state"`
-	Approval  string                `bun:"approval"`
-	SettledAt bun.NullTime          `bun:"settled_at"`
-	EndedBy   string                `bun:"ended_by"`
-	EndReason string                `bun:"end_reason"`
-	EndedAt   bun.NullTime          `bun:"ended_at"`
+	ID      string                `bun:"id,pk"`
+	SM3     string                `bun:"sm3"`
+	Body    nested[anchor.Anchor] `bun:"body"`
+	AskedAt bun.NullTime          `bun:"asked_at"`
+	settledRow
 }
 
 func (r anchorRow) anchor() anchor.Anchor {
@@ -43,7 +38,7 @@ func (r anchorRow) anchor() anchor.Anchor {
 func (c *Anchors) AddAnchor(ctx context.Context, a anchor.Anchor, ev ledger.Event) (ledger.Receipt, error) {
 	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		return insert(ctx, tx, &anchorRow{
-			ID: a.ID, SM3: a.SM3(), Body: nested[anchor.Anchor]{a}, AskedAt: at(a.AskedAt), State: string(anchor.Proposed),
+			ID: a.ID, SM3: a.SM3(), Body: nested[anchor.Anchor]{a}, AskedAt: at(a.AskedAt), settledRow: settledRow{State: string(anchor.Proposed)},
 		}, anchor.ErrExists, anchor.ErrNotFound, "trust anchor", a.ID)
 	})
 }
@@ -51,19 +46,11 @@ func (c *Anchors) AddAnchor(ctx context.Context, a anchor.Anchor, ev ledger.Even
 // MoveAnchor implements anchor.Register.
 func (c *Anchors) MoveAnchor(ctx context.Context, a anchor.Anchor, from anchor.State, ev ledger.Event) (ledger.Receipt, error) {
 	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		n, err := changed(ctx, tx, `UPDATE ca_anchor SET state = ?, approval = ?, settled_at = ?, ended_by = ?, end_reason = ?, ended_at = ?
-			WHERE id = ? AND state = ?`,
-			string(a.State), a.Approval, at(a.SettledAt), a.EndedBy, a.EndReason, at(a.EndedAt), a.ID, string(from))
+		n, err := settledRow{string(a.State), a.Approval, at(a.SettledAt), a.EndedBy, a.EndReason, at(a.EndedAt)}.move(ctx, tx, "ca_anchor", a.ID, string(from))
 		if err != nil {
 			return fmt.Errorf("moving trust anchor %q: %w", a.ID, err)
 		}
-		if n == 1 {
-			return nil
-		}
-		if _, err := one[anchorRow](ctx, tx, "id = ?", a.ID); err != nil {
-			return found(err, anchor.ErrNotFound, "trust anchor", a.ID)
-		}
-		return fmt.Errorf("%w: trust anchor %q is not %s", anchor.ErrState, a.ID, from)
+		return guarded[anchorRow](ctx, tx, n, "trust anchor", a.ID, string(from), anchor.ErrNotFound, anchor.ErrState)
 	})
 }
 
@@ -73,7 +60,7 @@ func (c *Anchors) Anchor(ctx context.Context, id string) (anchor.Anchor, error) 
 	return r.anchor(), found(err, anchor.ErrNotFound, "trust anchor", id)
 }
 
-// Anchors implements anchor.Register, and reads as Anchor does.
+// Anchors implements anchor.Register.
 func (c *Anchors) Anchors(ctx context.Context, states ...anchor.State) ([]anchor.Anchor, error) {
 	if len(states) == 0 {
 		states = []anchor.State{anchor.Proposed, anchor.InForce, anchor.Refused, anchor.Withdrawn}

@@ -21,16 +21,11 @@ var _ peer.Register = (*Peers)(nil)
 type peerRow struct {
 	bun.BaseModel `bun:"table:ca_peer"`
 
-	ID        string             `bun:"id,pk"`
-	Domain    string             `bun:"domain"`
-	Body      nested[peer.Entry] `bun:"body"`
-	AskedAt   bun.NullTime       `bun:"asked_at"`
-	State     string             `bun:"state"`
-	Approval  string             `bun:"approval"`
-	SettledAt bun.NullTime       `bun:"settled_at"`
-	EndedBy   string             `bun:"ended_by"`
-	EndReason string             `bun:"end_reason"`
-	EndedAt   bun.NullTime       `bun:"ended_at"`
+	ID      string             `bun:"id,pk"`
+	Domain  string             `bun:"domain"`
+	Body    nested[peer.Entry] `bun:"body"`
+	AskedAt bun.NullTime       `bun:"asked_at"`
+	settledRow
 }
 
 func (r peerRow) entry() peer.Entry {
@@ -54,7 +49,7 @@ type peerSystemRow struct {
 func (p *Peers) AddPeer(ctx context.Context, e peer.Entry, ev ledger.Event) (ledger.Receipt, error) {
 	return p.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		return insert(ctx, tx, &peerRow{
-			ID: e.ID, Domain: e.Domain, Body: nested[peer.Entry]{e}, AskedAt: at(e.AskedAt), State: string(peer.Proposed),
+			ID: e.ID, Domain: e.Domain, Body: nested[peer.Entry]{e}, AskedAt: at(e.AskedAt), settledRow: settledRow{State: string(peer.Proposed)},
 		}, peer.ErrExists, peer.ErrNotFound, "peer domain", e.ID)
 	})
 }
@@ -72,19 +67,14 @@ func (p *Peers) MovePeer(ctx context.Context, e peer.Entry, from peer.State, ev 
 				return fmt.Errorf("%w: what %q replaces is not in force", peer.ErrState, e.ID)
 			}
 		}
-		n, err := changed(ctx, tx, `UPDATE ca_peer SET state = ?, approval = ?, settled_at = ?, ended_by = ?, end_reason = ?, ended_at = ?
-			WHERE id = ? AND state = ?`,
-			string(e.State), e.Approval, at(e.SettledAt), e.EndedBy, e.EndReason, at(e.EndedAt), e.ID, string(from))
+		n, err := settledRow{string(e.State), e.Approval, at(e.SettledAt), e.EndedBy, e.EndReason, at(e.EndedAt)}.move(ctx, tx, "ca_peer", e.ID, string(from))
 		switch {
 		case isDuplicate(err):
 			return fmt.Errorf("%w: another entry of %q is in force", peer.ErrState, e.Domain)
 		case err != nil:
 			return fmt.Errorf("moving peer domain %q: %w", e.ID, err)
 		case n != 1:
-			if _, err := one[peerRow](ctx, tx, "id = ?", e.ID); err != nil {
-				return found(err, peer.ErrNotFound, "peer domain", e.ID)
-			}
-			return fmt.Errorf("%w: peer domain %q is not %s", peer.ErrState, e.ID, from)
+			return guarded[peerRow](ctx, tx, n, "peer domain", e.ID, string(from), peer.ErrNotFound, peer.ErrState)
 		case e.State != peer.InForce:
 			return nil
 		}
@@ -115,7 +105,7 @@ func (p *Peers) Peer(ctx context.Context, id string) (peer.Entry, error) {
 	return r.entry(), found(err, peer.ErrNotFound, "peer domain", id)
 }
 
-// Peers implements peer.Register, and reads as Peer does.
+// Peers implements peer.Register.
 func (p *Peers) Peers(ctx context.Context, states ...peer.State) ([]peer.Entry, error) {
 	if len(states) == 0 {
 		states = []peer.State{peer.Proposed, peer.InForce, peer.Refused, peer.Withdrawn, peer.Replaced}
@@ -123,7 +113,7 @@ func (p *Peers) Peers(ctx context.Context, states ...peer.State) ([]peer.Entry, 
 	return list(ctx, p.s.r, peerRow.entry, "asked_at, id", "state IN (?)", bun.List(states))
 }
 
-// DomainOf implements peer.Register, and reads as Peer does.
+// DomainOf implements peer.Register.
 func (p *Peers) DomainOf(ctx context.Context, system string) (string, error) {
 	r, err := one[peerSystemRow](ctx, p.s.r, "system = ?", system)
 	return r.Domain, found(err, peer.ErrNotFound, "peer system", system)
@@ -169,7 +159,7 @@ func (p *Peers) PutList(ctx context.Context, l peer.List, ev ledger.Event) (ledg
 	})
 }
 
-// PeerList implements peer.Register, and reads as Peer does.
+// PeerList implements peer.Register.
 func (p *Peers) PeerList(ctx context.Context, domain, issuer, have string) (peer.List, error) {
 	var sums []string
 	err := p.s.r.NewSelect().Model((*peerListRow)(nil)).Column("sm3").Where("domain = ? AND issuer = ?", domain, issuer).Scan(ctx, &sums)

@@ -21,24 +21,19 @@ var _ domain.Register = (*Domains)(nil)
 type domainRow struct {
 	bun.BaseModel `bun:"table:authz_domain_version"`
 
-	ID        string           `bun:"id,pk"`
-	Domain    string           `bun:"domain"`
-	Name      string           `bun:"name"`
-	Digest    string           `bun:"digest"`
-	System    string           `bun:"system"`
-	Unit      string           `bun:"unit"`
-	Types     nested[[]string] `bun:"types"`
-	Passed    int64            `bun:"passed"`
-	Again     string           `bun:"again"`
-	Follows   string           `bun:"follows"`
-	AskedBy   string           `bun:"asked_by"`
-	AskedAt   bun.NullTime     `bun:"asked_at"`
-	State     string           `bun:"state"`
-	Approval  string           `bun:"approval"`
-	SettledAt bun.NullTime     `bun:"settled_at"`
-	EndedBy   string           `bun:"ended_by"`
-	EndReason string           `bun:"end_reason"`
-	EndedAt   bun.NullTime     `bun:"ended_at"`
+	ID      string           `bun:"id,pk"`
+	Domain  string           `bun:"domain"`
+	Name    string           `bun:"name"`
+	Digest  string           `bun:"digest"`
+	System  string           `bun:"system"`
+	Unit    string           `bun:"unit"`
+	Types   nested[[]string] `bun:"types"`
+	Passed  int64            `bun:"passed"`
+	Again   string           `bun:"again"`
+	Follows string           `bun:"follows"`
+	AskedBy string           `bun:"asked_by"`
+	AskedAt bun.NullTime     `bun:"asked_at"`
+	settledRow
 }
 
 func (r domainRow) version() domain.Version {
@@ -95,7 +90,7 @@ func (d *Domains) AddVersion(ctx context.Context, v domain.Version, bundle []byt
 		}
 		return insert(ctx, tx, &domainRow{
 			ID: v.ID, Domain: v.Domain, Name: v.Name, Digest: v.Digest, System: v.System, Unit: string(v.Unit), Types: nested[[]string]{v.Types}, Passed: int64(v.Passed),
-			Again: v.Again, Follows: v.Follows, AskedBy: v.AskedBy, AskedAt: at(v.AskedAt), State: string(domain.Proposed),
+			Again: v.Again, Follows: v.Follows, AskedBy: v.AskedBy, AskedAt: at(v.AskedAt), settledRow: settledRow{State: string(domain.Proposed)},
 		}, domain.ErrExists, domain.ErrNotFound, "version", v.ID)
 	})
 }
@@ -120,8 +115,7 @@ func (d *Domains) MoveVersion(ctx context.Context, v domain.Version, from domain
 				return err
 			}
 		}
-		n, err := changed(ctx, tx, "UPDATE authz_domain_version SET state = ?, approval = ?, settled_at = ?, ended_by = ?, end_reason = ?, ended_at = ? WHERE id = ? AND state = ?",
-			string(v.State), v.Approval, at(v.SettledAt), v.EndedBy, v.EndReason, at(v.EndedAt), v.ID, string(from))
+		n, err := settledRow{string(v.State), v.Approval, at(v.SettledAt), v.EndedBy, v.EndReason, at(v.EndedAt)}.move(ctx, tx, "authz_domain_version", v.ID, string(from))
 		switch {
 		case isDuplicate(err):
 			return fmt.Errorf("%w: another version of %q is in force", domain.ErrState, was.Domain)
@@ -148,10 +142,9 @@ func releaseTypes(ctx context.Context, tx bun.Tx, version string) error {
 	return nil
 }
 
-// Version implements domain.Register. It reads where it was written, as all of these
-// do: decisions hang on it.
+// Version implements domain.Register.
 func (d *Domains) Version(ctx context.Context, id string) (domain.Version, error) {
-	r, err := one[domainRow](ctx, d.s.w, "id = ?", id)
+	r, err := one[domainRow](ctx, d.s.r, "id = ?", id)
 	return r.version(), found(err, domain.ErrNotFound, "version", id)
 }
 
@@ -160,18 +153,18 @@ func (d *Domains) Versions(ctx context.Context, unit identity.USCC, states ...do
 	if len(states) == 0 {
 		states = []domain.State{domain.Proposed, domain.InForce, domain.Refused, domain.Withdrawn, domain.Replaced}
 	}
-	return list(ctx, d.s.w, domainRow.version, "asked_at DESC, id DESC", "(? = '' OR unit = ?) AND state IN (?)", string(unit), string(unit), bun.List(states))
+	return list(ctx, d.s.r, domainRow.version, "asked_at DESC, id DESC", "(? = '' OR unit = ?) AND state IN (?)", string(unit), string(unit), bun.List(states))
 }
 
 // Owner implements domain.Register.
 func (d *Domains) Owner(ctx context.Context, name string) (string, error) {
-	r, err := one[domainOwnerRow](ctx, d.s.w, "domain = ?", name)
+	r, err := one[domainOwnerRow](ctx, d.s.r, "domain = ?", name)
 	return r.System, found(err, domain.ErrNotFound, "domain", name)
 }
 
 // Bundle implements domain.Register.
 func (d *Domains) Bundle(ctx context.Context, digest string) ([]byte, error) {
-	r, err := one[domainBundleRow](ctx, d.s.w, "digest = ?", digest)
+	r, err := one[domainBundleRow](ctx, d.s.r, "digest = ?", digest)
 	return []byte(r.Body), found(err, domain.ErrNotFound, "bundle", digest)
 }
 

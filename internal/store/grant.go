@@ -104,19 +104,8 @@ func (s *Grants) MoveGrant(ctx context.Context, g grant.Grant, from grant.State,
 		if err != nil {
 			return fmt.Errorf("moving grant %q: %w", g.ID, err)
 		}
-		return guarded[grantRow](ctx, tx, n, "grant", g.ID, string(from))
+		return guarded[grantRow](ctx, tx, n, "grant", g.ID, string(from), grant.ErrNotFound, grant.ErrState)
 	}, fact{factPerson, g.Person})
-}
-
-// guarded says why an update moved nothing.
-func guarded[R any](ctx context.Context, tx bun.Tx, n int64, what, id, from string) error {
-	if n == 1 {
-		return nil
-	}
-	if _, err := one[R](ctx, tx, "id = ?", id); err != nil {
-		return found(err, grant.ErrNotFound, what, id)
-	}
-	return fmt.Errorf("%w: %s %q is not %s, or moved since", grant.ErrState, what, id, from)
 }
 
 // ReviewGrant implements grant.Store; a review changes no decision.
@@ -139,13 +128,13 @@ func (s *Grants) ReviewGrant(ctx context.Context, g grant.Grant, ev ledger.Event
 			}
 			moved += n
 		}
-		return guarded[grantRow](ctx, tx, min(moved, 1), "grant", g.ID, "waiting for this review")
+		return guarded[grantRow](ctx, tx, min(moved, 1), "grant", g.ID, "waiting for this review", grant.ErrNotFound, grant.ErrState)
 	})
 }
 
-// Grant implements grant.Store. It reads where it was written: access hangs on it.
+// Grant implements grant.Store.
 func (s *Grants) Grant(ctx context.Context, id string) (grant.Grant, error) {
-	r, err := one[grantRow](ctx, s.s.w, "id = ?", id)
+	r, err := one[grantRow](ctx, s.s.r, "id = ?", id)
 	return r.grant(), found(err, grant.ErrNotFound, "grant", id)
 }
 

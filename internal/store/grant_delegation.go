@@ -15,16 +15,11 @@ import (
 type delegationRow struct {
 	bun.BaseModel `bun:"table:authz_delegation"`
 
-	ID        string                   `bun:"id,pk"`
-	Unit      string                   `bun:"unit"`
-	Body      nested[grant.Delegation] `bun:"body"`
-	AskedAt   bun.NullTime             `bun:"asked_at"`
-	State     string                   `bun:"state"`
-	Approval  string                   `bun:"approval"`
-	SettledAt bun.NullTime             `bun:"settled_at"`
-	EndedBy   string                   `bun:"ended_by"`
-	EndReason string                   `bun:"end_reason"`
-	EndedAt   bun.NullTime             `bun:"ended_at"`
+	ID      string                   `bun:"id,pk"`
+	Unit    string                   `bun:"unit"`
+	Body    nested[grant.Delegation] `bun:"body"`
+	AskedAt bun.NullTime             `bun:"asked_at"`
+	settledRow
 }
 
 func (r delegationRow) delegation() grant.Delegation {
@@ -41,7 +36,7 @@ func (s *Grants) AddDelegation(ctx context.Context, d grant.Delegation, ev ledge
 	}
 	return s.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		return insert(ctx, tx, &delegationRow{
-			ID: d.ID, Unit: string(d.Unit), Body: nested[grant.Delegation]{d}, AskedAt: at(d.AskedAt), State: string(d.State),
+			ID: d.ID, Unit: string(d.Unit), Body: nested[grant.Delegation]{d}, AskedAt: at(d.AskedAt), settledRow: settledRow{State: string(d.State)},
 		}, grant.ErrExists, grant.ErrNotFound, "delegation", d.ID)
 	})
 }
@@ -53,22 +48,21 @@ func (s *Grants) MoveDelegation(ctx context.Context, d grant.Delegation, from gr
 		return ledger.Receipt{}, fmt.Errorf("%w: no way from %q to %q", grant.ErrState, from, d.State)
 	}
 	return s.commitFacts(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		n, err := changed(ctx, tx, `UPDATE authz_delegation SET state = ?, approval = ?, settled_at = ?, ended_by = ?, end_reason = ?, ended_at = ?
-			WHERE id = ? AND state = ?`, string(d.State), d.Approval, at(d.SettledAt), d.EndedBy, d.EndReason, at(d.EndedAt), d.ID, string(from))
+		n, err := settledRow{string(d.State), d.Approval, at(d.SettledAt), d.EndedBy, d.EndReason, at(d.EndedAt)}.move(ctx, tx, "authz_delegation", d.ID, string(from))
 		if err != nil {
 			return fmt.Errorf("moving delegation %q: %w", d.ID, err)
 		}
-		return guarded[delegationRow](ctx, tx, n, "delegation", d.ID, string(from))
+		return guarded[delegationRow](ctx, tx, n, "delegation", d.ID, string(from), grant.ErrNotFound, grant.ErrState)
 	}, fact{factPerson, d.Deputy})
 }
 
-// Delegation implements grant.Store, and reads as Grant does.
+// Delegation implements grant.Store.
 func (s *Grants) Delegation(ctx context.Context, id string) (grant.Delegation, error) {
-	r, err := one[delegationRow](ctx, s.s.w, "id = ?", id)
+	r, err := one[delegationRow](ctx, s.s.r, "id = ?", id)
 	return r.delegation(), found(err, grant.ErrNotFound, "delegation", id)
 }
 
-// DelegationsOf implements grant.Store, and reads as Grant does.
+// DelegationsOf implements grant.Store.
 func (s *Grants) DelegationsOf(ctx context.Context, unit identity.USCC) ([]grant.Delegation, error) {
-	return list(ctx, s.s.w, delegationRow.delegation, "asked_at DESC, id DESC", "? = '' OR unit = ?", string(unit), string(unit))
+	return list(ctx, s.s.r, delegationRow.delegation, "asked_at DESC, id DESC", "? = '' OR unit = ?", string(unit), string(unit))
 }

@@ -112,9 +112,9 @@ func (s *Reclass) Done(ctx context.Context, n reclass.Notice, ev ledger.Event) (
 	}, fact{factHolding, was.Holding})
 }
 
-// Act implements reclass.Store, and reads where it was written.
+// Act implements reclass.Store.
 func (s *Reclass) Act(ctx context.Context, id string) (reclass.Act, error) {
-	r, err := one[reclassRow](ctx, s.s.w, "id = ?", id)
+	r, err := one[reclassRow](ctx, s.s.r, "id = ?", id)
 	return r.change(), found(err, reclass.ErrNotFound, "act", id)
 }
 
@@ -125,7 +125,7 @@ func (s *Reclass) ActsOf(ctx context.Context, provider identity.USCC) ([]reclass
 
 // Notice implements reclass.Store.
 func (s *Reclass) Notice(ctx context.Context, id string) (reclass.Notice, error) {
-	r, err := one[reclassNoticeRow](ctx, s.s.w, "id = ?", id)
+	r, err := one[reclassNoticeRow](ctx, s.s.r, "id = ?", id)
 	return r.notice(), found(err, reclass.ErrNotFound, "notice", id)
 }
 

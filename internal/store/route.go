@@ -21,19 +21,14 @@ var _ route.Register = (*Routes)(nil)
 type routeRow struct {
 	bun.BaseModel `bun:"table:route"`
 
-	ID        string              `bun:"id,pk"`
-	System    string              `bun:"system"`
-	Unit      string              `bun:"unit"`
-	Prefix    string              `bun:"prefix"`
-	Methods   string              `bun:"methods"`
-	Body      nested[route.Route] `bun:"body"`
-	AskedAt   bun.NullTime        `bun:"asked_at"`
-	State     string              `bun:"state"`
-	Approval  string              `bun:"approval"`
-	SettledAt bun.NullTime        `bun:"settled_at"`
-	EndedBy   string              `bun:"ended_by"`
-	EndReason string              `bun:"end_reason"`
-	EndedAt   bun.NullTime        `bun:"ended_at"`
+	ID      string              `bun:"id,pk"`
+	System  string              `bun:"system"`
+	Unit    string              `bun:"unit"`
+	Prefix  string              `bun:"prefix"`
+	Methods string              `bun:"methods"`
+	Body    nested[route.Route] `bun:"body"`
+	AskedAt bun.NullTime        `bun:"asked_at"`
+	settledRow
 }
 
 func (r routeRow) route() route.Route {
@@ -49,7 +44,7 @@ func (c *Routes) AddRoute(ctx context.Context, r route.Route, ev ledger.Event) (
 	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
 		return insert(ctx, tx, &routeRow{
 			ID: r.ID, System: r.System, Unit: string(r.Unit), Prefix: r.Prefix, Methods: strings.Join(r.Methods, " "), Body: nested[route.Route]{r},
-			AskedAt: at(r.AskedAt), State: string(route.Proposed),
+			AskedAt: at(r.AskedAt), settledRow: settledRow{State: string(route.Proposed)},
 		}, route.ErrExists, route.ErrNotFound, "route", r.ID)
 	})
 }
@@ -57,35 +52,27 @@ func (c *Routes) AddRoute(ctx context.Context, r route.Route, ev ledger.Event) (
 // MoveRoute implements route.Register.
 func (c *Routes) MoveRoute(ctx context.Context, r route.Route, from route.State, ev ledger.Event) (ledger.Receipt, error) {
 	return c.commit(ctx, ev, func(ctx context.Context, tx bun.Tx) error {
-		n, err := changed(ctx, tx, `UPDATE route SET state = ?, approval = ?, settled_at = ?, ended_by = ?, end_reason = ?, ended_at = ?
-			WHERE id = ? AND state = ?`,
-			string(r.State), r.Approval, at(r.SettledAt), r.EndedBy, r.EndReason, at(r.EndedAt), r.ID, string(from))
+		n, err := settledRow{string(r.State), r.Approval, at(r.SettledAt), r.EndedBy, r.EndReason, at(r.EndedAt)}.move(ctx, tx, "route", r.ID, string(from))
 		if err != nil {
 			return fmt.Errorf("moving route %q: %w", r.ID, err)
 		}
-		if n == 1 {
-			return nil
-		}
-		if _, err := one[routeRow](ctx, tx, "id = ?", r.ID); err != nil {
-			return found(err, route.ErrNotFound, "route", r.ID)
-		}
-		return fmt.Errorf("%w: route %q is not %s", route.ErrState, r.ID, from)
+		return guarded[routeRow](ctx, tx, n, "route", r.ID, string(from), route.ErrNotFound, route.ErrState)
 	})
 }
 
-// Route implements route.Register. It reads where it was written.
+// Route implements route.Register.
 func (c *Routes) Route(ctx context.Context, id string) (route.Route, error) {
-	r, err := one[routeRow](ctx, c.s.w, "id = ?", id)
+	r, err := one[routeRow](ctx, c.s.r, "id = ?", id)
 	return r.route(), found(err, route.ErrNotFound, "route", id)
 }
 
-// Routes implements route.Register, and reads as Route does.
+// Routes implements route.Register.
 func (c *Routes) Routes(ctx context.Context, unit identity.USCC, states ...route.State) ([]route.Route, error) {
 	if len(states) == 0 {
 		states = []route.State{route.Proposed, route.InForce, route.Refused, route.Withdrawn}
 	}
 	if unit == "" {
-		return list(ctx, c.s.w, routeRow.route, "asked_at, id", "state IN (?)", bun.List(states))
+		return list(ctx, c.s.r, routeRow.route, "asked_at, id", "state IN (?)", bun.List(states))
 	}
-	return list(ctx, c.s.w, routeRow.route, "asked_at, id", "unit = ? AND state IN (?)", string(unit), bun.List(states))
+	return list(ctx, c.s.r, routeRow.route, "asked_at, id", "unit = ? AND state IN (?)", string(unit), bun.List(states))
 }
